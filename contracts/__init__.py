@@ -1,0 +1,1 @@
+"""What departments promise and what leaves: contracts, and everything made from them. Knows no dagster, no dbt, no warehouse."""

@@ -1,0 +1,196 @@
+"""A sender's batch → the feed's fields, still as text: what a layout says, applied.
+
+Belongs here: which column is which field, melting, joining, constants, replacing, value maps. Does not belong
+here: opening files (reading), turning text into values (casting) or judging them (rows).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from contracts.model import Feed, FieldSpec, Layout, scheme_codes
+from contracts.reading import fold
+
+# What reading adds to every batch: the row as the sender counts it, and what is wrong with its shape.
+ROW, SHAPE = "_row", "_shape"
+# The sender's own column a melted value came from; equals the header for a file that is not melted.
+MELTED = "_melted"
+
+
+@dataclass(frozen=True)
+class Arrangement:
+    """Which column of one file feeds which field."""
+
+    feed: Feed
+    layout: Layout | None
+    columns: Mapping[str, str]  # field → the sender's header
+    ignored: tuple[str, ...]  # headers nobody asked for
+    missing: tuple[str, ...]  # required fields that no column and no layout entry provides
+    twice: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # field → several headers that claim it
+
+
+def known_headers(feed: Feed, layout: Layout | None) -> list[str]:
+    """Every spelling by which a header row can be recognised."""
+    own: list[str] = []
+    if layout:
+        own += layout.rename
+        own += [c for join in layout.join.values() for part in join.from_ for c in _placeholders(part)]
+        own += layout.melt.id if layout.melt else []
+        own += layout.keep.where if layout.keep else []
+        if layout.coordinates:
+            own += [c for c in (layout.coordinates.longitude, layout.coordinates.latitude) if c]
+    return list(dict.fromkeys([*own, *feed.spellings]))
+
+
+def arrange(feed: Feed, layout: Layout | None, headers: Sequence[str]) -> Arrangement:
+    """Matches headers to fields: the layout's renames first, then the contract's own spellings.
+
+    Spellings are compared folded (width, case, white space and punctuation do not matter).
+    """
+    if layout and layout.melt:
+        headers = [*layout.melt.id, layout.melt.variable, layout.melt.value]
+    wanted = {fold(s): name for s, name in feed.spellings.items()}
+    if layout:
+        wanted |= {fold(s): name for s, name in layout.rename.items()}
+        if layout.coordinates:
+            for name in ("longitude", "latitude"):
+                if header := getattr(layout.coordinates, name):
+                    wanted[fold(header)] = name
+    claims: dict[str, list[str]] = {}
+    ignored = []
+    for header in headers:
+        if name := wanted.get(fold(header)):
+            claims.setdefault(name, []).append(header)
+        elif header not in (ROW, SHAPE):
+            ignored.append(header)
+    renamed = {fold(s) for s in layout.rename} if layout else set()
+    columns, twice = {}, {}
+    for name, found in claims.items():
+        explicit = [h for h in found if fold(h) in renamed]
+        if len(found) > 1 and len(explicit) != 1:
+            twice[name] = tuple(found)
+        columns[name] = explicit[0] if explicit else found[0]
+    provided = set(columns)
+    if layout:
+        provided |= {*layout.join, *layout.constants}
+    missing = tuple(f.name for f in feed.fields if f.required and f.name not in provided)
+    return Arrangement(feed, layout, columns, tuple(ignored), missing, twice)
+
+
+def undeclared_schemes(feed: Feed, layout: Layout | None) -> list[str]:
+    """Code schemes the feed cannot be read without and this sender has not declared."""
+    needed = {f.scheme for f in feed.fields if f.scheme} if feed.custom.get("codeScheme") == "required" else set()
+    return sorted(needed - set(layout.code_scheme if layout else ()))
+
+
+def lay_out(arrangement: Arrangement, batch: pl.DataFrame) -> pl.DataFrame:
+    """One batch of the sender's columns → one text column per field of the feed, `_row` and `_shape`.
+
+    Row for row unless the layout melts; a field nobody provides is null. A row outside `keep` gets the
+    shape `not_in_scope`: it is counted and quarantined, never dropped.
+    """
+    layout = arrangement.layout
+    if layout and layout.keep:
+        inside = pl.all_horizontal(
+            pl.col(column).str.strip_chars().is_in(values) for column, values in layout.keep.where.items()
+        )
+        batch = batch.with_columns(
+            pl.when(inside.fill_null(value=False)).then(pl.col(SHAPE)).otherwise(pl.lit("not_in_scope")).alias(SHAPE)
+        )
+    extra: list[str] = []
+    if layout and layout.melt:
+        batch, extra = _melted(layout, batch), [MELTED]
+    text = {f.name: _text(arrangement, f.name, batch.columns) for f in arrangement.feed.fields}
+    if layout and layout.coordinates and layout.coordinates.swapped:
+        text["longitude"], text["latitude"] = text["latitude"], text["longitude"]
+    return batch.select(*(expr.alias(name) for name, expr in text.items()), ROW, SHAPE, *extra)
+
+
+def sender_header(arrangement: Arrangement, name: str) -> str:
+    """The header under which this sender sent a field; the contract's own where it did not."""
+    return arrangement.columns.get(name, arrangement.feed.by_name[name].header)
+
+
+def _text(arrangement: Arrangement, name: str, columns: Sequence[str]) -> pl.Expr:
+    layout = arrangement.layout
+    header = arrangement.columns.get(name)
+    text = pl.col(header) if header in columns else pl.lit(None, dtype=pl.String)
+    if layout is None:
+        return text
+    spec = arrangement.feed.by_name[name]
+    scheme = layout.code_scheme.get(spec.scheme or "")
+    if scheme is not None and spec.derived_from:
+        return _by_scheme(arrangement, spec, scheme, columns)
+    if name in layout.join:
+        text = pl.concat_str([_piece(part) for part in layout.join[name].from_])
+    constant = scheme or layout.constants.get(name)
+    if constant is not None:
+        literal = str(constant).lower() if isinstance(constant, bool) else str(constant)
+        # A constant speaks where the file is silent; a value in the file wins.
+        text = pl.coalesce(_filled(text), pl.lit(literal))
+    for old, new in layout.replace.get(name, {}).items():
+        text = text.str.replace_all(old, new, literal=True)
+    if rule := layout.values.get(name):
+        stripped = text.str.strip_chars()
+        default = {"keep": stripped, "null": pl.lit(None, dtype=pl.String), "reject": stripped}[rule.otherwise]
+        text = stripped.replace_strict(rule.map, default=default, return_dtype=pl.String)
+    return text
+
+
+def _by_scheme(arrangement: Arrangement, spec: FieldSpec, scheme: str, columns: Sequence[str]) -> pl.Expr:
+    """The canonical code of another field under the scheme the layout declares; null for a code outside it."""
+    source = arrangement.feed.by_name[spec.derived_from or ""]
+    codes = scheme_codes(source.code_list or "", scheme)
+    text = _half_width(_text(arrangement, source.name, columns).str.strip_chars())
+    return text.replace_strict(codes, default=None, return_dtype=pl.String)
+
+
+def _half_width(text: pl.Expr) -> pl.Expr:
+    full = "０１２３４５６７８９"
+    return text.str.replace_many(list(full), [str(i) for i in range(10)])
+
+
+def unmapped(arrangement: Arrangement, laid: pl.DataFrame) -> dict[str, pl.Expr]:
+    """Field → expression that is true where a layout with `otherwise: reject` met a code outside its map."""
+    layout = arrangement.layout
+    if layout is None:
+        return {}
+    return {
+        name: pl.col(name).is_not_null() & ~pl.col(name).is_in(list(rule.map.values()))
+        for name, rule in layout.values.items()
+        if rule.otherwise == "reject" and name in laid.columns
+    }
+
+
+def _melted(layout: Layout, batch: pl.DataFrame) -> pl.DataFrame:
+    melt = layout.melt
+    assert melt is not None
+    wide = [c for c in batch.columns if re.search(melt.columns, c)]
+    long = batch.unpivot(
+        on=wide, index=[*melt.id, ROW, SHAPE], variable_name=melt.variable, value_name=melt.value
+    ).with_columns(pl.col(melt.variable).alias(MELTED))
+    if melt.drop_empty:
+        long = long.filter(_filled(pl.col(melt.value)).is_not_null() | pl.col(SHAPE).is_not_null())
+    return long.sort(ROW, maintain_order=True)
+
+
+def _filled(text: pl.Expr) -> pl.Expr:
+    return pl.when(text.str.strip_chars() != "").then(text)
+
+
+def _placeholders(part: str) -> list[str]:
+    return re.findall(r"\{([^{}]+)\}", part)
+
+
+def _piece(part: str) -> pl.Expr:
+    names = _placeholders(part)
+    if not names:
+        return pl.lit(part)
+    if part == f"{{{names[0]}}}":
+        return _filled(pl.col(names[0])).str.strip_chars()
+    template = re.sub(r"\{[^{}]+\}", "{}", part)
+    return pl.format(template, *(_filled(pl.col(n)).str.strip_chars() for n in names))

@@ -1,0 +1,410 @@
+"""Text as a department writes it → a typed value, exactly, or the reason why not.
+
+Belongs here: numbers, dates, yes/no and text of one column. Does not belong here: opening files (reading),
+whether a value is allowed (rows), and the sentences for the reasons (messages). Nothing is guessed: what can be
+read in two ways is refused unless the contract or layout says which way is meant.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+Kind = Literal["string", "integer", "number", "boolean", "date", "timestamp"]
+
+DTYPES: Mapping[str, pl.DataType] = {
+    "string": pl.String(),
+    "integer": pl.Int64(),
+    "number": pl.Float64(),
+    "boolean": pl.Boolean(),
+    "date": pl.Date(),
+    "timestamp": pl.Datetime("us"),
+}
+
+NULL_SPELLINGS = (
+    *("", "空", "无", "無", "-", "--", "—", "——", "/", "\\", "null", "NULL", "None"),
+    *("N/A", "n/a", "NA", "nan", "NaN", "#N/A", "#NULL!", "<NA>"),
+)
+TRUE_SPELLINGS = frozenset("是 有 对 對 y yes t true 1 1.0 √ ✓ ✔".split())
+FALSE_SPELLINGS = frozenset("否 无 無 错 錯 n no f false 0 0.0 × ✗ ✘".split())
+
+# White space that Excel and web pages leave around a value and that str.strip() would not take.
+INVISIBLE = "\ufeff\u200b\u200c\u200d\u2060"
+LARGEST_EXACT = 2**53  # beyond it a Float64 no longer holds every whole number
+
+
+@dataclass(frozen=True)
+class CastOptions:
+    """How one field is to be understood; the defaults take nothing that could mean two things.
+
+    Attributes:
+        null_spellings: texts that mean "no value" (for booleans 有/无 keep their meaning).
+        zero_is_null: 0 means "no value".
+        units: text that may follow a number → what to multiply by: {"张": 1, "万": 10_000, "公顷": 10_000}.
+        percent: what 12.5% becomes: 0.125 (`fraction`), 12.5 (`percent`) or a reason (None).
+        order: of day, month and year where the year does not stand first.
+        timezone: of times that carry no offset; results are Asia/Shanghai wall time.
+        width: `half` turns full-width letters and digits of a code into ASCII.
+        precision: `month` takes 2024年3月 and 202403 and gives the first day of the month.
+        roc: years are Minguo years even where 民國 is not written (113.3.5 is 2024-03-05).
+        excel_serial: a five-digit number in a date field is an Excel day number.
+    """
+
+    null_spellings: tuple[str, ...] = NULL_SPELLINGS
+    zero_is_null: bool = False
+    units: Mapping[str, float] = field(default_factory=dict)
+    percent: Literal["fraction", "percent"] | None = None
+    order: Literal["ymd", "dmy", "mdy"] = "ymd"
+    timezone: str = "Asia/Shanghai"
+    width: Literal["half"] | None = None
+    precision: Literal["day", "month"] = "day"
+    roc: bool = False
+    excel_serial: bool = False
+
+
+class _Refused(Exception):
+    """A text that is no value of the wanted kind; the argument is the reason code."""
+
+
+def cast(text: pl.Series, kind: Kind, options: CastOptions = CastOptions()) -> tuple[pl.Series, pl.Series]:
+    """Casts one column of text.
+
+    Args:
+        text: String column, as read; any length.
+        kind: logical type of the field.
+        options: what the contract or layout says about it.
+
+    Returns:
+        (values, reasons), both as long as `text`: values of `DTYPES[kind]`, null where empty or refused; reasons
+        String, a key of `messages.MESSAGES` where refused, else null.
+    """
+    text = text.cast(pl.String)
+    if kind == "string":
+        return _strings(text, options), pl.Series(text.name, [None], dtype=pl.String).new_from_index(0, text.len())
+    values = _plainly(text, kind, options)
+    left = values.is_null() & text.is_not_null() & (text != "")
+    if not left.any():
+        return values, pl.Series(text.name, [None], dtype=pl.String).new_from_index(0, text.len())
+    return _by_the_rules(text, values, left, kind, options)
+
+
+# ── strings ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def _strings(text: pl.Series, options: CastOptions) -> pl.Series:
+    stripped = text.str.strip_chars()
+    dressed = stripped.str.contains(f"^[{INVISIBLE}]|[{INVISIBLE}]$")
+    if dressed.any():
+        odd = stripped.filter(dressed).unique()
+        stripped = stripped.replace(odd, pl.Series([_stripped(t) for t in odd], dtype=pl.String))
+    if options.width == "half":
+        wide = stripped.str.contains("[\u3000！-～]")
+        if wide.any():
+            odd = stripped.filter(wide).unique()
+            stripped = stripped.replace(odd, pl.Series([_half_width(t) for t in odd], dtype=pl.String))
+    nulls = [*options.null_spellings, *(["0"] if options.zero_is_null else [])]
+    return pl.select(pl.when(~stripped.is_in(nulls)).then(stripped)).to_series().alias(text.name)
+
+
+def _stripped(text: str) -> str:
+    return text.strip(INVISIBLE + " \t\r\n\f\v\u00a0\u3000").strip()
+
+
+_HALF_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
+
+
+def _half_width(text: str) -> str:
+    return text.translate(_HALF_WIDTH).strip()
+
+
+# ── the plain spellings, a whole column at a time ───────────────────────────────────────────────
+
+
+def _plainly(text: pl.Series, kind: Kind, options: CastOptions) -> pl.Series:
+    """What the spelling of the standard itself gives; null for everything else."""
+    plain = {
+        "integer": lambda s: s.cast(pl.Int64, strict=False),
+        "number": _plain_number,
+        "boolean": lambda s: pl.Series(s.name, [None], dtype=pl.Boolean).new_from_index(0, s.len()),
+        "date": _plain_date,
+        "timestamp": _plain_timestamp,
+    }[kind](text)
+    if options.zero_is_null and kind in ("integer", "number"):
+        plain = pl.select(pl.when(plain != 0).then(plain)).to_series()
+    if kind == "timestamp" and options.timezone != "Asia/Shanghai":
+        plain = plain.clear(plain.len())
+    if kind == "date" and options.precision == "month":
+        plain = plain.dt.month_start()
+    return plain.alias(text.name)
+
+
+def _plain_number(text: pl.Series) -> pl.Series:
+    values = text.cast(pl.Float64, strict=False)
+    return pl.select(pl.when(values.is_finite() & (values.abs() <= LARGEST_EXACT)).then(values)).to_series()
+
+
+def _plain_date(text: pl.Series) -> pl.Series:
+    iso = pl.select(pl.when(text.str.len_bytes() == 10).then(text)).to_series()
+    return iso.str.to_date("%Y-%m-%d", strict=False, cache=True)
+
+
+def _plain_timestamp(text: pl.Series) -> pl.Series:
+    iso = pl.select(pl.when(text.str.len_bytes() == 19).then(text)).to_series()
+    return iso.str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False, cache=False)
+
+
+# ── every other spelling, once per distinct text ────────────────────────────────────────────────
+
+
+def _by_the_rules(
+    text: pl.Series, values: pl.Series, left: pl.Series, kind: Kind, options: CastOptions
+) -> tuple[pl.Series, pl.Series]:
+    rule: Callable[[str, CastOptions], Any] = {
+        "integer": _whole_number,
+        "number": _number,
+        "boolean": _yes_or_no,
+        "date": _date,
+        "timestamp": _timestamp,
+    }[kind]
+    nulls = {_plain_form(n) for n in options.null_spellings}
+    if kind == "boolean":
+        nulls -= TRUE_SPELLINGS | FALSE_SPELLINGS
+    distinct = text.filter(left).unique()
+    found: list[Any] = []
+    reasons: list[str | None] = []
+    for spelling in distinct:
+        plain = _plain_form(spelling)
+        value, reason = None, None
+        if plain not in nulls and not (options.zero_is_null and plain.strip("0.") == "" and plain != ""):
+            try:
+                value = rule(plain, options)
+            except _Refused as refused:
+                reason = str(refused)
+        found.append(value)
+        reasons.append(reason)
+    keys = pl.select(pl.when(left).then(text)).to_series()
+    new = keys.replace_strict(distinct, pl.Series(found, dtype=DTYPES[kind]), default=None, return_dtype=DTYPES[kind])
+    why = keys.replace_strict(distinct, pl.Series(reasons, dtype=pl.String), default=None, return_dtype=pl.String)
+    return pl.select(pl.coalesce(values, new)).to_series().alias(text.name), why.alias(text.name)
+
+
+def _plain_form(text: str) -> str:
+    """HTML entities resolved (also escaped twice), full-width forms and signs made ASCII, ends stripped."""
+    for _ in range(3):
+        if "&" not in text:
+            break
+        text = html.unescape(text)
+    text = unicodedata.normalize("NFKC", text).translate({0x2212: "-", 0x2013: "-", 0x2010: "-"})
+    return _stripped(text)
+
+
+# ── numbers ─────────────────────────────────────────────────────────────────────────────────────
+
+_NUMBER = re.compile(r"([+-]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d*)?(?:[eE][+-]?\d{1,3})?)\s*(.*)", re.DOTALL | re.ASCII)
+
+
+def _decimal(text: str, options: CastOptions) -> Decimal:
+    match = _NUMBER.fullmatch(text)
+    digits, rest = (match[1].replace(",", ""), match[2].strip()) if match else ("", text)
+    if not re.search(r"^[+-]?\.?[0-9]", digits):
+        raise _Refused("not_a_number")
+    if len(digits) > 400:
+        raise _Refused("number_too_large")
+    value = Decimal(digits)
+    if rest == "%":
+        if options.percent is None:
+            raise _Refused("percent_not_expected")
+        return value / 100 if options.percent == "fraction" else value
+    return value * _multiplier(rest, options.units)
+
+
+def _multiplier(rest: str, units: Mapping[str, float]) -> Decimal:
+    """Product of the listed units that make up the text after a number: 1.2 万元 with 万 and 元 listed."""
+    factor = Decimal(1)
+    listed = {_plain_form(unit): Decimal(str(times)) for unit, times in units.items()}
+    while rest:
+        unit = max((u for u in listed if u and rest.startswith(u)), key=len, default=None)
+        if unit is None:
+            # 12,34 and 1.2.3 are no numbers with a unit, 12 張 is.
+            raise _Refused("not_a_number" if re.match(r"[\d.,+/-]", rest) else "unknown_unit")
+        factor *= listed.pop(unit)
+        rest = rest[len(unit) :].strip()
+    return factor
+
+
+def _number(text: str, options: CastOptions) -> float:
+    value = _decimal(text, options)
+    if abs(value) > LARGEST_EXACT:
+        raise _Refused("number_too_large")
+    return float(value)
+
+
+def _whole_number(text: str, options: CastOptions) -> int:
+    value = _decimal(text, options)
+    if value.adjusted() > 18 or abs(value) >= 2**63:
+        raise _Refused("number_too_large")
+    if value != value.to_integral_value():
+        raise _Refused("not_a_whole_number")
+    return int(value)
+
+
+def _yes_or_no(text: str, _: CastOptions) -> bool:
+    word = text.casefold()
+    if word in TRUE_SPELLINGS:
+        return True
+    if word in FALSE_SPELLINGS:
+        return False
+    raise _Refused("not_yes_or_no")
+
+
+# ── dates and times ─────────────────────────────────────────────────────────────────────────────
+
+_TIME = re.compile(
+    r"(?P<half>上午|下午|am|pm)?\s*(?P<h>\d{1,2})[:时時点點](?:(?P<m>\d{1,2})分?(?:[:]?(?P<s>\d{1,2})(?P<f>\.\d{1,9})?秒?)?)?"
+    r"\s*(?P<half2>am|pm)?\s*(?P<offset>z|[+-]\d{2}:?\d{2})?",
+    re.IGNORECASE | re.ASCII,
+)
+_YEAR_FIRST = re.compile(r"(\d{4})([-/.年])(\d{1,2})([-/.月])(\d{1,2})(日?)(?:t|\s*)(.*)", re.IGNORECASE | re.ASCII)
+_YEAR_LAST = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4})(?:\s+(.*))?", re.ASCII)
+_SHORT_YEAR = re.compile(r"\d{1,3}([-/.])\d{1,2}\1\d{1,2}", re.ASCII)
+_MONTH = re.compile(r"(\d{4})(?:[-/.](\d{1,2})|年(\d{1,2})月|(\d{2}))", re.ASCII)
+_MINGUO = re.compile(r"(?:中[华華])?民[国國]\s*(\d{1,3})\s*(.*)", re.ASCII)
+_MINGUO_BARE = re.compile(r"(\d{2,3})([-/.年].*)", re.ASCII)
+_CHINESE_DIGITS = str.maketrans("〇○零Ｏ一二三四五六七八九", "0000123456789")
+EXCEL_DAY_ZERO = date(1899, 12, 30)
+
+
+def _date(text: str, options: CastOptions) -> date:
+    """A time beside the date is left out, once its offset has told which day it is in Shanghai."""
+    moment, offset = _moment(text, options)
+    found = (moment if offset is None else _shanghai(moment, offset, options)).date()
+    return found.replace(day=1) if options.precision == "month" else found
+
+
+def _timestamp(text: str, options: CastOptions) -> datetime:
+    """A date without a time is the start of that day."""
+    return _shanghai(*_moment(text, options), options)
+
+
+def _shanghai(moment: datetime, offset: timedelta | None, options: CastOptions) -> datetime:
+    if offset is None and options.timezone == "Asia/Shanghai":
+        return moment
+    zone = ZoneInfo(options.timezone) if offset is None else timezone(offset)
+    try:
+        return moment.replace(tzinfo=zone).astimezone(ZoneInfo("Asia/Shanghai")).replace(tzinfo=None)
+    except OverflowError:
+        raise _Refused("impossible_date") from None
+
+
+def _moment(text: str, options: CastOptions) -> tuple[datetime, timedelta | None]:
+    """(wall time, offset from UTC where written)."""
+    text = _arabic(re.sub(r"\s*([年月日])\s*", r"\1", text))
+    text = _western_year(text, options)
+    if match := _YEAR_FIRST.fullmatch(text):
+        year, first, month, second, day, mark, time = match.groups()
+        # 2024年3月5日 or 2024-3-5, never half of each.
+        if (first, second) == ("年", "月") or (first == second and first in "-/." and not mark):
+            return _at(_day(year, month, day), time)
+        raise _Refused("not_a_date")
+    if re.fullmatch(r"[0-9]{8}|[0-9]{12}|[0-9]{14}", text):
+        time = ":".join(text[i : i + 2] for i in range(8, len(text), 2))
+        return _at(_day(text[:4], text[4:6], text[6:8]), time)
+    if match := _MONTH.fullmatch(text):
+        if options.precision != "month":
+            raise _Refused("day_missing")
+        return _at(_day(match[1], match[2] or match[3] or match[4], "1"), "")
+    if match := _YEAR_LAST.fullmatch(text):
+        if options.order == "ymd":
+            raise _Refused("ambiguous_date")
+        day, month = (match[1], match[3]) if options.order == "dmy" else (match[3], match[1])
+        return _at(_day(match[4], month, day), match[5] or "")
+    if options.excel_serial and (match := re.fullmatch(r"([0-9]{5})(\.[0-9]{1,12})?", text)):
+        seconds = round(Decimal(match[2] or 0) * 86_400)
+        return _at(EXCEL_DAY_ZERO + timedelta(days=int(match[1])), "", seconds)
+    raise _Refused("ambiguous_date" if _SHORT_YEAR.fullmatch(text) else "not_a_date")
+
+
+def _arabic(text: str) -> str:
+    """二〇二四年三月五日 → 2024年3月5日; other text unchanged."""
+    match = re.fullmatch(r"([〇○零O一二三四五六七八九]{4})年([一二三四五六七八九十]{1,3})月(?:([一二三四五六七八九十廿卅]{1,3})日)?(.*)", text)
+    if not match:
+        return text
+    year = match[1].replace("O", "〇").translate(_CHINESE_DIGITS)
+    day = f"{_numeral(match[3])}日" if match[3] else ""
+    return f"{year}年{_numeral(match[2])}月{day}{match[4]}"
+
+
+def _numeral(text: str) -> int:
+    """A Chinese numeral from 一 to 三十一.
+
+    Raises:
+        _Refused: it is not one (二二, 十十).
+    """
+    text = text.replace("廿", "二十").replace("卅", "三十")
+    match = re.fullmatch(r"([二三]?)(十?)([一二三四五六七八九]?)", text if "十" in text else f"{text}")
+    if not match or (match[1] and not match[2] and match[3]):
+        raise _Refused("not_a_date")
+    tens = int((match[1] or "一").translate(_CHINESE_DIGITS)) if match[2] else 0
+    ones = match[3] if match[2] else match[1] + match[3]
+    return tens * 10 + int((ones or "0").translate(_CHINESE_DIGITS))
+
+
+def _western_year(text: str, options: CastOptions) -> str:
+    if match := _MINGUO.fullmatch(text):
+        return f"{int(match[1]) + 1911}{match[2]}"
+    if options.roc:
+        if match := _MINGUO_BARE.fullmatch(text):
+            return f"{int(match[1]) + 1911}{match[2]}"
+        if re.fullmatch(r"[0-9]{7}", text):
+            return f"{int(text[:3]) + 1911}{text[3:]}"
+    return text
+
+
+def _day(year: str, month: str, day: str) -> date:
+    try:
+        return date(int(year), int(month), int(day))
+    except ValueError:
+        raise _Refused("impossible_date") from None
+
+
+def _at(day: date, time: str, seconds: int = 0) -> tuple[datetime, timedelta | None]:
+    midnight = datetime(day.year, day.month, day.day)
+    if not time.strip():
+        return midnight + timedelta(seconds=seconds), None
+    match = _TIME.fullmatch(time.strip())
+    if not match:
+        raise _Refused("not_a_time")
+    hour, minute, second = (int(match[part] or 0) for part in "hms")
+    half = (match["half"] or match["half2"] or "").lower()
+    if (half and not 1 <= hour <= 12) or minute > 59 or second > 59:
+        raise _Refused("impossible_time")
+    if half:
+        hour = hour % 12 + (12 if half in ("下午", "pm") else 0)
+    if hour > 24 or (hour == 24 and (minute or second)):
+        raise _Refused("impossible_time")
+    micro = int(((match["f"] or ".0")[1:] + "000000")[:6])
+    try:
+        moment = midnight + timedelta(hours=hour, minutes=minute, seconds=second, microseconds=micro)
+    except OverflowError:
+        raise _Refused("impossible_date") from None
+    return moment, _offset(match["offset"])
+
+
+def _offset(text: str | None) -> timedelta | None:
+    if text is None:
+        return None
+    if text in "zZ":
+        return timedelta()
+    hours, minutes = int(text[1:3]), int(text[-2:])
+    if hours > 14 or minutes > 59:
+        raise _Refused("impossible_time")
+    return (timedelta(hours=hours, minutes=minutes)) * (-1 if text[0] == "-" else 1)

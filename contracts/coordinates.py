@@ -1,0 +1,65 @@
+"""GCJ-02 and BD-09 points → WGS-84, as polars expressions.
+
+Both systems are WGS-84 shifted by a published-by-reverse-engineering polynomial; the inverse has no closed
+form. One fixed-point step leaves an error below 0.5 m inside mainland China (tested by a round trip), which is
+far below what an address is worth. Points outside the mainland box are not shifted: the systems do not apply there.
+"""
+
+from __future__ import annotations
+
+import math
+
+import polars as pl
+
+SEMI_MAJOR_M = 6378245.0  # Krasovsky 1940, which GCJ-02 is computed on
+ECCENTRICITY_SQUARED = 0.00669342162296594323
+BD_ANGLE = math.pi * 3000.0 / 180.0
+
+
+def to_wgs84(longitude: pl.Expr, latitude: pl.Expr, crs: str) -> tuple[pl.Expr, pl.Expr]:
+    """Degrees in `crs` (wgs84, gcj02 or bd09) → degrees in WGS-84 (longitude, latitude); null stays null."""
+    if crs == "bd09":
+        x, y = longitude - 0.0065, latitude - 0.006
+        z = (x * x + y * y).sqrt() - 0.00002 * (y * BD_ANGLE).sin()
+        theta = pl.arctan2(y, x) - 0.000003 * (x * BD_ANGLE).cos()
+        longitude, latitude = z * theta.cos(), z * theta.sin()
+    if crs in ("gcj02", "bd09"):
+        guess = longitude, latitude
+        for _ in range(2):
+            shift = _shift(*guess)
+            guess = longitude - shift[0], latitude - shift[1]
+        inside = longitude.is_between(72.004, 137.8347) & latitude.is_between(0.8293, 55.8271)
+        return (
+            pl.when(inside).then(guess[0]).otherwise(longitude),
+            pl.when(inside).then(guess[1]).otherwise(latitude),
+        )
+    return longitude, latitude
+
+
+def gcj02(longitude: pl.Expr, latitude: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
+    """WGS-84 → GCJ-02, degrees; the forward direction, which is exact."""
+    shift = _shift(longitude, latitude)
+    return longitude + shift[0], latitude + shift[1]
+
+
+def _shift(longitude: pl.Expr, latitude: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
+    """How far GCJ-02 lies from WGS-84 at a WGS-84 point, in degrees."""
+    x, y = longitude - 105.0, latitude - 35.0
+    pi = math.pi
+    waves = (20.0 * (6.0 * x * pi).sin() + 20.0 * (2.0 * x * pi).sin()) * 2.0 / 3.0
+    north = (
+        -100.0 + 2.0 * x + 3.0 * y + 0.2 * y * y + 0.1 * x * y + 0.2 * x.abs().sqrt() + waves
+        + (20.0 * (y * pi).sin() + 40.0 * (y / 3.0 * pi).sin()) * 2.0 / 3.0
+        + (160.0 * (y / 12.0 * pi).sin() + 320.0 * (y * pi / 30.0).sin()) * 2.0 / 3.0
+    )  # fmt: skip
+    east = (
+        300.0 + x + 2.0 * y + 0.1 * x * x + 0.1 * x * y + 0.1 * x.abs().sqrt() + waves
+        + (20.0 * (x * pi).sin() + 40.0 * (x / 3.0 * pi).sin()) * 2.0 / 3.0
+        + (150.0 * (x / 12.0 * pi).sin() + 300.0 * (x / 30.0 * pi).sin()) * 2.0 / 3.0
+    )  # fmt: skip
+    radians = latitude / 180.0 * pi
+    magic = 1 - ECCENTRICITY_SQUARED * radians.sin() * radians.sin()
+    metres_per_radian = SEMI_MAJOR_M * (1 - ECCENTRICITY_SQUARED) / (magic * magic.sqrt())
+    north = north * 180.0 / (metres_per_radian * pi)
+    east = east * 180.0 / (SEMI_MAJOR_M / magic.sqrt() * radians.cos() * pi)
+    return east, north

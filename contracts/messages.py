@@ -1,0 +1,336 @@
+"""Every reason the door can give, in Chinese and in English: what is wrong, and what to do about it.
+
+One entry a code; a code without both sentences does not exist. Does not belong here: deciding whether something
+is wrong. Facts that a sentence names and nobody gives are left out, so that a reason never fails to be told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
+
+Language = Literal["zh", "en"]
+
+
+class Sentences(NamedTuple):
+    """Templates over {file} {field} {value} {detail} and whatever else the code's giver knows."""
+
+    zh: str
+    en: str
+
+
+def message(code: str, lang: Language, **facts: Any) -> str:
+    """The sentence for a reason code.
+
+    Raises:
+        KeyError: the code has no entry here.
+    """
+    if code not in MESSAGES:
+        raise KeyError(f"reason code {code!r} has no sentence: add it to contracts.messages.MESSAGES")
+    return getattr(MESSAGES[code], lang).format_map(_Facts(facts))
+
+
+class _Facts(dict[str, Any]):
+    def __missing__(self, name: str) -> str:
+        return ""
+
+
+# ── the whole file is refused (reading) ─────────────────────────────────────────────────────────
+
+FILES: Mapping[str, Sentences] = {
+    "not_a_file": Sentences(
+        "{file} 不是普通文件（可能是文件夹、链接或设备），请直接发送文件本身。",
+        "{file} is not a regular file (a folder, a link or a device); send the file itself.",
+    ),
+    "file_missing": Sentences("找不到文件 {file}，请重新发送。", "{file} is not there; send it again."),
+    "no_permission": Sentences(
+        "没有读取 {file} 的权限，请检查文件权限。", "{file} may not be read; check its permissions."
+    ),
+    "empty_file": Sentences("{file} 是空文件，请重新导出后发送。", "{file} is empty; export it again and send it."),
+    "file_too_large": Sentences(
+        "{file} 展开后超过 {limit}，{detail}；请拆分成多个文件发送。",
+        "{file} unpacks to more than {limit}, {detail}; send it in several files.",
+    ),
+    "document_too_large": Sentences(
+        "{file} 大小为 {size}，此格式上限为 {limit}；请改用 CSV 或 NDJSON，或拆分后发送。",
+        "{file} has {size}, this format may have {limit}; send CSV or NDJSON, or several files.",
+    ),
+    "truncated_file": Sentences(
+        "{file} 不完整或已损坏（{detail}），请重新导出或重新传输。",
+        "{file} is cut short or damaged ({detail}); export or transfer it again.",
+    ),
+    "damaged_file": Sentences(
+        "{file} 无法作为 {format} 打开（{detail}），请在原软件中打开并另存后重新发送。",
+        "{file} cannot be opened as {format} ({detail}); open it where it was made, save it again and send it.",
+    ),
+    "encrypted_file": Sentences(
+        "{file} 设有密码，请取消密码后重新发送。", "{file} is protected by a password; remove it and send the file again."
+    ),
+    "format_not_understood": Sentences(
+        "{file} 是 {detail}，不能读取；请另存为 XLSX 或 CSV 后发送。",
+        "{file} is {detail}, which cannot be read; save it as XLSX or CSV and send that.",
+    ),
+    "format_not_as_declared": Sentences(
+        "按约定 {file} 应为 {expected}，实际为 {found}；请按约定格式发送，或由数据管理人员修改布局文件。",
+        "{file} should be {expected} according to its layout and is {found}; send it as agreed or have the layout changed.",
+    ),
+    "archive_without_data": Sentences(
+        "压缩包 {file} 里没有数据文件。", "The archive {file} holds no data file; put one in and send it again."
+    ),
+    "archive_with_several_files": Sentences(
+        "压缩包 {file} 里有多个数据文件：{members}。请只放一个，或由布局文件的 member 指定。",
+        "The archive {file} holds several data files: {members}. Send one, or name it under `member` in the layout.",
+    ),
+    "archive_member_missing": Sentences(
+        "压缩包 {file} 里没有约定的文件 {expected}，只有：{members}。",
+        "The archive {file} does not hold {expected}; it holds {members}.",
+    ),
+    "archive_member_odd": Sentences(
+        "压缩包 {file} 里的 {member} {detail}，不予打开；请重新打包，只放数据文件。",
+        "{member} in the archive {file} {detail} and is not opened; pack the data file alone and send it again.",
+    ),
+    "archive_bomb": Sentences(
+        "{file} 展开后是压缩大小的 {ratio} 倍以上，不予展开；如确属正常，请不压缩直接发送。",
+        "{file} unpacks to more than {ratio} times its size and is not unpacked; if that is right, send it uncompressed.",
+    ),
+    "workbook_with_entities": Sentences(
+        "{file} 的 {member} 含有 DTD 或实体定义，正常的工作簿没有；请在 Excel 中另存后重新发送。",
+        "{member} in {file} declares a DTD or entities, which no real workbook does; save it again in Excel and send it.",
+    ),
+    "sheet_missing": Sentences(
+        "{file} 里没有工作表“{expected}”，只有：{sheets}。请改回工作表名称，或修改布局文件。",
+        "{file} has no sheet {expected}; it has {sheets}. Name the sheet as agreed or change the layout.",
+    ),
+    "no_sheet_with_data": Sentences(
+        "{file} 的工作表都是空的。", "No sheet of {file} holds anything; export it again and send it."
+    ),
+    "header_not_found": Sentences(
+        "在 {file} 开头 {rows} 行里找不到表头：应有 {expected} 等，实际看到：{found}。请补上表头行。",
+        "No header row found in the first {rows} rows of {file}: expected some of {expected}; found {found}. "
+        "Put the header row back.",
+    ),
+    "header_row_missing": Sentences(
+        "按约定表头在 {file} 第 {expected} 行，但文件只有 {found} 行。",
+        "The header of {file} should be in row {expected}, and the file has {found} rows; send the whole file.",
+    ),
+    "header_repeated": Sentences(
+        "{file} 的表头“{field}”出现了 {times} 次，无法判断用哪一列；请删除或改名多余的列。",
+        "The header {field} stands {times} times in {file} and it is unknown which column is meant; remove or rename the others.",
+    ),
+    "too_many_columns": Sentences(
+        "{file} 有 {found} 列，超过上限 {limit} 列；请只发送约定的列。",
+        "{file} has {found} columns, more than {limit}; send the agreed columns only.",
+    ),
+    "cell_too_long": Sentences(
+        "单元格内容超过 {limit} 个字符，不予接收；请缩短内容或检查是否漏了引号。",
+        "A cell holds more than {limit} characters; shorten it, or look for a missing quotation mark.",
+    ),
+    "encoding_unknown": Sentences(
+        "{file} 声明的编码“{expected}”不认识；可用 utf-8、gb18030、big5、utf-16。",
+        "The encoding {expected} stated for {file} is unknown; use utf-8, gb18030, big5 or utf-16.",
+    ),
+    "delimiter_unknown": Sentences(
+        "{file} 的分隔符“{expected}”不可用：必须是一个半角字符。",
+        "The delimiter {expected} stated for {file} cannot be used: it must be one ASCII character.",
+    ),
+    "not_a_table": Sentences(
+        "{file} 开头看不出是文本表格（{detail}）；请另存为 XLSX 或 CSV 后发送。",
+        "{file} does not begin like a table ({detail}); save it as XLSX or CSV and send that.",
+    ),
+    "not_json": Sentences(
+        "{file} 不是有效的 JSON（{detail}），请重新导出。", "{file} is not valid JSON ({detail}); export it again."
+    ),
+    "records_not_found": Sentences(
+        "{file} 里按路径“{expected}”找不到记录：{detail}。请检查布局文件的 records 或文件结构。",
+        "{file} has no records under {expected}: {detail}. Check `records` in the layout, or the file.",
+    ),
+    "records_path_needed": Sentences(
+        "{file} 里有多处可能是记录：{found}；请在布局文件的 records 里写明。",
+        "{file} has several lists that may be the records: {found}; name one under `records` in the layout.",
+    ),
+    "too_many_rows": Sentences(
+        "{file} 超过 {limit} 行，请拆分后发送。", "{file} has more than {limit} rows; send it in several files."
+    ),
+}
+
+# ── the shape of a row is wrong (reading) ───────────────────────────────────────────────────────
+
+SHAPES: Mapping[str, Sentences] = {
+    "too_many_cells": Sentences(
+        "这一行的单元格比表头多，内容可能错位；请核对是否多了分隔符或漏了引号。",
+        "This row has more cells than the header, so values may be shifted; look for a stray delimiter or a missing quote.",
+    ),
+    "too_few_cells": Sentences(
+        "这一行的单元格比表头少，内容可能错位；请补齐空单元格。",
+        "This row has fewer cells than the header, so values may be shifted; fill in the empty cells.",
+    ),
+    "stray_quote": Sentences(
+        "这一行的引号不成对，无法判断单元格的边界；请删除多余的引号，或写成两个引号。",
+        "The quotation marks of this row do not pair up, so its cells are unknown; remove the stray one or double it.",
+    ),
+    "undecodable": Sentences(
+        "这一行有乱码，按文件的编码无法还原；请在源系统中更正后重发。",
+        "This row holds bytes that are no text in the file's encoding; mend it where it comes from and send it again.",
+    ),
+    "nul_byte": Sentences(
+        "这一行含有空字节（NUL），通常是文件损坏；请重新导出。",
+        "This row holds NUL bytes, usually a damaged file; export it again.",
+    ),
+    "record_not_json": Sentences(
+        "这一行不是有效的 JSON 记录；请重新导出。", "This line is not a JSON record; export it again."
+    ),
+    "record_repeats_a_key": Sentences(
+        "这条记录里同一个键出现两次，无法判断用哪个值；请只保留一个。",
+        "A key stands twice in this record and it is unknown which value is meant; keep one.",
+    ),
+}
+
+# ── a text is no value of its kind (casting) ────────────────────────────────────────────────────
+
+VALUES: Mapping[str, Sentences] = {
+    "not_a_number": Sentences("“{value}”不是数字；请只填数字。", "{value} is not a number; give digits only."),
+    "not_a_whole_number": Sentences(
+        "“{value}”不是整数；请填整数。", "{value} is not a whole number; give one without a fraction."
+    ),
+    "number_too_large": Sentences(
+        "“{value}”位数太多，无法精确保存；请核对，编号类内容不应作为数字填报。",
+        "{value} has more digits than can be kept exactly; check it, and do not send a code as a number.",
+    ),
+    "unknown_unit": Sentences(
+        "“{value}”带有约定之外的单位；请去掉单位，只填数字。",
+        "{value} carries a unit that was not agreed; leave the unit out and give the number.",
+    ),
+    "percent_not_expected": Sentences(
+        "“{value}”带有百分号，但此项不是百分比；请填数字。",
+        "{value} has a percent sign, and this field is no percentage; give the plain number.",
+    ),
+    "not_yes_or_no": Sentences(
+        "“{value}”看不出是“是”还是“否”；请填 是/否 或 1/0。",
+        "{value} is neither yes nor no; give 是/否 or 1/0.",
+    ),
+    "not_a_date": Sentences(
+        "“{value}”不是日期；请按 2024-03-05 的格式填写。", "{value} is not a date; write it as 2024-03-05."
+    ),
+    "impossible_date": Sentences(
+        "“{value}”这一天不存在；请核对年月日。", "{value} is a day that does not exist; check year, month and day."
+    ),
+    "ambiguous_date": Sentences(
+        "“{value}”的年月日顺序不明；请按 2024-03-05 的格式填写。",
+        "{value} can be read as more than one date; write it as 2024-03-05.",
+    ),
+    "day_missing": Sentences(
+        "“{value}”只有年月，缺少日；请填完整日期，如 2024-03-05。",
+        "{value} has a month and no day; give the full date, such as 2024-03-05.",
+    ),
+    "not_a_time": Sentences(
+        "“{value}”的时间看不懂；请按 2024-03-05 08:30:00 的格式填写。",
+        "{value} has a time that cannot be read; write it as 2024-03-05 08:30:00.",
+    ),
+    "impossible_time": Sentences(
+        "“{value}”的时间不存在；请核对时分秒。", "{value} has a time that does not exist; check hour, minute and second."
+    ),
+}
+
+# ── a row does not hold (rows) ──────────────────────────────────────────────────────────────────
+
+ROWS: Mapping[str, Sentences] = {
+    "required_missing": Sentences("“{field}”必填，请补填。", "{field} is required; fill it in."),
+    "pattern": Sentences(
+        "“{value}”格式不符；“{field}”应形如 {example}（{pattern}）。",
+        "{value} is not shaped like {field}; write it like {example} ({pattern}).",
+    ),
+    "too_short": Sentences("“{value}”太短，至少 {limit} 个字符。", "{value} is too short; at least {limit} characters."),
+    "too_long": Sentences("内容太长，最多 {limit} 个字符。", "Too long; at most {limit} characters."),
+    "not_in_code_list": Sentences(
+        "“{value}”不在代码表 {list} 中；{near}请按代码表填写。",
+        "{value} is not in the code list {list}; {near_en}use a code of the list.",
+    ),
+    "code_not_in_scheme": Sentences(
+        "代码不属于所声明的代码体系；请核对“{source}”或布局文件中的声明。",
+        "The code is not one of the declared scheme; check {source} or the scheme the layout declares.",
+    ),
+    "code_not_in_layout": Sentences(
+        "“{value}”不在布局文件的代码对照中；请补充对照或更正代码。",
+        "{value} is not in the layout's value map; add it there or correct the code.",
+    ),
+    "below_minimum": Sentences("“{value}”小于下限 {limit}；请核对。", "{value} is below {limit}; check it."),
+    "above_maximum": Sentences(
+        "“{value}”大于上限 {limit}；请核对数值和单位。", "{value} is above {limit}; check the number and its unit."
+    ),
+    "invalid_resident_id": Sentences(
+        "身份证号校验位不符（GB 11643），请核对原件。", "The resident ID fails its check digit (GB 11643); check the original."
+    ),
+    "invalid_uscc": Sentences(
+        "统一社会信用代码校验位不符（GB 32100），请核对。", "The unified social credit code fails its check digit (GB 32100)."
+    ),
+    "invalid_phone": Sentences("不是电话号码，请填 11 位手机号或带区号的座机。", "Not a telephone number; give all its digits."),
+    "invalid_email": Sentences("不是电子邮箱地址，请核对。", "Not an e-mail address; check it."),
+    "invalid_bank_card": Sentences("银行卡号校验位不符，请核对。", "The bank card number fails its check digit; check it."),
+    "unknown_reference": Sentences(
+        "“{value}”在 {to} 中查不到；请核对代码或先报送名录。",
+        "{value} is not known in {to}; check the code or send the register first.",
+    ),
+    "cross_field": Sentences("{rule_zh}", "{rule_en}"),
+    "key_repeated": Sentences(
+        "主键（{field}）在本文件中重复，保留第一行；请删除重复行。",
+        "The key ({key}) stands in this file already; the first row is kept, remove the others.",
+    ),
+    "key_already_delivered": Sentences(
+        "主键（{field}）此前已报送；如需更正，请以同名文件重报整份数据。",
+        "The key ({key}) has been delivered before; to correct it, send the whole file again under the same name.",
+    ),
+    "contract_violated": Sentences(
+        "不符合合同规则 {check}，请核对“{field}”。", "Does not meet the contract's check {check}; look at {field}."
+    ),
+    "not_in_scope": Sentences(
+        "该行不属于本次报送范围（布局文件的 keep 规则）。", "The row is outside what this delivery is for (the layout's keep rule)."
+    ),
+}
+
+# ── the whole file is refused or held (door, landing) ───────────────────────────────────────────
+
+HOUSE: Mapping[str, Sentences] = {
+    "required_columns_missing": Sentences(
+        "{file} 缺少必需的列：{expected}；文件中有：{found}。请补上这些列，或按模板填报。",
+        "{file} lacks required columns: {expected}; it has: {found}. Add them, or fill in the template.",
+    ),
+    "layout_columns_missing": Sentences(
+        "{file} 缺少布局文件所用的列：{expected}；文件中有：{found}。请核对是否换了版式。",
+        "{file} lacks columns its layout works on: {expected}; it has: {found}. Has the form changed?",
+    ),
+    "headers_claim_one_field": Sentences(
+        "{file} 有多列（{headers}）都表示“{field}”，无法判断用哪一列；请只保留一列。",
+        "{file} has several columns ({headers}) for {field}; keep one.",
+    ),
+    "code_scheme_undeclared": Sentences(
+        "{file}：报送方 {sender} 未声明代码体系（{schemes}），代码方向不明，不能读入；请在布局文件的 code_scheme 中声明。",
+        "{file}: sender {sender} has not declared its code schemes ({schemes}), so its codes cannot be read; "
+        "declare them under code_scheme in a layout.",
+    ),
+    "no_rows": Sentences(
+        "{file} 只有表头没有数据；名录不能为空，仍沿用上一次的数据。请重新导出。",
+        "{file} has a header and no rows; a register cannot be empty, so the last one stands. Export it again.",
+    ),
+    "too_many_rows_rejected": Sentences(
+        "{file} 有 {share} 的行不合格（上限 {limit}），整份文件暂缓入库，待人工确认（回执 {receipt}）。",
+        "{share} of the rows of {file} were rejected (limit {limit}); the file is held for a person (receipt {receipt}).",
+    ),
+    "door_failed": Sentences(
+        "{file} 处理时程序出错（{detail}），文件已存档，未写入任何数据；请联系数据平台。",
+        "The door itself failed on {file} ({detail}); the file is archived and nothing was written. Tell the platform's team.",
+    ),
+    "file_not_there": Sentences(
+        "{file} 无法读取（{problem}）；请核对报送清单中的路径或重新发送。",
+        "{file} cannot be read ({problem}); check the path in the delivery list or send it again.",
+    ),
+    "same_bytes_again": Sentences(
+        "{file} 与 {first} 收到的文件完全相同（回执 {receipt}），不再重复处理。",
+        "{file} is byte for byte what came on {first} (receipt {receipt}); it is not processed twice.",
+    ),
+    "no_delivery": Sentences(
+        "{feed} 逾期未报：上次收到 {last}，两次间隔不应超过 {days} 天；请联系{owner}。目前沿用上一次的数据。",
+        "{feed_en} is overdue: last received {last}, at most {days} days may pass; ask {owner}. The last data stands in.",
+    ),
+}
+
+MESSAGES: dict[str, Sentences] = {**FILES, **SHAPES, **VALUES, **ROWS, **HOUSE}

@@ -1,0 +1,270 @@
+"""What kind of file this is, by its first bytes, and the data file inside a gz or zip.
+
+Belongs here: recognising formats, unpacking one member to a temporary file within limits. Does not belong here:
+reading tables. Nothing is ever unpacked to a name that the archive chose.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import re
+import stat
+import tempfile
+import time
+import zipfile
+import zlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import IO
+
+from contracts.reading.table import Limits, Unreadable, unreadable
+
+ZIP, GZIP, OLE, PARQUET = b"PK", b"\x1f\x8b", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"PAR1"
+FOREIGN = (
+    (b"Rar!", "RAR"),
+    (b"7z\xbc\xaf\x27\x1c", "7z"),
+    (b"%PDF", "PDF"),
+    (b"\x89PNG", "PNG"),
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"BZh", "bzip2"),
+    (b"\xfd7zXZ\x00", "xz"),
+    (b"\x28\xb5\x2f\xfd", "zstd"),
+    (b"ustar", "tar"),
+    (b"SQLite format 3", "SQLite"),
+    (b"{\\rtf", "RTF"),
+)
+MARKUP = re.compile(rb"\s*(?:<!--.*?-->\s*)*<(?:!doctype|html|\?xml|table|head|body|meta|style)", re.IGNORECASE | re.DOTALL)
+ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, ValueError, RuntimeError, MemoryError)
+COPIED = 1 << 20
+
+
+def checked_path(path: Path, *, file: str) -> None:
+    """Refuses what is not a plain, non-empty file before anything is opened (a pipe would wait for ever).
+
+    Raises:
+        Unreadable: not there, a link, a folder, a device, empty, or not permitted.
+    """
+    try:
+        status = os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        raise unreadable("file_missing", file=file) from None
+    except (OSError, ValueError):
+        raise unreadable("not_a_file", file=file) from None
+    if not stat.S_ISREG(status.st_mode):
+        raise unreadable("not_a_file", file=file)
+    if not status.st_size:
+        raise unreadable("empty_file", file=file)
+    if not os.access(path, os.R_OK):
+        raise unreadable("no_permission", file=file)
+
+
+def is_settled(path: Path, quiet_seconds: float = 5.0, *, clock: Callable[[], float] = time.time) -> bool:
+    """Whether nobody seems to be writing a file any more: it is there and was not changed for `quiet_seconds`."""
+    try:
+        status = os.stat(path, follow_symlinks=False)
+    except OSError:
+        return False
+    return clock() - status.st_mtime >= quiet_seconds
+
+
+def format_of(path: Path, *, file: str) -> str:
+    """gz, zip, xlsx, ods, xls, parquet or text, by the bytes; the name does not matter.
+
+    Raises:
+        Unreadable: a format that is recognised and cannot be read.
+    """
+    with path.open("rb") as opened:
+        head = opened.read(4096)
+    if head.startswith(ZIP) and head[2:4] in (b"\x03\x04", b"\x05\x06", b"\x07\x08"):
+        return _zip_format(path, file)
+    if head.startswith(GZIP):
+        return "gz"
+    if head.startswith(OLE):
+        return "xls"
+    if head.startswith(PARQUET):
+        return "parquet"
+    for magic, name in FOREIGN:
+        if head.startswith(magic) or (magic == b"ustar" and head[257:262] == magic):
+            raise unreadable("format_not_understood", file=file, detail=name)
+    if MARKUP.match(head.removeprefix(b"\xef\xbb\xbf")):
+        raise unreadable("format_not_understood", file=file, detail="HTML/XML")
+    return "text"
+
+
+def _zip_format(path: Path, file: str) -> str:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = set(archive.namelist())
+            if "mimetype" in names:
+                kind = archive.open("mimetype").read(100)
+                if kind.startswith(b"application/vnd.oasis.opendocument.spreadsheet"):
+                    return "ods"
+    except ZIP_ERRORS as error:
+        raise unreadable("truncated_file", file=file, detail=_short(error)) from None
+    if "[Content_Types].xml" in names:
+        if "xl/workbook.xml" in names:
+            return "xlsx"
+        kinds = {"xl/workbook.bin": "XLSB", "word/document.xml": "Word", "ppt/presentation.xml": "PowerPoint"}
+        detail = next((kind for name, kind in kinds.items() if name in names), "Office")
+        raise unreadable("format_not_understood", file=file, detail=detail)
+    return "zip"
+
+
+def unpacked(
+    path: Path, kind: str, member: str | None, limits: Limits, *, file: str
+) -> tuple[Path, str | None, tempfile.TemporaryDirectory[str]]:
+    """Unpacks the one data file of a gz or zip.
+
+    Returns:
+        (path of the copy, name of the member, the folder that lives as long as the copy is needed).
+
+    Raises:
+        Unreadable: cut short, a bomb, encrypted, nested, an odd member, none or several data files.
+    """
+    folder = tempfile.TemporaryDirectory(prefix="minsheng-")
+    copy = Path(folder.name) / "data"
+    try:
+        if kind == "gz":
+            with gzip.open(path, "rb") as packed:
+                _copy(packed, copy, path.stat().st_size, limits, file)
+            name = None
+        else:
+            name = _unzip(path, copy, member, limits, file)
+    except Unreadable:
+        folder.cleanup()
+        raise
+    except ZIP_ERRORS as error:
+        folder.cleanup()
+        raise unreadable("truncated_file", file=file, detail=_short(error)) from None
+    return copy, name, folder
+
+
+def _unzip(path: Path, copy: Path, wanted: str | None, limits: Limits, file: str) -> str:
+    with zipfile.ZipFile(path) as archive:
+        members = {_decoded(info): info for info in archive.infolist() if not _is_ballast(info)}
+        name = _chosen(members, wanted, file)
+        info = members[name]
+        _refuse_odd(name, info, file)
+        with archive.open(info) as packed:
+            _copy(packed, copy, max(info.compress_size, 1), limits, file)
+    return name
+
+
+def _chosen(members: dict[str, zipfile.ZipInfo], wanted: str | None, file: str) -> str:
+    listed = "、".join(list(members)[:20])
+    if not members:
+        raise unreadable("archive_without_data", file=file)
+    if wanted is not None:
+        for name in members:
+            if wanted in (name, name.rsplit("/", 1)[-1]):
+                return name
+        raise unreadable("archive_member_missing", file=file, expected=wanted, members=listed)
+    if len(members) > 1:
+        raise unreadable("archive_with_several_files", file=file, members=listed)
+    return next(iter(members))
+
+
+def _is_ballast(info: zipfile.ZipInfo) -> bool:
+    """Folders and what operating systems leave behind."""
+    parts = info.filename.split("/")
+    return info.is_dir() or "__MACOSX" in parts or parts[-1] in (".DS_Store", "Thumbs.db", "desktop.ini")
+
+
+def _decoded(info: zipfile.ZipInfo) -> str:
+    """A member's name; Windows in China writes it in GBK without saying so."""
+    if info.flag_bits & 0x800:
+        return info.filename
+    try:
+        return info.filename.encode("cp437").decode("gb18030")
+    except UnicodeError:
+        return info.filename
+
+
+def _refuse_odd(name: str, info: zipfile.ZipInfo, file: str) -> None:
+    parts = re.split(r"[/\\]", name)
+    if name.startswith(("/", "\\")) or ".." in parts or re.match(r"[A-Za-z]:", name) or not name.isprintable():
+        detail = "的名称不正常 (odd name)"
+    elif stat.S_ISLNK(info.external_attr >> 16):
+        detail = "是链接 (a link)"
+    elif info.flag_bits & 0x1:
+        raise unreadable("encrypted_file", file=file)
+    else:
+        return
+    raise unreadable("archive_member_odd", file=file, member=ascii(name), detail=detail)
+
+
+def _copy(packed: IO[bytes], copy: Path, packed_bytes: int, limits: Limits, file: str) -> None:
+    written = 0
+    with copy.open("wb") as out:
+        while piece := packed.read(COPIED):
+            written += len(piece)
+            if written > limits.unpacked_bytes:
+                raise unreadable("file_too_large", file=file, limit=_size(limits.unpacked_bytes), detail="")
+            if written > limits.ratio_from and written > limits.ratio * packed_bytes:
+                raise unreadable("archive_bomb", file=file, ratio=limits.ratio)
+            out.write(piece)
+    if not written:
+        raise unreadable("empty_file", file=file)
+
+
+def check_parts(path: Path, limits: Limits, look: Callable[[str, bytes], None], *, file: str) -> None:
+    """Unpacks every part of a workbook once, to count real bytes, verify checksums and look at the XML.
+
+    Args:
+        look: called with (name of the part, a piece of it; pieces overlap by 1 kB).
+
+    Raises:
+        Unreadable: too large, a bomb, damaged, encrypted, or with a DTD or entities.
+    """
+    total = 0
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for info in archive.infolist():
+                if info.flag_bits & 0x1:
+                    raise unreadable("encrypted_file", file=file)
+                if info.is_dir():
+                    continue
+                total = _look_at(archive, info, total, limits, look, file)
+    except Unreadable:
+        raise
+    except ZIP_ERRORS as error:
+        raise unreadable("truncated_file", file=file, detail=_short(error)) from None
+
+
+def _look_at(
+    archive: zipfile.ZipFile,
+    info: zipfile.ZipInfo,
+    total: int,
+    limits: Limits,
+    look: Callable[[str, bytes], None],
+    file: str,
+) -> int:
+    is_xml, tail, size = info.filename.endswith((".xml", ".rels", ".vml")), b"", 0
+    with archive.open(info) as part:
+        while piece := part.read(COPIED):
+            size += len(piece)
+            if total + size > limits.workbook_bytes:
+                raise unreadable("file_too_large", file=file, limit=_size(limits.workbook_bytes), detail=info.filename)
+            if size > limits.ratio_from and size > limits.ratio * max(info.compress_size, 1):
+                raise unreadable("archive_bomb", file=file, ratio=limits.ratio)
+            if is_xml:
+                window = tail + piece
+                if b"<!DOCTYPE" in window or b"<!ENTITY" in window or b"\0" in window:
+                    raise unreadable("workbook_with_entities", file=file, member=info.filename)
+                look(info.filename, window)
+                tail = piece[-1000:]
+    return total + size
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:g} GB" if count >= 1e9 else f"{count / 1e6:g} MB"
+
+
+def _short(error: BaseException) -> str:
+    return str(error)[:120] or type(error).__name__
+
+
+def matching(names: Sequence[str], wanted: str) -> str | None:
+    """The one of the names that is the wanted one, or is so but for white space at its ends."""
+    return next((n for n in names if n == wanted), next((n for n in names if n.strip() == wanted.strip()), None))

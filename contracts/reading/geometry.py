@@ -1,0 +1,91 @@
+"""One point for a geometry: itself for a point, else the centroid of the largest polygon, longest line or the points.
+
+Planar formulas on degrees: exact enough for a building or a park, not for a province.
+Source: https://en.wikipedia.org/wiki/Centroid#Of_a_polygon
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+Position = tuple[float, float]
+NOWHERE = (None, None)
+
+
+def representative_point(geometry: Any) -> tuple[str | None, str | None]:
+    """(longitude, latitude) as text: a point as it was sent, a computed one with 7 decimals (1 cm); None if unknown."""
+    if not isinstance(geometry, dict):
+        return NOWHERE
+    kind, coordinates = geometry.get("type"), geometry.get("coordinates")
+    try:
+        if kind == "Point":
+            return str(coordinates[0]), str(coordinates[1])
+        point = _centre(kind, coordinates, geometry)
+    except (TypeError, ValueError, IndexError, KeyError, ZeroDivisionError, OverflowError, AttributeError):
+        return NOWHERE
+    if point is None or not all(map(math.isfinite, point)):
+        return NOWHERE
+    return f"{point[0]:.7f}", f"{point[1]:.7f}"
+
+
+def _centre(kind: Any, coordinates: Any, geometry: dict[str, Any]) -> Position | None:
+    if kind == "Polygon":
+        return _polygon(coordinates)[1]
+    if kind == "MultiPolygon":
+        return max((_polygon(part) for part in coordinates), key=lambda found: found[0])[1]
+    if kind == "LineString":
+        return _line(coordinates)[1]
+    if kind == "MultiLineString":
+        return max((_line(part) for part in coordinates), key=lambda found: found[0])[1]
+    if kind == "MultiPoint":
+        return _mean(_positions(coordinates))
+    if kind == "GeometryCollection":
+        return _centre(geometry["geometries"][0]["type"], geometry["geometries"][0].get("coordinates"), {})
+    return None
+
+
+def _positions(coordinates: Sequence[Sequence[Any]]) -> list[Position]:
+    return [(float(p[0]), float(p[1])) for p in coordinates]
+
+
+def _polygon(rings: Sequence[Sequence[Sequence[Any]]]) -> tuple[float, Position]:
+    """(area, centroid) of a polygon; holes are taken out."""
+    outer, *holes = [_ring(_positions(ring)) for ring in rings]
+    area = outer[0] - sum(hole[0] for hole in holes)
+    if area <= 0:
+        return 0.0, _mean(_positions(rings[0]))
+    x = (outer[0] * outer[1][0] - sum(a * c[0] for a, c in holes)) / area
+    y = (outer[0] * outer[1][1] - sum(a * c[1] for a, c in holes)) / area
+    return area, (x, y)
+
+
+def _ring(points: list[Position]) -> tuple[float, Position]:
+    # Relative to the first point, or the products of large coordinates would swallow a building.
+    x0, y0 = points[0]
+    near = [(x - x0, y - y0) for x, y in points]
+    crosses = [x1 * y2 - x2 * y1 for (x1, y1), (x2, y2) in zip(near, near[1:] + near[:1], strict=True)]
+    twice = sum(crosses)
+    if twice == 0:
+        return 0.0, _mean(points)
+    x = sum((a[0] + b[0]) * c for a, b, c in zip(near, near[1:] + near[:1], crosses, strict=True)) / (3 * twice)
+    y = sum((a[1] + b[1]) * c for a, b, c in zip(near, near[1:] + near[:1], crosses, strict=True)) / (3 * twice)
+    return abs(twice) / 2, (x0 + x, y0 + y)
+
+
+def _line(coordinates: Sequence[Sequence[Any]]) -> tuple[float, Position]:
+    """(length, the point half way along)."""
+    points = _positions(coordinates)
+    lengths = [math.dist(a, b) for a, b in zip(points, points[1:], strict=False)]
+    half = sum(lengths) / 2
+    for a, b, length in zip(points, points[1:], lengths, strict=False):
+        if length >= half and length > 0:
+            share = half / length
+            return sum(lengths), (a[0] + share * (b[0] - a[0]), a[1] + share * (b[1] - a[1]))
+        half -= length
+    return 0.0, points[0]
+
+
+def _mean(points: list[Position]) -> Position:
+    return sum(p[0] for p in points) / len(points), sum(p[1] for p in points) / len(points)

@@ -1,0 +1,235 @@
+"""JSON, NDJSON and GeoJSON → batches.
+
+A records path names the lists to go through: `provinceList[*].cityList[*].hospitalList[*]`, `data.rows[*]`, `[*]`.
+Each element of the last list is a row. Nested objects are flattened with dots (`location.lng`); a list of plain
+values becomes `a|b`, any other list its JSON text. The plain values of the object around a record are columns
+`^name`, one more `^` for each list further out (`^city`, `^^province`). Numbers keep the digits they were sent with.
+
+GeoJSON features give their properties under their own names, `longitude`, `latitude` (see geometry) and
+`geometry_type`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from contracts.reading.encoding import find_encoding, utf_8_chunks
+from contracts.reading.geometry import representative_point
+from contracts.reading.headers import fold, named
+from contracts.reading.table import MB, Found, Limits, Reading, Record, Table, frames, is_blank, unreadable
+
+Located = tuple[Any, tuple[Mapping[str, Any], ...]]  # a record and the objects around it, nearest first
+REPEATED = "\0repeated"  # cannot be a key of a flattened record
+
+
+def open_records(
+    path: Path, kind: str, reading: Reading, known_headers: Collection[str], limits: Limits, *, file: str
+) -> Table:
+    """Opens a JSON document or a file of JSON lines.
+
+    Raises:
+        Unreadable: no JSON, too large, no records under the path, no known key.
+    """
+    encoding = find_encoding(path, reading.encoding, known_headers, file=file)
+    known = {fold(h) for h in known_headers} - {""}
+    if kind == "ndjson":
+
+        def flat() -> Iterator[tuple[int, dict[str, str | None] | None]]:
+            return _json_lines(path, encoding, limits)
+
+        found = Found("ndjson", encoding=encoding.name)
+    else:
+        size = path.stat().st_size
+        if size > limits.document_bytes:
+            limit = f"{limits.document_bytes // MB} MB"
+            raise unreadable("document_too_large", file=file, size=f"{size // MB} MB", limit=limit)
+        document = _document(path, encoding, limits, file)
+        is_geojson = isinstance(document, dict) and document.get("type") == "FeatureCollection"
+        located = list(_located(document, reading.records or ("features[*]" if is_geojson else None), file))
+        if is_geojson:  # what surrounds the features (type, crs) says nothing about any of them
+            located = [(record, ()) for record, _ in located]
+
+        def flat() -> Iterator[tuple[int, dict[str, str | None] | None]]:
+            return ((i, flattened(record, around)) for i, (record, around) in enumerate(located, start=1))
+
+        found = Found("geojson" if is_geojson else "json", encoding=encoding.name)
+    keys = list(dict.fromkeys(key for _, record in flat() for key in record or () if key != REPEATED))
+    if len(keys) > limits.columns:
+        raise unreadable("too_many_columns", file=file, found=len(keys), limit=limits.columns)
+    if known and not known & {fold(key) for key in keys}:
+        expected, seen = "、".join(sorted(known)[:8]), "、".join(keys[:12])
+        raise unreadable("header_not_found", file=file, rows=1, expected=expected, found=seen)
+    found.headers = named(keys, known, file)
+
+    def records() -> Iterator[Record]:
+        for number, record in flat():
+            if record is None:
+                yield number, (), "record_not_json"
+                continue
+            cells = [record.get(key) for key in keys]
+            if not is_blank(cells):
+                yield number, *_shaped(cells, REPEATED in record, limits)
+
+    return Table(found, lambda: frames(records(), found.headers, limits.batch_rows))
+
+
+def _shaped(cells: list[str | None], repeated: bool, limits: Limits) -> tuple[list[str | None], str | None]:
+    shape = "record_repeats_a_key" if repeated else None
+    if any(cell and len(cell) > limits.cell_chars for cell in cells):
+        cells, shape = [cell and cell[: limits.cell_chars] for cell in cells], shape or "cell_too_long"
+    if any(cell and "\0" in cell for cell in cells):
+        cells, shape = [cell and cell.replace("\0", "\ufffd") for cell in cells], shape or "nul_byte"
+    return cells, shape
+
+
+# ── parsing ─────────────────────────────────────────────────────────────────────────────────────
+
+
+class _Number(str):
+    """A number with the digits it was sent with."""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        found[REPEATED] = True
+    return found
+
+
+def parsed(text: str) -> Any:
+    """JSON with numbers as text and objects that remember a repeated key.
+
+    Raises:
+        ValueError: it is not JSON (or nested too deeply to be read).
+    """
+    try:
+        return json.loads(
+            text, parse_int=_Number, parse_float=_Number, parse_constant=_Number, object_pairs_hook=_object
+        )
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _document(path: Path, encoding: Any, limits: Limits, file: str) -> Any:
+    chunks = utf_8_chunks(path, encoding, limits.chunk_bytes, limits.document_bytes)
+    text = b"".join(chunk for chunk, _ in chunks).decode("utf-8", errors="replace")
+    try:
+        return parsed(text)
+    except ValueError as error:
+        raise unreadable("not_json", file=file, detail=str(error)[:120]) from None
+
+
+def _json_lines(path: Path, encoding: Any, limits: Limits) -> Iterator[tuple[int, dict[str, str | None] | None]]:
+    line = 0
+    for chunk, _ in utf_8_chunks(path, encoding, limits.chunk_bytes, max(limits.cell_chars * 40, 1_000_000)):
+        for raw in chunk.decode("utf-8", errors="replace").split("\n")[:-1]:
+            line += 1
+            if raw.strip("\ufeff \t\r\x1e"):
+                try:
+                    record = parsed(raw.strip("\ufeff \t\r\x1e"))
+                except ValueError:
+                    record = None
+                yield line, flattened(record, ()) if isinstance(record, dict) else None
+
+
+# ── records ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def _located(document: Any, path: str | None, file: str) -> Iterator[Located]:
+    if path is None:
+        path = _found_path(document, file)
+    if not re.fullmatch(r"(?:[^\[\].]+(?:\[\*\])?|\[\*\])(?:\.(?:[^\[\].]+(?:\[\*\])?|\[\*\]))*", path or "[*]"):
+        raise unreadable("records_not_found", file=file, expected=path, detail="a[*].b[*]")
+    steps = re.findall(r"[^\[\].]+|\[\*\]", path)
+    found = list(_walk(document, steps, ()))
+    if not found and not _leads_to_a_list(document, steps):
+        keys = "、".join(list(document)[:12]) if isinstance(document, dict) else type(document).__name__
+        raise unreadable("records_not_found", file=file, expected=path, detail=keys)
+    yield from found
+
+
+def _walk(value: Any, steps: list[str], around: tuple[Mapping[str, Any], ...]) -> Iterator[Located]:
+    if not steps:
+        yield value, around
+    elif steps[0] == "[*]":
+        for item in value if isinstance(value, list) else ():
+            yield from _walk(item, steps[1:], around)
+    elif isinstance(value, dict) and steps[0] in value:
+        # The object that holds a list is one level around its records.
+        outer = (value, *around) if len(steps) > 1 and steps[1] == "[*]" else around
+        yield from _walk(value[steps[0]], steps[1:], outer)
+
+
+def _leads_to_a_list(value: Any, steps: list[str]) -> bool:
+    for step in steps:
+        if step == "[*]":
+            return isinstance(value, list)
+        if not isinstance(value, dict) or step not in value:
+            return False
+        value = value[step]
+    return False
+
+
+def _found_path(document: Any, file: str) -> str:
+    """Where the records are if nobody says: the document itself, or the only list of objects in it."""
+    if isinstance(document, list):
+        return "[*]"
+    if not isinstance(document, dict):
+        raise unreadable("records_not_found", file=file, expected="[*]", detail=type(document).__name__)
+    inner = {f"{key}.": value for key, value in document.items() if isinstance(value, dict)}
+    found = [
+        f"{prefix}{key}[*]"
+        for prefix, holder in {"": document, **inner}.items()
+        for key, value in holder.items()
+        if isinstance(value, list) and any(isinstance(item, dict) for item in value)
+    ]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise unreadable("records_path_needed", file=file, found="、".join(found[:8]))
+    raise unreadable("records_not_found", file=file, expected="[*]", detail="、".join(list(document)[:12]))
+
+
+def flattened(record: Any, around: tuple[Mapping[str, Any], ...]) -> dict[str, str | None] | None:
+    """One record as column → text; None if it is no object."""
+    if not isinstance(record, dict):
+        return None
+    flat: dict[str, str | None] = {}
+    if record.get("type") == "Feature" and "geometry" in record:
+        _flatten(flat, "", record.get("properties") or {})
+        longitude, latitude = representative_point(record["geometry"])
+        kind = record["geometry"].get("type") if isinstance(record["geometry"], dict) else None
+        places = {"longitude": longitude, "latitude": latitude, "geometry_type": kind}
+        for name, value in places.items():
+            flat[name if name not in flat else f"geometry.{name}"] = _text(value)
+    else:
+        _flatten(flat, "", record)
+    for level, holder in enumerate(around, start=1):
+        for key, value in holder.items():
+            if not isinstance(value, dict | list) and key != REPEATED:
+                flat["^" * level + key] = _text(value)
+    return flat
+
+
+def _flatten(flat: dict[str, str | None], prefix: str, value: Mapping[str, Any]) -> None:
+    for key, item in value.items():
+        if key == REPEATED:
+            flat[REPEATED] = "true"
+        elif isinstance(item, dict) and item:
+            _flatten(flat, f"{prefix}{key}.", item)
+        else:
+            flat[f"{prefix}{key}"] = _text(item)
+
+
+def _text(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return None if value is None else str(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list) and value and all(isinstance(v, str) and "|" not in v for v in value):
+        return "|".join(value)
+    return json.dumps(value, ensure_ascii=False) if value else None

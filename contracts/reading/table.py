@@ -1,0 +1,137 @@
+"""What opening a file gives back, what may be asked of it, and how much of it is taken.
+
+Belongs here: the words the readers share. Does not belong here: reading.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+import polars as pl
+
+from contracts.messages import message
+
+ROW, SHAPE = "_row", "_shape"
+MB = 1_000_000
+
+# A row before it is put into a frame: where it stands in the file, its cells, the reason why its shape is wrong.
+Record = tuple[int, Sequence[str | None], str | None]
+
+
+class Unreadable(Exception):
+    """The whole file is refused. str() is the English sentence; `.zh`, `.en` and `.code` say the rest."""
+
+    def __init__(self, code: str, zh: str, en: str) -> None:
+        super().__init__(en)
+        self.code, self.zh, self.en = code, zh, en
+
+    def __reduce__(self) -> tuple[type, tuple[str, str, str]]:
+        return type(self), (self.code, self.zh, self.en)
+
+
+def unreadable(code: str, **facts: Any) -> Unreadable:
+    return Unreadable(code, message(code, "zh", **facts), message(code, "en", **facts))
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a layout may say about a sender's file; None means: find out.
+
+    Attributes:
+        format: csv, xlsx, xls, ods, json, ndjson, geojson or parquet (tsv and txt mean csv).
+        encoding: of a text file.
+        delimiter: of a text table, one character.
+        sheet: name of the worksheet.
+        header_row: 1-based row (workbook) or line (text) in which the header begins.
+        header_rows: 2 where a group header stands above the column headers; they are joined as `group/column`.
+        records: path to the records of a JSON document, see `contracts.reading.records`.
+        member: name of the data file inside a zip archive.
+    """
+
+    format: str | None = None
+    encoding: str | None = None
+    delimiter: str | None = None
+    sheet: str | None = None
+    header_row: int | None = None
+    header_rows: int | None = None
+    records: str | None = None
+    member: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much of a file is taken before it is refused; far above what a department sends."""
+
+    unpacked_bytes: int = 20_000 * MB  # of a gz or zip
+    ratio: int = 200  # unpacked over packed, looked at beyond `ratio_from` bytes
+    ratio_from: int = 50 * MB
+    document_bytes: int = 256 * MB  # JSON and GeoJSON are read as a whole
+    workbook_bytes: int = 2_000 * MB  # the XML of a workbook, unpacked
+    workbook_cells: int = 20_000_000  # rows × columns of a sheet
+    columns: int = 2_000
+    cell_chars: int = 100_000
+    chunk_bytes: int = 16 * MB  # of a text table, parsed at once
+    batch_rows: int = 50_000  # of every other format
+
+
+@dataclass
+class Found:
+    """How the file was read; goes into the receipt."""
+
+    format: str
+    encoding: str | None = None
+    delimiter: str | None = None
+    sheet: str | None = None
+    header_row: int | None = None
+    headers: list[str] = field(default_factory=list)
+    member: str | None = None
+    container: str | None = None
+
+
+@dataclass
+class Table:
+    """An opened file: how it was found, and its rows, as often as wanted.
+
+    Attributes:
+        found: what was found out about the file.
+        source: makes the batches anew.
+        holds: keeps an unpacked copy alive as long as the table.
+    """
+
+    found: Found
+    source: Callable[[], Iterator[pl.DataFrame]]
+    holds: object = None
+
+    def batches(self) -> Iterator[pl.DataFrame]:
+        """Batches of rows: a String column per header with the text as sent (empty: null or ""), `_row` and `_shape`.
+
+        `_row` (Int64) counts as the sender does: the line a record starts at, the row of the sheet, the number of
+        the JSON record. `_shape` (String) is null or the reason code why the row is not shaped like the header.
+        Rows with nothing in any cell are left out.
+
+        Raises:
+            Unreadable: what follows cannot be read at all (a damaged archive or Parquet page).
+        """
+        yield from self.source()
+
+
+def frames(records: Iterable[Record], headers: Sequence[str], size: int) -> Iterator[pl.DataFrame]:
+    """Records → frames of at most `size` rows. Cells beyond the headers are not kept: the archive has them."""
+    width, schema = len(headers), {**dict.fromkeys(headers, pl.String), ROW: pl.Int64, SHAPE: pl.String}
+    records = iter(records)
+    while rows := list(islice(records, size)):
+        fitted = [(*_fitted(cells, width), number, shape) for number, cells, shape in rows]
+        yield pl.DataFrame(fitted, schema=schema, orient="row")
+
+
+def _fitted(cells: Sequence[str | None], width: int) -> Sequence[str | None]:
+    if len(cells) == width:
+        return cells
+    return cells[:width] if len(cells) > width else (*cells, *[None] * (width - len(cells)))
+
+
+def is_blank(cells: Iterable[str | None]) -> bool:
+    return not any(cell and cell.strip("\ufeff \t\r\n\u3000\u00a0") for cell in cells)

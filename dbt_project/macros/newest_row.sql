@@ -1,0 +1,14 @@
+{#- One row per key: the one received last (then the later receipt, then the later row). For use in a CTE. -#}
+{% macro newest_row(relation, key) -%}
+    select ranked.*
+    from (
+        select
+            candidates.*,
+            row_number() over (
+                partition by {{ key | join(', ') }}
+                order by _received_at desc, _receipt desc, _row desc
+            ) as _newest
+        from {{ relation }} as candidates
+    ) as ranked
+    where ranked._newest = 1
+{%- endmacro %}

@@ -1,0 +1,139 @@
+{#- The villages of every place that reports community facilities, counted once per ancestor, month and area type. -#}
+{%- set levels = ['province', 'city', 'county', 'town'] -%}
+with
+
+facilities as (
+    select * from {{ ref('fct_community_facility') }}
+),
+
+divisions as (
+    select * from {{ ref('dim_division') }}
+),
+
+-- A month is described by its last report.
+last_reports as (
+    select
+        facilities.*,
+        row_number() over (partition by facility_id, month order by reported_on desc) as newest
+    from facilities
+),
+
+standing as (
+    select
+        last_reports.month,
+        last_reports.division_code,
+        last_reports.is_comprehensive,
+        last_reports.total_area_m2,
+        divisions.village_code,
+        divisions.town_code,
+        divisions.county_code,
+        divisions.city_code,
+        divisions.province_code,
+        coalesce(divisions.area_type, 'not_stated') as area_type,
+        coalesce(divisions.city_code, divisions.province_code) as register_code
+    from last_reports
+    inner join divisions on last_reports.division_code = divisions.division_code
+    where last_reports.newest = 1 and last_reports.is_open
+),
+
+-- A register covers its whole city: a village it does not name has nothing.
+registers as (
+    select distinct
+        month,
+        register_code
+    from standing
+),
+
+per_village as (
+    select
+        month,
+        village_code,
+        max(case when is_comprehensive then 1 else 0 end) as has_comprehensive
+    from standing
+    where village_code is not null
+    group by month, village_code
+),
+
+villages as (
+    select
+        registers.month,
+        divisions.division_code as village_code,
+        divisions.town_code,
+        divisions.county_code,
+        divisions.city_code,
+        divisions.province_code,
+        coalesce(divisions.area_type, 'not_stated') as area_type,
+        divisions.households,
+        case when per_village.village_code is not null then 1 else 0 end as has_facility,
+        coalesce(per_village.has_comprehensive, 0) as has_comprehensive
+    from registers
+    inner join divisions
+        on
+            registers.register_code = coalesce(divisions.city_code, divisions.province_code)
+            and divisions.level = 'village'
+            and divisions.is_in_force
+            and not divisions.is_virtual
+    left join per_village
+        on
+            registers.month = per_village.month
+            and divisions.division_code = per_village.village_code
+),
+
+village_counts as (
+    {%- for level in levels %}
+    {%- for area_type in ["'all'", 'area_type'] %}
+    select
+        month,
+        {{ level }}_code as division_code,
+        {{ area_type }} as area_type,
+        count(*) as villages,
+        sum(has_facility) as villages_with_facility,
+        sum(has_comprehensive) as villages_with_comprehensive,
+        sum(households) as households,
+        sum(case when households is null then 1 else 0 end) as villages_without_households
+    from villages
+    where {{ level }}_code is not null
+    group by month, {{ level }}_code{{ ', area_type' if area_type == 'area_type' }}
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+),
+
+area_sums as (
+    {%- for level in levels %}
+    {%- for area_type in ["'all'", 'area_type'] %}
+    select
+        month,
+        {{ level }}_code as division_code,
+        {{ area_type }} as area_type,
+        sum(total_area_m2) as area_m2
+    from standing
+    where {{ level }}_code is not null and is_comprehensive
+    group by month, {{ level }}_code{{ ', area_type' if area_type == 'area_type' }}
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+),
+
+final as (
+    select
+        village_counts.month,
+        village_counts.division_code,
+        village_counts.area_type,
+        cast(village_counts.villages as bigint) as villages,
+        cast(village_counts.villages_with_facility as bigint) as villages_with_facility,
+        cast(village_counts.villages_with_comprehensive as bigint) as villages_with_comprehensive,
+        cast(village_counts.households as bigint) as households,
+        cast(village_counts.villages_without_households as bigint) as villages_without_households,
+        area_sums.area_m2
+    from village_counts
+    left join area_sums
+        on
+            village_counts.month = area_sums.month
+            and village_counts.division_code = area_sums.division_code
+            and village_counts.area_type = area_sums.area_type
+)
+
+select * from final

@@ -1,0 +1,184 @@
+with
+
+communities as (
+    select * from {{ ref('community_coverage') }}
+),
+
+parks as (
+    select * from {{ ref('park_area') }}
+),
+
+indicators as (
+    select * from {{ ref('indicators') }}
+),
+
+targets as (
+    select * from {{ ref('indicator_targets') }}
+),
+
+divisions as (
+    select * from {{ ref('dim_division') }}
+),
+
+-- Rural (and urban) villages are known only where the vintage states the class; elsewhere the share is null, not zero.
+area_coverage as (
+    {%- for area_type in ['rural', 'urban'] %}
+    select
+        '{{ area_type }}_comprehensive_facility_coverage' as indicator_code,
+        every.division_code,
+        every.month as period,
+        '{{ area_type }}' as area_type,
+        cast(coalesce(own.villages_with_comprehensive, 0) as double) as numerator,
+        cast(coalesce(own.villages, 0) as double) as denominator,
+        1.0 as per,
+        case
+            when own.villages is null and unstated.villages is not null then 'area_type_not_stated'
+            when own.villages is null then 'no_{{ area_type }}_villages'
+        end as null_reason
+    from communities as every
+    left join communities as own
+        on
+            every.month = own.month
+            and every.division_code = own.division_code
+            and own.area_type = '{{ area_type }}'
+    left join communities as unstated
+        on
+            every.month = unstated.month
+            and every.division_code = unstated.division_code
+            and unstated.area_type = 'not_stated'
+    where every.area_type = 'all'
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+),
+
+facility_area as (
+    select
+        'community_facility_area_per_100_households' as indicator_code,
+        division_code,
+        month as period,
+        area_type,
+        area_m2 as numerator,
+        cast(households as double) as denominator,
+        100.0 as per,
+        case
+            when area_m2 is null then 'area_not_reported'
+            when households is null then 'households_not_reported'
+            when households = 0 then 'no_households'
+        end as null_reason
+    from communities
+    where area_type <> 'not_stated'
+),
+
+centre_coverage as (
+    select
+        'activity_centre_coverage' as indicator_code,
+        division_code,
+        month as period,
+        area_type,
+        cast(villages_with_facility as double) as numerator,
+        cast(villages as double) as denominator,
+        1.0 as per,
+        cast(null as string) as null_reason
+    from communities
+    where area_type <> 'not_stated'
+),
+
+-- The register of venues is today's; its month is the month of the run.
+park_area as (
+    select
+        'park_area_per_resident' as indicator_code,
+        division_code,
+        {{ month_start(run_date()) }} as period,
+        'all' as area_type,
+        area_m2 as numerator,
+        cast(population as double) as denominator,
+        1.0 as per,
+        case
+            when area_m2 is null then 'area_not_reported'
+            when population is null then 'population_not_reported'
+            when population = 0 then 'no_residents'
+        end as null_reason
+    from parks
+),
+
+measured as (
+    select * from area_coverage
+    union all
+    select * from facility_area
+    union all
+    select * from centre_coverage
+    union all
+    select * from park_area
+),
+
+-- A target set for a smaller area goes before one that holds everywhere.
+aimed as (
+    select
+        measured.*,
+        indicators.unit,
+        indicators.better,
+        divisions.full_name as division_name,
+        divisions.level as division_level,
+        divisions.population_year,
+        targets.target,
+        targets.source as target_source,
+        targets.status as target_status,
+        row_number() over (
+            partition by
+                measured.indicator_code, measured.division_code, measured.period, measured.area_type
+            order by
+                case coalesce(targets.area, '')
+                    when divisions.town_code then 4
+                    when divisions.county_code then 3
+                    when divisions.city_code then 2
+                    when divisions.province_code then 1
+                    else 0
+                end desc,
+                targets.valid_from desc
+        ) as nearest
+    from measured
+    inner join indicators on measured.indicator_code = indicators.code
+    inner join divisions on measured.division_code = divisions.division_code
+    left join targets
+        on
+            measured.indicator_code = targets.indicator_code
+            and measured.period >= targets.valid_from
+            and measured.period <= coalesce(targets.valid_to, cast('9999-12-31' as date))
+            and (
+                coalesce(targets.area, '') = ''
+                or targets.area in (
+                    divisions.province_code, divisions.city_code, divisions.county_code, divisions.town_code
+                )
+            )
+),
+
+valued as (
+    select
+        aimed.*,
+        case when null_reason is null then per * ({{ ratio('numerator', 'denominator') }}) end as value
+    from aimed
+    where nearest = 1
+),
+
+final as (
+    select
+        indicator_code,
+        division_code,
+        division_name,
+        division_level,
+        period,
+        area_type,
+        numerator,
+        denominator,
+        value,
+        unit,
+        null_reason,
+        target,
+        case when better = 'down' then value <= target else value >= target end as is_target_met,
+        target_status,
+        target_source,
+        population_year
+    from valued
+)
+
+select * from final

@@ -1,0 +1,68 @@
+with
+
+source as (
+    select * from {{ source('civil_affairs', 'community_facilities') }}
+),
+
+final as (
+    select
+        facility_code,
+        reported_on,
+        facility_name,
+        division_code,
+        division_name,
+        address,
+        longitude,
+        latitude,
+        phone,
+        uscc,
+        is_comprehensive,
+        total_area_m2,
+        resident_activity_area_m2,
+        office_rooms,
+        office_area_m2,
+        office_year,
+        service_hall_rooms,
+        service_hall_area_m2,
+        service_hall_year,
+        police_rooms,
+        police_area_m2,
+        police_year,
+        clinic_rooms,
+        clinic_area_m2,
+        clinic_year,
+        library_rooms,
+        library_area_m2,
+        library_year,
+        activity_rooms,
+        activity_area_m2,
+        activity_year,
+        disability_rooms,
+        disability_area_m2,
+        disability_year,
+        funding_wan_yuan,
+        funding_fiscal_wan_yuan,
+        funding_self_raised_wan_yuan,
+        funding_donated_wan_yuan,
+        funding_other_wan_yuan,
+        outdoor_sites,
+        outdoor_area_m2,
+        outdoor_year,
+        outdoor_funding_wan_yuan,
+        outdoor_funding_fiscal_wan_yuan,
+        outdoor_funding_self_raised_wan_yuan,
+        outdoor_funding_donated_wan_yuan,
+        outdoor_funding_other_wan_yuan,
+        self_service_terminal,
+        opened_on,
+        case status when '1' then 'open' when '2' then 'suspended' when '0' then 'closed' end as status,
+        _feed,
+        _sender,
+        _receipt,
+        _row,
+        _received_at,
+        _contract_version
+    from source
+)
+
+select * from final

@@ -1,0 +1,28 @@
+with
+
+source as (
+    select * from {{ source('evaluation', 'survey_questions') }}
+),
+
+final as (
+    select
+        wave,
+        question_id,
+        text,
+        dimension,
+        scale,
+        lowest,
+        highest,
+        dont_know_codes,
+        not_asked_codes,
+        is_reversed,
+        _feed,
+        _sender,
+        _receipt,
+        _row,
+        _received_at,
+        _contract_version
+    from source
+)
+
+select * from final

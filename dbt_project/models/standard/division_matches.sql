@@ -1,0 +1,80 @@
+{%- set registers = [
+    ref('stg_health__institutions'),
+    ref('stg_sports__venues'),
+    ref('stg_culture__venues'),
+    ref('stg_civil_affairs__elderly_care'),
+    ref('stg_civil_affairs__community_facilities'),
+] -%}
+with
+
+divisions as (
+    select * from {{ ref('division_latest') }}
+),
+
+sent as (
+    {%- for register in registers %}
+    select division_code, division_name from {{ register }}
+    {{ 'union' if not loop.last }}
+    {%- endfor %}
+),
+
+folded as (
+    select
+        {{ text_key(['division_code', 'division_name']) }} as place_key,
+        division_code,
+        division_name,
+        {{ fold_name('division_name') }} as folded_name
+    from sent
+),
+
+matched as (
+    select
+        folded.*,
+        by_code.division_code as code_match,
+        by_name.division_code as name_match
+    from folded
+    left join divisions as by_code on folded.division_code = by_code.division_code
+    left join divisions as by_name
+        on
+            by_name.is_name_unique
+            and folded.folded_name = by_name.folded_name
+),
+
+-- A village that no list knows still lies in the county or town its full name begins with.
+prefixes as (
+    select
+        matched.place_key,
+        divisions.division_code,
+        row_number() over (
+            partition by matched.place_key
+            order by length(divisions.folded_name) desc, divisions.division_code
+        ) as longest
+    from matched
+    inner join divisions
+        on
+            divisions.is_name_unique
+            and divisions.level in ('city', 'county', 'town')
+            and substr(matched.folded_name, 1, length(divisions.folded_name)) = divisions.folded_name
+    where matched.code_match is null and matched.name_match is null
+),
+
+final as (
+    select
+        matched.place_key,
+        matched.division_code as sent_division_code,
+        matched.division_name as sent_division_name,
+        coalesce(matched.code_match, matched.name_match, prefixes.division_code, 'unknown') as division_code,
+        case
+            when matched.code_match is not null then 'code'
+            when matched.name_match is not null then 'name'
+            when prefixes.division_code is not null then 'name_prefix'
+            else 'none'
+        end as division_method
+    from matched
+    left join prefixes
+        on
+            matched.place_key = prefixes.place_key
+            and prefixes.longest = 1
+)
+
+select * from final

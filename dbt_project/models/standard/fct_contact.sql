@@ -1,0 +1,68 @@
+with
+
+contacts as (
+    select * from {{ ref('stg_evaluation__contacts') }}
+),
+
+departments as (
+    select * from {{ ref('departments') }}
+),
+
+department_codes as (
+    select * from {{ ref('department_codes') }}
+),
+
+items as (
+    select * from {{ ref('service_items') }}
+),
+
+item_codes as (
+    select * from {{ ref('service_item_codes') }}
+),
+
+divisions as (
+    select * from {{ ref('division_latest') }}
+),
+
+facilities as (
+    select * from {{ ref('dim_facility') }}
+),
+
+facility_codes as (
+    select
+        facility_code,
+        min(facility_id) as facility_id
+    from facilities
+    group by facility_code
+    having count(*) = 1
+),
+
+final as (
+    select
+        {{ text_key(['contacts.case_no', 'contacts.contact_no']) }} as contact_id,
+        contacts.case_no,
+        contacts.contact_no,
+        {{ mapped_code('department_codes', 'departments', 'department_code') }} as department_code,
+        contacts.department_code as sent_department_code,
+        {{ mapped_code('item_codes', 'items', 'service_item_code') }} as service_item_code,
+        contacts.service_item_code as sent_service_item_code,
+        coalesce(divisions.division_code, 'unknown') as division_code,
+        contacts.division_code as sent_division_code,
+        coalesce(facility_codes.facility_id, 'hall:' || contacts.facility_code) as facility_id,
+        contacts.window_no,
+        contacts.channel as contact_channel,
+        contacts.opened_at,
+        contacts.closed_at,
+        {{ month_start('contacts.closed_at') }} as closed_month,
+        contacts.promised_days,
+        contacts.named as is_named,
+        contacts._sender as sender,
+        contacts._receipt as receipt
+    from contacts
+    {{ code_map_joins('contacts', 'department_code', map='department_codes', own='departments') }}
+    {{ code_map_joins('contacts', 'service_item_code', map='item_codes', own='items') }}
+    left join divisions on contacts.division_code = divisions.division_code
+    left join facility_codes on contacts.facility_code = facility_codes.facility_code
+)
+
+select * from final

@@ -1,0 +1,166 @@
+with
+
+reviews as (
+    select * from {{ ref('fct_review') }}
+),
+
+rectifications as (
+    select * from {{ ref('stg_evaluation__rectifications') }}
+),
+
+policies as (
+    select * from {{ ref('dim_review_policy') }}
+),
+
+days as (
+    select * from {{ ref('dim_date') }}
+),
+
+revisit_levels as (
+    select * from {{ ref('revisit_levels') }}
+),
+
+newest as (
+    {{ newest_row('rectifications', key=['case_no', 'contact_no', 'review_no']) }}
+),
+
+cases as (
+    select
+        -- The review that counts under a key is its first occurrence.
+        {{ text_key(['case_no', 'contact_no', 'review_no', '1']) }} as review_id,
+        {{ text_key(['case_no', 'contact_no']) }} as contact_id,
+        newest.*
+    from newest
+),
+
+bad_reviews as (
+    select * from reviews
+    where verdict = 'bad' and validity not in ('duplicate', 'withdrawn')
+),
+
+follow_ups as (
+    select
+        contact_id,
+        min(level) as second_level
+    from reviews
+    where review_no = 2 and is_active
+    group by contact_id
+),
+
+-- A case without a bad review is kept and marked: somebody worked on it.
+joined as (
+    select
+        coalesce(bad_reviews.review_id, cases.review_id) as review_id,
+        coalesce(bad_reviews.contact_id, cases.contact_id) as contact_id,
+        bad_reviews.review_id is not null as has_bad_review,
+        cases.review_id is not null as has_case,
+        bad_reviews.department_code,
+        bad_reviews.service_item_code,
+        bad_reviews.division_code,
+        bad_reviews.facility_id,
+        bad_reviews.contact_channel,
+        bad_reviews.contact_month,
+        bad_reviews.is_named,
+        bad_reviews.reviewed_at,
+        bad_reviews.reviewed_on,
+        bad_reviews.level,
+        bad_reviews.validity,
+        bad_reviews.policy,
+        bad_reviews.policy_version,
+        bad_reviews.policy_area,
+        cases.accepted_at,
+        cases.verified_at,
+        cases.finding,
+        cases.rectified_at,
+        cases.replied_at,
+        cases.revisited_at,
+        cases.revisit_satisfaction,
+        coalesce(cases.appeal, 'none') as appeal
+    from bad_reviews
+    full outer join cases on bad_reviews.review_id = cases.review_id
+),
+
+-- The clock starts with the review: accepting late must not buy time.
+timed as (
+    select
+        joined.*,
+        case
+            when policies.rectification_counts_workdays = 1 then due_workday.date_day
+            else {{ add_days('joined.reviewed_on', 'policies.rectification_days') }}
+        end as due_on
+    from joined
+    left join policies
+        on
+            joined.policy = policies.policy
+            and joined.policy_version = policies.version
+            and joined.policy_area = policies.area
+            and joined.reviewed_on between policies.valid_from and policies.valid_to
+    left join days as review_day on joined.reviewed_on = review_day.date_day
+    left join days as due_workday
+        on
+            due_workday.is_workday
+            and due_workday.workday_no = review_day.workday_no + cast(policies.rectification_days as bigint)
+),
+
+judged as (
+    select
+        timed.*,
+        has_bad_review
+        and appeal <> 'upheld'
+        and coalesce(finding, '') not in ('malicious', 'mistaken') as is_accepted,
+        rectified_at is not null as is_rectified,
+        cast(rectified_at as date) as rectified_on
+    from timed
+),
+
+final as (
+    select
+        judged.review_id,
+        judged.contact_id,
+        judged.department_code,
+        judged.service_item_code,
+        judged.division_code,
+        judged.facility_id,
+        judged.contact_channel,
+        judged.contact_month,
+        judged.is_named,
+        judged.reviewed_on,
+        judged.level,
+        case
+            when not judged.has_bad_review then 'no_bad_review'
+            when judged.rectified_at < judged.reviewed_at then 'rectified_before_review'
+            when judged.revisited_at is not null and judged.rectified_at is null then 'revisited_before_rectified'
+        end as problem,
+        case
+            when judged.appeal = 'upheld' then 'appeal_upheld'
+            when judged.finding in ('malicious', 'mistaken') then judged.finding
+            when judged.revisited_at is not null then 'revisited'
+            when judged.replied_at is not null then 'replied'
+            when judged.rectified_at is not null then 'rectified'
+            when judged.verified_at is not null then 'verified'
+            when judged.has_case then 'received'
+            else 'not_received'
+        end as state,
+        judged.is_accepted,
+        judged.accepted_at,
+        judged.finding,
+        judged.due_on,
+        judged.rectified_at,
+        judged.is_rectified,
+        -- Not yet due and not yet done belongs in neither number of the on-time rate.
+        judged.is_accepted and (judged.is_rectified or judged.due_on < {{ run_date() }}) as is_in_on_time_base,
+        judged.is_accepted and judged.is_rectified and judged.rectified_on <= judged.due_on as is_on_time,
+        judged.is_accepted and not judged.is_rectified and judged.due_on < {{ run_date() }} as is_overdue,
+        judged.replied_at,
+        judged.revisited_at,
+        cast(revisit_levels.level as bigint) as revisit_level,
+        follow_ups.second_level as second_review_level,
+        judged.appeal,
+        judged.policy,
+        judged.policy_version
+    from judged
+    left join revisit_levels on judged.revisit_satisfaction = revisit_levels.code
+    left join follow_ups on judged.contact_id = follow_ups.contact_id
+)
+
+select * from final

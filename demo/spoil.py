@@ -1,0 +1,113 @@
+"""What goes wrong in real files, planted on purpose and written down.
+
+Belongs here: the kinds of mistakes and where they were put. The list of planted faults is the truth against which
+the door is proved: each one is quarantined for its reason, warned of, or read as what it means (`mended`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+MISSHAPEN = ("too_many_cells", "too_few_cells")
+KEPT = ("mended", "unknown_reference")  # reasons for which a row still passes the door
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One kind of mistake.
+
+    Attributes:
+        field: where it is made; empty for the shape of the whole row.
+        reason: the door's reason code, or `mended` for what the door reads rightly.
+        value: what is written instead, or what becomes of the text that stood there; None empties the cell.
+        among: only rows of the typed frame for which this holds are spoilt.
+        also: further cells of the same row that make the mistake complete.
+    """
+
+    field: str
+    reason: str
+    value: str | None | Callable[[str], str] = None
+    among: pl.Expr | None = None
+    also: Mapping[str, str | None] | None = None
+
+
+@dataclass(frozen=True)
+class Planted:
+    """A fault as it was made: `row` counts data rows from 0."""
+
+    row: int
+    field: str
+    reason: str
+
+    @property
+    def is_quarantined(self) -> bool:
+        return self.reason not in KEPT
+
+
+def plant(
+    rng: np.random.Generator, typed: pl.DataFrame, text: pl.DataFrame, faults: Sequence[Fault]
+) -> tuple[pl.DataFrame, tuple[Planted, ...]]:
+    """Makes each fault once, every time in another row; a fault whose rows do not exist is left out."""
+    planted: list[Planted] = []
+    used: set[int] = set()
+    cells: dict[str, dict[int, str | None]] = {}
+    for fault in faults:
+        rows = _candidates(typed, text, fault)
+        free = [int(r) for r in rng.permutation(rows)[: len(used) + 1] if int(r) not in used]
+        if not free:
+            continue
+        row = free[0]
+        used.add(row)
+        planted.append(Planted(row, fault.field, fault.reason))
+        if fault.reason in MISSHAPEN:
+            continue
+        value = fault.value(text[fault.field][row]) if callable(fault.value) else fault.value
+        for name, spoilt in {fault.field: value, **(fault.also or {})}.items():
+            cells.setdefault(name, {})[row] = spoilt
+    for name, changes in cells.items():
+        column = text[name].to_list()
+        for row, value in changes.items():
+            column[row] = value
+        text = text.with_columns(pl.Series(name, column, dtype=pl.String))
+    return text, tuple(planted)
+
+
+def _candidates(typed: pl.DataFrame, text: pl.DataFrame, fault: Fault) -> np.ndarray:
+    usable = pl.repeat(True, typed.height, eager=True)
+    if fault.among is not None:
+        usable = usable & typed.select(fault.among.fill_null(value=False)).to_series()
+    if callable(fault.value):
+        usable = usable & text[fault.field].is_not_null()
+    return usable.arg_true().to_numpy()
+
+
+def misshapen(planted: Sequence[Planted]) -> dict[int, str]:
+    """data row → what is wrong with its shape."""
+    return {p.row: p.reason for p in planted if p.reason in MISSHAPEN}
+
+
+# ── mistakes of the hand ────────────────────────────────────────────────────────────────────────
+
+
+def full_width(text: str) -> str:
+    """Digits and letters as a Chinese input method types them."""
+    return "".join(chr(ord(c) + 0xFEE0) if "!" <= c <= "~" else c for c in text)
+
+
+def negative(text: str) -> str:
+    return f"-{text}" if text.strip("0.") else "-1"
+
+
+def chinese_date(text: str) -> str:
+    """2026-01-05 as 2026年1月5日; a time of day stays behind it."""
+    day, _, rest = text.partition(" ")
+    year, month, number = day.split("-")
+    return f"{year}年{int(month)}月{int(number)}日{' ' + rest if rest else ''}"
+
+
+def impossible_date(text: str) -> str:
+    return f"{text[:4]}-02-30{text[10:]}"

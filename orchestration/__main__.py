@@ -1,0 +1,49 @@
+"""`python -m orchestration`: the night, the demo and the real run from the command line."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from rich.console import Console
+
+from orchestration import night
+from orchestration.paths import data_directory
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m orchestration", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("night", help="take in what lies in the inbox, build, audit, release")
+    demo = commands.add_parser("demo", help="a night of a fictional city, made on the spot")
+    demo.add_argument("--communities", type=int, default=400, help="the size of the city (default 400)")
+    demo.add_argument("--seed", type=int, default=7, help="the same seed makes the same bytes (default 7)")
+    commands.add_parser("real", help="a night on the public files beside the project")
+    commands.add_parser("home", help="prepare the data directory and print where Dagster keeps its own")
+    chosen = parser.parse_args(arguments)
+    console, data = Console(highlight=False), data_directory()
+    if chosen.command == "home":
+        night.prepare(data)
+        print(data.dagster_home)
+        return 0
+    if chosen.command == "demo":
+        from orchestration.rehearsal import set_up_demo
+
+        set_up_demo(data, communities=chosen.communities, seed=chosen.seed, console=console)
+    if chosen.command == "real":
+        from orchestration.rehearsal import set_up_real
+
+        if not set_up_real(data, console):
+            return 0
+    done = night.run(data, console)
+    night.tell(data, done, console)
+    if chosen.command == "real":
+        from orchestration.rehearsal import tell_real
+
+        tell_real(data, console)
+    # A refused file is the department's business and is told above; a step of the build that failed is ours.
+    return 1 if done.failed_steps else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

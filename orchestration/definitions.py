@@ -1,0 +1,36 @@
+"""The code location on one page: feeds → survey, ledger → dbt → release."""
+
+from __future__ import annotations
+
+import dagster as dg
+from dagster_dbt import DbtCliResource
+
+from contracts.model import load_products
+from orchestration import feeds, ledger, release, schedules, survey, warehouse
+from orchestration.paths import DBT_PROJECT
+
+
+def build_defs(**overrides: object) -> dg.Definitions:
+    """Fresh definitions; tests replace resources by name."""
+    incoming = feeds.feed_assets()
+    survey_feeds = [dg.AssetKey(["evaluation", name]) for name in survey.FEEDS]
+    models = warehouse.warehouse_assets()
+    products = set(load_products()) - {"release_log"}
+    product_keys = [key for definition in models for key in definition.keys if key.path[-1] in products]
+    built = [
+        ledger.ledger_asset,
+        survey.survey_asset(survey_feeds),
+        *models,
+        release.release_asset(product_keys),
+    ]
+    ingest, build = schedules.jobs(incoming, built)
+    return dg.Definitions(
+        assets=[*incoming, *built],
+        jobs=[ingest, build],
+        schedules=schedules.schedules(ingest, build),
+        resources={"dbt": DbtCliResource(project_dir=DBT_PROJECT, profiles_dir=str(DBT_PROJECT)), **overrides},
+        executor=dg.in_process_executor,
+    )
+
+
+defs = build_defs()

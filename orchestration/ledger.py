@@ -1,0 +1,81 @@
+"""The ledger as one table: every attempt of every file, for dbt, the summary and people.
+
+Does not belong here: writing receipts (landing).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import dagster as dg
+import polars as pl
+
+from orchestration import landing
+from orchestration.paths import DataDirectory, data_directory
+
+SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
+    "attempt_id": pl.String,
+    "receipt": pl.String,
+    "attempt": pl.Int64,
+    "is_latest": pl.Boolean,
+    "feed": pl.String,
+    "sender": pl.String,
+    "file_name": pl.String,
+    "sha256": pl.String,
+    "size_bytes": pl.Int64,
+    "received_at": pl.Datetime("us"),
+    "received_on": pl.Date,
+    "attempted_at": pl.Datetime("us"),
+    "format": pl.String,
+    "encoding": pl.String,
+    "sheet": pl.String,
+    "header_row": pl.Int64,
+    "rows_received": pl.Int64,
+    "rows_accepted": pl.Int64,
+    "rows_quarantined": pl.Int64,
+    "rows_warned": pl.Int64,
+    "seconds": pl.Float64,
+    "verdict": pl.String,
+    "reason_code": pl.String,
+    "message_zh": pl.String,
+    "message_en": pl.String,
+    "contract_version": pl.String,
+    "layout_version": pl.String,
+    "row_checksum": pl.String,
+}
+
+
+def table(data: DataDirectory) -> pl.DataFrame:
+    """One row an attempt; `is_latest` marks the one that counts for its receipt."""
+    attempts = landing.attempts(data)
+    counting = {id(a) for a in landing.latest(attempts).values()}
+    rows = [
+        {**vars(a), "attempt_id": f"{a.receipt}.{a.attempt}", "is_latest": id(a) in counting} for a in attempts
+    ]
+    return pl.DataFrame(
+        [{name: row[name] for name in SCHEMA} for row in rows], schema=SCHEMA, orient="row"
+    ).sort("received_at", "receipt", "attempt")
+
+
+def path(data: DataDirectory) -> Path:
+    return data.derived / "receipts.parquet"
+
+
+@dg.asset(
+    key=["ledger", "receipts"],
+    group_name="ledger",
+    description="**The ledger**: one row for every attempt to take a file in, failures above all.",
+    kinds={"parquet"},
+)
+def ledger_asset() -> dg.MaterializeResult:
+    data = data_directory()
+    rows = table(data)
+    path(data).parent.mkdir(parents=True, exist_ok=True)
+    rows.write_parquet(path(data))
+    counting = rows.filter("is_latest")
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": rows.height,
+            **{verdict: n for verdict, n in counting.group_by("verdict").len().sort("verdict").iter_rows()},
+        }
+    )

@@ -1,0 +1,108 @@
+"""The data directory and its folders, and the house's calendar.
+
+Everything the house keeps lies below `MINSHENG_DATA` (default `./data`). Nothing else in the code names a folder.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+PROJECT = Path(__file__).resolve().parent.parent
+DBT_PROJECT = PROJECT / "dbt_project"
+TIME_ZONE = "Asia/Shanghai"
+SHANGHAI = ZoneInfo(TIME_ZONE)
+
+
+@dataclass(frozen=True)
+class DataDirectory:
+    """One city's data. The folders are made when the first thing is put into them."""
+
+    root: Path
+
+    @property
+    def inbox(self) -> Path:
+        """`inbox/<feed>/[<sender>/]<file>`: what departments have sent and nobody has read."""
+        return self.root / "inbox"
+
+    @property
+    def archive(self) -> Path:
+        """`archive/<feed>/<day>/<receipt>.bin` and `.json`: the bytes as they came; nobody but the owner may look."""
+        return self.root / "archive"
+
+    @property
+    def receipts(self) -> Path:
+        """`receipts/<month>/<receipt>.<attempt>.json`: the ledger, one file an attempt, never changed."""
+        return self.root / "receipts"
+
+    @property
+    def accepted(self) -> Path:
+        """`accepted/<feed>/<day>/<receipt>.parquet`."""
+        return self.root / "accepted"
+
+    @property
+    def quarantine(self) -> Path:
+        """`quarantine/<feed>/<day>/<receipt>.parquet`, one row a reason."""
+        return self.root / "quarantine"
+
+    @property
+    def derived(self) -> Path:
+        return self.root / "derived"
+
+    @property
+    def warehouse(self) -> Path:
+        """dbt is its only writer; nobody outside the house opens it."""
+        return self.root / "warehouse" / "minsheng.duckdb"
+
+    @property
+    def published(self) -> Path:
+        return self.root / "published"
+
+    @property
+    def dagster_home(self) -> Path:
+        return self.root / "dagster"
+
+    @property
+    def dbt_target(self) -> Path:
+        return self.root / "dbt"
+
+    def today(self) -> date:
+        """The day it is for this data: the real one, unless the directory's calendar stands still (a demo's does)."""
+        stated = os.environ.get("MINSHENG_TODAY") or self._calendar().get("today")
+        return date.fromisoformat(stated) if stated else datetime.now(SHANGHAI).date()
+
+    def now(self) -> datetime:
+        """Asia/Shanghai wall time without a zone, the way every table keeps it."""
+        moment = datetime.now(SHANGHAI).replace(tzinfo=None, microsecond=0)
+        today = self.today()
+        return moment if moment.date() == today else datetime.combine(today, datetime.max.time()).replace(microsecond=0)
+
+    def first_day(self) -> date:
+        """The first day on which a file can have been received: where the partitions begin."""
+        stated = os.environ.get("MINSHENG_FIRST_DAY") or self._calendar().get("first_day")
+        return date.fromisoformat(stated) if stated else date(self.today().year - 1, 1, 1)
+
+    def set_calendar(self, today: date, first_day: date) -> None:
+        """Makes this directory's calendar stand still at `today`."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        text = json.dumps({"today": today.isoformat(), "first_day": first_day.isoformat()})
+        (self.root / "calendar.json").write_text(text + "\n", encoding="utf-8")
+
+    def _calendar(self) -> dict[str, str]:
+        path = self.root / "calendar.json"
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def data_directory() -> DataDirectory:
+    """The directory `MINSHENG_DATA` names; a relative one is meant from the project's folder."""
+    stated = Path(os.environ.get("MINSHENG_DATA") or "data").expanduser()
+    return DataDirectory(stated if stated.is_absolute() else PROJECT / stated)
+
+
+def days(first: date, last: date) -> list[date]:
+    """Every day from first to last, both included."""
+    return [first + timedelta(days=n) for n in range((last - first).days + 1)]

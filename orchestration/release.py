@@ -1,0 +1,319 @@
+"""Write – audit – publish: the only code that touches `published/`.
+
+A release is a folder with a DuckDB file, Parquet files and a certificate. It is written beside, audited there,
+and becomes current by one rename; a reader sees the old release or the new one, never a part. What is published
+is what the product contracts list, column by column.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import duckdb
+
+from contracts.model import Product, load_products
+from orchestration import ledger
+from orchestration.paths import PROJECT, DataDirectory, data_directory
+from orchestration.warehouse import POOL, only_writer
+
+# The oldest format that today's DuckDB writes; BI tools bundle 1.x clients, which cannot open a newer one.
+STORAGE_VERSION = "v1.2.0"
+KEPT_RELEASES = 7
+FICTIONAL = "虚构示例数据 · FICTIONAL demonstration data. "
+DATABASE = "minsheng.duckdb"
+
+
+@dataclass
+class Certificate:
+    """What a release is made of and what was checked."""
+
+    release_id: str
+    released_at: datetime
+    code_version: str
+    content_checksum: str
+    receipts: int
+    receipt_list: str  # SHA-256 over the sorted receipts the release contains
+    tables: dict[str, dict[str, Any]] = field(default_factory=dict)  # table → rows, checksum
+    changed_tables: list[str] = field(default_factory=list)
+    expectations: int = 0
+    fictional: bool = False
+    notes: str = ""
+
+
+class AuditFailed(Exception):
+    """The candidate breaks a promise of a product contract; the last release stands."""
+
+
+def release(data: DataDirectory, log: Any = None) -> tuple[Certificate, bool]:
+    """Writes a candidate from the warehouse, audits it, and makes it current.
+
+    Returns:
+        The certificate of the current release, and whether it is a new one: the same content under the same code
+        is not released twice.
+
+    Raises:
+        AuditFailed: an expectation of a product contract is not met.
+    """
+    from contracts.audit import audit
+
+    products = {n: p for n, p in load_products().items() if n != "release_log"}
+    candidate = data.published / ".candidate"
+    shutil.rmtree(candidate, ignore_errors=True)
+    candidate.mkdir(parents=True)
+    try:
+        certificate = _write(data, candidate, products)
+        previous = current(data)
+        if previous and _same(previous, certificate):
+            return previous, False
+        if previous:
+            certificate.changed_tables = sorted(
+                t for t, facts in certificate.tables.items() if previous.tables.get(t) != facts
+            )
+        _write_log(data, candidate, certificate)
+        if log:
+            log.info(f"auditing the candidate {certificate.release_id}")
+        broken, certificate.expectations = audit(candidate / DATABASE, load_products())
+        if broken:
+            raise AuditFailed(f"{len(broken)} promises are broken, first: {broken[0]}. The last release stands.")
+        _write_json(candidate / "certificate.json", asdict(certificate))
+        _publish(data, candidate, certificate.release_id)
+    finally:
+        shutil.rmtree(candidate, ignore_errors=True)
+    return certificate, True
+
+
+def current(data: DataDirectory) -> Certificate | None:
+    """The certificate of the release that readers see now."""
+    path = data.published / "current" / "certificate.json"
+    return _certificate(path) if path.is_file() else None
+
+
+def releases(data: DataDirectory) -> list[Certificate]:
+    """Every certificate ever given, oldest first; the files of old releases may be gone."""
+    found = [_certificate(p) for p in (data.published / "certificates").glob("*.json")]
+    return sorted(found, key=lambda c: (c.released_at, c.release_id))
+
+
+# ── writing ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def _write(data: DataDirectory, candidate: Path, products: Mapping[str, Product]) -> Certificate:
+    """Copies the listed columns of the listed tables, ordered by their grain, with comments."""
+    con = duckdb.connect()
+    con.execute("set preserve_insertion_order = true")
+    con.execute(f"attach '{_quoted(data.warehouse)}' as warehouse (read_only)")
+    con.execute(f"attach '{_quoted(candidate / DATABASE)}' as release (storage_version '{STORAGE_VERSION}')")
+    (candidate / "parquet").mkdir()
+    schemas: dict[str, str] = dict(
+        con.execute(
+            "select table_name, table_schema from information_schema.tables where table_catalog = 'warehouse'"
+        ).fetchall()
+    )
+    fictional = bool(
+        con.execute(f"select coalesce(bool_or(is_fictional), false) from warehouse.{schemas['dim_division']}.dim_division").fetchone()[0]
+    )  # fmt: skip
+    tables: dict[str, dict[str, Any]] = {}
+    for name, product in products.items():
+        columns = ", ".join(f'"{f.name}"' for f in product.fields)
+        order = ", ".join(f'"{k}"' for k in product.key) or "all"
+        con.execute(
+            f'create table release."{name}" as select {columns} from warehouse."{schemas[name]}"."{name}" order by {order}'
+        )
+        _comment(con, product, fictional)
+        rows, total = con.execute(
+            f'select count(*), coalesce(sum(hash(t)::hugeint), 0)::varchar from release."{name}" t'
+        ).fetchone()
+        tables[name] = {"rows": rows, "checksum": f"{total}"}
+        _copy_parquet(con, candidate, name)
+    con.execute("detach release")
+    con.close()
+    receipts = ledger.table(data).filter("is_latest").filter(_is_accepted())["receipt"].sort().to_list()
+    moment = data.now()
+    return Certificate(
+        release_id=_next_id(data),
+        released_at=moment,
+        code_version=code_version(),
+        content_checksum=hashlib.sha256(json.dumps(tables, sort_keys=True).encode()).hexdigest(),
+        receipts=len(receipts),
+        receipt_list=hashlib.sha256("\n".join(receipts).encode()).hexdigest(),
+        tables=tables,
+        changed_tables=sorted(tables),
+        fictional=fictional,
+        notes=FICTIONAL.strip() if fictional else "",
+    )
+
+
+def _is_accepted() -> Any:
+    import polars as pl
+
+    return pl.col("verdict") == "accepted"
+
+
+def _write_log(data: DataDirectory, candidate: Path, certificate: Certificate) -> None:
+    """The release log: every release so far and this one, as a table of the release itself."""
+    product = load_products()["release_log"]
+    rows = [_log_row(c) for c in [*releases(data), certificate]]
+    con = duckdb.connect()
+    con.execute(f"attach '{_quoted(candidate / DATABASE)}' as release")
+    columns = ", ".join(f'"{f.name}" {f.sql_type}' for f in product.fields)
+    con.execute(f"create table release.release_log ({columns})")
+    places = ", ".join("?" for _ in product.fields)
+    con.executemany(
+        f"insert into release.release_log values ({places})", [[row[f.name] for f in product.fields] for row in rows]
+    )
+    _comment(con, product, certificate.fictional)
+    _copy_parquet(con, candidate, "release_log")
+    con.execute("detach release")
+    con.close()
+
+
+def _log_row(certificate: Certificate) -> dict[str, Any]:
+    row = asdict(certificate)
+    row["changed_tables"] = ", ".join(certificate.changed_tables)
+    return row
+
+
+def _comment(con: Any, product: Product, fictional: bool) -> None:
+    """Table comments begin with the grain, column comments carry both labels, the unit and the formula."""
+    prefix = FICTIONAL if fictional else ""
+    text = f"{prefix}{product.description} {product.label_zh} · {product.label_en}."
+    con.execute(f'comment on table release."{product.id}" is {_literal(text)}')
+    for f in product.fields:
+        unit = f" [{f.unit}]" if f.unit else ""
+        text = f"{f.label_zh} · {f.label_en}{unit}. {f.description}".strip()
+        con.execute(f'comment on column release."{product.id}"."{f.name}" is {_literal(text)}')
+
+
+def _copy_parquet(con: Any, candidate: Path, name: str) -> None:
+    target = candidate / "parquet" / f"{name}.parquet"
+    con.execute(f"copy release.\"{name}\" to '{_quoted(target)}' (format parquet, compression zstd)")
+
+
+def _same(previous: Certificate, new: Certificate) -> bool:
+    return (previous.content_checksum, previous.code_version, previous.receipt_list) == (
+        new.content_checksum, new.code_version, new.receipt_list,
+    )  # fmt: skip
+
+
+# ── publishing ──────────────────────────────────────────────────────────────────────────────────
+
+
+def _publish(data: DataDirectory, candidate: Path, release_id: str) -> None:
+    """The candidate becomes `releases/<id>`, and one rename of the link `current` shows it to everybody.
+
+    `minsheng.duckdb` and `parquet` point through `current`, so they change in the same instant. Connections that
+    are open keep the file they have.
+    """
+    folder = data.published / "releases" / release_id
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    candidate.rename(folder)
+    certificates = data.published / "certificates"
+    certificates.mkdir(exist_ok=True)
+    shutil.copy2(folder / "certificate.json", certificates / f"{release_id}.json")
+    _link(data.published / "current", Path("releases") / release_id)
+    _link(data.published / DATABASE, Path("current") / DATABASE)
+    _link(data.published / "parquet", Path("current") / "parquet")
+    for old in sorted(folder.parent.iterdir(), key=lambda p: p.stat().st_mtime)[:-KEPT_RELEASES]:
+        shutil.rmtree(old)
+
+
+def _link(link: Path, target: Path) -> None:
+    staged = link.with_name(f".{link.name}.new")
+    staged.unlink(missing_ok=True)
+    staged.symlink_to(target)
+    os.replace(staged, link)
+
+
+def _next_id(data: DataDirectory) -> str:
+    """<day>.<n>, n counting the day's releases from 1."""
+    day = data.today().isoformat()
+    numbers = [int(p.stem.rpartition(".")[2]) for p in (data.published / "certificates").glob(f"{day}.*.json")]
+    return f"{day}.{max(numbers, default=0) + 1}"
+
+
+def code_version() -> str:
+    """The commit the code stands at, or the package's version where there is no repository."""
+    run = subprocess.run(
+        ["git", "-C", str(PROJECT), "describe", "--always", "--dirty"], capture_output=True, text=True, check=False
+    )
+    return run.stdout.strip() or "0.1.0"
+
+
+def _certificate(path: Path) -> Certificate:
+    raw = json.loads(path.read_text(encoding="utf-8"))
+    raw["released_at"] = datetime.fromisoformat(raw["released_at"])
+    return Certificate(**raw)
+
+
+def _write_json(path: Path, content: Mapping[str, Any]) -> None:
+    text = json.dumps(content, ensure_ascii=False, indent=1, default=lambda d: d.isoformat())
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+# ── what Dagster shows ──────────────────────────────────────────────────────────────────────────
+
+
+def release_asset(products: list[dg.AssetKey]) -> dg.AssetsDefinition:
+    """The asset that stands for what readers see; it depends on every product's model."""
+    key = dg.AssetKey(["release", "published"])
+
+    @dg.asset(
+        key=key,
+        group_name="release",
+        deps=products,
+        pool=POOL,
+        kinds={"duckdb", "parquet"},
+        description="**What leaves**: one DuckDB file and Parquet, written beside, audited, and swapped in whole.",
+        check_specs=[
+            dg.AssetCheckSpec("audit", asset=key, description="Every promise of the product contracts, checked on the candidate")
+        ],
+    )
+    def published(context: dg.AssetExecutionContext) -> Any:
+        data = data_directory()
+        try:
+            with only_writer(data, context.log):
+                certificate, new = release(data, context.log)
+        except AuditFailed as failed:
+            yield dg.AssetCheckResult(check_name="audit", asset_key=key, passed=False, description=str(failed))
+            raise dg.Failure(description=str(failed), allow_retries=False) from None
+        yield dg.AssetCheckResult(
+            check_name="audit", asset_key=key, passed=True, metadata={"expectations": certificate.expectations}
+        )
+        yield dg.MaterializeResult(metadata=_metadata(data, certificate, new))
+
+    return published
+
+
+def _metadata(data: DataDirectory, certificate: Certificate, new: bool) -> dict[str, Any]:
+    rows = dg.MetadataValue.table(
+        [dg.TableRecord({"table": t, "rows": f["rows"], "changed": t in certificate.changed_tables}) for t, f in certificate.tables.items()],
+        schema=dg.TableSchema([dg.TableColumn("table"), dg.TableColumn("rows", "int"), dg.TableColumn("changed", "bool")]),
+    )  # fmt: skip
+    return {
+        "release": certificate.release_id,
+        "new": new,
+        "tables": rows,
+        "receipts": certificate.receipts,
+        "code version": certificate.code_version,
+        "expectations met": certificate.expectations,
+        "certificate": dg.MetadataValue.path(str(data.published / "current" / "certificate.json")),
+        "database": dg.MetadataValue.path(str(data.published / DATABASE)),
+    }

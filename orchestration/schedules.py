@@ -1,0 +1,71 @@
+"""When things run: the jobs and schedules of a night, in Asia/Shanghai.
+
+The night is two jobs, so that a feed that fails cannot keep the others from being built: `ingest` takes in what
+has come, `build` makes the tables and releases them from whatever was accepted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+import dagster as dg
+from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
+
+from contracts.model import load_feeds
+from orchestration import landing
+from orchestration.paths import TIME_ZONE, DataDirectory, data_directory
+
+
+def pending_range(data: DataDirectory) -> tuple[date, date]:
+    """The days a night has to cover: from the oldest delivery nobody has read to today; at least yesterday."""
+    today = data.today()
+    first = max(data.first_day(), date.fromordinal(today.toordinal() - 1))
+    for feed in load_feeds():
+        for arrival in landing.arrivals(data, feed):
+            first = min(first, arrival.received_at.date())
+        tried = landing.latest(landing.attempts(data, feed))
+        for item in landing.archived(data, feed, data.first_day(), today):
+            if item.receipt not in tried:
+                first = min(first, item.received_on)
+    return max(first, data.first_day()), today
+
+
+def range_tags(first: date, last: date) -> dict[str, str]:
+    """Run tags that make one run cover the partitions from first to last."""
+    return {ASSET_PARTITION_RANGE_START_TAG: first.isoformat(), ASSET_PARTITION_RANGE_END_TAG: last.isoformat()}
+
+
+def jobs(
+    feeds: Sequence[dg.AssetsDefinition], built: Sequence[dg.AssetsDefinition]
+) -> tuple[dg.UnresolvedAssetJobDefinition, dg.UnresolvedAssetJobDefinition]:
+    """(ingest, build)."""
+    ingest = dg.define_asset_job(
+        "ingest",
+        selection=dg.AssetSelection.assets(*feeds),
+        description="Takes in every delivery that has come and not been read.",
+    )
+    build = dg.define_asset_job(
+        "build",
+        selection=dg.AssetSelection.assets(*built),
+        description="Ledger, survey estimates, dbt models and tests, audit and release.",
+    )
+    return ingest, build
+
+
+def schedules(ingest: dg.UnresolvedAssetJobDefinition, build: dg.UnresolvedAssetJobDefinition) -> list[dg.ScheduleDefinition]:
+    """ingest_nightly at 01:00 and build_nightly at 02:00, Asia/Shanghai."""
+
+    @dg.schedule(
+        name="ingest_nightly", job=ingest, cron_schedule="0 1 * * *", execution_timezone=TIME_ZONE,
+        description="Takes in what has come, over as many days as nobody has looked.",
+    )  # fmt: skip
+    def ingest_nightly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        first, last = pending_range(data_directory())
+        return dg.RunRequest(run_key=None, tags=range_tags(first, last))
+
+    build_nightly = dg.ScheduleDefinition(
+        name="build_nightly", job=build, cron_schedule="0 2 * * *", execution_timezone=TIME_ZONE,
+        description="Builds, audits and releases from what was accepted.",
+    )  # fmt: skip
+    return [ingest_nightly, build_nightly]

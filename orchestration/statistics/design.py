@@ -1,0 +1,331 @@
+"""The sample design as arrays, and the variance of a linearised total under it.
+
+Here belongs who is in which stratum, primary sampling unit (PSU) and domain, and the one
+formula for variance; what is estimated, and its interval, is in `estimates`.
+
+Domains keep the whole design: a PSU without respondents of a domain counts with a total of zero.
+Everything is grouped by occurring (domain, PSU) pairs, so that the cost of 300 domains is that
+of one and no array is ever respondents × domains.
+
+Source: Särndal, Swensson & Wretman (1992), Model Assisted Survey Sampling, 5.5 and 6.6;
+Lumley (2010), Complex Surveys, 2.3 and 7.3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from orchestration.statistics.errors import StatisticsError, name_some, require_columns
+from orchestration.statistics.weights import checked_weights, group_sums
+
+Floats = npt.NDArray[np.float64]
+Codes = npt.NDArray[np.intp]
+Columns = str | Sequence[str] | None
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Margins the weights were brought to: `columns` holds, per respondent and margin, the
+    position of its category among all `size` categories; `base` is the weight before."""
+
+    base: Floats
+    columns: npt.NDArray[np.intp]
+    size: int
+
+
+@dataclass(frozen=True)
+class Design:
+    """A stratified sample of PSUs.
+
+    Per respondent: `weight`, `psu`. Per PSU: `stratum`. Per stratum: `n_psus`, and `factor`
+    = (1 − n_h/N_h)·n_h/(n_h−1), for a stratum of one PSU (1 − n_h/N_h).
+    """
+
+    weight: Floats
+    psu: Codes
+    stratum: Codes
+    n_psus: Codes
+    factor: Floats
+    calibration: Calibration | None = None
+
+    @cached_property
+    def is_single(self) -> npt.NDArray[np.bool_]:
+        """Strata with one PSU: no variance of their own, so centred on the grand mean."""
+        single: npt.NDArray[np.bool_] = self.n_psus == 1
+        return single
+
+
+def read_design(
+    frame: pl.DataFrame,
+    weight: str,
+    strata: Columns = None,
+    psu: Columns = None,
+    fpc: str | None = None,
+    *,
+    base_weight: str | None = None,
+    margins: Sequence[str] = (),
+) -> Design:
+    """The design described by columns of `frame`, one row per respondent.
+
+    `strata` null: one stratum. `psu` null: every row its own. PSUs are nested in strata, so the
+    same label in two strata means two PSUs. `fpc`: PSUs in the population of the row's stratum.
+    `margins` with `base_weight`: the columns that `weight` was post-stratified or raked to.
+    Refused: weights ≤ 0; null strata or PSUs; an fpc that varies in a stratum or is below n_h.
+    """
+    strata_keys, psu_keys = as_list(strata), as_list(psu)
+    roles = {"weight": weight, "fpc": fpc, "base weight": base_weight}
+    named = [*strata_keys, *psu_keys, *margins]
+    require_columns(frame.columns, roles | {f"design {key}": key for key in named})
+    for key in named:
+        if frame[key].null_count():
+            raise StatisticsError(
+                f"Expected a value of {key!r} in every row; {frame[key].null_count()} are null. "
+                "A respondent without it has no place in the design.",
+                f"设计变量 {key!r} 有 {frame[key].null_count()} 行为空,请补全。",
+            )
+    weights = checked_weights(frame[weight])
+    stratum_of_row, labels = group_codes(frame, strata_keys)
+    if psu_keys:
+        psu_of_row, psus = group_codes(
+            frame.with_columns(_stratum=stratum_of_row), ["_stratum", *psu_keys]
+        )
+        stratum = psus["_stratum"].to_numpy().astype(np.intp)
+    else:
+        psu_of_row, stratum = np.arange(frame.height, dtype=np.intp), stratum_of_row
+    n_psus = np.bincount(stratum, minlength=labels.height).astype(np.intp)
+    sampled_share = np.zeros(labels.height)
+    if fpc is not None:
+        sampled_share = n_psus / _population_psus(frame, fpc, stratum_of_row, labels, n_psus)
+    return Design(
+        weight=weights,
+        psu=psu_of_row,
+        stratum=stratum,
+        n_psus=n_psus,
+        factor=(1 - sampled_share) * np.where(n_psus > 1, n_psus / np.maximum(n_psus - 1, 1), 1.0),
+        calibration=_read_calibration(frame, base_weight, margins),
+    )
+
+
+@dataclass(frozen=True)
+class Domains:
+    """Sub-groups of the respondents, and the (domain, PSU) and (domain, stratum) pairs that occur.
+
+    Per respondent: `code` of the domain, `pair`. Per pair: `pair_domain`, `pair_psu`, `cell`.
+    Per (domain, stratum) cell: `cell_domain`, `cell_stratum`, `cell_pairs`.
+    `keys` has one row per domain with the values of `by`; without `by` one row, no column.
+    """
+
+    keys: pl.DataFrame
+    code: Codes
+    pair: Codes
+    pair_domain: Codes
+    pair_psu: Codes
+    cell: Codes
+    cell_domain: Codes
+    cell_stratum: Codes
+    cell_pairs: Codes
+
+    @property
+    def size(self) -> int:
+        """Number of domains."""
+        return max(self.keys.height, 1)
+
+    def sums(self, values: Floats) -> Floats:
+        """Sum of a value per respondent in each domain."""
+        return group_sums(self.code, values, self.size)
+
+    def pair_sums(self, values: Floats) -> Floats:
+        """Sum of a value per respondent in each (domain, PSU) pair."""
+        return group_sums(self.pair, values, len(self.pair_psu))
+
+
+def read_domains(frame: pl.DataFrame, by: Columns, design: Design) -> Domains:
+    """Domains by the values of `by` (a null is a value); without `by` the whole sample."""
+    keys = as_list(by)
+    require_columns(frame.columns, {f"domain {key}": key for key in keys})
+    code, labels = group_codes(frame, keys)
+    n_psus, n_strata = len(design.stratum), len(design.n_psus)
+    pairs, pair = np.unique(code * n_psus + design.psu, return_inverse=True)
+    pair_domain, pair_psu = pairs // n_psus, pairs % n_psus
+    cells, cell, cell_pairs = np.unique(
+        pair_domain * n_strata + design.stratum[pair_psu], return_inverse=True, return_counts=True
+    )
+    return Domains(
+        keys=labels if keys else pl.DataFrame(),
+        code=code,
+        pair=pair,
+        pair_domain=pair_domain,
+        pair_psu=pair_psu,
+        cell=cell,
+        cell_domain=cells // n_strata,
+        cell_stratum=cells % n_strata,
+        cell_pairs=cell_pairs,
+    )
+
+
+def variance(design: Design, domains: Domains, scores: Floats) -> Floats:
+    """Variance per domain of Σ scores, where `scores` (one per respondent) are weight × the
+    linearised variable, summing to zero in each domain.
+
+    V = Σ_h factor_h · Σ_i (z_hi − z̄_h)² over all PSUs of the stratum. With a calibration, z is
+    first replaced by its residual on the margins, fitted with base weights (Deville & Särndal 1992).
+    """
+    totals = domains.pair_sums(scores)
+    n_psus = design.n_psus[domains.cell_stratum]
+    centre = group_sums(domains.cell, totals, len(n_psus)) / n_psus
+    # The grand mean of scores that sum to zero is zero.
+    centre[design.is_single[domains.cell_stratum]] = 0.0
+    squares = group_sums(domains.cell, (totals - centre[domains.cell]) ** 2, len(n_psus))
+    squares += (n_psus - domains.cell_pairs) * centre**2
+    direct = group_sums(
+        domains.cell_domain, design.factor[domains.cell_stratum] * squares, domains.size
+    )
+    if design.calibration is None:
+        return direct
+    return _calibrated(design, design.calibration, domains, scores, totals, direct)
+
+
+def degrees_of_freedom(domains: Domains, answered: Floats) -> npt.NDArray[np.int64]:
+    """PSUs minus strata with at least one answer, per domain; `answered` is 0/1 per respondent."""
+    has_pair = domains.pair_sums(answered) > 0
+    has_cell = np.bincount(domains.cell, has_pair, minlength=len(domains.cell_domain)) > 0
+    psus = np.bincount(domains.pair_domain, has_pair, minlength=domains.size)
+    strata = np.bincount(domains.cell_domain, has_cell, minlength=domains.size)
+    return (psus - strata).astype(np.int64)
+
+
+def strata_flags(
+    design: Design, domains: Domains
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Per domain: does it touch a stratum with one PSU; are all its strata taken whole (census)?"""
+    single = np.bincount(
+        domains.cell_domain, design.is_single[domains.cell_stratum], minlength=domains.size
+    )
+    sampled = np.bincount(
+        domains.cell_domain, design.factor[domains.cell_stratum] > 0, minlength=domains.size
+    )
+    return single > 0, sampled == 0
+
+
+def as_list(columns: Columns) -> list[str]:
+    """One name, several or none, as a list."""
+    return [columns] if isinstance(columns, str) else list(columns or ())
+
+
+def group_codes(frame: pl.DataFrame, keys: Sequence[str]) -> tuple[Codes, pl.DataFrame]:
+    """A code 0… per row for each combination of `keys`, and the combinations in sorted order."""
+    if not keys:
+        return np.zeros(frame.height, dtype=np.intp), pl.DataFrame({"_": [0]})
+    labels = frame.select(keys).unique().sort(keys)
+    joined = frame.select(keys).join(
+        labels.with_row_index("_code"), on=keys, how="left", nulls_equal=True, maintain_order="left"
+    )
+    return joined["_code"].to_numpy().astype(np.intp), labels
+
+
+def _population_psus(
+    frame: pl.DataFrame, fpc: str, stratum_of_row: Codes, labels: pl.DataFrame, n_psus: Codes
+) -> Floats:
+    sizes = (
+        frame.select(population=pl.col(fpc).cast(pl.Float64), stratum=stratum_of_row)
+        .group_by("stratum")
+        .agg(
+            low=pl.col("population").min(),
+            high=pl.col("population").max(),
+            missing=pl.col("population").null_count(),
+        )
+        .sort("stratum")
+        .with_columns(sampled=pl.Series(n_psus))
+    )
+    wrong = sizes.filter(
+        (pl.col("missing") > 0)
+        | (pl.col("low") != pl.col("high"))
+        | (pl.col("low") < pl.col("sampled"))
+    )
+    if wrong.height:
+        named = [
+            f"{labels.row(r['stratum'])}: {r['sampled']} PSUs sampled, {fpc} {r['low']} to {r['high']}"
+            for r in wrong.rows(named=True)
+        ]
+        raise StatisticsError(
+            f"Expected {fpc!r} to be one number per stratum, at least the PSUs sampled. "
+            f"Not so in {name_some(named)}.",
+            f"{fpc!r} 应为每层唯一的总体初级单元数,且不小于样本数;不符的层:{name_some(named)}。",
+        )
+    return sizes["low"].to_numpy()
+
+
+def _read_calibration(
+    frame: pl.DataFrame, base_weight: str | None, margins: Sequence[str]
+) -> Calibration | None:
+    if bool(margins) != (base_weight is not None):
+        raise StatisticsError(
+            "The variance of calibrated weights needs both the margins and the weight before "
+            f"calibration; got margins {list(margins)} and base weight {base_weight!r}.",
+            "校准后方差需同时提供边际列与校准前权重。",
+        )
+    if base_weight is None:
+        return None
+    columns = np.empty((frame.height, len(margins)), dtype=np.intp)
+    size = 0
+    for position, margin in enumerate(margins):
+        codes, labels = group_codes(frame, [margin])
+        columns[:, position] = codes + size
+        size += labels.height
+    return Calibration(checked_weights(frame[base_weight]), columns, size)
+
+
+def _calibrated(
+    design: Design,
+    calibration: Calibration,
+    domains: Domains,
+    scores: Floats,
+    totals: Floats,
+    direct: Floats,
+) -> Floats:
+    """V of S − Cβ expanded as S'MS − 2β'C'MS + β'C'MCβ, since the residuals themselves would be
+    respondents × domains. M centres PSU totals by stratum and scales them by `factor`; S are the
+    totals of the scores, C those of the weighted margin indicators, β the domain's coefficients."""
+    from scipy import sparse  # seconds of import for those who never calibrate
+
+    base, columns, size = calibration.base, calibration.columns, calibration.size
+    n, n_margins = columns.shape
+    n_psus = len(design.stratum)
+    rows = np.repeat(np.arange(n), n_margins)
+    indicators = sparse.csr_array(
+        (np.ones(n * n_margins), (rows, columns.ravel())), shape=(n, size)
+    )
+    gram = (indicators.T @ indicators.multiply(base[:, None])).toarray()
+    z = scores / design.weight
+    in_domain = sparse.csr_array((base * z, (domains.code, np.arange(n))), shape=(domains.size, n))
+    # Margins share their total, so the Gram matrix is singular by design: use its pseudo-inverse.
+    beta = (in_domain @ indicators).toarray() @ np.linalg.pinv(gram, rcond=1e-10, hermitian=True)
+
+    in_psu = sparse.csr_array((design.weight, (design.psu, np.arange(n))), shape=(n_psus, n))
+    c = (in_psu @ indicators).toarray()
+    means = np.zeros((len(design.n_psus), size))
+    np.add.at(means, design.stratum, c)
+    means /= design.n_psus[:, None]
+    single = design.is_single
+    means[single] = c.mean(axis=0)
+    centred = c - means[design.stratum]
+    scaled = centred * design.factor[design.stratum][:, None]
+    quadratic = centred.T @ scaled
+    projected = scaled - scaled[single[design.stratum]].sum(axis=0) / n_psus
+    pairs = sparse.csr_array(
+        (totals, (domains.pair_domain, domains.pair_psu)), shape=(domains.size, n_psus)
+    )
+    cross = pairs @ projected
+    v = (
+        direct
+        - 2 * np.einsum("dm,dm->d", beta, cross)
+        + np.einsum("dm,mk,dk->d", beta, quadratic, beta)
+    )
+    # What is left of two equal terms after subtraction is rounding, not variance.
+    return np.where(v > 1e-12 * direct, v, 0.0)

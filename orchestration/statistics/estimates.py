@@ -1,0 +1,307 @@
+"""Means, proportions and ratios under a survey design, with linearised standard errors.
+
+Here belongs every estimate that a wave publishes directly; the design and its variance formula
+are in `design`, changes and differences in `changes`, interval formulae in `intervals`, model-based estimates in `small_areas`.
+
+All functions take one row per respondent. A null answer is out of the base and of n. Answers may
+be in any unit (points 0–100, 0/1); estimates and standard errors are in the same unit.
+
+Every result has one row per domain (value of `by`) and question, with
+n, n_eff (Kish), sum_weight, estimate, se, lo, hi, deff, df and flags. What cannot be computed is
+null and `flags` says why:
+
+- single_psu: the domain reaches a stratum with one PSU, centred on the grand mean
+- no_answers: nobody in the domain answered; everything is null
+- no_degrees_of_freedom: no more PSUs than strata, so no interval
+- zero_variance: all answers equal, so their spread says nothing; no standard error or interval
+- boundary: proportion 0 or 1, interval from n as if the design effect were 1
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from orchestration.statistics.design import (
+    Columns,
+    Design,
+    Domains,
+    Floats,
+    degrees_of_freedom,
+    read_design,
+    read_domains,
+    strata_flags,
+    variance,
+)
+from orchestration.statistics.errors import StatisticsError, require_columns
+from orchestration.statistics.intervals import korn_graubard, t_quantile, wilson_survey
+
+Srs = Literal["wr", "wor"]
+
+
+def estimate_mean(
+    frame: pl.DataFrame,
+    y: str,
+    weight: str,
+    strata: Columns = None,
+    psu: Columns = None,
+    fpc: str | None = None,
+    by: Columns = None,
+    *,
+    base_weight: str | None = None,
+    margins: Sequence[str] = (),
+    confidence: float = 0.95,
+    srs: Srs = "wr",
+) -> pl.DataFrame:
+    """Weighted mean Σwy/Σw of `y` per domain, with its linearised standard error.
+
+    `fpc`: PSUs in the population of the stratum. `base_weight` and `margins`: the weight before,
+    and the columns of, post-stratification or raking, which the standard error then credits.
+    `srs`: the simple random sample of the design effect, with or without replacement; the latter
+    needs weights that sum to the population.
+    Columns: `by`…, n, n_eff, sum_weight, mean, se, lo, hi, deff, df, flags.
+    """
+    return estimate_means(
+        frame, [y], weight, strata, psu, fpc, by,
+        base_weight=base_weight, margins=margins, confidence=confidence, srs=srs,
+    ).drop("question")  # fmt: skip
+
+
+def estimate_means(
+    frame: pl.DataFrame,
+    ys: Sequence[str],
+    weight: str,
+    strata: Columns = None,
+    psu: Columns = None,
+    fpc: str | None = None,
+    by: Columns = None,
+    *,
+    base_weight: str | None = None,
+    margins: Sequence[str] = (),
+    confidence: float = 0.95,
+    srs: Srs = "wr",
+) -> pl.DataFrame:
+    """`estimate_mean` of many questions over one reading of the design; first column `question`."""
+    design = read_design(frame, weight, strata, psu, fpc, base_weight=base_weight, margins=margins)
+    domains = read_domains(frame, by, design)
+    ones = np.ones(frame.height)
+    return pl.concat(
+        [
+            _t_interval(_ratio(design, domains, *read_answers(frame, y), ones, srs), confidence)
+            .rename({"estimate": "mean"})
+            .insert_column(0, pl.Series("question", [y] * domains.size))
+            for y in ys
+        ]
+    )
+
+
+def estimate_ratio(
+    frame: pl.DataFrame,
+    y: str,
+    x: str,
+    weight: str,
+    strata: Columns = None,
+    psu: Columns = None,
+    fpc: str | None = None,
+    by: Columns = None,
+    *,
+    base_weight: str | None = None,
+    margins: Sequence[str] = (),
+    confidence: float = 0.95,
+    srs: Srs = "wr",
+) -> pl.DataFrame:
+    """Ratio Σwy/Σwx per domain, e.g. visits per household member; rows with either null are out.
+
+    Columns as `estimate_mean`, with `ratio`. Σwx = 0 is null with the flag `no_answers`.
+    """
+    design = read_design(frame, weight, strata, psu, fpc, base_weight=base_weight, margins=margins)
+    domains = read_domains(frame, by, design)
+    numerator, has_y = read_answers(frame, y)
+    denominator, has_x = read_answers(frame, x)
+    return _t_interval(
+        _ratio(design, domains, numerator, has_y * has_x, denominator, srs), confidence
+    ).rename({"estimate": "ratio"})
+
+
+def estimate_proportion(
+    frame: pl.DataFrame,
+    y: str,
+    weight: str,
+    strata: Columns = None,
+    psu: Columns = None,
+    fpc: str | None = None,
+    by: Columns = None,
+    *,
+    base_weight: str | None = None,
+    margins: Sequence[str] = (),
+    confidence: float = 0.95,
+    srs: Srs = "wr",
+    method: Literal["wilson", "korn_graubard"] = "wilson",
+) -> pl.DataFrame:
+    """Weighted proportion of `y` (true/false or 1/0), with an interval that stays within 0 and 1.
+
+    Columns as `estimate_mean`, with `proportion`. A proportion of 0 or 1 still has an interval.
+    """
+    return estimate_proportions(
+        frame, [y], weight, strata, psu, fpc, by,
+        base_weight=base_weight, margins=margins, confidence=confidence, srs=srs, method=method,
+    ).drop("question")  # fmt: skip
+
+
+def estimate_proportions(
+    frame: pl.DataFrame,
+    ys: Sequence[str],
+    weight: str,
+    strata: Columns = None,
+    psu: Columns = None,
+    fpc: str | None = None,
+    by: Columns = None,
+    *,
+    base_weight: str | None = None,
+    margins: Sequence[str] = (),
+    confidence: float = 0.95,
+    srs: Srs = "wr",
+    method: Literal["wilson", "korn_graubard"] = "wilson",
+) -> pl.DataFrame:
+    """`estimate_proportion` of many columns at once; first column `question`."""
+    design = read_design(frame, weight, strata, psu, fpc, base_weight=base_weight, margins=margins)
+    domains = read_domains(frame, by, design)
+    ones = np.ones(frame.height)
+    interval = {"wilson": wilson_survey, "korn_graubard": korn_graubard}[method]
+    results = []
+    for y in ys:
+        values, answered = read_answers(frame, y)
+        if not np.isin(values, (0, 1)).all():
+            wrong = float(values[~np.isin(values, (0, 1))][0])
+            raise StatisticsError(
+                f"A proportion needs 0 and 1 or true and false; {y!r} contains {wrong:g}.",
+                f"比例估计只接受 0/1 或真/假;{y!r} 含有 {wrong:g}。",
+            )
+        table = _ratio(design, domains, values, answered, ones, srs)
+        p, df = table["estimate"].to_numpy(), table["df"].to_numpy()
+        usable = np.isfinite(p) & (df > 0)
+        lo, hi = np.full(len(p), np.nan), np.full(len(p), np.nan)
+        se = np.nan_to_num(table["se"].to_numpy())
+        lo[usable], hi[usable] = interval(
+            p[usable], se[usable], table["n"].to_numpy()[usable], df[usable], confidence
+        )
+        at_boundary = np.isfinite(p) & ((p <= 1e-12) | (p >= 1 - 1e-12))
+        results.append(
+            _finish(table, lo, hi, {"boundary": at_boundary, "zero_variance": ~at_boundary})
+            .rename({"estimate": "proportion"})
+            .insert_column(0, pl.Series("question", [y] * domains.size))
+        )
+    return pl.concat(results)
+
+
+def read_answers(frame: pl.DataFrame, y: str) -> tuple[Floats, Floats]:
+    """Answers with null as 0, and 1 where there is an answer."""
+    require_columns(frame.columns, {"answer": y})
+    column = frame[y].cast(pl.Float64)
+    values = column.fill_null(0.0).to_numpy()
+    if not np.isfinite(values).all():
+        row = int(np.flatnonzero(~np.isfinite(values))[0])
+        raise StatisticsError(
+            f"Expected a finite number or null in {y!r}; row {row} is {column[row]}.",
+            f"{y!r} 应为有限数值或空值;第 {row} 行为 {column[row]}。",
+        )
+    return values, column.is_not_null().to_numpy().astype(np.float64)
+
+
+def at_respondents(per_domain: Floats, domains: Domains) -> Floats:
+    """A value per domain, at each respondent; unknown (NaN) becomes 0, which its 0 weight ignores."""
+    return np.nan_to_num(per_domain)[domains.code]
+
+
+def _ratio(
+    design: Design, domains: Domains, y: Floats, answered: Floats, x: Floats, srs: Srs
+) -> pl.DataFrame:
+    """R = Σwy/Σwx per domain with the variance of its linearisation z = (y − Rx)/Σwx; no interval."""
+    w = design.weight * answered
+    n = domains.sums(answered)
+    sum_w, sum_x = domains.sums(w), domains.sums(w * x)
+    has = sum_x != 0
+    safe_x, safe_w = np.where(has, sum_x, 1.0), np.where(n > 0, sum_w, 1.0)
+    estimate = np.where(has, domains.sums(w * y) / safe_x, np.nan)
+    residual = y - at_respondents(estimate, domains) * x
+    se = np.sqrt(variance(design, domains, w * residual / at_respondents(safe_x, domains)))
+    spread = domains.sums(w * residual**2) / safe_w
+    single, census = strata_flags(design, domains)
+    # Equal answers leave only rounding of size 1e-16 × the answer: no spread.
+    scale = np.sqrt(domains.sums(w * y**2) / safe_w)
+    flat = np.sqrt(spread) <= 1e-12 * scale
+    simple = _simple_random_variance(spread * (safe_w / safe_x) ** 2, n, sum_w, srs)
+    deff = np.divide(se**2, simple, out=np.full(domains.size, np.nan), where=~flat & (simple > 0))
+    unknown = ~has | ((flat | (se == 0)) & ~census)
+    n_eff = np.divide(sum_w**2, domains.sums(w**2), out=np.zeros(domains.size), where=n > 0)
+    return with_keys(
+        domains,
+        pl.DataFrame(
+            {
+                "n": n.astype(np.int64),
+                "n_eff": n_eff,
+                "sum_weight": sum_w,
+                "estimate": estimate,
+                "se": np.where(unknown, np.nan, se),
+                "deff": np.where(has, deff, np.nan),
+                "df": degrees_of_freedom(domains, answered),
+                "_single": single & has,
+            }
+        ),
+    )
+
+
+def _simple_random_variance(spread: Floats, n: Floats, population: Floats, srs: Srs) -> Floats:
+    """Variance of the mean of a simple random sample of n with the same spread; 0 where undefined."""
+    share = (
+        np.divide(n, population, out=np.ones_like(n), where=population > 0) if srs == "wor" else 0.0
+    )
+    return np.where(n > 1, np.maximum(1 - share, 0) * spread / np.maximum(n - 1, 1), 0.0)
+
+
+def _t_interval(table: pl.DataFrame, confidence: float) -> pl.DataFrame:
+    estimate, se = table["estimate"].to_numpy(), table["se"].to_numpy()
+    half = t_quantile(confidence, table["df"].to_numpy()) * se
+    return _finish(
+        table, estimate - half, estimate + half, {"zero_variance": np.isfinite(estimate)}
+    )
+
+
+def _finish(
+    table: pl.DataFrame, lo: Floats, hi: Floats, flags: dict[str, npt.NDArray[np.bool_]]
+) -> pl.DataFrame:
+    """Bounds after `se`, flags last, no NaN; `flags` adds conditions, zero_variance where se is unknown."""
+    known = table["estimate"].is_not_nan().to_numpy()
+    conditions = {
+        "single_psu": table["_single"].to_numpy(),
+        "no_answers": ~known,
+        "no_degrees_of_freedom": known & (table["df"].to_numpy() <= 0),
+        **flags,
+    }
+    conditions["zero_variance"] = flags["zero_variance"] & known & table["se"].is_nan().to_numpy()
+    keys = table.columns[: table.columns.index("n")]
+    return table.with_columns(
+        pl.Series("lo", lo), pl.Series("hi", hi), flag_list(conditions)
+    ).select(
+        *keys, "n", "n_eff", "sum_weight", "estimate", "se", "lo", "hi", "deff", "df", "flags"
+    ).with_columns(pl.selectors.float().fill_nan(None))  # fmt: skip
+
+
+def flag_list(conditions: dict[str, npt.NDArray[np.bool_]]) -> pl.Series:
+    columns = pl.DataFrame(
+        {
+            name: pl.Series(holds).replace_strict(
+                {True: name}, default=None, return_dtype=pl.String
+            )
+            for name, holds in conditions.items()
+        }
+    )
+    return columns.select(flags=pl.concat_list(pl.all()).list.drop_nulls()).to_series()
+
+
+def with_keys(domains: Domains, table: pl.DataFrame) -> pl.DataFrame:
+    return pl.concat([domains.keys, table], how="horizontal") if domains.keys.width else table

@@ -1,0 +1,226 @@
+"""Intervals for rates, rates of small units, many tests at once, and how to write a rate down.
+
+Here belongs what needs only counts, rates and standard errors; the design behind a standard
+error is in `estimates`, ranks in `ranks`. Rates are shares between 0 and 1.
+
+Sources: Wilson (1927); Korn & Graubard (1998), Survey Methodology 24(2), with the truncation of
+Parker et al. (2017), Vital and Health Statistics 2(175); Benjamini & Hochberg (1995).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import NormalDist
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from orchestration.statistics.errors import StatisticsError
+
+Floats = npt.NDArray[np.float64]
+
+
+def z_quantile(confidence: float) -> float:
+    """The normal quantile of a two-sided interval: 1.959964 for 0.95."""
+    if not 0 < confidence < 1:
+        raise StatisticsError(
+            f"Expected a confidence between 0 and 1, got {confidence}.",
+            f"置信水平应在 0 与 1 之间,现为 {confidence}。",
+        )
+    return NormalDist().inv_cdf(0.5 + confidence / 2)
+
+
+def t_quantile(confidence: float, df: npt.ArrayLike) -> Floats:
+    """The t quantile of a two-sided interval per degrees of freedom; NaN where df ≤ 0."""
+    from scipy.special import stdtrit
+
+    z_quantile(confidence)
+    degrees = np.asarray(df, dtype=np.float64)
+    return np.where(degrees > 0, stdtrit(np.maximum(degrees, 1), 0.5 + confidence / 2), np.nan)
+
+
+def t_two_sided(t: npt.ArrayLike, df: npt.ArrayLike) -> Floats:
+    """Probability of |T| ≥ |t|; NaN where df ≤ 0."""
+    from scipy.special import stdtr
+
+    degrees = np.asarray(df, dtype=np.float64)
+    return np.where(degrees > 0, 2 * stdtr(np.maximum(degrees, 1), -np.abs(t)), np.nan)
+
+
+def wilson(
+    successes: npt.ArrayLike, n: npt.ArrayLike, confidence: float = 0.95
+) -> tuple[Floats, Floats]:
+    """Wilson's score interval of successes / n, elementwise: arrays (lo, hi).
+
+    `n` may be an effective sample size. n = 0 gives the whole range 0 to 1: nothing is known.
+    """
+    s, count = np.broadcast_arrays(np.asarray(successes, np.float64), np.asarray(n, np.float64))
+    wrong = ~(np.isfinite(s) & np.isfinite(count) & (s >= 0) & (s <= count * (1 + 1e-12)))
+    if wrong.any():
+        first = int(np.flatnonzero(wrong.ravel())[0])
+        raise StatisticsError(
+            f"Expected 0 ≤ successes ≤ n; element {first} has {s.ravel()[first]:g} of {count.ravel()[first]:g}.",
+            f"成功数应在 0 与 n 之间;第 {first} 个为 {s.ravel()[first]:g}/{count.ravel()[first]:g}。",
+        )
+    z2 = z_quantile(confidence) ** 2
+    # Written with counts instead of the rate, so that n = 0 needs no special case.
+    centre = (s + z2 / 2) / (count + z2)
+    failures = np.maximum(count - s, 0)
+    inner = np.divide(s * failures, count, out=np.zeros(s.shape), where=count > 0)
+    half = np.sqrt(z2 * (inner + z2 / 4)) / (count + z2)
+    lo = np.where(s == 0, 0.0, np.maximum(centre - half, 0))
+    return lo, np.where(failures == 0, 1.0, np.minimum(centre + half, 1))
+
+
+def wilson_survey(
+    p: npt.ArrayLike,
+    se: npt.ArrayLike,
+    n: npt.ArrayLike,
+    df: npt.ArrayLike,
+    confidence: float = 0.95,
+) -> tuple[Floats, Floats]:
+    """Wilson's interval for a weighted proportion: the effective sample size p(1−p)/se², adjusted
+    for the degrees of freedom, takes the place of n, and t that of z. At 0 or 1, n does."""
+    rate = np.asarray(p, np.float64)
+    n_eff = _effective_n(rate, se, n, df, confidence)
+    t = t_quantile(confidence, df)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        shrink = 1 + t**2 / n_eff
+        centre = (rate + t**2 / (2 * n_eff)) / shrink
+        half = t / shrink * np.sqrt(rate * (1 - rate) / n_eff + t**2 / (4 * n_eff**2))
+    exact = ~np.isfinite(n_eff)
+    lo = np.where(exact, rate, np.maximum(centre - half, 0))
+    hi = np.where(exact, rate, np.minimum(centre + half, 1))
+    return np.where(rate <= 0, 0.0, lo), np.where(rate >= 1, 1.0, hi)
+
+
+def korn_graubard(
+    p: npt.ArrayLike,
+    se: npt.ArrayLike,
+    n: npt.ArrayLike,
+    df: npt.ArrayLike,
+    confidence: float = 0.95,
+) -> tuple[Floats, Floats]:
+    """Clopper–Pearson's interval with the design's effective sample size, at most n: never too short."""
+    from scipy.special import betaincinv
+
+    rate = np.asarray(p, np.float64)
+    n_eff = np.minimum(_effective_n(rate, se, n, df, confidence), np.asarray(n, np.float64))
+    hits, misses, tail = n_eff * rate, n_eff * (1 - rate), (1 - confidence) / 2
+    with np.errstate(invalid="ignore"):
+        lo = np.where(hits > 0, betaincinv(np.maximum(hits, 1e-300), misses + 1, tail), 0.0)
+        hi = np.where(misses > 0, betaincinv(hits + 1, np.maximum(misses, 1e-300), 1 - tail), 1.0)
+    census = (np.asarray(se) == 0) & (rate > 0) & (rate < 1)
+    return np.where(census, rate, lo), np.where(census, rate, hi)
+
+
+def _effective_n(
+    p: Floats, se: npt.ArrayLike, n: npt.ArrayLike, df: npt.ArrayLike, confidence: float
+) -> Floats:
+    """p(1−p)/se² × (t with n−1 / t with df)²; n in place of the first at p = 0 or 1."""
+    count, spread = np.asarray(n, np.float64), p * (1 - p)
+    squared = np.asarray(se, np.float64) ** 2
+    at_boundary = spread <= 1e-12
+    with np.errstate(divide="ignore", invalid="ignore"):
+        n_eff = np.where(at_boundary, count, spread / squared)
+    adjust = np.where(count > 1, t_quantile(confidence, np.maximum(count - 1, 1)), 1.0)
+    return n_eff * np.where(count > 1, (adjust / t_quantile(confidence, df)) ** 2, 1.0)
+
+
+def benjamini_hochberg(p: pl.Series | Sequence[float | None], rate: float = 0.05) -> pl.DataFrame:
+    """Which of many tests hold while the false discovery rate stays at most `rate`.
+
+    Columns `p_adjusted`, `is_significant`, in the order given. A null was not tested: it stays
+    null and does not count among the comparisons.
+    """
+    series = pl.Series("p", p, dtype=pl.Float64)
+    tested = series.is_not_null().to_numpy()
+    values = series.drop_nulls().to_numpy()
+    if not ((values >= 0) & (values <= 1)).all():
+        raise StatisticsError(
+            "Expected p-values between 0 and 1 or null.", "p 值应在 0 与 1 之间或为空。"
+        )
+    order = np.argsort(values)[::-1]
+    count = len(values)
+    adjusted = np.empty(count)
+    adjusted[order] = np.minimum.accumulate(values[order] * count / np.arange(count, 0, -1))
+    out = np.full(len(series), np.nan)
+    out[tested] = adjusted
+    return pl.DataFrame({"p_adjusted": out}).with_columns(
+        pl.col("p_adjusted").fill_nan(None)
+    ).with_columns(is_significant=pl.col("p_adjusted") <= rate)  # fmt: skip
+
+
+def empirical_bayes_rates(
+    successes: pl.Series | Sequence[int], n: pl.Series | Sequence[int], confidence: float = 0.95
+) -> pl.DataFrame:
+    """Rates of small units drawn towards the rate of all: beta-binomial, one row per unit.
+
+    The prior Beta(a, b) is fitted to all units by maximum marginal likelihood. Columns: n, rate
+    (null at n = 0), eb_rate = (s + a)/(n + a + b), eb_lo, eb_hi (posterior quantiles, which take
+    the prior as known), weight_own = n/(n + a + b), prior_rate, prior_size = a + b.
+    Units that differ no more than chance all get nearly the common rate.
+    """
+    from scipy.optimize import minimize
+    from scipy.special import betaincinv, betaln, expit, logit
+
+    s, count = np.asarray(successes, np.float64), np.asarray(n, np.float64)
+    wilson(s, count)  # the same conditions on the counts
+    if s.shape != count.shape or count.sum() == 0:
+        raise StatisticsError(
+            f"Expected units with at least one observation in all, got {len(s)} units with {count.sum():g}.",
+            f"至少需要一个观测;现有 {len(s)} 个单位、{count.sum():g} 个观测。",
+        )
+    start = logit((s.sum() + 0.5) / (count.sum() + 1))
+
+    def loss(theta: Floats) -> float:
+        a, b = np.exp(theta[1]) * expit(theta[0]), np.exp(theta[1]) * expit(-theta[0])
+        return float(-np.sum(betaln(s + a, count - s + b) - betaln(a, b)))
+
+    # Beyond a prior of 10 million observations more is no different, and betaln loses its digits.
+    largest = np.log(1e7)
+    fits = [
+        minimize(
+            loss, [start, size], method="L-BFGS-B", bounds=[(start - 3, start + 3), (-2.0, largest)]
+        )
+        for size in (1.0, 4.0, 8.0)
+    ]
+    centre, log_size = min(fits, key=lambda fit: float(fit.fun)).x
+    size = float(np.exp(log_size))
+    a, b = size * expit(centre), size * expit(-centre)
+    tail = (1 - confidence) / 2
+    with np.errstate(invalid="ignore", divide="ignore"):
+        rate = np.where(count > 0, s / count, np.nan)
+    return pl.DataFrame(
+        {
+            "n": count.astype(np.int64),
+            "rate": rate,
+            "eb_rate": (s + a) / (count + size),
+            "eb_lo": betaincinv(s + a, count - s + b, tail),
+            "eb_hi": betaincinv(s + a, count - s + b, 1 - tail),
+            "weight_own": count / (count + size),
+            "prior_rate": np.full(len(s), a / size),
+            "prior_size": np.full(len(s), size),
+        }
+    ).fill_nan(None)
+
+
+def show_rate(rate: float | None, decimals: int = 1) -> str:
+    """A share as text in percent, with as many digits as it takes to differ from 0 and 100.
+
+    0.99997 is "99.997 %", never "100 %"; exactly 1 is "100 %". None is "–": the reason is beside it.
+    """
+    if rate is None:
+        return "–"
+    if not 0 <= rate <= 1:
+        raise StatisticsError(
+            f"Expected a share between 0 and 1, got {rate}.", f"比率应在 0 与 1 之间,现为 {rate}。"
+        )
+    if rate in (0, 1):
+        return f"{rate * 100:.0f} %"
+    for digits in range(decimals, 16):
+        text = f"{rate * 100:.{digits}f}"
+        if 0 < float(text) < 100:
+            return f"{text} %"
+    return "> 99.9 %" if rate > 0.5 else "< 0.1 %"

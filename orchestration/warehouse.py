@@ -1,0 +1,140 @@
+"""dbt as Dagster assets: every model an asset, every dbt test a check. dbt is the warehouse's only writer.
+
+Belongs here: how dbt is called and what Dagster shows of it. Does not belong here: SQL (dbt_project) and anything
+that leaves (release).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator, DbtCliResource, DbtProject, dbt_assets
+from dagster_dbt.errors import DagsterDbtCliRuntimeError
+
+from contracts.model import load_products
+from orchestration import feeds, ledger, survey
+from orchestration.paths import DBT_PROJECT, DataDirectory, data_directory
+
+# One slot: whoever writes the warehouse holds it, whether the night or a person started the run.
+POOL = "warehouse"
+
+
+class _Translator(DagsterDbtTranslator):
+    """Models are grouped by their stage; a product's description is its contract's."""
+
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
+        if dbt_resource_props["resource_type"] == "seed":
+            return "seeds"
+        return str(dbt_resource_props["fqn"][1]) if dbt_resource_props["resource_type"] == "model" else None
+
+    def get_description(self, dbt_resource_props: Mapping[str, Any]) -> str:
+        product = load_products().get(dbt_resource_props["name"])
+        if product is None:
+            return super().get_description(dbt_resource_props)
+        return f"**{product.label_zh} · {product.label_en}**\n\n{product.description}\n\n{product.purpose}"
+
+    def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> list[str] | None:
+        product = load_products().get(dbt_resource_props["name"])
+        return [product.owner_email] if product and product.owner_email else super().get_owners(dbt_resource_props)
+
+
+def environment(data: DataDirectory) -> dict[str, str]:
+    """What dbt reads from its surroundings."""
+    return {
+        "MINSHENG_DATA": str(data.root),
+        "DBT_TARGET_PATH": str(data.dbt_target),
+        "DBT_LOG_PATH": str(data.dbt_target / "logs"),
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+    }
+
+
+def variables(data: DataDirectory) -> dict[str, str]:
+    """dbt vars of a night: the day it is. No model asks the clock."""
+    return {"run_date": data.today().isoformat()}
+
+
+def manifest(data: DataDirectory) -> Path:
+    """The parsed project, parsed again only when a file of it has changed."""
+    path = data.dbt_target / "manifest.json"
+    newest = max(p.stat().st_mtime for p in DBT_PROJECT.rglob("*") if p.suffix in (".sql", ".yml", ".csv", ".md"))
+    if not path.is_file() or path.stat().st_mtime < newest or _parsed_for(path) != str(data.root):
+        data.dbt_target.mkdir(parents=True, exist_ok=True)
+        dbt = Path(sys.executable).parent / "dbt"
+        run = subprocess.run(
+            [str(dbt), "--quiet", "parse", "--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)],
+            env={**os.environ, **environment(data)}, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if run.returncode:
+            raise RuntimeError(f"dbt cannot read dbt_project/: {run.stdout.strip()[-2000:]}{run.stderr.strip()[-500:]}")
+        os.utime(path)
+        (data.dbt_target / "parsed_for").write_text(str(data.root))
+    return path
+
+
+def _parsed_for(path: Path) -> str | None:
+    stamp = path.with_name("parsed_for")
+    return stamp.read_text() if stamp.is_file() else None
+
+
+@contextmanager
+def only_writer(data: DataDirectory, log: Any = None) -> Iterator[None]:
+    """Holds the warehouse's lock: a second writer waits, in whichever process it is."""
+    data.warehouse.parent.mkdir(parents=True, exist_ok=True)
+    with (data.warehouse.parent / ".writer").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if log:
+                log.info("another run is writing the warehouse: waiting for it to finish")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def warehouse_assets() -> list[dg.AssetsDefinition]:
+    """The dbt project as assets, parsed for the present data directory."""
+    data = data_directory()
+    os.environ.update(environment(data))
+    project = DbtProject(project_dir=DBT_PROJECT, target_path=data.dbt_target)
+
+    @dbt_assets(manifest=manifest(data), project=project, dagster_dbt_translator=_Translator(), pool=POOL)
+    def warehouse(context: dg.AssetExecutionContext, dbt: DbtCliResource) -> Iterator[Any]:
+        where = data_directory()
+        for feed in feeds.load_feeds().values():
+            feeds.ensure_typed(where, feed)
+        survey.ensure_typed(where)
+        if not ledger.path(where).is_file():
+            ledger.table(where).write_parquet(ledger.path(where))
+        with only_writer(where, context.log):
+            arguments = ["build", "--vars", json.dumps(variables(where))]
+            invocation = dbt.cli(arguments, context=context, target_path=where.dbt_target / "runs" / context.run_id[:8])
+            try:
+                yield from invocation.stream().fetch_row_counts().fetch_column_metadata()
+            except DagsterDbtCliRuntimeError as error:
+                raise dg.Failure(description=_sentence(invocation), allow_retries=False) from error
+
+    return [warehouse]
+
+
+def _sentence(invocation: Any) -> str:
+    """The first thing dbt complained of, as one says it to a colleague."""
+    try:
+        results = invocation.get_artifact("run_results.json")["results"]
+    except (FileNotFoundError, KeyError, TypeError):
+        return "dbt stopped before it ran a model: see the log below. The last release stands."
+    bad = [r for r in results if r["status"] in ("error", "fail")]
+    if not bad:
+        return "dbt stopped: see the log below. The last release stands."
+    first = bad[0]
+    name = first["unique_id"].split(".")[2]
+    what = "test" if first["unique_id"].startswith(("test.", "unit_test.")) else "model"
+    more = f" ({len(bad) - 1} more)" if len(bad) > 1 else ""
+    return f"dbt {what} {name}: {' '.join(str(first['message']).split())[:400]}{more}. The last release stands."

@@ -1,0 +1,28 @@
+"""What several test files share: the real data and the domain notes beside the project, where they are there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).parents[2] / "shared"
+
+
+def _beside(name: str) -> Path:
+    folder = SHARED / name
+    if not folder.is_dir():
+        pytest.skip(f"../shared/{name} is not beside the project")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Public data this project did not write; read in place."""
+    return _beside("data")
+
+
+@pytest.fixture(scope="session")
+def shared_domain() -> Path:
+    """Notes on the field, with their sources."""
+    return _beside("domain")
