@@ -7,12 +7,12 @@ here: opening files (reading), turning text into values (casting) or judging the
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
-from contracts.model import Feed, FieldSpec, Layout, scheme_codes
+from contracts.model import Feed, FieldSpec, Join, Layout, scheme_codes
 from contracts.reading import fold
 
 # What reading adds to every batch: the row as the sender counts it, and what is wrong with its shape.
@@ -38,7 +38,9 @@ def known_headers(feed: Feed, layout: Layout | None) -> list[str]:
     own: list[str] = []
     if layout:
         own += layout.rename
-        own += [c for join in layout.join.values() for part in join.from_ for c in _placeholders(part)]
+        parts = [part for join in layout.join.values() for part in join.from_]
+        parts += [part for record in layout.expand for part in record.values()]
+        own += [column for part in parts for column, _ in _placeholders(part)]
         own += layout.melt.id if layout.melt else []
         own += layout.keep.where if layout.keep else []
         if layout.coordinates:
@@ -76,7 +78,9 @@ def arrange(feed: Feed, layout: Layout | None, headers: Sequence[str]) -> Arrang
         columns[name] = explicit[0] if explicit else found[0]
     provided = set(columns)
     if layout:
-        provided |= {*layout.join, *layout.constants}
+        provided |= {*layout.join, *layout.constants, *layout.absent}
+        # A field counts as provided where every record of a row has it.
+        provided |= set.intersection(*map(set, layout.expand)) if layout.expand else set()
     missing = tuple(f.name for f in feed.fields if f.required and f.name not in provided)
     return Arrangement(feed, layout, columns, tuple(ignored), missing, twice)
 
@@ -85,6 +89,34 @@ def undeclared_schemes(feed: Feed, layout: Layout | None) -> list[str]:
     """Code schemes the feed cannot be read without and this sender has not declared."""
     needed = {f.scheme for f in feed.fields if f.scheme} if feed.custom.get("codeScheme") == "required" else set()
     return sorted(needed - set(layout.code_scheme if layout else ()))
+
+
+def lay_out_all(arrangement: Arrangement, batches: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """Every batch of a file laid out; each row's records one after the other where the layout expands rows.
+
+    A record that rows merely mention is given once, with the number of the first row that mentions it. A row whose
+    shape is wrong, or that is out of scope, mentions nothing: nobody knows what its cells say.
+    """
+    layout = arrangement.layout
+    if layout is None or not layout.expand:
+        yield from (lay_out(arrangement, batch) for batch in batches)
+        return
+    *mentions, own = (_for_record(arrangement, layout, record) for record in layout.expand)
+    names = [f.name for f in arrangement.feed.fields]
+    seen = pl.DataFrame(schema=dict.fromkeys(names, pl.String))
+    for batch in batches:
+        for mention in mentions:
+            found = lay_out(mention, batch).filter(pl.col(SHAPE).is_null()).unique(names, keep="first", maintain_order=True)
+            new = found.join(seen, on=names, how="anti", nulls_equal=True, maintain_order="left")
+            seen = pl.concat([seen, new.select(names)])
+            yield new
+        yield lay_out(own, batch)
+
+
+def _for_record(arrangement: Arrangement, layout: Layout, record: Mapping[str, str]) -> Arrangement:
+    """The arrangement of one of a row's records: the layout with the record's templates as joins."""
+    joins = {name: Join.model_validate({"from": [template]}) for name, template in record.items()}
+    return replace(arrangement, layout=layout.model_copy(update={"join": layout.join | joins, "expand": []}))
 
 
 def lay_out(arrangement: Arrangement, batch: pl.DataFrame) -> pl.DataFrame:
@@ -182,15 +214,14 @@ def _filled(text: pl.Expr) -> pl.Expr:
     return pl.when(text.str.strip_chars() != "").then(text)
 
 
-def _placeholders(part: str) -> list[str]:
-    return re.findall(r"\{([^{}]+)\}", part)
+def _placeholders(part: str) -> list[tuple[str, bool]]:
+    """The columns a part names, and whether each may be empty (`{column?}`)."""
+    return [(name.removesuffix("?"), name.endswith("?")) for name in re.findall(r"\{([^{}]+)\}", part)]
 
 
 def _piece(part: str) -> pl.Expr:
-    names = _placeholders(part)
-    if not names:
-        return pl.lit(part)
-    if part == f"{{{names[0]}}}":
-        return _filled(pl.col(names[0])).str.strip_chars()
-    template = re.sub(r"\{[^{}]+\}", "{}", part)
-    return pl.format(template, *(_filled(pl.col(n)).str.strip_chars() for n in names))
+    cells = [
+        _filled(pl.col(name)).str.strip_chars().fill_null("") if optional else _filled(pl.col(name)).str.strip_chars()
+        for name, optional in _placeholders(part)
+    ]
+    return pl.format(re.sub(r"\{[^{}]+\}", "{}", part), *cells) if cells else pl.lit(part)

@@ -34,8 +34,8 @@ NULL_SPELLINGS = (
     *("", "空", "无", "無", "-", "--", "—", "——", "/", "\\", "null", "NULL", "None"),
     *("N/A", "n/a", "NA", "nan", "NaN", "#N/A", "#NULL!", "<NA>"),
 )
-TRUE_SPELLINGS = frozenset("是 有 对 對 y yes t true 1 1.0 √ ✓ ✔".split())
-FALSE_SPELLINGS = frozenset("否 无 無 错 錯 n no f false 0 0.0 × ✗ ✘".split())
+TRUE_SPELLINGS = frozenset(("是", "有", "对", "對", "y", "yes", "t", "true", "1", "1.0", "√", "✓", "✔"))
+FALSE_SPELLINGS = frozenset(("否", "无", "無", "错", "錯", "n", "no", "f", "false", "0", "0.0", "×", "✗", "✘"))
 
 # White space that Excel and web pages leave around a value and that str.strip() would not take.
 INVISIBLE = "\ufeff\u200b\u200c\u200d\u2060"
@@ -71,6 +71,10 @@ class CastOptions:
     excel_serial: bool = False
 
 
+def _no_reasons(text: pl.Series) -> pl.Series:
+    return pl.Series(text.name, [None], dtype=pl.String).new_from_index(0, text.len())
+
+
 class _Refused(Exception):
     """A text that is no value of the wanted kind; the argument is the reason code."""
 
@@ -89,11 +93,11 @@ def cast(text: pl.Series, kind: Kind, options: CastOptions = CastOptions()) -> t
     """
     text = text.cast(pl.String)
     if kind == "string":
-        return _strings(text, options), pl.Series(text.name, [None], dtype=pl.String).new_from_index(0, text.len())
+        return _strings(text, options), _no_reasons(text)
     values = _plainly(text, kind, options)
     left = values.is_null() & text.is_not_null() & (text != "")
     if not left.any():
-        return values, pl.Series(text.name, [None], dtype=pl.String).new_from_index(0, text.len())
+        return values, _no_reasons(text)
     return _by_the_rules(text, values, left, kind, options)
 
 
@@ -102,17 +106,19 @@ def cast(text: pl.Series, kind: Kind, options: CastOptions = CastOptions()) -> t
 
 def _strings(text: pl.Series, options: CastOptions) -> pl.Series:
     stripped = text.str.strip_chars()
-    dressed = stripped.str.contains(f"^[{INVISIBLE}]|[{INVISIBLE}]$")
-    if dressed.any():
-        odd = stripped.filter(dressed).unique()
-        stripped = stripped.replace(odd, pl.Series([_stripped(t) for t in odd], dtype=pl.String))
-    if options.width == "half":
-        wide = stripped.str.contains("[\u3000！-～]")
-        if wide.any():
-            odd = stripped.filter(wide).unique()
-            stripped = stripped.replace(odd, pl.Series([_half_width(t) for t in odd], dtype=pl.String))
+    # Only characters beyond ASCII can be invisible or full-width, and most columns hold none.
+    if (stripped.str.len_bytes() != stripped.str.len_chars()).any():
+        stripped = _rewritten(stripped, f"^[{INVISIBLE}]|[{INVISIBLE}]$", _stripped)
+        if options.width == "half":
+            stripped = _rewritten(stripped, "[\u3000！-～]", _half_width)
     nulls = [*options.null_spellings, *(["0"] if options.zero_is_null else [])]
     return pl.select(pl.when(~stripped.is_in(nulls)).then(stripped)).to_series().alias(text.name)
+
+
+def _rewritten(text: pl.Series, pattern: str, rewrite: Callable[[str], str]) -> pl.Series:
+    """Rewrites the texts in which the pattern occurs, each distinct one once."""
+    odd = text.filter(text.str.contains(pattern)).unique()
+    return text.replace(odd, pl.Series([rewrite(t) for t in odd], dtype=pl.String)) if odd.len() else text
 
 
 def _stripped(text: str) -> str:
@@ -134,12 +140,14 @@ def _plainly(text: pl.Series, kind: Kind, options: CastOptions) -> pl.Series:
     plain = {
         "integer": lambda s: s.cast(pl.Int64, strict=False),
         "number": _plain_number,
-        "boolean": lambda s: pl.Series(s.name, [None], dtype=pl.Boolean).new_from_index(0, s.len()),
+        "boolean": _plain_yes_or_no,
         "date": _plain_date,
         "timestamp": _plain_timestamp,
     }[kind](text)
     if options.zero_is_null and kind in ("integer", "number"):
         plain = pl.select(pl.when(plain != 0).then(plain)).to_series()
+    if hidden := [n for n in options.null_spellings if n and n[0] in "+-.0123456789"]:  # 99 for "not asked"
+        plain = pl.select(pl.when(~text.is_in(hidden)).then(plain)).to_series()
     if kind == "timestamp" and options.timezone != "Asia/Shanghai":
         plain = plain.clear(plain.len())
     if kind == "date" and options.precision == "month":
@@ -149,7 +157,12 @@ def _plainly(text: pl.Series, kind: Kind, options: CastOptions) -> pl.Series:
 
 def _plain_number(text: pl.Series) -> pl.Series:
     values = text.cast(pl.Float64, strict=False)
-    return pl.select(pl.when(values.is_finite() & (values.abs() <= LARGEST_EXACT)).then(values)).to_series()
+    return pl.select(pl.when(values.is_finite() & (values.abs() < LARGEST_EXACT)).then(values)).to_series()
+
+
+def _plain_yes_or_no(text: pl.Series) -> pl.Series:
+    yes, no = text.is_in(list(TRUE_SPELLINGS)), text.is_in(list(FALSE_SPELLINGS))
+    return pl.select(pl.when(yes | no).then(yes)).to_series()
 
 
 def _plain_date(text: pl.Series) -> pl.Series:
@@ -250,7 +263,7 @@ def _number(text: str, options: CastOptions) -> float:
 
 def _whole_number(text: str, options: CastOptions) -> int:
     value = _decimal(text, options)
-    if value.adjusted() > 18 or abs(value) >= 2**63:
+    if value.adjusted() > 18 or not -(2**63) <= value < 2**63:
         raise _Refused("number_too_large")
     if value != value.to_integral_value():
         raise _Refused("not_a_whole_number")
@@ -335,7 +348,10 @@ def _moment(text: str, options: CastOptions) -> tuple[datetime, timedelta | None
 
 def _arabic(text: str) -> str:
     """二〇二四年三月五日 → 2024年3月5日; other text unchanged."""
-    match = re.fullmatch(r"([〇○零O一二三四五六七八九]{4})年([一二三四五六七八九十]{1,3})月(?:([一二三四五六七八九十廿卅]{1,3})日)?(.*)", text)
+    match = re.fullmatch(
+        r"([〇○零O一二三四五六七八九]{4})年([一二三四五六七八九十]{1,3})月(?:([一二三四五六七八九十廿卅]{1,3})日)?(.*)",
+        text,
+    )
     if not match:
         return text
     year = match[1].replace("O", "〇").translate(_CHINESE_DIGITS)

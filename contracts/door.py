@@ -13,19 +13,21 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from contracts.arranging import ROW, Arrangement, arrange, known_headers, lay_out, undeclared_schemes
+from contracts.arranging import ROW, Arrangement, arrange, known_headers, lay_out_all, undeclared_schemes
 from contracts.messages import message
 from contracts.model import PROVENANCE, Feed, Layout
 from contracts.privacy import Key, pseudonymise
 from contracts.reading import Found, Reading, Table, Unreadable, open_table
-from contracts.rows import DTYPES, REASON_SCHEMA, Checker, Split, checker, empty_reasons, split
+from contracts.rows import DTYPES, REASON_SCHEMA, Checker, Split, checker, empty_reasons, pandera_schema, split
 
 if TYPE_CHECKING:
+    import duckdb
     import pyarrow.parquet
 
 QUARANTINE_SCHEMA: Mapping[str, pl.DataType] = {
@@ -81,8 +83,8 @@ class Opened:
     door: Checker
 
     def splits(self) -> Iterator[Split]:
-        for batch in self.table.batches():
-            yield split(self.door, lay_out(self.arrangement, batch))
+        for laid in lay_out_all(self.arrangement, self.table.batches()):
+            yield split(self.door, laid)
 
 
 def open_delivery(delivery: Delivery, known: Mapping[str, pl.Series] | None = None) -> Opened:
@@ -238,9 +240,7 @@ def _write_split(
     quarantine: Path,
     progress: Callable[[int], None] | None,
 ) -> None:
-    from contracts.rows import pandera_schema
-
-    second_opinion = pandera_schema(opened.door)
+    second_opinion = _pandera(delivery.feed)
     counted: Counter[tuple[str, str, str, str, str]] = Counter()
     with _Sink(accepted, empty_accepted(delivery.feed)) as good, _Sink(quarantine, empty_quarantine()) as bad:
         for part in opened.splits():
@@ -335,45 +335,45 @@ def _reject_repeated_keys(
     delivery: Delivery, outcome: Outcome, accepted: Path, quarantine: Path, earlier: Sequence[Path]
 ) -> None:
     """Moves rows whose key stands already (earlier in this file or, for `append`, in an earlier one) to quarantine."""
-    import duckdb
-
     feed = delivery.feed
+    con = _duckdb()
+    # A melted file has many rows of one `_row`, so rows are told apart by their place in the accepted file.
+    rows = f"read_parquet({_sql_paths([accepted])}, file_row_number = true)"
     key = ", ".join(f'"{name}"' for name in feed.stored_key)
-    same = " and ".join(f'a."{n}" is not distinct from b."{n}"' for n in feed.stored_key)
-    con = duckdb.connect(config={"memory_limit": "1GB", "threads": 2})
-    con.execute("set preserve_insertion_order = true")
-    rows = f"read_parquet({_sql_paths([accepted])})"
-    con.execute(
-        f"create temp table repeated as select _row, nth, false as before from (select _row, row_number() "
-        f"over (partition by {key} order by _row) - 1 as nth, count(*) over (partition by {key}) as n from "
-        f"(select {key}, _row from {rows} where hash({key}) in "
-        f"(select hash({key}) as h from {rows} group by h having count(*) > 1))) where nth > 0"
-    )
+    # Two passes: hashes find the few keys that can stand twice, and only those are compared.
+    repeated = con.execute(
+        f"select place, _row from (select file_row_number as place, _row, "
+        f"row_number() over (partition by {key} order by file_row_number) as nth from {rows} "
+        f"where hash({key}) in (select hash({key}) as h from {rows} group by h having count(*) > 1)) where nth > 1"
+    ).fetchall()
+    struck = {place: (row, "key_repeated") for place, row in repeated}
     if feed.delivery == "append" and earlier:
-        con.execute(
-            f"insert into repeated select distinct a._row, 0, true from {rows} a "
-            f"join read_parquet({_sql_paths(earlier)}) b on {same} "
-            f"where a._row not in (select _row from repeated)"
-        )
-    struck = con.execute("select _row, before from repeated order by _row").fetchall()
+        same = " and ".join(f'a."{n}" = b."{n}"' for n in feed.stored_key)
+        before = con.execute(
+            f"select distinct a.file_row_number, a._row from {rows} a "
+            f"join read_parquet({_sql_paths(earlier)}) b on {same}"
+        ).fetchall()
+        struck |= {place: (row, "key_already_delivered") for place, row in before if place not in struck}
     if not struck:
         return
     names = "、".join(feed.by_name[n].header for n in feed.key)
-    facts = {"field": names, "value": "", "key": ", ".join(feed.key)}
+    facts = {"field": names, "key": ", ".join(feed.key)}
+    sentences = {c: (message(c, "zh", **facts), message(c, "en", **facts)) for _, c in struck.values()}
     reasons = pl.DataFrame(
         [
-            (row, ", ".join(feed.key), names, code, "error", None, message(code, "zh", **facts), message(code, "en", **facts))
-            for row, before in struck
-            for code in ["key_already_delivered" if before else "key_repeated"]
+            (row, ", ".join(feed.key), names, code, "error", None, *sentences[code])
+            for _, (row, code) in sorted(struck.items())
         ],
         schema=dict(REASON_SCHEMA),
         orient="row",
-    )  # fmt: skip
-    kept = accepted.with_suffix(".kept")
-    con.execute(
-        f"copy (select * from {rows} where _row not in (select _row from repeated)) to '{_quoted(kept)}' (format parquet)"
     )
-    con.close()
+    kept = accepted.with_suffix(".kept")
+    con.register("struck", pl.DataFrame({"file_row_number": list(struck)}, schema={"file_row_number": pl.Int64}).to_arrow())
+    con.execute(
+        f"copy (select * exclude (file_row_number) from {rows} anti join struck using (file_row_number) "
+        f"order by file_row_number) to '{_quoted(kept)}' (format parquet)"
+    )
+    con.unregister("struck")
     kept.replace(accepted)
     pl.concat([pl.read_parquet(quarantine), _pointing(delivery, reasons)]).write_parquet(quarantine)
     outcome.rows_accepted -= len(struck)
@@ -382,6 +382,26 @@ def _reject_repeated_keys(
     for *what, n in reasons.group_by("field", "rule", "severity", "message_zh", "message_en").len().iter_rows():
         counted[tuple(what)] = n
     outcome.reasons = _commonest(Counter(counted))
+
+
+@cache
+def _duckdb() -> duckdb.DuckDBPyConnection:
+    """One connection a process: opening one costs more than what most files ask of it."""
+    import duckdb
+
+    return duckdb.connect(config={"memory_limit": "1GB", "threads": 2})
+
+
+@cache
+def _pandera_of(path: Path, version: str) -> Any:
+    from contracts.model import load_feed
+
+    return pandera_schema(load_feed(path))
+
+
+def _pandera(feed: Feed) -> Any:
+    """The feed's pandera schema, built once a process."""
+    return _pandera_of(feed.path, feed.version)
 
 
 def _held(delivery: Delivery, outcome: Outcome) -> tuple[str, str, str] | None:

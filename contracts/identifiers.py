@@ -19,14 +19,10 @@ import polars as pl
 # GB 11643-1999: six digits of place, birth date, three of order, ISO 7064 MOD 11-2 check character.
 # The ids of residents from Hong Kong, Macao and Taiwan (81–83) and of foreign permanent residents (9…) follow it too.
 _MONTH_DAY = (
-    "(?:(?:0[13578]|1[02])(?:0[1-9]|[12][0-9]|3[01])"
-    "|(?:0[469]|11)(?:0[1-9]|[12][0-9]|30)"
-    "|02(?:0[1-9]|1[0-9]|2[0-8]))"
+    "(?:(?:0[13578]|1[02])(?:0[1-9]|[12][0-9]|3[01])|(?:0[469]|11)(?:0[1-9]|[12][0-9]|30)|02(?:0[1-9]|1[0-9]|2[0-8]))"
 )
 _LEAP = "(?:0[48]|[2468][048]|[13579][26])"  # the last two digits of a leap year other than a full century
-RESIDENT_ID_18 = (
-    f"[1-9][0-9]{{5}}(?:(?:19|20)[0-9]{{2}}{_MONTH_DAY}|(?:(?:19|20){_LEAP}|2000)0229)[0-9]{{3}}[0-9Xx]"
-)
+RESIDENT_ID_18 = f"[1-9][0-9]{{5}}(?:(?:19|20)[0-9]{{2}}{_MONTH_DAY}|(?:(?:19|20){_LEAP}|2000)0229)[0-9]{{3}}[0-9Xx]"
 RESIDENT_ID_15 = f"[1-9][0-9]{{5}}(?:[0-9]{{2}}{_MONTH_DAY}|{_LEAP}0229)[0-9]{{3}}"
 RESIDENT_ID_WEIGHTS: tuple[int, ...] = tuple(pow(2, 17 - i, 11) for i in range(18))
 RESIDENT_ID_ALPHABET = "0123456789X"
@@ -53,9 +49,7 @@ def valid_resident_id(value: pl.Expr) -> pl.Expr:
     The 15-digit form that ended in 2013 carries no check character; only its birth date is checked.
     """
     checked = _weighted_sum(value, RESIDENT_ID_ALPHABET, RESIDENT_ID_WEIGHTS) % 11 == 1
-    return value.str.contains(f"^(?:{RESIDENT_ID_18}|{RESIDENT_ID_15})$") & (
-        checked | (value.str.len_bytes() == 15)
-    )
+    return value.str.contains(f"^(?:{RESIDENT_ID_18}|{RESIDENT_ID_15})$") & (checked | (value.str.len_bytes() == 15))
 
 
 def valid_uscc(value: pl.Expr) -> pl.Expr:
@@ -79,11 +73,7 @@ def valid_phone(value: pl.Expr) -> pl.Expr:
 
     Area codes are not looked up, so a Taiwanese landline or mobile number (0 and 8 or 9 digits) passes as well.
     """
-    bare = (
-        value.str.replace(_PHONE_EXTENSION, "")
-        .str.replace_all(_PHONE_SEPARATORS, "")
-        .str.replace(_COUNTRY, "")
-    )
+    bare = value.str.replace(_PHONE_EXTENSION, "").str.replace_all(_PHONE_SEPARATORS, "").str.replace(_COUNTRY, "")
     return bare.str.contains(f"^(?:{MOBILE}|{LANDLINE})$")
 
 

@@ -48,8 +48,8 @@ FILES: Mapping[str, Sentences] = {
     ),
     "empty_file": Sentences("{file} 是空文件，请重新导出后发送。", "{file} is empty; export it again and send it."),
     "file_too_large": Sentences(
-        "{file} 展开后超过 {limit}，{detail}；请拆分成多个文件发送。",
-        "{file} unpacks to more than {limit}, {detail}; send it in several files.",
+        "{file} 展开后超过 {limit}；请拆分成多个文件发送。",
+        "{file} unpacks to more than {limit}; send it in several files.",
     ),
     "document_too_large": Sentences(
         "{file} 大小为 {size}，此格式上限为 {limit}；请改用 CSV 或 NDJSON，或拆分后发送。",
@@ -64,7 +64,8 @@ FILES: Mapping[str, Sentences] = {
         "{file} cannot be opened as {format} ({detail}); open it where it was made, save it again and send it.",
     ),
     "encrypted_file": Sentences(
-        "{file} 设有密码，请取消密码后重新发送。", "{file} is protected by a password; remove it and send the file again."
+        "{file} 设有密码，请取消密码后重新发送。",
+        "{file} is protected by a password; remove it and send the file again.",
     ),
     "format_not_understood": Sentences(
         "{file} 是 {detail}，不能读取；请另存为 XLSX 或 CSV 后发送。",
@@ -85,9 +86,17 @@ FILES: Mapping[str, Sentences] = {
         "压缩包 {file} 里没有约定的文件 {expected}，只有：{members}。",
         "The archive {file} does not hold {expected}; it holds {members}.",
     ),
-    "archive_member_odd": Sentences(
-        "压缩包 {file} 里的 {member} {detail}，不予打开；请重新打包，只放数据文件。",
-        "{member} in the archive {file} {detail} and is not opened; pack the data file alone and send it again.",
+    "archive_member_with_odd_name": Sentences(
+        "压缩包 {file} 里的文件名 {member} 不正常，不予打开；请重新打包，只放数据文件。",
+        "The name {member} in the archive {file} leads outside it or cannot be shown; pack the data file alone again.",
+    ),
+    "archive_member_is_a_link": Sentences(
+        "压缩包 {file} 里的 {member} 是链接而不是文件；请打包文件本身。",
+        "{member} in the archive {file} is a link, not a file; pack the file itself.",
+    ),
+    "archive_in_archive": Sentences(
+        "压缩包 {file} 里的 {member} 又是压缩包；请只压缩一层。",
+        "{member} in the archive {file} is an archive again; pack the data file once.",
     ),
     "archive_bomb": Sentences(
         "{file} 展开后是压缩大小的 {ratio} 倍以上，不予展开；如确属正常，请不压缩直接发送。",
@@ -121,9 +130,9 @@ FILES: Mapping[str, Sentences] = {
         "{file} 有 {found} 列，超过上限 {limit} 列；请只发送约定的列。",
         "{file} has {found} columns, more than {limit}; send the agreed columns only.",
     ),
-    "cell_too_long": Sentences(
-        "单元格内容超过 {limit} 个字符，不予接收；请缩短内容或检查是否漏了引号。",
-        "A cell holds more than {limit} characters; shorten it, or look for a missing quotation mark.",
+    "too_many_cells_in_sheet": Sentences(
+        "{file} 的工作表超过 {limit} 个单元格（含中间的空白）；请删除表外内容，或拆分后发送。",
+        "A sheet of {file} spans more than {limit} cells, blanks included; remove what stands far outside the table.",
     ),
     "encoding_unknown": Sentences(
         "{file} 声明的编码“{expected}”不认识；可用 utf-8、gb18030、big5、utf-16。",
@@ -168,6 +177,10 @@ SHAPES: Mapping[str, Sentences] = {
         "这一行的引号不成对，无法判断单元格的边界；请删除多余的引号，或写成两个引号。",
         "The quotation marks of this row do not pair up, so its cells are unknown; remove the stray one or double it.",
     ),
+    "cell_too_long": Sentences(
+        "这一行有单元格内容过长（超过十万字符），已截断；请缩短内容，或检查是否漏了引号。",
+        "A cell of this row holds more than 100,000 characters and was cut; shorten it, or look for a missing quote.",
+    ),
     "undecodable": Sentences(
         "这一行有乱码，按文件的编码无法还原；请在源系统中更正后重发。",
         "This row holds bytes that are no text in the file's encoding; mend it where it comes from and send it again.",
@@ -206,7 +219,7 @@ VALUES: Mapping[str, Sentences] = {
     ),
     "not_yes_or_no": Sentences(
         "“{value}”看不出是“是”还是“否”；请填 是/否 或 1/0。",
-        "{value} is neither yes nor no; give 是/否 or 1/0.",
+        "{value} is neither yes nor no; give Y or N, 1 or 0.",
     ),
     "not_a_date": Sentences(
         "“{value}”不是日期；请按 2024-03-05 的格式填写。", "{value} is not a date; write it as 2024-03-05."
@@ -227,7 +240,8 @@ VALUES: Mapping[str, Sentences] = {
         "{value} has a time that cannot be read; write it as 2024-03-05 08:30:00.",
     ),
     "impossible_time": Sentences(
-        "“{value}”的时间不存在；请核对时分秒。", "{value} has a time that does not exist; check hour, minute and second."
+        "“{value}”的时间不存在；请核对时分秒。",
+        "{value} has a time that does not exist; check hour, minute and second.",
     ),
 }
 
@@ -239,7 +253,9 @@ ROWS: Mapping[str, Sentences] = {
         "“{value}”格式不符；“{field}”应形如 {example}（{pattern}）。",
         "{value} is not shaped like {field}; write it like {example} ({pattern}).",
     ),
-    "too_short": Sentences("“{value}”太短，至少 {limit} 个字符。", "{value} is too short; at least {limit} characters."),
+    "too_short": Sentences(
+        "“{value}”太短，至少 {limit} 个字符。", "{value} is too short; at least {limit} characters."
+    ),
     "too_long": Sentences("内容太长，最多 {limit} 个字符。", "Too long; at most {limit} characters."),
     "not_in_code_list": Sentences(
         "“{value}”不在代码表 {list} 中；{near}请按代码表填写。",
@@ -258,14 +274,20 @@ ROWS: Mapping[str, Sentences] = {
         "“{value}”大于上限 {limit}；请核对数值和单位。", "{value} is above {limit}; check the number and its unit."
     ),
     "invalid_resident_id": Sentences(
-        "身份证号校验位不符（GB 11643），请核对原件。", "The resident ID fails its check digit (GB 11643); check the original."
+        "身份证号校验位不符（GB 11643），请核对原件。",
+        "The resident ID fails its check digit (GB 11643); check the original.",
     ),
     "invalid_uscc": Sentences(
-        "统一社会信用代码校验位不符（GB 32100），请核对。", "The unified social credit code fails its check digit (GB 32100)."
+        "统一社会信用代码校验位不符（GB 32100），请核对。",
+        "The unified social credit code fails its check digit (GB 32100).",
     ),
-    "invalid_phone": Sentences("不是电话号码，请填 11 位手机号或带区号的座机。", "Not a telephone number; give all its digits."),
+    "invalid_phone": Sentences(
+        "不是电话号码，请填 11 位手机号或带区号的座机。", "Not a telephone number; give all its digits."
+    ),
     "invalid_email": Sentences("不是电子邮箱地址，请核对。", "Not an e-mail address; check it."),
-    "invalid_bank_card": Sentences("银行卡号校验位不符，请核对。", "The bank card number fails its check digit; check it."),
+    "invalid_bank_card": Sentences(
+        "银行卡号校验位不符，请核对。", "The bank card number fails its check digit; check it."
+    ),
     "unknown_reference": Sentences(
         "“{value}”在 {to} 中查不到；请核对代码或先报送名录。",
         "{value} is not known in {to}; check the code or send the register first.",
@@ -283,7 +305,8 @@ ROWS: Mapping[str, Sentences] = {
         "不符合合同规则 {check}，请核对“{field}”。", "Does not meet the contract's check {check}; look at {field}."
     ),
     "not_in_scope": Sentences(
-        "该行不属于本次报送范围（布局文件的 keep 规则）。", "The row is outside what this delivery is for (the layout's keep rule)."
+        "该行不属于本次报送范围（布局文件的 keep 规则）。",
+        "The row is outside what this delivery is for (the layout's keep rule).",
     ),
 }
 

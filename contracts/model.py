@@ -256,7 +256,7 @@ class Values(_Part):
 
 
 class Join(_Part):
-    """Text put together from literals and `{columns}`; null when a named column is empty."""
+    """Text put together from literals and `{columns}`; null when a named column is empty, unless it is `{column?}`."""
 
     from_: list[str] = Field(alias="from", min_length=1)
 
@@ -295,6 +295,11 @@ class Layout(_Part):
     keep: Keep | None = None
     rename: dict[str, str] = {}
     join: dict[str, Join] = {}
+    # Several records in one row (county, district and village): a `field: '{column} text'` template each. The last is
+    # the row itself; what the others describe comes once in the whole file, however many rows mention it.
+    expand: list[dict[str, str]] = []
+    # Required fields that this sender does not have: its rows are quarantined one by one, the file is not refused.
+    absent: list[str] = []
     constants: dict[str, str | int | float | bool] = {}
     multiply: dict[str, float] = {}
     replace: dict[str, dict[str, str]] = {}
@@ -365,6 +370,8 @@ def load_layout(path: Path, feed: Feed) -> Layout:
     targets: Iterable[tuple[str, Iterable[str]]] = (
         ("rename", layout.rename.values()),
         ("join", layout.join),
+        ("expand", [name for record in layout.expand for name in record]),
+        ("absent", layout.absent),
         ("constants", layout.constants),
         ("multiply", layout.multiply),
         ("replace", layout.replace),

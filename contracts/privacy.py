@@ -138,7 +138,7 @@ def _write_keys(path: Path, keys: list[Key], *, replace: bool) -> None:
             file.flush()
             os.fsync(file.fileno())
         if replace:
-            os.replace(name, path)
+            Path(name).replace(path)
         else:
             try:
                 os.link(name, path)
@@ -191,14 +191,14 @@ def keyed_hash(values: pl.Series, semantic: str | None, key: Key) -> pl.Series:
     """Text → "<key id>:<64 hex>", HMAC-SHA-256 of the canonical spelling; null and blank stay null.
 
     The same person gets the same pseudonym in every feed. Hashed in DuckDB, once per distinct value: per million
-    values 0.8 s on two cores, against 1.2 s for hashlib with copied contexts, which holds the interpreter lock,
+    values 0.8 s on two cores, against 1.8 s for hashlib with copied contexts, which holds the interpreter lock,
     and 4 s for `hmac`.
     """
     # A blank identifier would make one person of everybody without one.
     spelt = canonical(values, semantic).replace("", None).alias("value")
     distinct = spelt.drop_nulls().unique().to_frame().to_arrow()
     inner, outer = key.pads
-    with _duckdb(os.getpid()).cursor() as connection:
+    with _duckdb().cursor() as connection:
         connection.register("spellings", distinct)
         hashed = connection.sql(
             "select value, $id || ':' || sha256($outer::blob || unhex(sha256($inner::blob || encode(value)))) as pseudonym"
@@ -210,8 +210,8 @@ def keyed_hash(values: pl.Series, semantic: str | None, key: Key) -> pl.Series:
 
 
 @lru_cache(maxsize=1)
-def _duckdb(_process: int) -> duckdb.DuckDBPyConnection:
-    """One connection a process (opening one takes 0.1 s, and its threads do not survive a fork)."""
+def _duckdb() -> duckdb.DuckDBPyConnection:
+    """One connection in memory for the whole process: opening one takes 0.1 s."""
     import duckdb
 
     return duckdb.connect()
@@ -237,7 +237,7 @@ def age_band(born: pl.Expr, on: pl.Expr) -> pl.Expr:
 
 # ── free text ───────────────────────────────────────────────────────────────────────────────────
 
-# One or two of these may stand between the digits of one number. Written out: a class of invisible characters is.
+# Up to two of these may stand between two digits of one number: blanks, hyphens, dots, and what nobody sees.
 _BETWEEN = r"[\s\-.·\u200b-\u200f\u2060\ufeff]{0,2}"
 _HALF_WIDTH = {full: full - 0xFEE0 for full in range(0xFF01, 0xFF5F)} | {ord(c): "-" for c in "‐‑‒–—−"}
 # What can hold any of them: seven digits nearly together, or an @. Everything else costs one scan.

@@ -10,7 +10,8 @@ The report shows the sender's own values, personal ones too: it is made beside t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -95,11 +96,12 @@ def write_report(
         reasons: one row per reason, columns of `contracts.rows.REASON_SCHEMA`.
     """
     said = _by_row(reasons, found.headers)
-    everything = summary.received <= ALL_ROWS_UP_TO
+    # A wide file made long counts many rows for one of the sender's.
+    everything = summary.received <= ALL_ROWS_UP_TO or bool(layout and layout.melt)
     with _workbook(path, constant_memory=True) as book:
         sheet = book.add_worksheet("检查结果 Rows")
         left_out = _write_rows(book, sheet, found.headers, rows, said, everything=everything)
-        _write_summary(book, feed, layout, found, reasons, summary, left_out)
+        _write_summary(book, feed=feed, layout=layout, found=found, reasons=reasons, totals=summary, left_out=left_out)
 
 
 def write_template(path: Path, feed: Feed) -> None:
@@ -119,11 +121,10 @@ def write_template(path: Path, feed: Feed) -> None:
             width = min(40, max(12, 2 * len(f.header) + 2))
             form.set_column(column, column, width, None if f.kind in ("integer", "number") else text)
             form.write_string(0, column, f.header, bold if f.required else plain)
-            allowed = _allowed(f)
-            if allowed:
+            if allowed := _allowed(f):
                 _write_codes(codes, column, f, allowed)
-            if choices := [] if f.custom.get("separator") else list(allowed):
-                _add_drop_down(form, codes, column, f, choices, allowed)
+                if "separator" not in f.custom:  # a drop-down fills in one code, never several
+                    _add_drop_down(form, codes, column, f, allowed)
         form.freeze_panes(1, 0)
         codes.hide()
         _write_notes(book, notes, feed, fields)
@@ -204,6 +205,7 @@ def _write_text(sheet: Worksheet, row: int, column: int, value: str, style: Form
 
 def _write_summary(
     book: Workbook,
+    *,
     feed: Feed,
     layout: Layout | None,
     found: Found,
@@ -217,7 +219,12 @@ def _write_summary(
     sheet.set_column(0, 0, 34)
     sheet.set_column(1, 3, 18)
     sheet.set_column(4, 5, 70)
-    read_as = [found.format, found.encoding, found.sheet, f"表头在第 {found.header_row} 行" if found.header_row else None]
+    read_as = [
+        found.format,
+        found.encoding,
+        found.sheet,
+        f"表头在第 {found.header_row} 行" if found.header_row else None,
+    ]
     facts = [
         ("文件 File", totals.file),
         ("数据 Feed", f"{feed.label_zh} · {feed.label_en} ({feed.id}, {feed.version})"),
@@ -229,7 +236,9 @@ def _write_summary(
         ("可接收但有提醒（黄） Accepted with a warning (yellow)", str(totals.warned)),
     ]
     if left_out:
-        facts.append(("未列出的行 Rows not listed", f"{left_out}（没有问题或超出工作表 · nothing wrong, or beyond the sheet）"))
+        facts.append(
+            ("未列出的行 Rows not listed", f"{left_out}（没有问题或超出工作表 · nothing wrong, or beyond the sheet）")
+        )
     lines = [*facts, ("请注意 Please note", OWN_FILE[0]), ("", OWN_FILE[1])]
     for line, (label, value) in enumerate(lines):
         sheet.write_string(line, 0, label, head)
@@ -272,11 +281,10 @@ def _write_codes(sheet: Worksheet, column: int, f: FieldSpec, allowed: Mapping[s
         sheet.write_string(line, 2 * column + 1, meaning)
 
 
-def _add_drop_down(
-    form: Worksheet, codes: Worksheet, column: int, f: FieldSpec, choices: list[str], allowed: Mapping[str, str]
-) -> None:
+def _add_drop_down(form: Worksheet, codes: Worksheet, column: int, f: FieldSpec, allowed: Mapping[str, str]) -> None:
     from xlsxwriter.utility import xl_range_abs
 
+    choices = list(allowed)
     inline = len(",".join(choices)) <= LONGEST_LIST and not any("," in choice for choice in choices)
     source: Any = choices
     if not inline:
@@ -327,18 +335,26 @@ def _write_notes(book: Workbook, sheet: Worksheet, feed: Feed, fields: Sequence[
 # ── the workbook ────────────────────────────────────────────────────────────────────────────────
 
 
-def _workbook(path: Path, *, constant_memory: bool = False) -> Workbook:
-    from xlsxwriter import Workbook
+@contextmanager
+def _workbook(path: Path, *, constant_memory: bool = False) -> Iterator[Workbook]:
+    """A new workbook that turns no text into a formula, link or number; written when the block ends.
 
-    return Workbook(
-        path,
-        {
-            "constant_memory": constant_memory,
-            "strings_to_formulas": False,
-            "strings_to_urls": False,
-            "strings_to_numbers": False,
-        },
-    )
+    Raises:
+        OSError: the file cannot be written; commonest: it is open in Excel.
+    """
+    from xlsxwriter import Workbook
+    from xlsxwriter.exceptions import FileCreateError
+
+    as_text = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+    book = Workbook(path, {"constant_memory": constant_memory, **as_text})
+    yield book
+    try:
+        book.close()
+    except FileCreateError as error:
+        raise OSError(
+            f"无法写入 {path}：请关闭已打开的同名工作簿，或检查文件夹。"
+            f" · {path} cannot be written: close it in Excel, or look at the folder."
+        ) from error
 
 
 def _sheet_name(label: str) -> str:

@@ -146,15 +146,16 @@ def empty_reasons() -> pl.DataFrame:
     return pl.DataFrame(schema=dict(REASON_SCHEMA))
 
 
-def pandera_schema(door: Checker) -> pandera.DataFrameSchema:
+def pandera_schema(feed: Feed) -> pandera.DataFrameSchema:
     """The feed's contract as a pandera schema over the typed, accepted rows (before pseudonymisation).
 
-    Built from the contract, not from the compiled checks: it is the second opinion.
+    Built from the contract, not from the compiled checks: it is the second opinion. Fields of which the contract
+    promises nothing but a type are left out; the accepted file's own schema holds them to it.
     """
     import pandera.polars as pandera
 
     columns = {}
-    for f in door.arrangement.feed.fields:
+    for f in feed.fields:
         options, checks = f.options, []
         if f.kind == "string":
             if pattern := options.get("pattern"):
@@ -166,9 +167,11 @@ def pandera_schema(door: Checker) -> pandera.DataFrameSchema:
                 checks.append(pandera.Check.ge(low))
             if (high := options.get("maximum")) is not None:
                 checks.append(pandera.Check.le(high))
-        if f.kind == "string" and _severity(f, "code") == "error" and (codes := _codes(f)):
-            checks.append(pandera.Check.isin(codes))
-        columns[f.name] = pandera.Column(DTYPES[f.kind], checks=checks, nullable=not f.required)
+        listed = f.kind == "string" and _severity(f, "code") == "error" and "separator" not in f.custom
+        if listed and (codes := _codes(f)):
+            checks.append(pandera.Check.isin(list(codes)))
+        if checks or f.required:
+            columns[f.name] = pandera.Column(DTYPES[f.kind], checks=checks, nullable=not f.required)
     return pandera.DataFrameSchema(columns, strict=False)
 
 

@@ -20,15 +20,19 @@ PROVINCE, CITY = "990000000000", "990100000000"
 CITY_NAME = "示范市"
 # code, name, share of the communities, share of them that are residents' committees, degrees east and north
 COUNTIES = (
-    ("990102", "东城示范区", 0.20, 0.95, 119.90, 38.95),
-    ("990103", "西城示范区", 0.18, 0.95, 119.78, 38.95),
-    ("990104", "南湖示范区", 0.16, 0.80, 119.84, 38.85),
-    ("990121", "北山示范县", 0.20, 0.20, 119.80, 39.15),
-    ("990122", "江口示范县", 0.16, 0.25, 120.10, 38.80),
-    ("990171", "示范开发区", 0.10, 0.60, 120.05, 39.00),
+    ("990102", "东城示范区", 0.16, 0.95, 119.90, 38.95),
+    ("990103", "西城示范区", 0.15, 0.95, 119.78, 38.95),
+    ("990104", "南湖示范区", 0.13, 0.80, 119.84, 38.85),
+    ("990121", "北山示范县", 0.26, 0.15, 119.80, 39.15),
+    ("990122", "江口示范县", 0.22, 0.15, 120.10, 38.80),
+    ("990171", "示范开发区", 0.08, 0.60, 120.05, 39.00),
 )
-TOWN_NAMES = "和平 光明 清河 春晖 松山 柳溪 石桥 龙泉 东湖 新华 永安 长乐 青云 白沙 红旗 金山".split()
-COMMUNITY_NAMES = "桂花 杨柳 梧桐 紫荆 银杏 海棠 翠竹 芙蓉 丁香 枫林 兰亭 荷塘 桃源 梅岭 松涛 云杉".split()
+TOWN_NAMES = (
+    "和平", "光明", "清河", "春晖", "松山", "柳溪", "石桥", "龙泉", "东湖", "新华", "永安", "长乐", "青云", "白沙", "红旗", "金山",
+)  # fmt: skip
+COMMUNITY_NAMES = (
+    "桂花", "杨柳", "梧桐", "紫荆", "银杏", "海棠", "翠竹", "芙蓉", "丁香", "枫林", "兰亭", "荷塘", "桃源", "梅岭", "松涛", "云杉",
+)  # fmt: skip
 COMMITTEE_CLASSES = ("111", "112", "121", "122", "220")  # a residents' committee is not always urban …
 VILLAGE_CLASSES = ("220", "210", "122", "112")  # … and a village committee not always rural
 NEWEST, EARLIER = 2025, 2024
@@ -66,6 +70,11 @@ def build(plan: Plan) -> City:
     earlier, changes = _a_year_before(plan, current)
     residents = communities.filter(~pl.col("is_virtual")).drop("is_virtual")
     return City(pl.concat([earlier, current]), _populated(plan, residents), towns, changes)
+
+
+def rows_at(frame: pl.DataFrame, positions: np.ndarray) -> pl.DataFrame:
+    """The rows at `positions`, in that order, as often as they are named."""
+    return frame.select(pl.all().gather(positions))
 
 
 def parcels(plan: Plan, city: City) -> Iterator[Parcel]:
@@ -110,7 +119,9 @@ def _towns(plan: Plan, rng: np.random.Generator) -> pl.DataFrame:
         streets = round(n * urban_share)
         for i in range(n):
             number, unit = (i + 1, "街道") if i < streets else (100 + i - streets, "镇")
-            word = TOWN_NAMES[i % len(TOWN_NAMES)] + ("" if i < len(TOWN_NAMES) else "东南西北"[i // len(TOWN_NAMES) % 4])
+            word = TOWN_NAMES[i % len(TOWN_NAMES)] + (
+                "" if i < len(TOWN_NAMES) else "东南西北"[i // len(TOWN_NAMES) % 4]
+            )
             name = f"{word}示范{unit}"
             east_of, north_of = rng.uniform(-0.05, 0.05, 2)
             rows.append(
@@ -139,7 +150,9 @@ def _communities(plan: Plan, rng: np.random.Generator, towns: pl.DataFrame) -> p
         for i, is_committee in enumerate(committees):
             kind, word = ("社区", 1) if is_committee else ("村", 200)
             number = word + int((committees[:i] == is_committee).sum())
-            name = COMMUNITY_NAMES[i % len(COMMUNITY_NAMES)] + ("" if i < len(COMMUNITY_NAMES) else str(i // len(COMMUNITY_NAMES) + 1))
+            name = COMMUNITY_NAMES[i % len(COMMUNITY_NAMES)] + (
+                "" if i < len(COMMUNITY_NAMES) else str(i // len(COMMUNITY_NAMES) + 1)
+            )
             classes, odds = (
                 (COMMITTEE_CLASSES, (0.62, 0.14, 0.14, 0.06, 0.04))
                 if is_committee
@@ -192,13 +205,13 @@ def _a_year_before(plan: Plan, current: pl.DataFrame) -> tuple[pl.DataFrame, pl.
     rng = plan.rng("city", EARLIER)
     villages = current.filter((pl.col("level") == "village") & ~pl.col("code").str.contains("[45]98$"))
     n = max(1, plan.communities // 130)
-    picked = villages[rng.permutation(villages.height)[: 3 * n + 1].tolist()]
+    picked = rows_at(villages, rng.permutation(villages.height)[: 3 * n + 1])
     renamed, merged, moved, reused = picked[:n], picked[n : 2 * n], picked[2 * n : 3 * n], picked[3 * n :]
     old_names = {code: name.replace("示范", "示范老") for code, name in renamed.select("code", "name").iter_rows()}
-    old_names |= {code: "示范槐树村" for code in reused["code"]}
+    old_names |= dict.fromkeys(reused["code"], "示范槐树村")
     # A merged unit was two: one kept the code, the other's number is free now; a moved one had a number of its own.
-    gone = {code: f"{code[:9]}{380 + i}" for i, code in enumerate(merged["code"])}
-    former = {code: f"{code[:9]}{390 + i}" for i, code in enumerate(moved["code"])}
+    gone = {code: _another_number(code, 80 + i) for i, code in enumerate(merged["code"])}
+    former = {code: _another_number(code, 90 + i) for i, code in enumerate(moved["code"])}
     vanished = merged.with_columns(
         code=pl.col("code").replace_strict(gone, return_dtype=pl.String),
         name=pl.col("name").str.replace("示范", "示范小"),
@@ -216,6 +229,11 @@ def _a_year_before(plan: Plan, current: pl.DataFrame) -> tuple[pl.DataFrame, pl.
     ]
     schema = {"change": pl.String, "old_code": pl.String, "new_code": pl.String}
     return earlier.sort("code"), pl.DataFrame(changes, schema=schema, orient="row")
+
+
+def _another_number(code: str, n: int) -> str:
+    """A code of the same town and kind of unit that nobody holds now: 0xx are residents' committees, 2xx villages."""
+    return f"{code[:9]}{int(code[9]) // 2 * 2 + 1}{n % 100:02d}"
 
 
 def _populated(plan: Plan, communities: pl.DataFrame) -> pl.DataFrame:
@@ -252,7 +270,12 @@ def _population(plan: Plan, city: City, vintage: int) -> pl.DataFrame:
         second = halves.with_columns(code="old_code", **{m: pl.col(m) // 2 for m in MEASURES}).select(units.columns)
         first = pl.col("code").is_in(halves["code"].implode())
         units = pl.concat(
-            [units.with_columns(pl.when(first).then(pl.col(m) - pl.col(m) // 2).otherwise(m).alias(m) for m in MEASURES), second]
+            [
+                units.with_columns(
+                    pl.when(first).then(pl.col(m) - pl.col(m) // 2).otherwise(m).alias(m) for m in MEASURES
+                ),
+                second,
+            ]
         )
     levels = [
         units.group_by(pl.col(key).alias("division_code"), maintain_order=True).agg(pl.col(m).sum() for m in MEASURES)

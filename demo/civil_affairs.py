@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from demo import people, places
-from demo.city import City
+from demo.city import City, rows_at
 from demo.files import Form, Parcel
 from demo.plan import Plan, month_start
 from demo.spoil import Fault, chinese_date, full_width, negative
@@ -98,7 +98,10 @@ def facilities(plan: Plan, city: City) -> pl.DataFrame:
     single = pl.concat(
         [shared, places.sites(plan, city, "activity_centres", max(1, others))], how="diagonal"
     ).with_columns(
-        pl.when(pl.col("complex").is_not_null()).then(pl.col("place") + "文体活动中心").otherwise(pl.col("place") + "活动中心").alias("facility_name"),
+        pl.when(pl.col("complex").is_not_null())
+        .then(pl.col("place") + "文体活动中心")
+        .otherwise(pl.col("place") + "活动中心")
+        .alias("facility_name"),
         pl.lit(value=False).alias("is_comprehensive"),
         pl.format("F{}-A{}", "division_code", pl.int_range(1, pl.len() + 1)).alias("facility_code"),
     )
@@ -181,7 +184,11 @@ def _homes(plan: Plan, city: City) -> Iterator[Parcel]:
     beds = np.maximum(10, np.round(110 * rng.lognormal(0, 0.5, n))).astype(int)
     born = people.birthdays(rng, n, 1960, 1990)
     register = places.sites(plan, city, "civil_affairs.elderly_care", n).with_columns(
-        (pl.format("E{}-{}", pl.col("division_code").str.slice(0, 6), pl.int_range(1, n + 1).cast(pl.String).str.zfill(4))).alias("institution_code"),
+        (
+            pl.format(
+                "E{}-{}", pl.col("division_code").str.slice(0, 6), pl.int_range(1, n + 1).cast(pl.String).str.zfill(4)
+            )
+        ).alias("institution_code"),
         (pl.col("place") + "养老院").alias("name"),
         pl.Series("institution_type", rng.choice(["1", "2", "3", "4"], n, p=[0.1, 0.3, 0.4, 0.2])),
         pl.Series("total_beds", beds),
@@ -236,11 +243,13 @@ def _assistance(plan: Plan, city: City) -> Iterator[Parcel]:
     typical = np.array([BENEFIT_TYPES[t][1] for t in types])
     disabled = np.isin(types, ["31", "32"])
     born = people.birthdays(rng, n)
-    drawn = city.communities[rng.choice(city.communities.height, n).tolist()]
+    drawn = rows_at(city.communities, rng.choice(city.communities.height, n))
     start = np.datetime64(plan.first) - rng.integers(40, 3_000, n).astype("timedelta64[D]")
     reasons = [
         f"{reason}，联系{phone}" if tells else reason
-        for reason, phone, tells in zip(rng.choice(REASONS, n), people.mobiles(rng, n), rng.random(n) < 0.02, strict=True)
+        for reason, phone, tells in zip(
+            rng.choice(REASONS, n), people.mobiles(rng, n), rng.random(n) < 0.02, strict=True
+        )
     ]
     whole = pl.DataFrame(
         {
@@ -277,8 +286,8 @@ def _changes(plan: Plan, whole: pl.DataFrame, end: date, nth: int) -> pl.DataFra
     rng = plan.rng("civil_affairs.assistance", end)
     n = whole.height
     old, fresh = n * 95 // 100, n * 95 // 100 + (nth - 1) * n // 100
-    ended = whole[np.sort(rng.choice(old, max(1, n // 100), replace=False)).tolist()]
-    raised = whole[np.sort(rng.choice(old, max(1, n // 50), replace=False)).tolist()].filter(
+    ended = rows_at(whole, np.sort(rng.choice(old, max(1, n // 100), replace=False)))
+    raised = rows_at(whole, np.sort(rng.choice(old, max(1, n // 50), replace=False))).filter(
         ~pl.col("benefit_id").is_in(ended["benefit_id"].implode())
     )
     return pl.concat(

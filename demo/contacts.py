@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 
 from contracts.model import SEEDS
-from demo.city import City
+from demo.city import City, rows_at
 from demo.civil_affairs import halls
 from demo.files import Parcel
 from demo.plan import Plan
@@ -50,6 +50,7 @@ OFFICES: Mapping[str, Office] = {
 }
 BAD_HALL, BAD_HALL_FACTOR = 5, 0.80  # the fifth hall multiplies every department's chance
 BRUSHED_HALL, BRUSHED_WINDOW = 2, "3"
+SMALL_HALL = 3  # about forty contacts, whatever the size of the city
 WINDOWS = 8
 CHANNELS = {"1": 0.55, "2": 0.12, "3": 0.28, "4": 0.01, "9": 0.04}
 HOURS = {9: 0.2, 10: 0.22, 11: 0.14, 13: 0.06, 14: 0.16, 15: 0.13, 16: 0.09}
@@ -66,6 +67,8 @@ FAULTS = (
     Fault("department_code", "required_missing", None),
     Fault("promised_days", "unknown_unit", "3周"),
     Fault("division_code", "unknown_reference", "990199999999"),
+    Fault("service_item_code", "unmapped", "ZWFW-2001"),
+    Fault("case_no", "key_repeated", among=pl.col("contact_no") == pl.col("contact_no").shift(1)),
     Fault("", "too_many_cells"),
     Fault("", "too_few_cells"),
 )
@@ -87,12 +90,14 @@ def contacts(plan: Plan, city: City) -> pl.DataFrame:
     day = rng.choice(plan.days, n, p=_odds([0.2 if d.weekday() >= 5 else 1.0 for d in plan.calendar]))
     hour = rng.choice(list(HOURS), n, p=list(HOURS.values()))
     seconds = hour * 3_600 + rng.integers(0, 3_600, n) + day * 86_400
-    closed = np.datetime64(plan.first, "s") + seconds.astype("timedelta64[s]")
+    closed = np.datetime64(plan.first, "us") + seconds.astype("timedelta64[s]")
     at_once = rng.random(n) < np.where(at_window, 0.65, 0.4)
     promised = np.where(at_once, 0, rng.choice([1, 3, 5, 7, 10, 15, 20], n))
     waited = np.where(at_once, rng.integers(300, 2_700, n), (promised * rng.uniform(0.2, 1.3, n) * 86_400).astype(int))
-    drawn = halls(city)[hall.tolist()]
-    good = np.array([o.good for o in OFFICES.values()])[office] * np.where(hall == min(BAD_HALL, hall.max()), BAD_HALL_FACTOR, 1.0)
+    drawn = rows_at(halls(city), hall)
+    good = np.array([o.good for o in OFFICES.values()])[office] * np.where(
+        hall == min(BAD_HALL, hall.max()), BAD_HALL_FACTOR, 1.0
+    )
     frame = pl.DataFrame(
         {
             "service_item_code": _items(rng, names, office),
@@ -133,13 +138,15 @@ def parcels(plan: Plan, all_contacts: pl.DataFrame) -> Iterator[Parcel]:
             name=f"办件台账{day:%Y%m%d}.csv",
             received_at=plan.night_after(day + delay, 15),
             frame=rows.select(FIELDS),
-            faults=[FAULTS[i] for i in rng.permutation(len(FAULTS))[:3]],
+            faults=[FAULTS[i] for i in rng.permutation(len(FAULTS))[:4]],
         )
 
 
 def split_by_day(frame: pl.DataFrame, time: str) -> dict[object, pl.DataFrame]:
     """day → its rows, in their order."""
-    parts = frame.with_columns(pl.col(time).dt.date().alias("_day")).partition_by("_day", as_dict=True, include_key=False)
+    parts = frame.with_columns(pl.col(time).dt.date().alias("_day")).partition_by(
+        "_day", as_dict=True, include_key=False
+    )
     return {key[0]: part for key, part in parts.items()}
 
 
@@ -150,18 +157,22 @@ def true_rates(all_contacts: pl.DataFrame) -> pl.DataFrame:
         .group_by(pl.lit(kind).alias("kind"), pl.col(column).alias("code"))
         .agg(pl.len().alias("contacts"), pl.col("good").mean().alias("good_rate"))
         .sort("code")
-        for kind, column in (("department", "department_code"), ("service_item", "service_item_code"), ("facility", "facility_code"))
+        for kind, column in (
+            ("department", "department_code"),
+            ("service_item", "service_item_code"),
+            ("facility", "facility_code"),
+        )
     )
 
 
 def _drawn_halls(rng: np.random.Generator, plan: Plan, city: City, n: int) -> np.ndarray:
-    """Halls by the residents of their town; the last one is hardly visited, the brushed one is busy."""
+    """Halls by the residents of their town; the brushed one is busy, another is hardly visited."""
     served = city.communities.group_by("town_code").agg(pl.col("population").sum())
     known = halls(city).join(served, on="town_code", how="left", maintain_order="left")
     weight = known["population"].fill_null(0).to_numpy().astype(float)
     weight[min(BRUSHED_HALL, len(weight) - 1)] = weight.mean() * 3
-    if len(weight) > 3:
-        weight[-1] = weight.sum() * 40 / n  # about forty contacts, whatever the size of the city
+    if len(weight) > SMALL_HALL:
+        weight[SMALL_HALL] = weight.sum() * 40 / n
     return rng.choice(len(weight), n, p=weight / weight.sum())
 
 
@@ -188,9 +199,15 @@ def _catalogue() -> dict[str, list[str]]:
 def _residences(rng: np.random.Generator, city: City, towns: pl.Series) -> pl.Series:
     """A community of each contact's town; residents of a town without one live where its hall is."""
     communities = city.communities.sort("town_code", "code")
-    spans = communities.with_row_index().group_by("town_code").agg(pl.col("index").min().alias("start"), pl.len().alias("n"))
+    spans = (
+        communities.with_row_index()
+        .group_by("town_code")
+        .agg(pl.col("index").min().alias("start"), pl.len().alias("n"))
+    )
     own = pl.DataFrame({"town_code": towns}).join(spans, on="town_code", how="left", maintain_order="left")
-    pick = (own["start"].fill_null(0) + (own["n"].fill_null(1) * pl.Series(rng.random(own.height))).floor()).cast(pl.Int64)
+    pick = (own["start"].fill_null(0) + (own["n"].fill_null(1) * pl.Series(rng.random(own.height))).floor()).cast(
+        pl.Int64
+    )
     codes = communities["code"].gather(pick)
     return pl.select(pl.when(own["n"].is_null()).then(towns).otherwise(codes)).to_series()
 
@@ -205,5 +222,5 @@ def _second_visits(rng: np.random.Generator, plan: Plan, first: pl.DataFrame) ->
 
 
 def _odds(weights: list[float]) -> np.ndarray:
-    odds = np.array(weights, dtype=float)
-    return odds / odds.sum()
+    total = sum(weights)
+    return np.array([weight / total for weight in weights])

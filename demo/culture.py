@@ -45,6 +45,7 @@ ACTIVITY_FAULTS = (
     Fault("participants", "mended", full_width),
     Fault("held_on", "impossible_date", impossible_date),
     Fault("sessions", "not_a_whole_number", "1.5"),
+    Fault("activity_id", "key_repeated"),
     Fault("", "too_many_cells"),
 )
 
@@ -62,7 +63,9 @@ def register(plan: Plan, city: City) -> pl.DataFrame:
     code, _, suffix, area, seats, holdings = (np.array(column)[kinds] for column in zip(*TYPES, strict=True))
     size = rng.lognormal(0, 0.35, n)
     return found.with_columns(
-        ("C" + pl.col("division_code").str.slice(0, 6) + "-" + pl.int_range(1, n + 1).cast(pl.String).str.zfill(5)).alias("venue_id"),
+        (
+            "C" + pl.col("division_code").str.slice(0, 6) + "-" + pl.int_range(1, n + 1).cast(pl.String).str.zfill(5)
+        ).alias("venue_id"),
         pl.when(pl.col("complex").is_not_null())
         .then("示范市" + pl.col("place") + "文化体育中心（文化站）")
         .otherwise(pl.col("place") + pl.Series(suffix))
@@ -112,16 +115,19 @@ def _activities(plan: Plan, venues: pl.DataFrame) -> Iterator[Parcel]:
             )
         )
     held = pl.concat(rows).with_columns(
-        pl.format("A{}-{}", pl.col("held_on").dt.strftime("%Y%m%d"), pl.int_range(1, pl.len() + 1).over("held_on")).alias("activity_id")
+        pl.format(
+            "A{}-{}", pl.col("held_on").dt.strftime("%Y%m%d"), pl.int_range(1, pl.len() + 1).over("held_on")
+        ).alias("activity_id")
     )
     for week in held.with_columns(week=pl.col("held_on").dt.truncate("1w")).partition_by("week", maintain_order=True):
-        last = week["held_on"].max()
-        assert last is not None
+        last = max(week["held_on"])
         yield Parcel(
             feed="culture.activities",
             name=f"文化活动_{last:%Y%m%d}.csv",
-            received_at=plan.night_after(last, 10),  # type: ignore[arg-type]
-            frame=week.select("activity_id", "venue_id", "held_on", "activity_type", "service_item_code", "sessions", "participants"),
+            received_at=plan.night_after(last, 10),
+            frame=week.select(
+                "activity_id", "venue_id", "held_on", "activity_type", "service_item_code", "sessions", "participants"
+            ),
             form=Form("csv", separator=";"),
             faults=ACTIVITY_FAULTS,
         )

@@ -10,7 +10,7 @@ import io
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -47,8 +47,12 @@ class Form:
 class Parcel:
     """One file to be sent: rows by field name, how to write them, and what shall be wrong in them.
 
-    `headers` maps fields to a sender's own headers where it does not use the contract's; `body` replaces everything
-    for a file that is broken as a whole.
+    Attributes:
+        headers: field → the sender's own header, where it does not use the contract's.
+        hidden: columns of the frame that faults look at and the file does not show.
+        body: what the file holds instead, when it is broken as a whole.
+        cut: only the first half of the bytes arrives.
+        copy_of: name of the file these bytes were sent under before.
     """
 
     feed: str
@@ -58,22 +62,32 @@ class Parcel:
     form: Form = Form()
     sender: str = "shifan"
     headers: Mapping[str, str] = field(default_factory=dict)
+    hidden: tuple[str, ...] = ()
     faults: Sequence[Fault] = ()
     body: bytes | None = None
-
-    def late(self, received_at: datetime) -> Parcel:
-        return replace(self, received_at=received_at)
+    cut: bool = False
+    copy_of: str | None = None
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """A file on disk as the inbox will see it. `received_at` is Asia/Shanghai wall time."""
+    """A file on disk as the inbox will see it.
+
+    Attributes:
+        received_at: Asia/Shanghai wall time, also the file's modification time.
+        rows: data rows a reader finds; 0 for a file that is broken as a whole.
+        first_row: the number a department gives to its first data row.
+        mishap: what befell the file, if anything.
+        planted: the faults made in it.
+    """
 
     path: Path
     feed: str
     sender: str
     received_at: datetime
     rows: int
+    first_row: int
+    mishap: str | None = None
     planted: tuple[Planted, ...] = ()
 
 
@@ -86,7 +100,8 @@ def write(folder: Path, parcel: Parcel, text: pl.DataFrame, misshapen: Mapping[i
     """
     path = folder / parcel.feed / parcel.sender / parcel.name
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(parcel.body if parcel.body is not None else encode(parcel, text, misshapen))
+    body = parcel.body if parcel.body is not None else encode(parcel, text, misshapen)
+    path.write_bytes(body[: len(body) // 2] if parcel.cut else body)
     stamp = parcel.received_at.replace(tzinfo=SHANGHAI).timestamp()
     os.utime(path, (stamp, stamp))
     return path
@@ -108,7 +123,7 @@ def as_text(frame: pl.DataFrame) -> pl.DataFrame:
 def encode(parcel: Parcel, text: pl.DataFrame, misshapen: Mapping[int, str]) -> bytes:
     """The bytes of a parcel."""
     own = headers_of(parcel.feed)
-    named = text.rename({name: parcel.headers.get(name, own[name]) for name in text.columns})
+    named = text.rename({name: parcel.headers.get(name, own.get(name, name)) for name in text.columns})
     form = parcel.form
     if form.kind == "csv":
         body = _csv(named, form, misshapen)

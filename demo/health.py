@@ -57,11 +57,17 @@ FAULTS = (
     Fault("beds", "unknown_unit", "120台"),
     Fault("beds", "below_minimum", negative, among=pl.col("beds") > 0),
     Fault("beds", "mended", full_width, among=pl.col("beds") > 0),
-    Fault("floor_area_m2", "mended", lambda text: f"{float(text) / 10_000:.4f}万平方米", among=pl.col("floor_area_m2") > 1000),
+    Fault(
+        "floor_area_m2",
+        "mended",
+        lambda text: f"{float(text) / 10_000:.4f}万平方米",
+        among=pl.col("floor_area_m2") > 1000,
+    ),
     Fault("opened_on", "mended", chinese_date),
     Fault("opened_on", "impossible_date", impossible_date),
     Fault("institution_code", "required_missing", None),
     Fault("name", "required_missing", None),
+    Fault("institution_code", "key_repeated"),
     Fault("longitude", "above_maximum", "1199.51"),
 )
 VOLUME_FAULTS = (
@@ -72,6 +78,9 @@ VOLUME_FAULTS = (
     Fault("served_on", "impossible_date", impossible_date),
     Fault("institution_code", "unknown_reference", "990101XX99"),
     Fault("", "too_many_cells"),
+    Fault(
+        "institution_code", "key_repeated", among=pl.col("service_item_code") == pl.col("service_item_code").shift(1)
+    ),
     Fault("", "too_few_cells"),
 )
 

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-SURNAMES = "示 范 虚 拟 赵 钱 孙 李 周 吴 郑 王 冯 陈 林 何 欧阳".split()
-GIVEN = "安 宁 和 平 春 晓 明 远 清 源 家 乐 思 齐 文 博 子 涵 雨 桐".split()
+SURNAMES = [*"示范虚拟赵钱孙李周吴郑王冯陈林何", "欧阳"]
+GIVEN = [*"安宁和平春晓明远清源家乐思齐文博子涵雨桐"]
 RESIDENT_ALPHABET = np.array(list("10X98765432"))
 RESIDENT_WEIGHTS = np.array([7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2])
 CREDIT_ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
@@ -23,17 +23,14 @@ ORGANISATION_WEIGHTS = np.array([3, 7, 9, 10, 5, 8, 4, 2])
 
 def names(rng: np.random.Generator, n: int) -> list[str]:
     """`n` personal names of two to four characters."""
-    parts = zip(
-        rng.choice(SURNAMES, n), rng.choice(GIVEN, n), rng.choice(["", *GIVEN], n), strict=True
-    )
+    parts = zip(rng.choice(SURNAMES, n), rng.choice(GIVEN, n), rng.choice(["", *GIVEN], n), strict=True)
     return ["".join(part) for part in parts]
 
 
 def birthdays(rng: np.random.Generator, n: int, oldest: int = 1935, youngest: int = 2007) -> pl.Series:
     """Dates of birth between 1 January of `oldest` and 31 December of `youngest`."""
     low, high = np.datetime64(f"{oldest}-01-01"), np.datetime64(f"{youngest + 1}-01-01")
-    offsets = rng.integers(0, (high - low).astype(int), n)
-    return pl.Series("born_on", low + offsets.astype("timedelta64[D]"))
+    return pl.Series("born_on", low + rng.integers(0, (high - low).astype(int), n).astype("timedelta64[D]"))
 
 
 def resident_ids(rng: np.random.Generator, places: Sequence[str], born_on: pl.Series) -> list[str]:

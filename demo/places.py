@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from demo import people
-from demo.city import City
+from demo.city import City, rows_at
 from demo.plan import Plan
 from demo.spoil import full_width
 
@@ -30,8 +30,10 @@ def sites(plan: Plan, city: City, register: str, n: int, urban_bias: float = 1.0
         place (name of the community without its kind), area_type and SITE_COLUMNS; longitude and latitude WGS-84.
     """
     rng = plan.rng("sites", register)
-    weight = city.communities["population"].to_numpy() * np.where(city.communities["area_type"] == "urban", urban_bias, 1.0)
-    drawn = city.communities[rng.choice(city.communities.height, n, p=weight / weight.sum()).tolist()]
+    weight = city.communities["population"].to_numpy() * np.where(
+        city.communities["area_type"] == "urban", urban_bias, 1.0
+    )
+    drawn = rows_at(city.communities, rng.choice(city.communities.height, n, p=weight / weight.sum()))
     return _on_streets(rng, drawn)
 
 
@@ -47,7 +49,7 @@ def complexes(plan: Plan, city: City) -> pl.DataFrame:
     """
     rng = plan.rng("complexes")
     n = plan.scaled(COMPLEX_SHARE)
-    drawn = city.communities[np.sort(rng.permutation(city.communities.height)[:n]).tolist()]
+    drawn = rows_at(city.communities, np.sort(rng.permutation(city.communities.height)[:n]))
     names = drawn.join(city.towns.select(town_code="code", town_name="name"), on="town_code", maintain_order="left")
     return _on_streets(rng, drawn).with_columns(
         pl.format("K{}", pl.int_range(1, n + 1).cast(pl.String).str.zfill(4)).alias("complex"), names["town_name"]

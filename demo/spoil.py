@@ -13,7 +13,8 @@ import numpy as np
 import polars as pl
 
 MISSHAPEN = ("too_many_cells", "too_few_cells")
-KEPT = ("mended", "unknown_reference")  # reasons for which a row still passes the door
+REPEATED = "key_repeated"
+KEPT = ("mended", "unknown_reference", "unmapped")  # reasons for which a row still passes the door
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,8 @@ class Fault:
 
     Attributes:
         field: where it is made; empty for the shape of the whole row.
-        reason: the door's reason code, or `mended` for what the door reads rightly.
+        reason: the door's reason code, `mended` for what the door reads rightly, `unmapped` for a code that only the
+            warehouse finds unknown, or `key_repeated`, for which the row takes the field of the row above.
         value: what is written instead, or what becomes of the text that stood there; None empties the cell.
         among: only rows of the typed frame for which this holds are spoilt.
         also: further cells of the same row that make the mistake complete.
@@ -30,7 +32,7 @@ class Fault:
 
     field: str
     reason: str
-    value: str | None | Callable[[str], str] = None
+    value: str | Callable[[str], str] | None = None
     among: pl.Expr | None = None
     also: Mapping[str, str | None] | None = None
 
@@ -56,17 +58,14 @@ def plant(
     used: set[int] = set()
     cells: dict[str, dict[int, str | None]] = {}
     for fault in faults:
-        rows = _candidates(typed, text, fault)
-        free = [int(r) for r in rng.permutation(rows)[: len(used) + 1] if int(r) not in used]
-        if not free:
+        row = _free_row(rng, _candidates(typed, text, fault), used, fault)
+        if row is None:
             continue
-        row = free[0]
-        used.add(row)
+        used |= {row, row - 1} if fault.reason == REPEATED else {row}
         planted.append(Planted(row, fault.field, fault.reason))
         if fault.reason in MISSHAPEN:
             continue
-        value = fault.value(text[fault.field][row]) if callable(fault.value) else fault.value
-        for name, spoilt in {fault.field: value, **(fault.also or {})}.items():
+        for name, spoilt in {fault.field: _spoilt(text, row, fault), **(fault.also or {})}.items():
             cells.setdefault(name, {})[row] = spoilt
     for name, changes in cells.items():
         column = text[name].to_list()
@@ -83,6 +82,20 @@ def _candidates(typed: pl.DataFrame, text: pl.DataFrame, fault: Fault) -> np.nda
     if callable(fault.value):
         usable = usable & text[fault.field].is_not_null()
     return usable.arg_true().to_numpy()
+
+
+def _free_row(rng: np.random.Generator, rows: np.ndarray, used: set[int], fault: Fault) -> int | None:
+    """A row nothing was done to yet; one that repeats the key above needs that one untouched too."""
+    for row in map(int, rng.permutation(rows)[: 2 * len(used) + 2]):
+        if row not in used and (fault.reason != REPEATED or (row > 0 and row - 1 not in used)):
+            return row
+    return None
+
+
+def _spoilt(text: pl.DataFrame, row: int, fault: Fault) -> str | None:
+    if fault.reason == REPEATED:
+        return str(text[fault.field][row - 1])
+    return fault.value(text[fault.field][row]) if callable(fault.value) else fault.value
 
 
 def misshapen(planted: Sequence[Planted]) -> dict[int, str]:

@@ -38,7 +38,7 @@ FIELDS = (
 )  # fmt: skip
 KAIFAQU_HEADERS = {
     "venue_id": "序号", "name": "公园及场地", "venue_type_code": "种类", "area_m2": "面积(公顷)",
-    "longitude": "Y坐标", "latitude": "X坐标", "opened_on": "启用", "status": "现况",
+    "opened_on": "启用", "status": "现况",
 }  # fmt: skip
 FAULTS = (
     Fault("venue_type_code", "not_in_code_list", "99"),
@@ -49,6 +49,7 @@ FAULTS = (
     Fault("opened_on", "mended", chinese_date),
     Fault("opened_on", "impossible_date", impossible_date),
     Fault("division_code", "mended", full_width),
+    Fault("venue_id", "key_repeated"),
     Fault("", "too_many_cells"),
 )
 OPENING_FAULTS = (
@@ -72,7 +73,9 @@ def register(plan: Plan, city: City) -> pl.DataFrame:
     code, _, suffix, area, free = (np.array(column)[kinds] for column in zip(*TYPES, strict=True))
     own_name = pl.col("place") + pl.Series(suffix)
     return found.with_columns(
-        ("S" + pl.col("division_code").str.slice(0, 6) + "-" + pl.int_range(1, n + 1).cast(pl.String).str.zfill(5)).alias("venue_id"),
+        (
+            "S" + pl.col("division_code").str.slice(0, 6) + "-" + pl.int_range(1, n + 1).cast(pl.String).str.zfill(5)
+        ).alias("venue_id"),
         pl.when(pl.col("complex").is_not_null())
         .then(pl.col("place") + "文体中心" + pl.Series(suffix))
         .otherwise(own_name)
@@ -114,7 +117,7 @@ def _venues(plan: Plan, venues: pl.DataFrame) -> Iterator[Parcel]:
                 "division_code",
                 "address",
                 (pl.col("area_m2") / 10_000).round(6).alias("area_m2"),
-                # The office's file says X over latitude and Y over longitude, and puts the values the other way round.
+                # The office writes latitudes under 经度 and longitudes under 纬度.
                 pl.col("latitude").alias("longitude"),
                 pl.col("longitude").alias("latitude"),
                 "opened_on",
@@ -136,7 +139,9 @@ def _openings(plan: Plan, venues: pl.DataFrame) -> Iterator[Parcel]:
     weeks: dict[tuple[int, int], list[pl.DataFrame]] = {}
     for day in plan.calendar:
         busy = 1.6 if day.weekday() >= 5 else 1.0
-        open_now = staffed.filter(pl.col("closed_on").is_null() | (pl.col("closed_on") > day), pl.col("opened_on") <= day)
+        open_now = staffed.filter(
+            pl.col("closed_on").is_null() | (pl.col("closed_on") > day), pl.col("opened_on") <= day
+        )
         visits = rng.poisson(open_now["area_m2"].to_numpy() / 18 * busy)
         hours = rng.choice([0.0, 8.0, 10.0, 12.5], open_now.height, p=[0.02, 0.28, 0.5, 0.2])
         year, week, _ = day.isocalendar()
@@ -150,12 +155,11 @@ def _openings(plan: Plan, venues: pl.DataFrame) -> Iterator[Parcel]:
         )
     for (year, week), parts in weeks.items():
         rows = pl.concat(parts)
-        last = rows["opened_on"].max()
-        assert last is not None
+        last = max(rows["opened_on"])
         yield Parcel(
             feed="sports.openings",
             name=f"开放情况_{year}年第{week:02d}周.tsv",
-            received_at=plan.night_after(last, 8),  # type: ignore[arg-type]
+            received_at=plan.night_after(last, 8),
             frame=rows,
             form=Form("csv", separator="\t"),
             faults=OPENING_FAULTS,

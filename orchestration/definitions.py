@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import dagster as dg
-from dagster_dbt import DbtCliResource
 
 from contracts.model import load_products
 from orchestration import feeds, ledger, release, schedules, survey, warehouse
-from orchestration.paths import DBT_PROJECT
 
 
 def build_defs(**overrides: object) -> dg.Definitions:
@@ -18,7 +16,7 @@ def build_defs(**overrides: object) -> dg.Definitions:
     products = set(load_products()) - {"release_log"}
     product_keys = [key for definition in models for key in definition.keys if key.path[-1] in products]
     built = [
-        ledger.ledger_asset,
+        ledger.ledger_asset([key for definition in incoming for key in definition.keys]),
         survey.survey_asset(survey_feeds),
         *models,
         release.release_asset(product_keys),
@@ -28,7 +26,7 @@ def build_defs(**overrides: object) -> dg.Definitions:
         assets=[*incoming, *built],
         jobs=[ingest, build],
         schedules=schedules.schedules(ingest, build),
-        resources={"dbt": DbtCliResource(project_dir=DBT_PROJECT, profiles_dir=str(DBT_PROJECT)), **overrides},
+        resources={"dbt": warehouse.dbt_resource(), **overrides},
         executor=dg.in_process_executor,
     )
 

@@ -5,8 +5,6 @@ writes a receipt for each, and fails in one sentence when a file was refused. Wh
 and yesterday's data stands in for what was not.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path

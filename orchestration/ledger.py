@@ -3,8 +3,6 @@
 Does not belong here: writing receipts (landing).
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import dagster as dg
@@ -61,21 +59,22 @@ def path(data: DataDirectory) -> Path:
     return data.derived / "receipts.parquet"
 
 
-@dg.asset(
-    key=["ledger", "receipts"],
-    group_name="ledger",
-    description="**The ledger**: one row for every attempt to take a file in, failures above all.",
-    kinds={"parquet"},
-)
-def ledger_asset() -> dg.MaterializeResult:
-    data = data_directory()
-    rows = table(data)
-    path(data).parent.mkdir(parents=True, exist_ok=True)
-    rows.write_parquet(path(data))
-    counting = rows.filter("is_latest")
-    return dg.MaterializeResult(
-        metadata={
-            "dagster/row_count": rows.height,
-            **{verdict: n for verdict, n in counting.group_by("verdict").len().sort("verdict").iter_rows()},
-        }
+def ledger_asset(feeds: list[dg.AssetKey]) -> dg.AssetsDefinition:
+    """The ledger as an asset that every feed flows into."""
+
+    @dg.asset(
+        key=["ledger", "receipts"],
+        group_name="ledger",
+        deps=feeds,
+        description="**The ledger**: one row for every attempt to take a file in, failures above all.",
+        kinds={"parquet"},
     )
+    def receipts() -> dg.MaterializeResult:
+        data = data_directory()
+        rows = table(data)
+        path(data).parent.mkdir(parents=True, exist_ok=True)
+        rows.write_parquet(path(data))
+        verdicts = rows.filter("is_latest").group_by("verdict").len().sort("verdict").iter_rows()
+        return dg.MaterializeResult(metadata={"dagster/row_count": rows.height, **dict(verdicts)})
+
+    return receipts

@@ -5,8 +5,6 @@ and becomes current by one rename; a reader sees the old release or the new one,
 is what the product contracts list, column by column.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

@@ -4,12 +4,11 @@ The night is two jobs, so that a feed that fails cannot keep the others from bei
 has come, `build` makes the tables and releases them from whatever was accepted.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import date
 
 import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 
 from contracts.model import load_feeds
@@ -38,7 +37,7 @@ def range_tags(first: date, last: date) -> dict[str, str]:
 
 def jobs(
     feeds: Sequence[dg.AssetsDefinition], built: Sequence[dg.AssetsDefinition]
-) -> tuple[dg.UnresolvedAssetJobDefinition, dg.UnresolvedAssetJobDefinition]:
+) -> tuple[UnresolvedAssetJobDefinition, UnresolvedAssetJobDefinition]:
     """(ingest, build)."""
     ingest = dg.define_asset_job(
         "ingest",
@@ -53,7 +52,7 @@ def jobs(
     return ingest, build
 
 
-def schedules(ingest: dg.UnresolvedAssetJobDefinition, build: dg.UnresolvedAssetJobDefinition) -> list[dg.ScheduleDefinition]:
+def schedules(ingest: UnresolvedAssetJobDefinition, build: UnresolvedAssetJobDefinition) -> list[dg.ScheduleDefinition]:
     """ingest_nightly at 01:00 and build_nightly at 02:00, Asia/Shanghai."""
 
     @dg.schedule(

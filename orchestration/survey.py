@@ -4,8 +4,6 @@ Belongs here: which columns of the four survey feeds go into which statistic. Th
 functions in `orchestration/statistics`. A wave that cannot be estimated becomes one row that says why.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any

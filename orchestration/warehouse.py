@@ -4,8 +4,6 @@ Belongs here: how dbt is called and what Dagster shows of it. Does not belong he
 that leaves (release).
 """
 
-from __future__ import annotations
-
 import fcntl
 import json
 import os
@@ -26,6 +24,7 @@ from orchestration.paths import DBT_PROJECT, DataDirectory, data_directory
 
 # One slot: whoever writes the warehouse holds it, whether the night or a person started the run.
 POOL = "warehouse"
+DBT = Path(sys.executable).parent / "dbt"
 
 
 class _Translator(DagsterDbtTranslator):
@@ -68,9 +67,8 @@ def manifest(data: DataDirectory) -> Path:
     newest = max(p.stat().st_mtime for p in DBT_PROJECT.rglob("*") if p.suffix in (".sql", ".yml", ".csv", ".md"))
     if not path.is_file() or path.stat().st_mtime < newest or _parsed_for(path) != str(data.root):
         data.dbt_target.mkdir(parents=True, exist_ok=True)
-        dbt = Path(sys.executable).parent / "dbt"
         run = subprocess.run(
-            [str(dbt), "--quiet", "parse", "--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)],
+            [str(DBT), "--quiet", "parse", "--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)],
             env={**os.environ, **environment(data)}, capture_output=True, text=True, check=False,
         )  # fmt: skip
         if run.returncode:
@@ -78,6 +76,11 @@ def manifest(data: DataDirectory) -> Path:
         os.utime(path)
         (data.dbt_target / "parsed_for").write_text(str(data.root))
     return path
+
+
+def dbt_resource() -> DbtCliResource:
+    """dbt of this environment, whatever PATH says."""
+    return DbtCliResource(project_dir=str(DBT_PROJECT), profiles_dir=str(DBT_PROJECT), dbt_executable=str(DBT))
 
 
 def _parsed_for(path: Path) -> str | None:

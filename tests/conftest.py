@@ -5,6 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A test's time is the machine's business: several suites share it.
+settings.register_profile("minsheng", deadline=None)
+settings.load_profile("minsheng")
 
 SHARED = Path(__file__).parents[2] / "shared"
 

@@ -24,6 +24,7 @@ from contracts.reading.table import Found, Limits, Reading, Table, Unreadable, u
 
 __all__ = ["Found", "Limits", "Reading", "Table", "Unreadable", "fold", "is_settled", "open_table"]
 
+FIND_OUT, USUAL = Reading(), Limits()
 # What a layout may call a text table.
 CSV_NAMES = ("csv", "tsv", "txt", "psv", "text")
 JSON_LINES = (".ndjson", ".jsonl", ".geojsonl")
@@ -31,11 +32,11 @@ JSON_LINES = (".ndjson", ".jsonl", ".geojsonl")
 
 def open_table(
     path: Path,
-    reading: Reading = Reading(),
+    reading: Reading = FIND_OUT,
     known_headers: Collection[str] = (),
     *,
     name: str | None = None,
-    limits: Limits = Limits(),
+    limits: Limits = USUAL,
 ) -> Table:
     """Opens a file of any understood format.
 
@@ -58,7 +59,7 @@ def open_table(
             inner = file.removesuffix(".gz") if kind == "gz" else member or file
             within = format_of(copy, file=file)
             if within in ("gz", "zip"):
-                raise unreadable("archive_member_odd", file=file, member=inner, detail="又是压缩包 (an archive again)")
+                raise unreadable("archive_in_archive", file=file, member=inner)
             table = _open(copy, within, reading, known_headers, limits, file=file, hint=inner)
             table.found.container, table.found.member, table.holds = kind, member, folder
             return table

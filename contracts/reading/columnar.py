@@ -29,7 +29,7 @@ def open_parquet(path: Path, reading: Reading, known_headers: Collection[str], l
     if len(schema.names) > limits.columns:
         raise unreadable("too_many_columns", file=file, found=len(schema.names), limit=limits.columns)
     if largest > limits.workbook_bytes:
-        raise unreadable("file_too_large", file=file, limit=f"{limits.workbook_bytes:,} B", detail="row group")
+        raise unreadable("file_too_large", file=file, limit=f"{limits.workbook_bytes:,} B")
     known = {fold(h) for h in known_headers} - {""}
     if known and not known & {fold(name) for name in schema.names}:
         expected, seen = "、".join(sorted(known)[:8]), "、".join(schema.names[:12])
@@ -63,7 +63,7 @@ def _text(column: pl.Series) -> pl.Series:
     if isinstance(kind, pl.Datetime):
         if kind.time_zone:
             column = column.dt.convert_time_zone("Asia/Shanghai").dt.replace_time_zone(None)
-        return column.dt.to_string("iso")
+        return column.dt.to_string("%Y-%m-%d %H:%M:%S%.f")
     if kind.is_nested() or kind == pl.Object:
         return pl.Series(column.name, [None if v is None else str(v) for v in column.to_list()], dtype=pl.String)
     return column.cast(pl.String, strict=False)

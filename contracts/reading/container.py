@@ -34,8 +34,19 @@ FOREIGN = (
     (b"SQLite format 3", "SQLite"),
     (b"{\\rtf", "RTF"),
 )
-MARKUP = re.compile(rb"\s*(?:<!--.*?-->\s*)*<(?:!doctype|html|\?xml|table|head|body|meta|style)", re.IGNORECASE | re.DOTALL)
-ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, ValueError, RuntimeError, MemoryError)
+MARKUP = re.compile(
+    rb"\s*(?:<!--.*?-->\s*)*<(?:!doctype|html|\?xml|table|head|body|meta|style)", re.IGNORECASE | re.DOTALL
+)
+ZIP_ERRORS = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    NotImplementedError,
+    OSError,
+    ValueError,
+    RuntimeError,
+    MemoryError,
+)
 COPIED = 1 << 20
 
 
@@ -46,7 +57,7 @@ def checked_path(path: Path, *, file: str) -> None:
         Unreadable: not there, a link, a folder, a device, empty, or not permitted.
     """
     try:
-        status = os.lstat(path)
+        status = path.lstat()
     except (FileNotFoundError, NotADirectoryError):
         raise unreadable("file_missing", file=file) from None
     except (OSError, ValueError):
@@ -62,7 +73,7 @@ def checked_path(path: Path, *, file: str) -> None:
 def is_settled(path: Path, quiet_seconds: float = 5.0, *, clock: Callable[[], float] = time.time) -> bool:
     """Whether nobody seems to be writing a file any more: it is there and was not changed for `quiet_seconds`."""
     try:
-        status = os.stat(path, follow_symlinks=False)
+        status = path.lstat()
     except OSError:
         return False
     return clock() - status.st_mtime >= quiet_seconds
@@ -81,6 +92,8 @@ def format_of(path: Path, *, file: str) -> str:
     if head.startswith(GZIP):
         return "gz"
     if head.startswith(OLE):
+        if _mentions(path, "EncryptedPackage".encode("utf-16-le")):
+            raise unreadable("encrypted_file", file=file)
         return "xls"
     if head.startswith(PARQUET):
         return "parquet"
@@ -90,6 +103,16 @@ def format_of(path: Path, *, file: str) -> str:
     if MARKUP.match(head.removeprefix(b"\xef\xbb\xbf")):
         raise unreadable("format_not_understood", file=file, detail="HTML/XML")
     return "text"
+
+
+def _mentions(path: Path, words: bytes) -> bool:
+    tail = b""
+    with path.open("rb") as opened:
+        while piece := opened.read(COPIED):
+            if words in tail + piece:
+                return True
+            tail = piece[-len(words) :]
+    return False
 
 
 def _zip_format(path: Path, file: str) -> str:
@@ -184,23 +207,20 @@ def _decoded(info: zipfile.ZipInfo) -> str:
 def _refuse_odd(name: str, info: zipfile.ZipInfo, file: str) -> None:
     parts = re.split(r"[/\\]", name)
     if name.startswith(("/", "\\")) or ".." in parts or re.match(r"[A-Za-z]:", name) or not name.isprintable():
-        detail = "的名称不正常 (odd name)"
-    elif stat.S_ISLNK(info.external_attr >> 16):
-        detail = "是链接 (a link)"
-    elif info.flag_bits & 0x1:
+        raise unreadable("archive_member_with_odd_name", file=file, member=ascii(name))
+    if stat.S_ISLNK(info.external_attr >> 16):
+        raise unreadable("archive_member_is_a_link", file=file, member=name)
+    if info.flag_bits & 0x1:
         raise unreadable("encrypted_file", file=file)
-    else:
-        return
-    raise unreadable("archive_member_odd", file=file, member=ascii(name), detail=detail)
 
 
-def _copy(packed: IO[bytes], copy: Path, packed_bytes: int, limits: Limits, file: str) -> None:
+def _copy(packed: IO[bytes] | gzip.GzipFile, copy: Path, packed_bytes: int, limits: Limits, file: str) -> None:
     written = 0
     with copy.open("wb") as out:
         while piece := packed.read(COPIED):
             written += len(piece)
             if written > limits.unpacked_bytes:
-                raise unreadable("file_too_large", file=file, limit=_size(limits.unpacked_bytes), detail="")
+                raise unreadable("file_too_large", file=file, limit=_size(limits.unpacked_bytes))
             if written > limits.ratio_from and written > limits.ratio * packed_bytes:
                 raise unreadable("archive_bomb", file=file, ratio=limits.ratio)
             out.write(piece)
@@ -225,7 +245,7 @@ def check_parts(path: Path, limits: Limits, look: Callable[[str, bytes], None], 
                     raise unreadable("encrypted_file", file=file)
                 if info.is_dir():
                     continue
-                total = _look_at(archive, info, total, limits, look, file)
+                total = _look_at(archive, info, limits, look, earlier=total, file=file)
     except Unreadable:
         raise
     except ZIP_ERRORS as error:
@@ -235,17 +255,18 @@ def check_parts(path: Path, limits: Limits, look: Callable[[str, bytes], None], 
 def _look_at(
     archive: zipfile.ZipFile,
     info: zipfile.ZipInfo,
-    total: int,
     limits: Limits,
     look: Callable[[str, bytes], None],
+    *,
+    earlier: int,
     file: str,
 ) -> int:
     is_xml, tail, size = info.filename.endswith((".xml", ".rels", ".vml")), b"", 0
     with archive.open(info) as part:
         while piece := part.read(COPIED):
             size += len(piece)
-            if total + size > limits.workbook_bytes:
-                raise unreadable("file_too_large", file=file, limit=_size(limits.workbook_bytes), detail=info.filename)
+            if earlier + size > limits.workbook_bytes:
+                raise unreadable("file_too_large", file=file, limit=_size(limits.workbook_bytes))
             if size > limits.ratio_from and size > limits.ratio * max(info.compress_size, 1):
                 raise unreadable("archive_bomb", file=file, ratio=limits.ratio)
             if is_xml:
@@ -254,7 +275,7 @@ def _look_at(
                     raise unreadable("workbook_with_entities", file=file, member=info.filename)
                 look(info.filename, window)
                 tail = piece[-1000:]
-    return total + size
+    return earlier + size
 
 
 def _size(count: int) -> str:

@@ -22,7 +22,16 @@ BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-NAMES = {"gbk": "gb18030", "gb2312": "gb18030", "cp936": "gb18030", "utf-8-sig": "utf-8", "utf8": "utf-8", "ascii": "utf-8"}
+NAMES = {
+    "gbk": "gb18030",
+    "gb2312": "gb18030",
+    "cp936": "gb18030",
+    "utf-8-sig": "utf-8",
+    "utf8": "utf-8",
+    "ascii": "utf-8",
+    "cp950": "big5",
+}
+DECODERS = {"big5": "cp950"}  # what Windows in Taiwan writes, a superset
 SAMPLE = 256_000
 HEADER_REGION = 64_000
 REPLACED = "\ufffd".encode()
@@ -31,6 +40,7 @@ REPLACED = "\ufffd".encode()
 # Big5, 0x40–0x7E): GB 2312 punctuation and level 1 (3,755 characters), Big5 punctuation and level 1 (5,401).
 _ORDINARY_GB = re.compile(rb"[\xa1-\xa3\xb0-\xd7][\xa1-\xfe]")
 _ORDINARY_BIG5 = re.compile(rb"[\xa1-\xc6][\x40-\x7e\xa1-\xfe]")
+_ORDINARY_TEXT = re.compile("[\t\r\n -~\u00a0-\u00ff\u2010-\u2030\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]")
 _PAIR = re.compile(rb"[\x81-\xfe][\x40-\x7e\x80-\xfe]|[\x80-\xff]")
 
 
@@ -52,20 +62,18 @@ def find_encoding(path: Path, declared: str | None, known_headers: Collection[st
     with path.open("rb") as opened:
         head = opened.read(SAMPLE)
     bom = next(((mark, name) for mark, name in BOMS if head.startswith(mark)), None)
-    if declared is not None:
-        name = _canonical(declared, file)
-        if bom and name in ("utf-16", bom[1]):
-            return Encoding(bom[1], len(bom[0]))
-        return Encoding("utf-16-le" if name == "utf-16" else name)
     if bom and bom[1] != "utf-8":
         return Encoding(bom[1], len(bom[0]))
+    skipped = len(bom[0]) if bom else 0
+    if declared is not None and not bom:
+        name = _canonical(declared, file)
+        return Encoding("utf-16-le" if name == "utf-16" else name)
     if not bom and (wide := _utf_16(head)):
         return Encoding(wide)
-    foreign, lines, broken = _foreign_lines(path)
-    # Text of another encoding is hardly ever valid UTF-8, so a few bad lines are damage, not another encoding.
-    if bom or not broken or broken * 10 < lines:
-        return Encoding("utf-8", len(bom[0]) if bom else 0, sound=not broken)
-    return Encoding(_likeliest(foreign, head[:HEADER_REGION], {fold(h) for h in known_headers} - {""}))
+    sample, whole, broken = _foreign_lines(path)
+    if bom or not broken or whole > broken or _is_mostly_utf_8(sample):
+        return Encoding("utf-8", skipped, sound=not broken)
+    return Encoding(_likeliest(sample, head[:HEADER_REGION], {fold(h) for h in known_headers} - {""}))
 
 
 def _canonical(declared: str, file: str) -> str:
@@ -78,36 +86,30 @@ def _canonical(declared: str, file: str) -> str:
 
 
 def _utf_16(head: bytes) -> str | None:
-    """UTF-16 without a mark: ASCII characters (line ends, delimiters, digits) show as NUL in every other byte."""
-    if head.count(0) < max(2, len(head) // 50):
+    """UTF-16 without a mark: line ends and digits show as NUL bytes, and one byte order gives ordinary characters."""
+    if head.count(0) < 2:
         return None
-    even, odd = head[0::2].count(0), head[1::2].count(0)
-    name = "utf-16-le" if odd > even else "utf-16-be"
-    if min(even, odd) * 10 > max(even, odd):
-        return None
-    text = head[: len(head) // 2 * 2].decode(name, errors="replace")
-    odd_ones = sum(c == "\ufffd" or (c < " " and c not in "\t\r\n") for c in text)
-    return name if odd_ones * 50 < len(text) else None
+    even = head[: len(head) // 2 * 2]
+
+    def share(name: str) -> float:
+        text = even.decode(name, errors="replace")
+        return sum(bool(_ORDINARY_TEXT.match(c)) for c in text) / max(len(text), 1)
+
+    best = max(("utf-16-le", "utf-16-be"), key=share)
+    return best if share(best) > 0.95 else None
 
 
 def _foreign_lines(path: Path) -> tuple[bytes, int, int]:
-    """(a sample of the lines that are not ASCII, how many such lines chunks had, how many are no UTF-8)."""
-    sample, lines, broken = bytearray(), 0, 0
+    """(the lines that are not ASCII in the first chunks that are no UTF-8, chunks of foreign UTF-8, broken chunks)."""
+    sample, whole, broken = bytearray(), 0, 0
     for chunk in _at_line_ends(path, MB):
         if _is_utf_8(chunk):
-            # Only weighed against broken lines: a rough count will do.
-            lines += 0 if chunk.isascii() else 100
+            whole += not chunk.isascii()
             continue
-        for line in chunk.splitlines(keepends=True):
-            if line.isascii():
-                continue
-            lines += 1
-            broken += not _is_utf_8(line)
-            if len(sample) < SAMPLE:
-                sample += line[:4_000]
-        if broken > 100_000:
-            break
-    return bytes(sample), lines, broken
+        broken += 1
+        if len(sample) < SAMPLE:
+            sample += b"\n".join(line[:4_000] for line in chunk.split(b"\n") if not line.isascii())[:SAMPLE]
+    return bytes(sample), whole, broken
 
 
 def _at_line_ends(path: Path, size: int) -> Iterator[bytes]:
@@ -132,46 +134,36 @@ def _is_utf_8(chunk: bytes) -> bool:
     return True
 
 
-def _likeliest(foreign: bytes, head: bytes, known: set[str]) -> str:
+def _is_mostly_utf_8(sample: bytes) -> bool:
+    # GBK text read as UTF-8 gives about one valid character to ten broken bytes; damaged UTF-8 is the reverse.
+    text = sample.decode("utf-8", errors="replace")
+    return sum(c > "\x7f" and c != "\ufffd" for c in text) > 2 * text.count("\ufffd")
+
+
+def _likeliest(sample: bytes, head: bytes, known: set[str]) -> str:
     """GB18030, Big5 or a Western code page: whose known headers are there, else whose characters are ordinary."""
     found = {name: _known_in(head, name, known) for name in ("gb18030", "big5")}
     if found["gb18030"] != found["big5"]:
         return max(found, key=lambda name: found[name])
-    pairs = _PAIR.findall(foreign)
-    double = [pair for pair in pairs if len(pair) == 2]
-    gb = sum(bool(_ORDINARY_GB.fullmatch(pair)) for pair in double)
-    big5 = sum(bool(_ORDINARY_BIG5.fullmatch(pair)) for pair in double)
-    # In Western text an accented letter or curly quote stands alone; read as pairs it gives rare characters.
-    if max(gb, big5) * 2 < len(pairs) or not _decodes_mostly(foreign, "gb18030" if gb >= big5 else "big5"):
-        return "cp1252" if _decodes_mostly(foreign, "cp1252") else "gb18030"
-    return _denser(foreign, gb, big5)
-
-
-def _denser(foreign: bytes, gb: int, big5: int) -> str:
-    # Every ordinary GB 2312 pair up to lead 0xC6 is also a Big5 pair; Big5's other half (trail below 0x7F) is rare
-    # in simplified text and about 40 % of traditional text.
-    low = sum(pair[1] < 0x7F for pair in _PAIR.findall(foreign) if len(pair) == 2)
-    both = sum(len(pair) == 2 for pair in _PAIR.findall(foreign))
-    if big5 > gb and low * 6 > both and _decodes_mostly(foreign, "big5"):
+    foreign = _PAIR.findall(sample)
+    gb, big5 = (sum(bool(kind.fullmatch(pair)) for pair in foreign) for kind in (_ORDINARY_GB, _ORDINARY_BIG5))
+    # GB 2312 has no trail byte below 0x7F, 40 % of Big5 have one.
+    low = sum(len(pair) == 2 and pair[1] < 0x7F for pair in foreign)
+    if low * 6 > len(foreign) and big5 * 2 > len(foreign):
         return "big5"
-    return "gb18030"
+    # In Western text an accented letter or curly quote stands alone; read as pairs it gives rare characters.
+    return "cp1252" if gb * 2 < len(foreign) and _decodes_mostly(sample, "cp1252") else "gb18030"
 
 
 def _known_in(head: bytes, name: str, known: set[str]) -> int:
-    text = head.decode(name, errors="replace")
+    text = head.decode(DECODERS.get(name, name), errors="replace")
     cells = {fold(cell) for cell in re.split(r"[,\t;|\r\n\"]", text)}
     return len(cells & known)
 
 
 def _decodes_mostly(sample: bytes, name: str) -> bool:
-    lines = sample.splitlines()
-    bad = 0
-    for line in lines:
-        try:
-            line.decode("cp950" if name == "big5" else name)
-        except UnicodeDecodeError:
-            bad += 1
-    return bad * 5 <= len(lines)
+    text = sample.decode(name, errors="replace")
+    return text.count("\ufffd") * 100 < sum(c > "\x7f" for c in text)
 
 
 def utf_8_chunks(
@@ -211,7 +203,7 @@ def utf_8_chunks(
 def _decoder(name: str) -> Callable[[bytes, bool], bytes]:
     if name == "utf-8":
         return lambda raw, _: raw
-    decoder = codecs.getincrementaldecoder(name)(errors="replace")
+    decoder = codecs.getincrementaldecoder(DECODERS.get(name, name))(errors="replace")
     return lambda raw, final: decoder.decode(raw, final).encode("utf-8", errors="replace")
 
 

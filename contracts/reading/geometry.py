@@ -7,43 +7,38 @@ Source: https://en.wikipedia.org/wiki/Centroid#Of_a_polygon
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 Position = tuple[float, float]
-NOWHERE = (None, None)
 
 
 def representative_point(geometry: Any) -> tuple[str | None, str | None]:
     """(longitude, latitude) as text: a point as it was sent, a computed one with 7 decimals (1 cm); None if unknown."""
-    if not isinstance(geometry, dict):
-        return NOWHERE
-    kind, coordinates = geometry.get("type"), geometry.get("coordinates")
     try:
-        if kind == "Point":
-            return str(coordinates[0]), str(coordinates[1])
-        point = _centre(kind, coordinates, geometry)
-    except (TypeError, ValueError, IndexError, KeyError, ZeroDivisionError, OverflowError, AttributeError):
-        return NOWHERE
-    if point is None or not all(map(math.isfinite, point)):
-        return NOWHERE
-    return f"{point[0]:.7f}", f"{point[1]:.7f}"
+        if geometry["type"] == "Point":
+            return str(geometry["coordinates"][0]), str(geometry["coordinates"][1])
+        x, y = _centre(geometry)
+    except (TypeError, ValueError, IndexError, KeyError, ZeroDivisionError, OverflowError):
+        return None, None
+    return (f"{x:.7f}", f"{y:.7f}") if math.isfinite(x) and math.isfinite(y) else (None, None)
 
 
-def _centre(kind: Any, coordinates: Any, geometry: dict[str, Any]) -> Position | None:
-    if kind == "Polygon":
-        return _polygon(coordinates)[1]
-    if kind == "MultiPolygon":
-        return max((_polygon(part) for part in coordinates), key=lambda found: found[0])[1]
-    if kind == "LineString":
-        return _line(coordinates)[1]
-    if kind == "MultiLineString":
-        return max((_line(part) for part in coordinates), key=lambda found: found[0])[1]
-    if kind == "MultiPoint":
-        return _mean(_positions(coordinates))
+def _centre(geometry: Mapping[str, Any]) -> Position:
+    """Raises KeyError, TypeError, ValueError or IndexError for what is no geometry."""
+    kind = geometry["type"]
     if kind == "GeometryCollection":
-        return _centre(geometry["geometries"][0]["type"], geometry["geometries"][0].get("coordinates"), {})
-    return None
+        return _centre({"type": None} | geometry["geometries"][0])
+    measured: dict[str, Callable[[Any], tuple[float, Position]]] = {
+        "Polygon": _polygon,
+        "LineString": _line,
+        "MultiPoint": lambda points: (0.0, _mean(_positions(points))),
+    }
+    parts = [geometry["coordinates"]]
+    if kind in ("MultiPolygon", "MultiLineString"):
+        kind, parts = kind.removeprefix("Multi"), geometry["coordinates"]
+    return max((measured[kind](part) for part in parts), key=lambda found: found[0])[1]
 
 
 def _positions(coordinates: Sequence[Sequence[Any]]) -> list[Position]:
@@ -77,9 +72,9 @@ def _ring(points: list[Position]) -> tuple[float, Position]:
 def _line(coordinates: Sequence[Sequence[Any]]) -> tuple[float, Position]:
     """(length, the point half way along)."""
     points = _positions(coordinates)
-    lengths = [math.dist(a, b) for a, b in zip(points, points[1:], strict=False)]
+    lengths = [math.dist(a, b) for a, b in pairwise(points)]
     half = sum(lengths) / 2
-    for a, b, length in zip(points, points[1:], lengths, strict=False):
+    for (a, b), length in zip(pairwise(points), lengths, strict=True):
         if length >= half and length > 0:
             share = half / length
             return sum(lengths), (a[0] + share * (b[0] - a[0]), a[1] + share * (b[1] - a[1]))

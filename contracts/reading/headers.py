@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
 
-from contracts.reading.table import ROW, SHAPE, Limits, Reading, is_blank, unreadable
+from contracts.reading.table import BLANKS, ROW, SHAPE, Limits, Reading, is_blank, unreadable
 
 SEARCHED_ROWS = 30
 
@@ -26,15 +27,19 @@ class Header:
     names: list[str]
 
 
+@lru_cache(maxsize=65_536)
 def fold(header: str) -> str:
-    """The spelling two headers are compared by: NFKC, case folded, without white space, punctuation and signs."""
+    """The spelling two headers are compared by: NFKC, case folded, without white space, punctuation and signs.
+
+    A sign between two digits stays, as `_`: Q2_7 is not Q27. So does the `^` of what surrounds a JSON record.
+    """
     folded = unicodedata.normalize("NFKC", header).casefold()
-    return "".join(c for c in folded if unicodedata.category(c)[0] in "LNM")
+    marked = "".join(c if c == "^" or unicodedata.category(c)[0] in "LNM" else "_" for c in folded)
+    return re.sub(r"(?<!\d)_|_(?!\d)", "", re.sub("_+", "_", marked))
 
 
 def locate(
-    rows: Sequence[Sequence[str | None]],
-    numbers: Sequence[int],
+    rows: Sequence[tuple[int, Sequence[str]]],
     reading: Reading,
     known_headers: Collection[str],
     limits: Limits,
@@ -48,24 +53,51 @@ def locate(
     all text. A row and the one below it are one header if together they spell more of them.
 
     Args:
-        rows: the first rows, cells as text.
-        numbers: how the sender counts these rows.
-        merged: (row index, first column, last column) of horizontally merged cells.
+        rows: the first rows that hold anything: (how the sender counts it, its cells).
+        merged: horizontally merged cells: (row as the sender counts it, first column, last column, from 0).
 
     Raises:
         Unreadable: no header, a known header twice, too many columns.
     """
-    known = {fold(h) for h in known_headers} - {""}
-    start, height = _place(rows, numbers, reading, known, merged, file)
-    cells = _joined(rows[start], rows[start + 1], start, merged) if height == 2 else list(rows[start])
+    search = _Search([cells for _, cells in rows], {fold(h) for h in known_headers} - {""})
+    for at, first, last in merged:
+        search.reach.update({(i, first): last for i, (number, _) in enumerate(rows) if number == at})
+    start, height = _place(search, [number for number, _ in rows], reading, file)
+    cells = search.header(start, height)
     while cells and is_blank(cells[-1:]):
         cells.pop()
     if len(cells) > limits.columns:
         raise unreadable("too_many_columns", file=file, found=len(cells), limit=limits.columns)
-    return Header(start, height, named(cells, known, file))
+    return Header(start, height, named(cells, search.known, file))
 
 
-def named(cells: Iterable[str | None], known: Collection[str], file: str) -> list[str]:
+@dataclass
+class _Search:
+    """Rows in which a header is looked for; `reach`: (row, column) of a merged cell → its last column."""
+
+    rows: Sequence[Sequence[str]]
+    known: set[str]
+    reach: dict[tuple[int, int], int] = field(default_factory=dict)
+
+    def header(self, start: int, height: int) -> list[str]:
+        if height == 1:
+            return list(self.rows[start])
+        merges = {column: last for (row, column), last in self.reach.items() if row == start}
+        joined = _joined(self.rows[start], self.rows[start + 1], merges)
+        # A blank above a column may mean the group beside it or none: the known spelling tells.
+        return [cell if fold(cell) in self.known else self._alone(cell, i, start) for i, cell in enumerate(joined)]
+
+    def _alone(self, joined: str, column: int, start: int) -> str:
+        upper, lower = self.rows[start], self.rows[start + 1]
+        own = _one_line(lower[column]) if column < len(lower) else ""
+        has_group = column < len(upper) and not is_blank([upper[column]])
+        return own if fold(own) in self.known and not has_group else joined
+
+    def hits(self, start: int, height: int) -> int:
+        return len({fold(cell) for cell in self.header(start, height)} & self.known)
+
+
+def named(cells: Iterable[str], known: Collection[str], file: str) -> list[str]:
     """Column names as in the file; blanks become `column_N`, a repeated header that nobody needs gets a suffix.
 
     Raises:
@@ -87,84 +119,51 @@ def named(cells: Iterable[str | None], known: Collection[str], file: str) -> lis
     return names
 
 
-def _place(
-    rows: Sequence[Sequence[str | None]],
-    numbers: Sequence[int],
-    reading: Reading,
-    known: set[str],
-    merged: Collection[tuple[int, int, int]],
-    file: str,
-) -> tuple[int, int]:
+def _place(search: _Search, numbers: list[int], reading: Reading, file: str) -> tuple[int, int]:
+    """(row, height) of the header."""
+    heights = (reading.header_rows,) if reading.header_rows else (1, 2)
     if reading.header_row is not None:
         if reading.header_row not in numbers:
-            raise unreadable("header_row_missing", file=file, expected=reading.header_row, found=max(numbers, default=0))
-        start = numbers.index(reading.header_row)
-        if reading.header_rows:
-            return start, min(reading.header_rows, len(rows) - start)
-        return start, _height(rows, start, known, merged)
-    if not known:
-        start = next((i for i, row in enumerate(rows) if _is_text(row)), 0)
-        if rows:
-            return start, min(reading.header_rows or 1, len(rows) - start)
-    heights = (reading.header_rows,) if reading.header_rows else (1, 2)
-    places = [(start, height) for height in heights for start in range(len(rows) - height + 1)]
+            found = max(numbers, default=0)
+            raise unreadable("header_row_missing", file=file, expected=reading.header_row, found=found)
+        starts = [numbers.index(reading.header_row)]
+    elif search.known:
+        starts = list(range(len(search.rows)))
+    else:
+        starts = [next((i for i, row in enumerate(search.rows) if _is_text(row)), 0)]
+    places = [(start, height) for height in heights for start in starts if start + height <= len(search.rows)]
     # The first of the best, one row before two: a title above the header must not become part of it.
-    best = max(places, key=lambda place: _hits(rows, *place, known, merged), default=(0, 0))
-    if not places or not _hits(rows, *best, known, merged):
-        seen = [cell for row in rows for cell in row if not is_blank([cell])]
+    best = max(places, key=lambda place: search.hits(*place), default=(starts[0], 1))
+    if search.known and reading.header_row is None and not search.hits(*best):
+        seen = [cell for row in search.rows for cell in row if not is_blank([cell])]
         raise unreadable(
             "header_not_found",
             file=file,
-            rows=len(rows),
-            expected="、".join(sorted(known)[:8]),
+            rows=len(search.rows),
+            expected="、".join(sorted(search.known)[:8]),
             found="、".join(_one_line(cell)[:20] for cell in seen[:12]),
         )
     return best
 
 
-def _height(
-    rows: Sequence[Sequence[str | None]], start: int, known: set[str], merged: Collection[tuple[int, int, int]]
-) -> int:
-    if start + 1 >= len(rows):
-        return 1
-    return 2 if _hits(rows, start, 2, known, merged) > _hits(rows, start, 1, known, merged) else 1
-
-
-def _hits(
-    rows: Sequence[Sequence[str | None]],
-    start: int,
-    height: int,
-    known: set[str],
-    merged: Collection[tuple[int, int, int]],
-) -> int:
-    cells = _joined(rows[start], rows[start + 1], start, merged) if height == 2 else rows[start]
-    return len({fold(cell) for cell in cells if cell} & known)
-
-
-def _joined(
-    upper: Sequence[str | None], lower: Sequence[str | None], row: int, merged: Collection[tuple[int, int, int]]
-) -> list[str | None]:
-    """`group/column` where both rows speak; a group reaches over the blank cells to its right, or as far as merged."""
+def _joined(upper: Sequence[str], lower: Sequence[str], merges: Mapping[int, int]) -> list[str]:
+    """`group/column` where both rows speak; a group reaches as far as it is merged, else over the blanks beside it."""
     width = max(len(upper), len(lower))
-    upper, lower = [*upper, *[None] * (width - len(upper))], [*lower, *[None] * (width - len(lower))]
-    reach = {first: last for at, first, last in merged if at == row}
-    cells: list[str | None] = []
+    cells: list[str] = []
     group, until = "", -1
-    for column, (above, below) in enumerate(zip(upper, lower, strict=True)):
-        if not is_blank([above]):
-            group = _one_line(above)
-            until = reach.get(column, column if reach else width)
-        over = group if column <= until else ""
-        under = _one_line(below)
-        # A blank below a group that reached over is a column of the group only where the group itself stands.
-        cells.append("/".join(part for part in (over if under or not is_blank([above]) else "", under) if part))
+    for column in range(width):
+        above, below = (_one_line(row[column]) if column < len(row) else "" for row in (upper, lower))
+        if above:
+            group, until = above, merges.get(column, column if merges else width)
+        over = group if below and column <= until else above
+        cells.append("/".join(part for part in (over, below) if part))
     return cells
 
 
-def _is_text(row: Sequence[str | None]) -> bool:
+def _is_text(row: Sequence[str]) -> bool:
     cells = [cell for cell in row if not is_blank([cell])]
-    return bool(cells) and len(cells) == len(row) and not any(re.fullmatch(r"[\d.,%/:\s-]+", c or "") for c in cells)
+    return bool(cells) and len(cells) == len(row) and not any(re.fullmatch(r"[\d.,%/:\s-]+", c) for c in cells)
 
 
-def _one_line(cell: str | None) -> str:
-    return re.sub(r"\s*[\r\n]+\s*", "", (cell or "").strip("\ufeff \t\r\n\u3000\u00a0\x00")).strip()
+def _one_line(cell: str) -> str:
+    return re.sub(r"\s*[\r\n]+\s*", "", cell.strip(BLANKS + "\0")).strip()

@@ -20,7 +20,7 @@ from typing import Any
 from contracts.reading.encoding import find_encoding, utf_8_chunks
 from contracts.reading.geometry import representative_point
 from contracts.reading.headers import fold, named
-from contracts.reading.table import MB, Found, Limits, Reading, Record, Table, frames, is_blank, unreadable
+from contracts.reading.table import MB, Found, Limits, Reading, Record, Table, frames, is_blank, shaped, unreadable
 
 Located = tuple[Any, tuple[Mapping[str, Any], ...]]  # a record and the objects around it, nearest first
 REPEATED = "\0repeated"  # cannot be a key of a flattened record
@@ -72,18 +72,10 @@ def open_records(
                 continue
             cells = [record.get(key) for key in keys]
             if not is_blank(cells):
-                yield number, *_shaped(cells, REPEATED in record, limits)
+                repeated = "record_repeats_a_key" if REPEATED in record else None
+                yield number, *shaped(cells, repeated, limits.cell_chars)
 
     return Table(found, lambda: frames(records(), found.headers, limits.batch_rows))
-
-
-def _shaped(cells: list[str | None], repeated: bool, limits: Limits) -> tuple[list[str | None], str | None]:
-    shape = "record_repeats_a_key" if repeated else None
-    if any(cell and len(cell) > limits.cell_chars for cell in cells):
-        cells, shape = [cell and cell[: limits.cell_chars] for cell in cells], shape or "cell_too_long"
-    if any(cell and "\0" in cell for cell in cells):
-        cells, shape = [cell and cell.replace("\0", "\ufffd") for cell in cells], shape or "nul_byte"
-    return cells, shape
 
 
 # ── parsing ─────────────────────────────────────────────────────────────────────────────────────

@@ -16,6 +16,8 @@ from contracts.messages import message
 
 ROW, SHAPE = "_row", "_shape"
 MB = 1_000_000
+# A cell of these alone is blank: white space as Excel, web pages and old systems leave it.
+BLANKS = "\ufeff\u200b \t\r\n\u3000\u00a0"
 
 # A row before it is put into a frame: where it stands in the file, its cells, the reason why its shape is wrong.
 Record = tuple[int, Sequence[str | None], str | None]
@@ -120,11 +122,19 @@ class Table:
 
 def frames(records: Iterable[Record], headers: Sequence[str], size: int) -> Iterator[pl.DataFrame]:
     """Records → frames of at most `size` rows. Cells beyond the headers are not kept: the archive has them."""
-    width, schema = len(headers), {**dict.fromkeys(headers, pl.String), ROW: pl.Int64, SHAPE: pl.String}
+    width, schema = len(headers), _schema(headers)
     records = iter(records)
     while rows := list(islice(records, size)):
         fitted = [(*_fitted(cells, width), number, shape) for number, cells, shape in rows]
         yield pl.DataFrame(fitted, schema=schema, orient="row")
+
+
+def no_rows(headers: Iterable[str]) -> pl.DataFrame:
+    return pl.DataFrame(schema=_schema(headers))
+
+
+def _schema(headers: Iterable[str]) -> dict[str, Any]:
+    return {**dict.fromkeys(headers, pl.String), ROW: pl.Int64, SHAPE: pl.String}
 
 
 def _fitted(cells: Sequence[str | None], width: int) -> Sequence[str | None]:
@@ -133,5 +143,14 @@ def _fitted(cells: Sequence[str | None], width: int) -> Sequence[str | None]:
     return cells[:width] if len(cells) > width else (*cells, *[None] * (width - len(cells)))
 
 
+def shaped(cells: Sequence[str | None], shape: str | None, cell_chars: int) -> tuple[Sequence[str | None], str | None]:
+    """Cells that no store takes are made harmless, and the row says so unless something else is wrong with it."""
+    if any(cell and "\0" in cell for cell in cells):
+        cells, shape = [cell and cell.replace("\0", "\ufffd") for cell in cells], shape or "nul_byte"
+    if any(cell and len(cell) > cell_chars for cell in cells):
+        cells, shape = [cell and cell[:cell_chars] for cell in cells], shape or "cell_too_long"
+    return cells, shape
+
+
 def is_blank(cells: Iterable[str | None]) -> bool:
-    return not any(cell and cell.strip("\ufeff \t\r\n\u3000\u00a0") for cell in cells)
+    return not any(cell and cell.strip(BLANKS) for cell in cells)

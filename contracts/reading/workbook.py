@@ -8,19 +8,31 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from contracts.reading.container import check_parts, matching
 from contracts.reading.headers import SEARCHED_ROWS, locate
-from contracts.reading.table import Found, Limits, Reading, Record, Table, Unreadable, frames, is_blank, unreadable
+from contracts.reading.table import (
+    Found,
+    Limits,
+    Reading,
+    Record,
+    Table,
+    Unreadable,
+    frames,
+    is_blank,
+    shaped,
+    unreadable,
+)
 
 if TYPE_CHECKING:
     from python_calamine import CalamineSheet, CalamineWorkbook
 
 Sheet = list[list[str]]
+T = TypeVar("T")
 ERRORS = {
     "NA": "#N/A",
     "Div0": "#DIV/0!",
@@ -61,7 +73,7 @@ def open_workbook(
         if has_errors:
             _write_errors(path, names.index(name), cells)
         try:
-            return _table(kind, name, filled, sheet, reading, known_headers, limits, file)
+            return _table(kind, sheet, filled, reading=reading, known_headers=known_headers, limits=limits, file=file)
         except Unreadable as refused:
             refusal = refusal or refused
     raise refusal or unreadable("no_sheet_with_data", file=file)
@@ -69,38 +81,30 @@ def open_workbook(
 
 def _table(
     kind: str,
-    name: str,
-    filled: Sequence[tuple[int, list[str]]],
     sheet: CalamineSheet,
+    filled: Sequence[tuple[int, list[str]]],
+    *,
     reading: Reading,
     known_headers: Collection[str],
     limits: Limits,
     file: str,
 ) -> Table:
-    first = filled[: max(SEARCHED_ROWS, reading.header_row or 0) + 2]
-    first = [(number, _trimmed(row)) for number, row in first]
-    place = {number - 1: index for index, (number, _) in enumerate(first)}
+    first = [(number, _trimmed(row)) for number, row in filled[: max(SEARCHED_ROWS, reading.header_row or 0) + 2]]
     merged = [
-        (place[top], left, right)
+        (top + 1, left, right)
         for (top, left), (bottom, right) in sheet.merged_cell_ranges or ()
-        if top == bottom and right > left and top in place
+        if top == bottom and right > left
     ]
-    header = locate(
-        [row for _, row in first], [number for number, _ in first], reading, known_headers, limits, merged, file=file
-    )
+    header = locate(first, reading, known_headers, limits, merged, file=file)
     body = filled[header.index + header.rows :]
     width = len(header.names)
 
     def records() -> Iterator[Record]:
         for number, row in body:
-            shape = None if is_blank(row[width:]) else "too_many_cells"
-            if any(len(cell) > limits.cell_chars for cell in row[:width]):
-                row, shape = [cell[: limits.cell_chars] for cell in row], shape or "cell_too_long"
-            if any("\0" in cell for cell in row[:width]):
-                row, shape = [cell.replace("\0", "\ufffd") for cell in row], shape or "nul_byte"
-            yield number, row[:width], shape
+            beyond = None if is_blank(row[width:]) else "too_many_cells"
+            yield number, *shaped(row[:width], beyond, limits.cell_chars)
 
-    found = Found(kind, sheet=name, header_row=first[header.index][0], headers=header.names)
+    found = Found(kind, sheet=sheet.name, header_row=first[header.index][0], headers=header.names)
     return Table(found, lambda: frames(records(), header.names, limits.batch_rows))
 
 
@@ -108,38 +112,32 @@ def _calamine(path: Path, kind: str, file: str) -> CalamineWorkbook:
     from python_calamine import CalamineWorkbook, PasswordError
 
     try:
-        return CalamineWorkbook.from_path(str(path))
+        return _asked(lambda: CalamineWorkbook.from_path(str(path)), kind, file)
     except PasswordError:
         raise unreadable("encrypted_file", file=file) from None
-    except BaseException as error:
-        raise _refused(error, kind, file) from None
 
 
-def _refused(error: BaseException, kind: str, file: str) -> BaseException:
-    """A panic of the Rust reader is no `Exception`; what the user or system raised passes through."""
-    if isinstance(error, Unreadable | KeyboardInterrupt | SystemExit | GeneratorExit):
-        return error
-    text = str(error).split("\n")[0][:160]
-    if re.search("password|encrypt", text, re.IGNORECASE):
-        return unreadable("encrypted_file", file=file)
-    return unreadable("damaged_file", file=file, format=kind, detail=text)
+def _asked(ask: Callable[[], T], kind: str, file: str) -> T:
+    """What calamine answers, or Unreadable."""
+    from python_calamine import PasswordError
+
+    try:
+        return ask()
+    except (PasswordError, KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # a panic of the Rust reader is no Exception
+        raise unreadable("damaged_file", file=file, format=kind, detail=str(error).split("\n")[0][:160]) from None
 
 
 def _sheet(workbook: CalamineWorkbook, name: str, limits: Limits, kind: str, file: str) -> CalamineSheet:
-    try:
-        sheet = workbook.get_sheet_by_name(name)
-    except BaseException as error:
-        raise _refused(error, kind, file) from None
+    sheet = _asked(lambda: workbook.get_sheet_by_name(name), kind, file)
     if sheet.total_width > limits.columns:
         raise unreadable("too_many_columns", file=file, found=sheet.total_width, limit=limits.columns)
     return sheet
 
 
 def _texts(sheet: CalamineSheet, kind: str, file: str) -> Sheet:
-    try:
-        rows = sheet.to_python(skip_empty_area=False)
-    except BaseException as error:
-        raise _refused(error, kind, file) from None
+    rows = _asked(lambda: sheet.to_python(skip_empty_area=False), kind, file)
     return [[cell if type(cell) is str else as_text(cell) for cell in row] for row in rows]
 
 
@@ -195,6 +193,8 @@ def _checked(path: Path, kind: str, limits: Limits, file: str) -> bool:
     A sheet of two cells, one in XFD1048576, would be laid out as 17 thousand million cells.
     """
     if kind == "xls":
+        if path.stat().st_size > limits.workbook_bytes:
+            raise unreadable("file_too_large", file=file, limit=f"{limits.workbook_bytes // 1_000_000} MB")
         return True  # at most 65,536 × 256 cells by its format
     if kind == "ods":
         from contracts.reading.opendocument import check_size
@@ -216,11 +216,11 @@ def _checked(path: Path, kind: str, limits: Limits, file: str) -> bool:
         errors = errors or bool(_ERROR_CELL.search(piece))
 
     check_parts(path, limits, look, file=file)
-    for name, (rows, columns) in corners.items():
+    for rows, columns in corners.values():
         if columns > limits.columns:
             raise unreadable("too_many_columns", file=file, found=columns, limit=limits.columns)
         if rows * columns > max(limits.workbook_cells, 1_048_576 * 26):
-            raise unreadable("file_too_large", file=file, limit=f"{limits.workbook_cells:,} cells", detail=name)
+            raise unreadable("too_many_cells_in_sheet", file=file, limit=f"{limits.workbook_cells:,}")
     return errors
 
 

@@ -86,15 +86,14 @@ def read_table(
     frame: pl.DataFrame,
     hierarchies: Hierarchies,
     value: str,
+    *,
     k: int,
     dominance: Dominance | None,
     previous: pl.DataFrame | None,
 ) -> CellTable:
     dimensions = list(hierarchies)
     amounts = {"largest": dominance.largest, "second": dominance.second} if dominance else {}
-    require_columns(
-        frame.columns, {"value": value, **amounts} | {f"dimension {d}": d for d in dimensions}
-    )
+    require_columns(frame.columns, {"value": value, **amounts} | {f"dimension {d}": d for d in dimensions})
     repeated = frame.filter(pl.struct(dimensions).is_duplicated())
     if repeated.height:
         raise StatisticsError(
@@ -125,9 +124,7 @@ def read_table(
     )
 
 
-def _protection(
-    frame: pl.DataFrame, cells: Floats, k: int, dominance: Dominance | None
-) -> tuple[Floats, Floats]:
+def _protection(frame: pl.DataFrame, cells: Floats, k: int, dominance: Dominance | None) -> tuple[Floats, Floats]:
     """How far below and above its value a sensitive cell must remain possible; 0 where not sensitive."""
     if dominance is None:
         sensitive = (cells > 0) & (cells < k)
@@ -138,9 +135,7 @@ def _protection(
     return np.minimum(missing, cells), missing
 
 
-def _known_before(
-    frame: pl.DataFrame, dimensions: list[str], value: str, previous: pl.DataFrame | None
-) -> Mask:
+def _known_before(frame: pl.DataFrame, dimensions: list[str], value: str, previous: pl.DataFrame | None) -> Mask:
     if previous is None:
         return np.zeros(frame.height, dtype=bool)
     before = previous.filter(pl.Series(shown(previous))).select(*dimensions, _before=pl.col(value))
@@ -151,9 +146,7 @@ def _known_before(
     return mask
 
 
-def _equations(
-    frame: pl.DataFrame, hierarchies: Hierarchies, cells: Floats
-) -> tuple[csr_array, Floats]:
+def _equations(frame: pl.DataFrame, hierarchies: Hierarchies, cells: Floats) -> tuple[csr_array, Floats]:
     """Σ children + rest − parent = 0 per parent cell and dimension; rests of 0 are left out."""
     from scipy.sparse import csr_array
 
@@ -169,13 +162,9 @@ def _equations(
             continue
         others = [d for d in dimensions if d != dimension]
         parts = indexed.with_columns(
-            pl.col(dimension).replace_strict(
-                parent_of, default=None, return_dtype=frame.schema[dimension]
-            )
+            pl.col(dimension).replace_strict(parent_of, default=None, return_dtype=frame.schema[dimension])
         ).filter(pl.col(dimension).is_not_null())
-        linked = parts.join(
-            indexed.rename({"_cell": "_parent"}), on=[dimension, *others], nulls_equal=True
-        )
+        linked = parts.join(indexed.rename({"_cell": "_parent"}), on=[dimension, *others], nulls_equal=True)
         parents, equation = np.unique(linked["_parent"].to_numpy(), return_inverse=True)
         children = linked["_cell"].to_numpy()
         rest = cells[parents] - np.bincount(equation, cells[children], minlength=len(parents))
@@ -230,9 +219,7 @@ def shift(table: CellTable, cell: int, amount: float, hidden: Mask) -> Floats:
     return np.zeros(len(table.value))
 
 
-def _least_shift(
-    table: CellTable, cell: int, amount: float, cells: Mask, free: Mask
-) -> Floats | None:
+def _least_shift(table: CellTable, cell: int, amount: float, cells: Mask, free: Mask) -> Floats | None:
     from scipy.optimize import linprog
     from scipy.sparse import hstack
 
@@ -288,9 +275,7 @@ def _component(table: CellTable, cell: int, candidates: Mask) -> Mask:
         linked = grown
 
 
-def brackets(
-    table: CellTable, cells: npt.NDArray[np.intp]
-) -> Iterator[tuple[int, tuple[float, float]]]:
+def brackets(table: CellTable, cells: npt.NDArray[np.intp]) -> Iterator[tuple[int, tuple[float, float]]]:
     """(cell, (lo, hi)) for hidden cells, given everything published now or, unrevised, before."""
     from scipy.optimize import linprog
 

@@ -4,6 +4,8 @@ Here belongs what compares two means of one questionnaire; the means themselves 
 `estimates`, whose flags are used. Different wordings are different questions: never compare them.
 """
 
+# ruff: noqa: PLR0917 - the columns of a design have an order that the field knows by heart
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -61,24 +63,17 @@ def estimate_difference(
     scores = np.zeros(frame.height)
     means, counts, used = [], [], np.zeros(frame.height)
     for sign, value in ((-1.0, baseline), (1.0, comparison)):
-        member = (
-            answered
-            * frame.select((pl.col(group) == pl.lit(value)).fill_null(False)).to_series().to_numpy()
-        )
+        member = answered * frame.select((pl.col(group) == pl.lit(value)).fill_null(False)).to_series().to_numpy()
         if not member.any():
             raise StatisticsError(
-                f"Nobody answered {y!r} in {group} = {value!r}; it has "
-                f"{frame[group].unique().sort().to_list()[:12]}.",
+                f"Nobody answered {y!r} in {group} = {value!r}; it has {frame[group].unique().sort().to_list()[:12]}.",
                 f"{group} = {value!r} 中没有人回答 {y!r}。",
             )
         w = design.weight * member
         sums, totals = domains.sums(w), domains.sums(w * values)
         mean = np.divide(totals, sums, out=np.full(domains.size, np.nan), where=sums > 0)
         scores += (
-            sign
-            * w
-            * (values - at_respondents(mean, domains))
-            / at_respondents(np.where(sums > 0, sums, 1), domains)
+            sign * w * (values - at_respondents(mean, domains)) / at_respondents(np.where(sums > 0, sums, 1), domains)
         )
         means.append(mean)
         counts.append(domains.sums(member).astype(np.int64))

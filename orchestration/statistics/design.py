@@ -14,8 +14,9 @@ Lumley (2010), Complex Surveys, 2.3 and 7.3.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,9 @@ import polars as pl
 from orchestration.statistics.errors import StatisticsError, name_some, require_columns
 from orchestration.statistics.weights import checked_weights, group_sums
 
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.intp]
 Columns = str | Sequence[str] | None
@@ -31,12 +35,19 @@ Columns = str | Sequence[str] | None
 
 @dataclass(frozen=True)
 class Calibration:
-    """Margins the weights were brought to: `columns` holds, per respondent and margin, the
-    position of its category among all `size` categories; `base` is the weight before."""
+    """Margins that the weights were brought to, prepared for the variance of any question.
+
+    `base`: the weight before. `indicators` (respondents × categories): who is in which category
+    of each margin. `inverse`: of their cross-product under base weights. `projected` = MC
+    (PSUs × categories) and `quadratic` = C'MC, where C are the PSU totals of the weighted
+    indicators and M centres totals by stratum and scales them by `factor`.
+    """
 
     base: Floats
-    columns: npt.NDArray[np.intp]
-    size: int
+    indicators: csr_array
+    inverse: Floats
+    projected: Floats
+    quadratic: Floats
 
 
 @dataclass(frozen=True)
@@ -92,9 +103,7 @@ def read_design(
     weights = checked_weights(frame[weight])
     stratum_of_row, labels = group_codes(frame, strata_keys)
     if psu_keys:
-        psu_of_row, psus = group_codes(
-            frame.with_columns(_stratum=stratum_of_row), ["_stratum", *psu_keys]
-        )
+        psu_of_row, psus = group_codes(frame.with_columns(_stratum=stratum_of_row), ["_stratum", *psu_keys])
         stratum = psus["_stratum"].to_numpy().astype(np.intp)
     else:
         psu_of_row, stratum = np.arange(frame.height, dtype=np.intp), stratum_of_row
@@ -102,14 +111,23 @@ def read_design(
     sampled_share = np.zeros(labels.height)
     if fpc is not None:
         sampled_share = n_psus / _population_psus(frame, fpc, stratum_of_row, labels, n_psus)
-    return Design(
+    design = Design(
         weight=weights,
         psu=psu_of_row,
         stratum=stratum,
         n_psus=n_psus,
         factor=(1 - sampled_share) * np.where(n_psus > 1, n_psus / np.maximum(n_psus - 1, 1), 1.0),
-        calibration=_read_calibration(frame, base_weight, margins),
     )
+    if bool(margins) != (base_weight is not None):
+        raise StatisticsError(
+            "The variance of calibrated weights needs both the margins and the weight before "
+            f"calibration; got margins {list(margins)} and base weight {base_weight!r}.",
+            "校准后方差需同时提供边际列与校准前权重。",
+        )
+    if base_weight is None:
+        return design
+    base = checked_weights(frame[base_weight])
+    return replace(design, calibration=_read_calibration(design, frame, base, margins))
 
 
 @dataclass(frozen=True)
@@ -118,10 +136,11 @@ class Domains:
 
     Per respondent: `code` of the domain, `pair`. Per pair: `pair_domain`, `pair_psu`, `cell`.
     Per (domain, stratum) cell: `cell_domain`, `cell_stratum`, `cell_pairs`.
-    `keys` has one row per domain with the values of `by`; without `by` one row, no column.
+    `keys` has one row per domain with the values of `by`; without `by` it is empty and `size` 1.
     """
 
     keys: pl.DataFrame
+    size: int
     code: Codes
     pair: Codes
     pair_domain: Codes
@@ -130,11 +149,6 @@ class Domains:
     cell_domain: Codes
     cell_stratum: Codes
     cell_pairs: Codes
-
-    @property
-    def size(self) -> int:
-        """Number of domains."""
-        return max(self.keys.height, 1)
 
     def sums(self, values: Floats) -> Floats:
         """Sum of a value per respondent in each domain."""
@@ -158,6 +172,7 @@ def read_domains(frame: pl.DataFrame, by: Columns, design: Design) -> Domains:
     )
     return Domains(
         keys=labels if keys else pl.DataFrame(),
+        size=labels.height,
         code=code,
         pair=pair,
         pair_domain=pair_domain,
@@ -183,12 +198,12 @@ def variance(design: Design, domains: Domains, scores: Floats) -> Floats:
     centre[design.is_single[domains.cell_stratum]] = 0.0
     squares = group_sums(domains.cell, (totals - centre[domains.cell]) ** 2, len(n_psus))
     squares += (n_psus - domains.cell_pairs) * centre**2
-    direct = group_sums(
-        domains.cell_domain, design.factor[domains.cell_stratum] * squares, domains.size
-    )
+    direct = group_sums(domains.cell_domain, design.factor[domains.cell_stratum] * squares, domains.size)
     if design.calibration is None:
         return direct
-    return _calibrated(design, design.calibration, domains, scores, totals, direct)
+    v = direct - _explained(design, design.calibration, domains, scores, totals)
+    # What is left of two equal terms after subtraction is rounding, not variance.
+    return np.where(v > 1e-12 * direct, v, 0.0)
 
 
 def degrees_of_freedom(domains: Domains, answered: Floats) -> npt.NDArray[np.int64]:
@@ -200,16 +215,10 @@ def degrees_of_freedom(domains: Domains, answered: Floats) -> npt.NDArray[np.int
     return (psus - strata).astype(np.int64)
 
 
-def strata_flags(
-    design: Design, domains: Domains
-) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+def strata_flags(design: Design, domains: Domains) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
     """Per domain: does it touch a stratum with one PSU; are all its strata taken whole (census)?"""
-    single = np.bincount(
-        domains.cell_domain, design.is_single[domains.cell_stratum], minlength=domains.size
-    )
-    sampled = np.bincount(
-        domains.cell_domain, design.factor[domains.cell_stratum] > 0, minlength=domains.size
-    )
+    single = np.bincount(domains.cell_domain, design.is_single[domains.cell_stratum], minlength=domains.size)
+    sampled = np.bincount(domains.cell_domain, design.factor[domains.cell_stratum] > 0, minlength=domains.size)
     return single > 0, sampled == 0
 
 
@@ -244,9 +253,7 @@ def _population_psus(
         .with_columns(sampled=pl.Series(n_psus))
     )
     wrong = sizes.filter(
-        (pl.col("missing") > 0)
-        | (pl.col("low") != pl.col("high"))
-        | (pl.col("low") < pl.col("sampled"))
+        (pl.col("missing") > 0) | (pl.col("low") != pl.col("high")) | (pl.col("low") < pl.col("sampled"))
     )
     if wrong.height:
         named = [
@@ -254,78 +261,55 @@ def _population_psus(
             for r in wrong.rows(named=True)
         ]
         raise StatisticsError(
-            f"Expected {fpc!r} to be one number per stratum, at least the PSUs sampled. "
-            f"Not so in {name_some(named)}.",
+            f"Expected {fpc!r} to be one number per stratum, at least the PSUs sampled. Not so in {name_some(named)}.",
             f"{fpc!r} 应为每层唯一的总体初级单元数,且不小于样本数;不符的层:{name_some(named)}。",
         )
     return sizes["low"].to_numpy()
 
 
-def _read_calibration(
-    frame: pl.DataFrame, base_weight: str | None, margins: Sequence[str]
-) -> Calibration | None:
-    if bool(margins) != (base_weight is not None):
-        raise StatisticsError(
-            "The variance of calibrated weights needs both the margins and the weight before "
-            f"calibration; got margins {list(margins)} and base weight {base_weight!r}.",
-            "校准后方差需同时提供边际列与校准前权重。",
-        )
-    if base_weight is None:
-        return None
-    columns = np.empty((frame.height, len(margins)), dtype=np.intp)
-    size = 0
-    for position, margin in enumerate(margins):
+def _read_calibration(design: Design, frame: pl.DataFrame, base: Floats, margins: Sequence[str]) -> Calibration:
+    from scipy import sparse  # not needed by those who never calibrate
+
+    n, n_psus = frame.height, len(design.stratum)
+    rows = np.arange(n)
+    blocks = []
+    for margin in margins:
         codes, labels = group_codes(frame, [margin])
-        columns[:, position] = codes + size
-        size += labels.height
-    return Calibration(checked_weights(frame[base_weight]), columns, size)
-
-
-def _calibrated(
-    design: Design,
-    calibration: Calibration,
-    domains: Domains,
-    scores: Floats,
-    totals: Floats,
-    direct: Floats,
-) -> Floats:
-    """V of S − Cβ expanded as S'MS − 2β'C'MS + β'C'MCβ, since the residuals themselves would be
-    respondents × domains. M centres PSU totals by stratum and scales them by `factor`; S are the
-    totals of the scores, C those of the weighted margin indicators, β the domain's coefficients."""
-    from scipy import sparse  # seconds of import for those who never calibrate
-
-    base, columns, size = calibration.base, calibration.columns, calibration.size
-    n, n_margins = columns.shape
-    n_psus = len(design.stratum)
-    rows = np.repeat(np.arange(n), n_margins)
-    indicators = sparse.csr_array(
-        (np.ones(n * n_margins), (rows, columns.ravel())), shape=(n, size)
-    )
+        blocks.append(sparse.csr_array((np.ones(n), (rows, codes)), shape=(n, labels.height)))
+    indicators = sparse.hstack(blocks, format="csr")
     gram = (indicators.T @ indicators.multiply(base[:, None])).toarray()
-    z = scores / design.weight
-    in_domain = sparse.csr_array((base * z, (domains.code, np.arange(n))), shape=(domains.size, n))
-    # Margins share their total, so the Gram matrix is singular by design: use its pseudo-inverse.
-    beta = (in_domain @ indicators).toarray() @ np.linalg.pinv(gram, rcond=1e-10, hermitian=True)
+    in_psu = sparse.csr_array((design.weight, (design.psu, rows)), shape=(n_psus, n))
+    totals = (in_psu @ indicators).toarray()
 
-    in_psu = sparse.csr_array((design.weight, (design.psu, np.arange(n))), shape=(n_psus, n))
-    c = (in_psu @ indicators).toarray()
-    means = np.zeros((len(design.n_psus), size))
-    np.add.at(means, design.stratum, c)
-    means /= design.n_psus[:, None]
-    single = design.is_single
-    means[single] = c.mean(axis=0)
-    centred = c - means[design.stratum]
+    in_stratum = sparse.csr_array((np.ones(n_psus), (design.stratum, np.arange(n_psus))))
+    means = (in_stratum @ totals) / design.n_psus[:, None]
+    means[design.is_single] = totals.mean(axis=0)
+    centred = totals - means[design.stratum]
     scaled = centred * design.factor[design.stratum][:, None]
-    quadratic = centred.T @ scaled
-    projected = scaled - scaled[single[design.stratum]].sum(axis=0) / n_psus
-    pairs = sparse.csr_array(
-        (totals, (domains.pair_domain, domains.pair_psu)), shape=(domains.size, n_psus)
+    # Strata with one PSU are centred on the mean of all, which every PSU is a part of.
+    from_single = scaled[design.is_single[design.stratum]].sum(axis=0) / n_psus
+    return Calibration(
+        base=base,
+        indicators=indicators,
+        # Margins share their total, so their cross-product is singular by design.
+        inverse=np.linalg.pinv(gram, rcond=1e-10, hermitian=True),
+        projected=scaled - from_single,
+        quadratic=centred.T @ scaled,
     )
-    cross = pairs @ projected
-    v = (
-        direct
-        - 2 * np.einsum("dm,dm->d", beta, cross)
-        + np.einsum("dm,mk,dk->d", beta, quadratic, beta)
-    )
-    # What is left of two equal terms after subtraction is rounding, not variance.
-    return np.where(v > 1e-12 * direct, v, 0.0)
+
+
+def _explained(design: Design, calibration: Calibration, domains: Domains, scores: Floats, totals: Floats) -> Floats:
+    """What the margins take off the variance, per domain: 2β'C'MS − β'C'MCβ, where S are the PSU
+    totals of the scores and β the domain's coefficients. The residuals S − Cβ themselves would be
+    respondents × domains."""
+    from scipy import sparse
+
+    shape = (domains.size, len(scores))
+    based = calibration.base * scores / design.weight
+    in_domain = sparse.csr_array((based, (domains.code, np.arange(len(scores)))), shape=shape)
+    beta = (in_domain @ calibration.indicators).toarray() @ calibration.inverse
+    by_pair = (domains.pair_domain, domains.pair_psu)
+    in_pair = sparse.csr_array((totals, by_pair), shape=(domains.size, len(design.stratum)))
+    cross = np.einsum("dm,dm->d", beta, in_pair @ calibration.projected)
+    explained: Floats = 2 * cross - np.einsum("dm,mk,dk->d", beta, calibration.quadratic, beta)
+    return explained

@@ -50,7 +50,7 @@ def suppress(
     that it showed protects nobody now. Secondary cells are those of least total value that a
     linear programme needs; prove the result with `audit_suppression`.
     """
-    table = read_table(frame, hierarchies, value, k, dominance, previous)
+    table = read_table(frame, hierarchies, value, k=k, dominance=dominance, previous=previous)
     hidden = table.hidden | table.is_sensitive
     can_rise, can_fall = (~table.is_sensitive for _ in range(2))
     for cell in sorted(np.flatnonzero(table.is_sensitive), key=lambda c: -table.value[c]):
@@ -66,11 +66,7 @@ def suppress(
     return frame.with_columns(
         suppression=pl.when(pl.Series(table.is_sensitive[: frame.height]))
         .then(pl.lit("primary"))
-        .otherwise(
-            pl.coalesce(
-                earlier, pl.when(pl.Series(hidden[: frame.height])).then(pl.lit("secondary"))
-            )
-        )
+        .otherwise(pl.coalesce(earlier, pl.when(pl.Series(hidden[: frame.height])).then(pl.lit("secondary"))))
     )
 
 
@@ -89,7 +85,7 @@ def audit_suppression(
     published cells allow, by linear programme; hi null if unbounded), lo_allowed, hi_allowed (the
     policy's), is_safe and reason: published, published_before, bracketed, or null if safe.
     """
-    table = read_table(frame, hierarchies, value, k, dominance, previous)
+    table = read_table(frame, hierarchies, value, k=k, dominance=dominance, previous=previous)
     cells = np.flatnonzero(table.is_sensitive)
     bracketed = dict(brackets(table, cells[table.hidden[cells]]))
     rows: list[tuple[float, float, float | None, float, float, bool, str | None]] = []
@@ -105,9 +101,7 @@ def audit_suppression(
                 "published_before" if table.known_before[cell]
                 else "bracketed" if table.hidden[cell] else "published"
             )  # fmt: skip
-        rows.append(
-            (actual, lo, None if np.isinf(hi) else hi, low_allowed, high_allowed, is_safe, reason)
-        )
+        rows.append((actual, lo, None if np.isinf(hi) else hi, low_allowed, high_allowed, is_safe, reason))
     schema = {
         **dict.fromkeys(["value", "lo", "hi", "lo_allowed", "hi_allowed"], pl.Float64),
         "is_safe": pl.Boolean,
@@ -158,9 +152,7 @@ def records_sharing(frame: pl.DataFrame, quasi_identifiers: Sequence[str]) -> pl
     for part in parts:
         sharing = part.with_columns(n_sharing=pl.lit(0, pl.Int64))
         for other in parts:
-            shared = [
-                key for key in keys if part[key].null_count() == 0 and other[key].null_count() == 0
-            ]
+            shared = [key for key in keys if part[key].null_count() == 0 and other[key].null_count() == 0]
             if shared:
                 matches = other.group_by(shared).agg(_matches=pl.col("n").sum())
                 sharing = sharing.join(matches, on=shared, how="left")
@@ -175,9 +167,7 @@ def records_sharing(frame: pl.DataFrame, quasi_identifiers: Sequence[str]) -> pl
     )["n_sharing"] if counted else pl.Series("n_sharing", [], dtype=pl.Int64)  # fmt: skip
 
 
-def k_anonymity(
-    frame: pl.DataFrame, quasi_identifiers: Sequence[str], *, k: int = 10
-) -> pl.DataFrame:
+def k_anonymity(frame: pl.DataFrame, quasi_identifiers: Sequence[str], *, k: int = 10) -> pl.DataFrame:
     """One row on a record-level product: n, smallest (the k it reaches), n_unique, n_below_k, is_safe."""
     sharing = records_sharing(frame, quasi_identifiers)
     below = int((sharing < k).sum())

@@ -7,6 +7,8 @@ Sources: Lindeman, Merenda & Gold (1980); Grömping (2007), The American Statist
 Rao & Wu (1988), JASA 83, for the bootstrap of PSUs; Cronbach (1951); Martilla & James (1977).
 """
 
+# ruff: noqa: PLR0917 - the columns of a design come in the order they have in `estimates`
+
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
@@ -20,6 +22,7 @@ import polars as pl
 
 from orchestration.statistics.design import Columns, Design, read_design
 from orchestration.statistics.errors import StatisticsError, require_columns
+from orchestration.statistics.weights import checked_weights, kish
 
 Floats = npt.NDArray[np.float64]
 MAX_DRIVERS = 12  # 4,096 regressions a replicate; beyond it the shares are too thin to read
@@ -36,6 +39,10 @@ class Drivers:
     n: int
     n_incomplete: int
     refused: str | None
+
+
+class _Refused(StatisticsError):
+    """The sample cannot carry the decomposition; becomes `Drivers.refused`."""
 
 
 def lmg(
@@ -56,7 +63,8 @@ def lmg(
 
     Bootstrap percentile intervals resample PSUs within strata (Rao–Wu); same seed, same result.
     Refused with the reason, not an error, when the sample cannot carry it: more than 12 drivers,
-    too few complete answers, a constant or collinear column, strata without two PSUs.
+    too few complete answers, a constant or collinear column, strata without two PSUs, an R² that
+    an F test at 5 % with Kish's n_eff cannot tell from 0.
     """
     require_columns(frame.columns, {"outcome": outcome} | {f"driver {d}": d for d in drivers})
     columns = [outcome, *drivers]
@@ -66,62 +74,33 @@ def lmg(
             f"至少需要两个不同的驱动因素,现为 {list(drivers)}。",
         )
     complete = frame.filter(
-        pl.all_horizontal(
-            pl.col(c).is_not_null() & pl.col(c).cast(pl.Float64).is_not_nan() for c in columns
-        )
+        pl.all_horizontal(pl.col(c).is_not_null() & pl.col(c).cast(pl.Float64).is_not_nan() for c in columns)
     )
+    checked_weights(frame[weight])
+    table = pl.DataFrame({"driver": list(drivers), "performance": [_mean(frame, d, weight) for d in drivers]})
     n, n_incomplete = complete.height, frame.height - complete.height
-    performance = [_mean(frame, d, weight) for d in drivers]
-
-    def refuse(english: str, chinese: str) -> Drivers:
-        empty = pl.Series([None] * len(drivers), dtype=pl.Float64)
-        table = pl.DataFrame({"driver": list(drivers), "performance": performance}).with_columns(
-            lmg=empty, share=empty, lo=empty, hi=empty
+    try:
+        if len(drivers) > MAX_DRIVERS:
+            raise _Refused(
+                f"{len(drivers)} drivers; at most {MAX_DRIVERS}", f"驱动因素 {len(drivers)} 个,最多 {MAX_DRIVERS} 个"
+            )
+        needed = max(minimum_n, n_per_driver * len(drivers))
+        if n < needed:
+            raise _Refused(f"{n} complete answers; {needed} needed", f"完整作答 {n} 份,至少需要 {needed} 份")
+        design = read_design(complete, weight, strata, psu)
+        moments = _psu_moments(complete, columns, design)
+        parts = _explained(design, moments, columns)
+    except _Refused as refusal:
+        empty = pl.lit(None, pl.Float64)
+        return Drivers(
+            table.with_columns(lmg=empty, share=empty, lo=empty, hi=empty), None, n, n_incomplete, str(refusal)
         )
-        return Drivers(table, None, n, n_incomplete, f"{english} / {chinese}")
-
-    needed = max(minimum_n, n_per_driver * len(drivers))
-    if len(drivers) > MAX_DRIVERS:
-        return refuse(
-            f"{len(drivers)} drivers; at most {MAX_DRIVERS}",
-            f"驱动因素 {len(drivers)} 个,最多 {MAX_DRIVERS} 个",
-        )
-    if n < needed:
-        return refuse(
-            f"{n} complete answers; {needed} needed", f"完整作答 {n} 份,至少需要 {needed} 份"
-        )
-    design = read_design(complete, weight, strata, psu)
-    if design.is_single.any():
-        return refuse(
-            "a stratum with one PSU cannot be resampled", "存在只有一个初级单元的层,无法重抽样"
-        )
-    moments = _psu_moments(complete, columns, design)
-    covariance = _covariance(moments.sum(axis=0), len(columns))
-    constant = [c for c, v in zip(columns, np.diag(covariance), strict=True) if v <= 1e-12]
-    if constant:
-        return refuse(f"all answers to {constant[0]} are equal", f"{constant[0]} 的所有回答相同")
-    correlation = _correlation(covariance)
-    if np.linalg.eigvalsh(correlation[1:, 1:])[0] < 1e-3:
-        return refuse("drivers are combinations of one another", "驱动因素之间存在共线")
-
-    parts = shapley_r2(correlation)
-    r2 = float(parts.sum())
-    resampled = np.array([
-        shares / shares.sum() for shares in _replicates(moments, design, len(columns), replicates, seed)
-    ])  # fmt: skip
+    resampled = [p / p.sum() for p in _replicates(moments, design, len(columns), replicates, seed)]
     tail = (1 - confidence) / 2
-    lo, hi = np.quantile(resampled, [tail, 1 - tail], axis=0)
-    table = pl.DataFrame(
-        {
-            "driver": list(drivers),
-            "performance": performance,
-            "lmg": parts,
-            "share": parts / r2,
-            "lo": lo,
-            "hi": hi,
-        }
-    )
-    return Drivers(table, r2, n, n_incomplete, None)
+    lo, hi = np.quantile(np.array(resampled), [tail, 1 - tail], axis=0)
+    r2 = float(parts.sum())
+    shares = table.with_columns(lmg=pl.Series(parts), share=pl.Series(parts / r2), lo=pl.Series(lo), hi=pl.Series(hi))
+    return Drivers(shares, r2, n, n_incomplete, None)
 
 
 def shapley_r2(correlation: Floats) -> Floats:
@@ -148,9 +127,7 @@ def shapley_r2(correlation: Floats) -> Floats:
     return parts
 
 
-def cronbach_alpha(
-    frame: pl.DataFrame, items: Sequence[str], weight: str | None = None
-) -> pl.DataFrame:
+def cronbach_alpha(frame: pl.DataFrame, items: Sequence[str], weight: str | None = None) -> pl.DataFrame:
     """Cronbach's α of a scale and α without each item, over complete answers.
 
     First row `item` null: the whole scale. Columns item, alpha, n, reason; α is null, with its
@@ -162,16 +139,10 @@ def cronbach_alpha(
     values = complete.select(pl.col(items).cast(pl.Float64)).to_numpy()
     w = complete[weight].cast(pl.Float64).to_numpy() if weight else np.ones(len(values))
     enough = len(values) >= 2
-    covariance = (
-        np.atleast_2d(np.cov(values, rowvar=False, aweights=w))
-        if enough and len(items)
-        else np.empty((0, 0))
-    )
+    covariance = np.atleast_2d(np.cov(values, rowvar=False, aweights=w)) if enough and len(items) else np.empty((0, 0))
     rows = [_alpha_row(None, covariance, range(len(items)), len(values))]
     for i, item in enumerate(items):
-        rows.append(
-            _alpha_row(item, covariance, [j for j in range(len(items)) if j != i], len(values))
-        )
+        rows.append(_alpha_row(item, covariance, [j for j in range(len(items)) if j != i], len(values)))
     schema = {"item": pl.String, "alpha": pl.Float64, "n": pl.Int64, "reason": pl.String}
     return pl.DataFrame(rows, schema=schema, orient="row")
 
@@ -190,6 +161,33 @@ def importance_performance(
         .when(~important & ~good).then(pl.lit("low_priority"))
         .when(~important & good).then(pl.lit("possible_overkill"))
     )  # fmt: skip
+
+
+def _explained(design: Design, moments: Floats, columns: Sequence[str]) -> Floats:
+    """LMG parts, or why there can be none."""
+    if design.is_single.any():
+        raise _Refused("a stratum with one PSU cannot be resampled", "存在只有一个初级单元的层,无法重抽样")
+    covariance = _covariance(moments.sum(axis=0), len(columns))
+    constant = [c for c, v in zip(columns, np.diag(covariance), strict=True) if v <= 1e-12]
+    if constant:
+        raise _Refused(f"all answers to {constant[0]} are equal", f"{constant[0]} 的所有回答相同")
+    correlation = _correlation(covariance)
+    if np.linalg.eigvalsh(correlation[1:, 1:])[0] < 1e-3:
+        raise _Refused("drivers are combinations of one another", "驱动因素之间存在共线")
+    parts = shapley_r2(correlation)
+    r2 = float(parts.sum())
+    if not _is_significant(r2, kish(design.weight), len(parts)):
+        raise _Refused(f"R² = {r2:.3f} may be chance", f"R² = {r2:.3f},可能只是偶然")
+    return parts
+
+
+def _is_significant(r2: float, n_eff: float, p: int) -> bool:
+    from scipy.special import fdtrc
+
+    residual_df = n_eff - p - 1
+    if residual_df < 1:
+        return False
+    return bool(fdtrc(p, residual_df, r2 / p / max(1 - r2, 1e-300) * residual_df) < 0.05)
 
 
 def _mean(frame: pl.DataFrame, column: str, weight: str) -> float | None:
@@ -227,9 +225,7 @@ def _correlation(covariance: Floats) -> Floats:
     return correlation
 
 
-def _replicates(
-    moments: Floats, design: Design, n_columns: int, replicates: int, seed: int
-) -> Iterator[Floats]:
+def _replicates(moments: Floats, design: Design, n_columns: int, replicates: int, seed: int) -> Iterator[Floats]:
     """LMG parts under Rao–Wu weights: n_h − 1 of n_h PSUs drawn again, times n_h/(n_h − 1)."""
     rng = np.random.default_rng(seed)
     members = [np.flatnonzero(design.stratum == h) for h in range(len(design.n_psus))]

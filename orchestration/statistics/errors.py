@@ -27,11 +27,7 @@ def name_some(items: Iterable[object], limit: int = 5) -> str:
 def require_columns(columns: Iterable[str], needed: Mapping[str, str | None]) -> None:
     """Refuse a frame that lacks a named column; `needed` maps what it is for to its name."""
     present = list(columns)
-    missing = [
-        f"{name!r} ({role})"
-        for role, name in needed.items()
-        if name is not None and name not in present
-    ]
+    missing = [f"{name!r} ({role})" for role, name in needed.items() if name is not None and name not in present]
     if missing:
         raise StatisticsError(
             f"Expected columns {name_some(missing)}; the frame has {name_some(present, 12)}.",

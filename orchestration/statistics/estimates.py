@@ -13,9 +13,12 @@ null and `flags` says why:
 - single_psu: the domain reaches a stratum with one PSU, centred on the grand mean
 - no_answers: nobody in the domain answered; everything is null
 - no_degrees_of_freedom: no more PSUs than strata, so no interval
-- zero_variance: all answers equal, so their spread says nothing; no standard error or interval
+- zero_variance: the answers do not vary (or not beyond the margins), which says nothing about
+  their spread; no standard error or interval
 - boundary: proportion 0 or 1, interval from n as if the design effect were 1
 """
+
+# ruff: noqa: PLR0917 - the columns of a design have an order that the field knows by heart
 
 from __future__ import annotations
 
@@ -62,7 +65,7 @@ def estimate_mean(
     `fpc`: PSUs in the population of the stratum. `base_weight` and `margins`: the weight before,
     and the columns of, post-stratification or raking, which the standard error then credits.
     `srs`: the simple random sample of the design effect, with or without replacement; the latter
-    needs weights that sum to the population.
+    needs weights that sum to the population, else `deff` is null.
     Columns: `by`…, n, n_eff, sum_weight, mean, se, lo, hi, deff, df, flags.
     """
     return estimate_means(
@@ -93,7 +96,7 @@ def estimate_means(
         [
             _t_interval(_ratio(design, domains, *read_answers(frame, y), ones, srs), confidence)
             .rename({"estimate": "mean"})
-            .insert_column(0, pl.Series("question", [y] * domains.size))
+            .insert_column(0, pl.Series("question", [y] * domains.size, dtype=pl.String))
             for y in ys
         ]
     )
@@ -122,9 +125,9 @@ def estimate_ratio(
     domains = read_domains(frame, by, design)
     numerator, has_y = read_answers(frame, y)
     denominator, has_x = read_answers(frame, x)
-    return _t_interval(
-        _ratio(design, domains, numerator, has_y * has_x, denominator, srs), confidence
-    ).rename({"estimate": "ratio"})
+    return _t_interval(_ratio(design, domains, numerator, has_y * has_x, denominator, srs), confidence).rename(
+        {"estimate": "ratio"}
+    )
 
 
 def estimate_proportion(
@@ -182,18 +185,18 @@ def estimate_proportions(
                 f"比例估计只接受 0/1 或真/假;{y!r} 含有 {wrong:g}。",
             )
         table = _ratio(design, domains, values, answered, ones, srs)
-        p, df = table["estimate"].to_numpy(), table["df"].to_numpy()
-        usable = np.isfinite(p) & (df > 0)
+        p, se, n, df = (table[c].to_numpy() for c in ("estimate", "se", "n", "df"))
+        # Equal answers have no standard error of their own: the interval then comes from n.
+        is_equal = np.isnan(se) & (np.isclose(p, 0, atol=1e-12) | np.isclose(p, 1, atol=1e-12))
+        usable = (np.isfinite(se) | is_equal) & (df > 0)
+        is_census = np.isfinite(se) & (se == 0)
         lo, hi = np.full(len(p), np.nan), np.full(len(p), np.nan)
-        se = np.nan_to_num(table["se"].to_numpy())
-        lo[usable], hi[usable] = interval(
-            p[usable], se[usable], table["n"].to_numpy()[usable], df[usable], confidence
-        )
-        at_boundary = np.isfinite(p) & ((p <= 1e-12) | (p >= 1 - 1e-12))
+        lo[usable], hi[usable] = interval(p[usable], np.nan_to_num(se[usable]), n[usable], df[usable], confidence)
+        lo, hi = np.where(is_census, p, lo), np.where(is_census, p, hi)
         results.append(
-            _finish(table, lo, hi, {"boundary": at_boundary, "zero_variance": ~at_boundary})
+            _finish(table, lo, hi, {"boundary": is_equal, "zero_variance": ~is_equal})
             .rename({"estimate": "proportion"})
-            .insert_column(0, pl.Series("question", [y] * domains.size))
+            .insert_column(0, pl.Series("question", [y] * domains.size, dtype=pl.String))
         )
     return pl.concat(results)
 
@@ -217,9 +220,7 @@ def at_respondents(per_domain: Floats, domains: Domains) -> Floats:
     return np.nan_to_num(per_domain)[domains.code]
 
 
-def _ratio(
-    design: Design, domains: Domains, y: Floats, answered: Floats, x: Floats, srs: Srs
-) -> pl.DataFrame:
+def _ratio(design: Design, domains: Domains, y: Floats, answered: Floats, x: Floats, srs: Srs) -> pl.DataFrame:
     """R = Σwy/Σwx per domain with the variance of its linearisation z = (y − Rx)/Σwx; no interval."""
     w = design.weight * answered
     n = domains.sums(answered)
@@ -257,23 +258,17 @@ def _ratio(
 
 def _simple_random_variance(spread: Floats, n: Floats, population: Floats, srs: Srs) -> Floats:
     """Variance of the mean of a simple random sample of n with the same spread; 0 where undefined."""
-    share = (
-        np.divide(n, population, out=np.ones_like(n), where=population > 0) if srs == "wor" else 0.0
-    )
+    share = np.divide(n, population, out=np.ones_like(n), where=population > 0) if srs == "wor" else 0.0
     return np.where(n > 1, np.maximum(1 - share, 0) * spread / np.maximum(n - 1, 1), 0.0)
 
 
 def _t_interval(table: pl.DataFrame, confidence: float) -> pl.DataFrame:
     estimate, se = table["estimate"].to_numpy(), table["se"].to_numpy()
     half = t_quantile(confidence, table["df"].to_numpy()) * se
-    return _finish(
-        table, estimate - half, estimate + half, {"zero_variance": np.isfinite(estimate)}
-    )
+    return _finish(table, estimate - half, estimate + half, {"zero_variance": np.isfinite(estimate)})
 
 
-def _finish(
-    table: pl.DataFrame, lo: Floats, hi: Floats, flags: dict[str, npt.NDArray[np.bool_]]
-) -> pl.DataFrame:
+def _finish(table: pl.DataFrame, lo: Floats, hi: Floats, flags: dict[str, npt.NDArray[np.bool_]]) -> pl.DataFrame:
     """Bounds after `se`, flags last, no NaN; `flags` adds conditions, zero_variance where se is unknown."""
     known = table["estimate"].is_not_nan().to_numpy()
     conditions = {
@@ -294,9 +289,7 @@ def _finish(
 def flag_list(conditions: dict[str, npt.NDArray[np.bool_]]) -> pl.Series:
     columns = pl.DataFrame(
         {
-            name: pl.Series(holds).replace_strict(
-                {True: name}, default=None, return_dtype=pl.String
-            )
+            name: pl.Series(holds).replace_strict({True: name}, default=None, return_dtype=pl.String)
             for name, holds in conditions.items()
         }
     )

@@ -48,9 +48,7 @@ def t_two_sided(t: npt.ArrayLike, df: npt.ArrayLike) -> Floats:
     return np.where(degrees > 0, 2 * stdtr(np.maximum(degrees, 1), -np.abs(t)), np.nan)
 
 
-def wilson(
-    successes: npt.ArrayLike, n: npt.ArrayLike, confidence: float = 0.95
-) -> tuple[Floats, Floats]:
+def wilson(successes: npt.ArrayLike, n: npt.ArrayLike, confidence: float = 0.95) -> tuple[Floats, Floats]:
     """Wilson's score interval of successes / n, elementwise: arrays (lo, hi).
 
     `n` may be an effective sample size. n = 0 gives the whole range 0 to 1: nothing is known.
@@ -115,9 +113,7 @@ def korn_graubard(
     return np.where(census, rate, lo), np.where(census, rate, hi)
 
 
-def _effective_n(
-    p: Floats, se: npt.ArrayLike, n: npt.ArrayLike, df: npt.ArrayLike, confidence: float
-) -> Floats:
+def _effective_n(p: Floats, se: npt.ArrayLike, n: npt.ArrayLike, df: npt.ArrayLike, confidence: float) -> Floats:
     """p(1−p)/se² × (t with n−1 / t with df)²; n in place of the first at p = 0 or 1."""
     count, spread = np.asarray(n, np.float64), p * (1 - p)
     squared = np.asarray(se, np.float64) ** 2
@@ -138,9 +134,7 @@ def benjamini_hochberg(p: pl.Series | Sequence[float | None], rate: float = 0.05
     tested = series.is_not_null().to_numpy()
     values = series.drop_nulls().to_numpy()
     if not ((values >= 0) & (values <= 1)).all():
-        raise StatisticsError(
-            "Expected p-values between 0 and 1 or null.", "p 值应在 0 与 1 之间或为空。"
-        )
+        raise StatisticsError("Expected p-values between 0 and 1 or null.", "p 值应在 0 与 1 之间或为空。")
     order = np.argsort(values)[::-1]
     count = len(values)
     adjusted = np.empty(count)
@@ -181,9 +175,7 @@ def empirical_bayes_rates(
     # Beyond a prior of 10 million observations more is no different, and betaln loses its digits.
     largest = np.log(1e7)
     fits = [
-        minimize(
-            loss, [start, size], method="L-BFGS-B", bounds=[(start - 3, start + 3), (-2.0, largest)]
-        )
+        minimize(loss, [start, size], method="L-BFGS-B", bounds=[(start - 3, start + 3), (-2.0, largest)])
         for size in (1.0, 4.0, 8.0)
     ]
     centre, log_size = min(fits, key=lambda fit: float(fit.fun)).x
@@ -214,9 +206,7 @@ def show_rate(rate: float | None, decimals: int = 1) -> str:
     if rate is None:
         return "–"
     if not 0 <= rate <= 1:
-        raise StatisticsError(
-            f"Expected a share between 0 and 1, got {rate}.", f"比率应在 0 与 1 之间,现为 {rate}。"
-        )
+        raise StatisticsError(f"Expected a share between 0 and 1, got {rate}.", f"比率应在 0 与 1 之间,现为 {rate}。")
     if rate in (0, 1):
         return f"{rate * 100:.0f} %"
     for digits in range(decimals, 16):

@@ -67,9 +67,7 @@ def longest_run(frame: pl.DataFrame, items: Sequence[str]) -> pl.Series:
     for item in items:
         answer = frame[item]
         same = (
-            (answer == previous).fill_null(False).to_numpy()
-            if previous is not None
-            else np.zeros(frame.height, bool)
+            (answer == previous).fill_null(False).to_numpy() if previous is not None else np.zeros(frame.height, bool)
         )
         run = np.where(answer.is_null().to_numpy(), 0, np.where(same, run + 1, 1))
         longest = np.maximum(longest, run)
@@ -99,16 +97,12 @@ def straight_lining(
     )
 
 
-def speeding(
-    frame: pl.DataFrame, respondent: str, seconds: str, *, speed_share: float = 1 / 3
-) -> pl.DataFrame:
+def speeding(frame: pl.DataFrame, respondent: str, seconds: str, *, speed_share: float = 1 / 3) -> pl.DataFrame:
     """Finished in less than `speed_share` of the median time; an unknown time is no flag."""
     require_columns(frame.columns, {"seconds": seconds})
     share = pl.col(seconds) / pl.col(seconds).median()
     return _flags(
-        frame.with_columns(value=share, _median=pl.col(seconds).median()).filter(
-            pl.col("value") < speed_share
-        ),
+        frame.with_columns(value=share, _median=pl.col(seconds).median()).filter(pl.col("value") < speed_share),
         respondent,
         "speeding",
         speed_share,
@@ -123,9 +117,7 @@ def item_nonresponse(
     require_columns(frame.columns, {f"item {i}": i for i in items})
     missing = pl.sum_horizontal(pl.col(i).is_null() for i in items)
     return _flags(
-        frame.with_columns(_missing=missing, value=missing / len(items)).filter(
-            pl.col("value") > missing_share
-        ),
+        frame.with_columns(_missing=missing, value=missing / len(items)).filter(pl.col("value") > missing_share),
         respondent,
         "item_nonresponse",
         missing_share,
@@ -136,9 +128,7 @@ def item_nonresponse(
 def duplicate_respondents(frame: pl.DataFrame, respondent: str) -> pl.DataFrame:
     """A respondent with more than one questionnaire: one flag each."""
     require_columns(frame.columns, {"respondent": respondent})
-    counted = (
-        frame.filter(pl.col(respondent).is_not_null()).group_by(respondent).agg(value=pl.len())
-    )
+    counted = frame.filter(pl.col(respondent).is_not_null()).group_by(respondent).agg(value=pl.len())
     return _flags(
         counted.filter(pl.col("value") > 1),
         respondent,
@@ -178,9 +168,7 @@ def duplicate_answers(
     )
 
 
-def out_of_range(
-    frame: pl.DataFrame, respondent: str, ranges: Mapping[str, tuple[float, float]]
-) -> pl.DataFrame:
+def out_of_range(frame: pl.DataFrame, respondent: str, ranges: Mapping[str, tuple[float, float]]) -> pl.DataFrame:
     """An answer outside [low, high] of its item; one flag per item."""
     require_columns(frame.columns, {f"item {i}": i for i in ranges})
     flags = [
@@ -189,34 +177,23 @@ def out_of_range(
             respondent,
             "out_of_range",
             high,
-            pl.format(
-                "{} = {}, expected {} to {}", pl.lit(item), pl.col(item), pl.lit(low), pl.lit(high)
-            ),
+            pl.format("{} = {}, expected {} to {}", pl.lit(item), pl.col(item), pl.lit(low), pl.lit(high)),
         )
         for item, (low, high) in ranges.items()
     ]
     return pl.concat(flags) if flags else pl.DataFrame(schema=FLAG_SCHEMA)
 
 
-def without_flagged(
-    frame: pl.DataFrame, respondent: str, items: Sequence[str], flags: pl.DataFrame
-) -> pl.DataFrame:
+def without_flagged(frame: pl.DataFrame, respondent: str, items: Sequence[str], flags: pl.DataFrame) -> pl.DataFrame:
     """The frame with the answers of flagged respondents null.
 
     Null, not removed: estimates of the rest must keep the whole design (see `estimates`).
     """
-    flagged = (
-        pl.col(respondent)
-        .cast(pl.String)
-        .is_in(flags["respondent"].unique().implode())
-        .fill_null(False)
-    )
+    flagged = pl.col(respondent).cast(pl.String).is_in(flags["respondent"].unique().implode()).fill_null(False)
     return frame.with_columns(pl.when(~flagged).then(pl.col(i)).alias(i) for i in items)
 
 
-def _flags(
-    found: pl.DataFrame, respondent: str, rule: str, threshold: float, evidence: pl.Expr
-) -> pl.DataFrame:
+def _flags(found: pl.DataFrame, respondent: str, rule: str, threshold: float, evidence: pl.Expr) -> pl.DataFrame:
     return found.select(
         respondent=pl.col(respondent).cast(pl.String),
         rule=pl.lit(rule),

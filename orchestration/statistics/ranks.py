@@ -42,9 +42,7 @@ def rank_intervals(
     return ranks_from_bounds(values, values - half, values + half, highest_first=highest_first)
 
 
-def rank_rates(
-    successes: Values, n: Values, *, confidence: float = 0.95, highest_first: bool = True
-) -> pl.DataFrame:
+def rank_rates(successes: Values, n: Values, *, confidence: float = 0.95, highest_first: bool = True) -> pl.DataFrame:
     """Rank intervals of rates successes / n by joint Wilson intervals; n = 0 is not ranked."""
     hits, counts = _floats(successes), _floats(n)
     known = np.nan_to_num(counts) > 0
@@ -83,12 +81,7 @@ def ranks_from_bounds(
     }
     position = np.full(len(centre), -1)
     position[known] = np.arange(k)
-    ranked = (
-        pl.DataFrame(columns)
-        .cast(pl.Int64)
-        .with_row_index("_position")
-        .cast({"_position": pl.Int64})
-    )
+    ranked = pl.DataFrame(columns).cast(pl.Int64).with_row_index("_position").cast({"_position": pl.Int64})
     return pl.DataFrame({"_position": position}).join(
         ranked, on="_position", how="left", maintain_order="left"
     ).drop("_position")  # fmt: skip

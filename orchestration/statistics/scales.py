@@ -86,9 +86,7 @@ class Scale:
         return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-def score_answers(
-    frame: pl.DataFrame, answer: str, question: str, scales: Mapping[str, Scale]
-) -> pl.DataFrame:
+def score_answers(frame: pl.DataFrame, answer: str, question: str, scales: Mapping[str, Scale]) -> pl.DataFrame:
     """The frame (one row per respondent and question) with value, position, n_positions, score, status.
 
     A null answer is not_asked; a code that the question's scale does not have is out_of_scale, with
@@ -103,9 +101,7 @@ def score_answers(
         )
     codebook = pl.concat(
         [
-            scale.codebook().with_columns(
-                pl.lit(name).alias(question), n_positions=pl.lit(len(scale.values), pl.Int64)
-            )
+            scale.codebook().with_columns(pl.lit(name).alias(question), n_positions=pl.lit(len(scale.values), pl.Int64))
             for name, scale in scales.items()
         ]
     )
@@ -119,9 +115,7 @@ def score_answers(
     return scored.with_columns(
         status=pl.coalesce(
             "status",
-            pl.when(pl.col("_answer").is_null())
-            .then(pl.lit("not_asked"))
-            .otherwise(pl.lit("out_of_scale")),
+            pl.when(pl.col("_answer").is_null()).then(pl.lit("not_asked")).otherwise(pl.lit("out_of_scale")),
         )
     ).drop("_answer")
 
@@ -207,11 +201,7 @@ def net_rating(counts: Sequence[float]) -> NetRating | None:
     _checked_total(counts, 5)
     negative, positive = 2 * counts[0] + counts[1], counts[3] + 2 * counts[4]
     base = positive + negative
-    return (
-        NetRating(positive, negative, base, (positive - negative) / base, positive - negative)
-        if base
-        else None
-    )
+    return NetRating(positive, negative, base, (positive - negative) / base, positive - negative) if base else None
 
 
 def nps(counts: Sequence[float]) -> float | None:

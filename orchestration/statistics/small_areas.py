@@ -54,7 +54,8 @@ def fay_herriot(
 
     One row per area: direct `estimate` and its `se` (null where nobody was asked) and `covariates`
     known for every area; an intercept is added. σ² by restricted maximum likelihood, the mean
-    squared error by Prasad–Rao: g1 + g2 + 2·g3. Intervals are modelled ± z·rmse.
+    squared error by Prasad–Rao: g1 + g2 + 2·g3. Intervals are modelled ± z·rmse; where σ² is
+    small against the sampling variances they cover a point or two less than they say.
     Refused: covariates with nulls or collinear; fewer usable areas than coefficients + 2.
     """
     require_columns(frame.columns, {"estimate": estimate, "se": se})
@@ -155,9 +156,7 @@ def _restricted_loss(variance: float, y: Floats, psi: Floats, x: Floats) -> floa
     return float(0.5 * (-np.log(v).sum() + np.linalg.slogdet(gram)[1] + (v * residual**2).sum()))
 
 
-def _area_flags(
-    used: npt.NDArray[np.bool_], flat: npt.NDArray[np.bool_], variance: float
-) -> pl.Series:
+def _area_flags(used: npt.NDArray[np.bool_], flat: npt.NDArray[np.bool_], variance: float) -> pl.Series:
     flags = [
         ["zero_variance"] if is_flat else [] if is_used else ["no_direct_estimate"]
         for is_used, is_flat in zip(used, flat, strict=True)

@@ -105,16 +105,13 @@ def base_weights(
                     f"{stage!r} 的入样概率应在 (0, 1] 之内;有 {outside.height} 行不符。",
                 )
         weights = frame.select(
-            base_weight=1
-            / pl.fold(pl.lit(1.0), lambda a, b: a * b, [pl.col(p) for p in probabilities])
+            base_weight=1 / pl.fold(pl.lit(1.0), lambda a, b: a * b, [pl.col(p) for p in probabilities])
         ).to_series()
     checked_weights(weights)
     return weights
 
 
-def adjust_nonresponse(
-    frame: pl.DataFrame, weight: str, responded: str, cells: str | Sequence[str]
-) -> pl.Series:
+def adjust_nonresponse(frame: pl.DataFrame, weight: str, responded: str, cells: str | Sequence[str]) -> pl.Series:
     """Weights of respondents raised to carry the non-respondents of their cell; others null.
 
     factor = Σw of the cell / Σw of its respondents, so the sum of weights per cell is unchanged.
@@ -126,16 +123,11 @@ def adjust_nonresponse(
     checked_weights(frame[weight])
     if frame[responded].null_count():
         raise StatisticsError(
-            f"Expected true or false in every row of {responded!r}; "
-            f"{frame[responded].null_count()} are null.",
+            f"Expected true or false in every row of {responded!r}; {frame[responded].null_count()} are null.",
             f"{responded!r} 不得为空;有 {frame[responded].null_count()} 行为空。",
         )
     answering = pl.col(weight).filter(pl.col(responded)).sum()
-    silent = (
-        frame.group_by(keys)
-        .agg(answering=answering, sampled=pl.len())
-        .filter(pl.col("answering") == 0)
-    )
+    silent = frame.group_by(keys).agg(answering=answering, sampled=pl.len()).filter(pl.col("answering") == 0)
     if silent.height:
         rows = silent.sort(keys).rows(named=True)
         cells_named = [f"{tuple(r[k] for k in keys)} ({r['sampled']} sampled)" for r in rows]
@@ -145,16 +137,12 @@ def adjust_nonresponse(
             f"有 {silent.height} 个无应答调整单元没有任何应答者:{name_some(cells_named)}。请与相近单元合并。",
         )
     factor = pl.col(weight).sum().over(keys) / answering.over(keys)
-    return frame.select(
-        adjusted_weight=pl.when(pl.col(responded)).then(pl.col(weight) * factor)
-    ).to_series()
+    return frame.select(adjusted_weight=pl.when(pl.col(responded)).then(pl.col(weight) * factor)).to_series()
 
 
 def margins_from(frame: pl.DataFrame) -> dict[str, dict[str, float]]:
     """`survey_margins` rows (margin, category, population) of one wave as nested mappings."""
-    require_columns(
-        frame.columns, {"margin": "margin", "category": "category", "population": "population"}
-    )
+    require_columns(frame.columns, {"margin": "margin", "category": "category", "population": "population"})
     repeated = frame.filter(pl.struct("margin", "category").is_duplicated())
     if repeated.height:
         names = [f"{r['margin']}={r['category']}" for r in repeated.unique().rows(named=True)]
@@ -163,9 +151,7 @@ def margins_from(frame: pl.DataFrame) -> dict[str, dict[str, float]]:
             f"边际类别重复:{name_some(names)}。",
         )
     margins: dict[str, dict[str, float]] = {}
-    for margin, category, population in frame.select(
-        "margin", "category", "population"
-    ).iter_rows():
+    for margin, category, population in frame.select("margin", "category", "population").iter_rows():
         margins.setdefault(str(margin), {})[str(category)] = float(population)
     return margins
 
@@ -212,9 +198,7 @@ def rake(
             f"Expected at least one margin and one respondent, got {len(margins)} and {len(base)}.",
             f"至少需要一个边际和一名受访者,现有 {len(margins)} 个边际、{len(base)} 名受访者。",
         )
-    sides = [
-        _Margin.read(frame[name], name, totals, spread_empty) for name, totals in margins.items()
-    ]
+    sides = [_Margin.read(frame[name], name, totals, spread_empty) for name, totals in margins.items()]
     _require_equal_totals(sides)
     weights, iterations, error = base.copy(), 0, np.inf
     while error > tolerance and iterations < max_iterations:
@@ -232,9 +216,7 @@ def rake(
     )
 
 
-def trim(
-    weights: pl.Series, *, upper: float, lower: float = 0.0, max_iterations: int = 50
-) -> pl.Series:
+def trim(weights: pl.Series, *, upper: float, lower: float = 0.0, max_iterations: int = 50) -> pl.Series:
     """Weights held within [lower, upper] × median, the excess shared among the rest in proportion.
 
     The sum is unchanged; margins no longer match exactly, so rake again and look at `diagnose`.
@@ -297,16 +279,12 @@ class _Margin:
     empty: dict[str, float]
 
     @classmethod
-    def read(
-        cls, column: pl.Series, name: str, totals: Mapping[str, float], spread_empty: bool
-    ) -> _Margin:
+    def read(cls, column: pl.Series, name: str, totals: Mapping[str, float], spread_empty: bool) -> _Margin:
         wanted = {str(category): float(total) for category, total in totals.items()}
         text = column.cast(pl.String)
         sampled = text.value_counts(name="n").rows()
-        counts: dict[str | None, int] = {category: n for category, n in sampled}
-        unknown = [
-            f"{c} ({n} respondents)" for c, n in counts.items() if c is None or c not in wanted
-        ]
+        counts: dict[str | None, int] = dict(sampled)
+        unknown = [f"{c} ({n} respondents)" for c, n in counts.items() if c is None or c not in wanted]
         if unknown:
             raise StatisticsError(
                 f"Margin {name!r} has no population for {name_some(sorted(unknown))}; it knows "
@@ -314,9 +292,7 @@ class _Margin:
                 f"边际 {name!r} 缺少以下类别的总体数:{name_some(sorted(unknown))}。请补全边际或重编码样本。",
             )
         impossible = [
-            f"{c}: {p:g}"
-            for c, p in wanted.items()
-            if not np.isfinite(p) or p < 0 or (p == 0 and c in counts)
+            f"{c}: {p:g}" for c, p in wanted.items() if not np.isfinite(p) or p < 0 or (p == 0 and c in counts)
         ]
         if impossible:
             raise StatisticsError(
@@ -335,9 +311,7 @@ class _Margin:
         target = np.array([wanted[c] for c in categories])
         target *= sum(wanted.values()) / target.sum()
         lookup = pl.Series(categories)
-        codes = text.replace_strict(
-            lookup, pl.Series(range(len(categories))), return_dtype=pl.Int64
-        )
+        codes = text.replace_strict(lookup, pl.Series(range(len(categories))), return_dtype=pl.Int64)
         return cls(name, categories, codes.to_numpy().astype(np.intp), target, empty)
 
     def sums(self, weights: Floats) -> Floats:

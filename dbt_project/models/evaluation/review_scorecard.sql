@@ -45,6 +45,22 @@ policies as (
     select * from {{ ref('dim_review_policy') }}
 ),
 
+departments as (
+    select * from {{ ref('dim_department') }}
+),
+
+items as (
+    select * from {{ ref('dim_service_item') }}
+),
+
+channels as (
+    select * from {{ ref('handling_channels') }}
+),
+
+facilities as (
+    select * from {{ ref('dim_facility') }}
+),
+
 placed as (
     select
         counts.*,
@@ -81,9 +97,32 @@ stacked as (
 compared as (
     select
         stacked.*,
+        coalesce(
+            unit_division.full_name, unit_department.name_zh, unit_item.name_zh, unit_channel.name_zh, unit_facility.name
+        ) as name_zh,
         contacts - active_reviews as not_reviewed,
         n1 + 2 * n2 + 3 * n3 + 4 * n4 + 5 * n5 as level_sum
     from stacked
+    left join divisions as unit_division
+        on
+            stacked.code = unit_division.division_code
+            and stacked.dimension = unit_division.level
+    left join departments as unit_department
+        on
+            stacked.code = unit_department.department_code
+            and stacked.dimension = 'department'
+    left join items as unit_item
+        on
+            stacked.code = unit_item.service_item_code
+            and stacked.dimension = 'service_item'
+    left join channels as unit_channel
+        on
+            stacked.code = unit_channel.code
+            and stacked.dimension = 'channel'
+    left join facilities as unit_facility
+        on
+            stacked.code = unit_facility.facility_id
+            and stacked.dimension = 'facility'
 ),
 
 -- A month is read under the policy that held everywhere on its first day.
@@ -123,6 +162,7 @@ final as (
         month,
         dimension,
         code,
+        name_zh,
         {%- for count in counts if count != 'suspect_good_reviews' %}
         {{ count }},
         {%- endfor %}

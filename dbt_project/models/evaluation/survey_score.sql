@@ -11,14 +11,14 @@ divisions as (
 final as (
     select
         cast(estimates.wave as string) as wave,
-        cast(estimates.division_code as string) as division_code,
-        cast(estimates.area_level as string) as area_level,
+        cast(coalesce(estimates.area_level, 'all') as string) as area_level,
+        cast(coalesce(estimates.division_code, 'all') as string) as division_code,
         divisions.full_name as division_name,
-        cast(estimates.group_name as string) as group_name,
-        cast(estimates.group_value as string) as group_value,
-        cast(estimates.dimension as string) as dimension,
+        cast(coalesce(estimates.group_name, 'all') as string) as group_name,
+        cast(coalesce(estimates.group_value, 'all') as string) as group_value,
+        cast(coalesce(estimates.dimension, 'all') as string) as dimension,
         cast(coalesce(estimates.question_id, 'all') as string) as question_id,
-        cast(estimates.n as bigint) as n,
+        cast(coalesce(estimates.n, 0) as bigint) as n,
         cast(estimates.n_eff as double) as n_eff,
         cast(estimates.mean as double) as mean,
         cast(estimates.se as double) as se,
@@ -30,7 +30,7 @@ final as (
         cast(estimates.top2_hi as double) as top2_share_hi,
         cast(estimates.bottom2 as double) as bottom2_share,
         cast(estimates.dont_know_share as double) as dont_know_share,
-        cast(estimates.is_weighted as boolean) as is_weighted,
+        coalesce(cast(estimates.is_weighted as boolean), false) as is_weighted,
         cast(estimates.null_reason as string) as null_reason
     from estimates
     left join divisions on estimates.division_code = divisions.division_code

@@ -36,12 +36,15 @@ standing as (
     where last_reports.newest = 1 and last_reports.is_open
 ),
 
--- A register covers its whole city: a village it does not name has nothing.
+-- A register covers its whole city: a village it does not name has nothing. A register may not say what is comprehensive.
 registers as (
-    select distinct
+    select
         month,
-        register_code
+        register_code,
+        count(is_comprehensive) > 0 as states_comprehensive,
+        count(case when is_comprehensive then total_area_m2 end) > 0 as states_area
     from standing
+    group by month, register_code
 ),
 
 per_village as (
@@ -57,6 +60,8 @@ per_village as (
 villages as (
     select
         registers.month,
+        registers.states_comprehensive,
+        registers.states_area,
         divisions.division_code as village_code,
         divisions.town_code,
         divisions.county_code,
@@ -90,7 +95,9 @@ village_counts as (
         sum(has_facility) as villages_with_facility,
         sum(has_comprehensive) as villages_with_comprehensive,
         sum(households) as households,
-        sum(case when households is null then 1 else 0 end) as villages_without_households
+        sum(case when households is null then 1 else 0 end) as villages_without_households,
+        bool_or(states_comprehensive) as states_comprehensive,
+        bool_or(states_area) as states_area
     from villages
     where {{ level }}_code is not null
     group by month, {{ level }}_code{{ ', area_type' if area_type == 'area_type' }}
@@ -127,7 +134,8 @@ final as (
         cast(village_counts.villages_with_comprehensive as bigint) as villages_with_comprehensive,
         cast(village_counts.households as bigint) as households,
         cast(village_counts.villages_without_households as bigint) as villages_without_households,
-        area_sums.area_m2
+        village_counts.states_comprehensive,
+        case when village_counts.states_area then coalesce(area_sums.area_m2, 0.0) end as area_m2
     from village_counts
     left join area_sums
         on

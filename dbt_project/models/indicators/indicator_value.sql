@@ -32,6 +32,7 @@ area_coverage as (
         cast(coalesce(own.villages, 0) as double) as denominator,
         1.0 as per,
         case
+            when not every.states_comprehensive then 'comprehensive_not_stated'
             when own.villages is null and unstated.villages is not null then 'area_type_not_stated'
             when own.villages is null then 'no_{{ area_type }}_villages'
         end as null_reason

@@ -46,6 +46,33 @@ final as (
         on
             divisions.division_code = newest_population.division_code
             and newest_population.newest = 1
+    union all
+    -- Rows that no code and no name could place stay, and are counted here.
+    select
+        'unknown' as division_code,
+        '未能归属' as name,
+        '未能归属' as full_name,
+        'unknown' as level,
+        cast(null as string) as parent_code,
+        cast(null as string) as area_type,
+        cast(null as string) as area_type_null_reason,
+        false as is_virtual,
+        cast(null as string) as province_code,
+        cast(null as string) as city_code,
+        cast(null as string) as county_code,
+        cast(null as string) as town_code,
+        cast(null as string) as village_code,
+        cast(null as double) as longitude,
+        cast(null as double) as latitude,
+        cast(null as bigint) as households,
+        cast(null as bigint) as population,
+        cast(null as bigint) as population_year,
+        cast(null as bigint) as population_divisions_summed,
+        cast(null as bigint) as valid_from_year,
+        cast(null as bigint) as valid_to_year,
+        false as is_in_force,
+        cast(null as string) as problem,
+        false as is_fictional
 )
 
 select * from final

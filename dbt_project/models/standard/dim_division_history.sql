@@ -16,37 +16,45 @@ virtual_villages as (
     select * from {{ ref('virtual_villages') }}
 ),
 
--- A vintage describes the levels it holds in the provinces it holds: a county list does not abolish villages.
+-- A vintage describes the levels it holds below the top units it holds: a list of counties does not abolish villages, and
+-- one province's list says nothing of another's. Codes do not tell: 63 is Qinghai in one list and a city in another.
+topped as (
+    select
+        vintages.*,
+        coalesce(province_code, city_code, county_code, town_code, village_code, code) as top_code
+    from vintages
+),
+
 scopes as (
     select distinct
-        substr(code, 1, 2) as province_digits,
+        top_code,
         level,
         vintage
-    from vintages
+    from topped
 ),
 
 ordered_scopes as (
     select
-        province_digits,
+        top_code,
         level,
         vintage,
-        row_number() over (partition by province_digits, level order by vintage) as ordinal,
-        lead(vintage) over (partition by province_digits, level order by vintage) as next_vintage
+        row_number() over (partition by top_code, level order by vintage) as ordinal,
+        lead(vintage) over (partition by top_code, level order by vintage) as next_vintage
     from scopes
 ),
 
 described as (
     select
-        vintages.*,
+        topped.*,
         ordered_scopes.ordinal,
         ordered_scopes.next_vintage,
-        {{ text_key(['vintages.name', 'vintages.parent_code', 'vintages.level', 'vintages.urban_rural_code']) }} as identity
-    from vintages
+        {{ text_key(['topped.name', 'topped.parent_code', 'topped.level', 'topped.urban_rural_code']) }} as identity
+    from topped
     inner join ordered_scopes
         on
-            ordered_scopes.province_digits = substr(vintages.code, 1, 2)
-            and ordered_scopes.level = vintages.level
-            and ordered_scopes.vintage = vintages.vintage
+            topped.top_code = ordered_scopes.top_code
+            and topped.level = ordered_scopes.level
+            and topped.vintage = ordered_scopes.vintage
 ),
 
 -- Same description in consecutive vintages: one row. The ordinal minus the count within the description is constant there.

@@ -1,4 +1,5 @@
 {%- set registers = [
+    ref('stg_reference__population'),
     ref('stg_health__institutions'),
     ref('stg_sports__venues'),
     ref('stg_culture__venues'),

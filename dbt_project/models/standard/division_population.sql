@@ -18,24 +18,49 @@ division_levels as (
     select * from {{ ref('division_levels') }}
 ),
 
+places as (
+    select * from {{ ref('division_matches') }}
+),
+
+keyed as (
+    select
+        newest.*,
+        {{ text_key(['division_code', 'division_name']) }} as place_key
+    from newest
+),
+
 reported as (
-    {{ newest_row('newest', key=['division_code', 'year']) }}
+    {{ newest_row('keyed', key=['place_key', 'year']) }}
+),
+
+-- A village that only the beginning of its name could place is a part of that county or town, not the county itself.
+placed as (
+    select
+        reported.*,
+        divisions.province_code,
+        divisions.city_code,
+        divisions.county_code,
+        divisions.town_code,
+        case when places.division_method <> 'name_prefix' then divisions.village_code end as village_code,
+        case when places.division_method = 'name_prefix' then deepest.depth else division_levels.depth end as depth
+    from reported
+    inner join places on reported.place_key = places.place_key
+    inner join divisions on places.division_code = divisions.division_code
+    inner join division_levels on divisions.level = division_levels.level
+    inner join division_levels as deepest on deepest.level = 'village'
 ),
 
 -- Each figure counts for its own division and, until that division reports one itself, for every division above.
 spread as (
     {%- for level in levels %}
     select
-        divisions.{{ level }}_code as division_code,
-        reported.year,
-        division_levels.depth,
-        {% for measure in measures -%}
-        reported.{{ measure }}{{ ',' if not loop.last }}
-        {% endfor -%}
-    from reported
-    inner join divisions on reported.division_code = divisions.division_code
-    inner join division_levels on divisions.level = division_levels.level
-    where divisions.{{ level }}_code is not null
+        {{ level }}_code as division_code,
+        year,
+        depth,
+        {{ measures | join(',
+        ') }}
+    from placed
+    where {{ level }}_code is not null
     {{ 'union all' if not loop.last }}
     {%- endfor %}
 ),

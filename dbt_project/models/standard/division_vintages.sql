@@ -63,7 +63,7 @@ final as (
         parent_code,
         level,
         urban_rural_code,
-        concat_ws('', province_name, city_name, county_name, town_name, village_name) as full_name,
+        coalesce(nullif(concat_ws('', province_name, city_name, county_name, town_name, village_name), ''), name) as full_name,
         province_code,
         city_code,
         county_code,

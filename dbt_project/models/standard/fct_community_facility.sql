@@ -23,7 +23,7 @@ final as (
         newest.reported_on,
         {{ month_start('newest.reported_on') }} as month,
         places.division_code,
-        coalesce(newest.is_comprehensive, false) as is_comprehensive,
+        newest.is_comprehensive,
         newest.status = 'open' as is_open,
         newest.total_area_m2,
         newest.resident_activity_area_m2,

@@ -78,9 +78,9 @@ matched as (
     select
         kept.*,
         contacts.contact_id,
-        contacts.department_code,
-        contacts.service_item_code,
-        contacts.division_code,
+        coalesce(contacts.department_code, 'unknown') as department_code,
+        coalesce(contacts.service_item_code, 'unknown') as service_item_code,
+        coalesce(contacts.division_code, 'unknown') as division_code,
         contacts.facility_id,
         contacts.window_no,
         contacts.contact_channel,
@@ -176,7 +176,7 @@ judged as (
     from matched
     left join placed_policies as policies
         on
-            coalesce(matched.division_code, '') = coalesce(policies.division_code, '')
+            matched.division_code = policies.division_code
             and matched.reviewed_on = policies.reviewed_on
             and policies.nearest = 1
 ),

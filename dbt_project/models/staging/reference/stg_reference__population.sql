@@ -7,6 +7,7 @@ source as (
 final as (
     select
         division_code,
+        division_name,
         year,
         households,
         population,

@@ -1,0 +1,69 @@
+# Every command of the house. `make` alone lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DATA := $(or $(MINSHENG_DATA),data)
+UV_VERSION := 0.13.9
+# The oldest DuckDB client that has to open a release.
+DUCKDB_CLIENT := duckdb==1.4.4
+export DAGSTER_DISABLE_TELEMETRY := 1
+export DBT_SEND_ANONYMOUS_USAGE_STATS := false
+export GX_ANALYTICS_ENABLED := false
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+setup: $(VENV)/.ready ## install what is missing (done by every command below)
+
+$(VENV)/.ready: requirements.lock
+	@started=$$SECONDS; printf ' setting up ... '; \
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'Python 3.11 or newer is needed: make PYTHON=python3.11 …'; exit 1; }; \
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) && \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION) && \
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock && \
+	touch $@ && echo "$$((SECONDS - started)) s"
+
+demo: setup ## a fictional city's feeds, one night, a summary
+	@MINSHENG_DATA=$(DATA) $(BIN)/python -m orchestration demo $(if $(COMMUNITIES),--communities $(COMMUNITIES)) $(if $(SEED),--seed $(SEED))
+
+nightly: setup ## take in what lies in the inbox, build, audit, release
+	@MINSHENG_DATA=$(DATA) $(BIN)/python -m orchestration night
+
+real: setup ## one night on the public files beside the project
+	@MINSHENG_DATA=$(or $(MINSHENG_DATA),data/real) $(BIN)/python -m orchestration real
+
+ui: setup ## the Dagster UI and its daemon on http://127.0.0.1:3000
+	@export MINSHENG_DATA=$$($(BIN)/python -c 'from orchestration.paths import data_directory; print(data_directory().root)') && \
+	export DAGSTER_HOME=$$($(BIN)/python -m orchestration home) && \
+	exec $(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p $(or $(PORT),3000)
+
+test: setup .compat/duckdb ## every test, under ten minutes
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile $(TESTS)
+
+.compat/duckdb: Makefile $(VENV)/.ready
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --target $@ $(DUCKDB_CLIENT) && touch $@
+
+check: setup ## format, lint, types, SQL, generated files, definitions
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy contracts orchestration demo
+	@cd dbt_project && ../$(BIN)/sqlfluff lint models tests macros
+	@$(BIN)/python -m contracts.generate --check
+	@export MINSHENG_DATA=$$(mktemp -d) && export DAGSTER_HOME=$$($(BIN)/python -m orchestration home) && \
+	$(BIN)/dagster definitions validate -w workspace.yaml 2>&1 | tail -3 && rm -rf $$MINSHENG_DATA
+
+generate: setup ## write what is made from the contracts
+	@$(BIN)/python -m contracts.generate
+
+lock: setup ## resolve requirements.lock again
+	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --generate-hashes --no-emit-index-url --no-emit-find-links --quiet --upgrade -o requirements.lock
+
+bench: setup ## measurements, as ratios in one run
+	@$(BIN)/python -m benchmarks
+
+clean: ## remove the demo's data (the real data directory of a bureau is never touched)
+	@test "$(DATA)" = data && rm -rf data || echo "MINSHENG_DATA is set: remove $(DATA) yourself if you mean it"
+
+.PHONY: help setup demo nightly real ui test check generate lock bench clean

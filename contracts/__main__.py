@@ -1,0 +1,155 @@
+"""`python -m contracts`: what a department runs before it sends; offline, with nothing but the contracts.
+
+    check FILE --feed F [--sender S] [--report OUT.xlsx]    0 all rows accepted · 1 some refused · 2 not readable
+    template F [--out FORM.xlsx]                            an empty form to fill in
+    feeds                                                   what can be sent
+
+Belongs here: arguments, words and exit codes. Does not belong here: what is wrong with a file (checking.py).
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from contracts.checking import Checked
+
+ALL_ACCEPTED, SOME_REFUSED, NOT_DONE = 0, 1, 2
+SHOWN = 20  # reasons in the terminal; the workbook has them all
+WIDTH_OF_A_PIPE = 160
+
+
+def main(arguments: list[str] | None = None) -> int:
+    from contracts.checking import NotKnown
+    from contracts.model import ContractError
+    from contracts.reading import Unreadable
+
+    parser = argparse.ArgumentParser(
+        prog="python -m contracts", description="报送前自查 · check a file before sending it"
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    check = commands.add_parser("check", help="检查文件 · check a file")
+    check.add_argument("file", type=Path)
+    check.add_argument("--feed", required=True, help="health.institutions …")
+    check.add_argument("--sender", help="报送方，按其布局读取 · whose layout the file follows")
+    check.add_argument("--report", type=Path, help="检查结果工作簿 · where the workbook goes")
+    template = commands.add_parser("template", help="空白填报表 · an empty form")
+    template.add_argument("feed")
+    template.add_argument("--out", type=Path)
+    commands.add_parser("feeds", help="可报送的数据 · what can be sent")
+    chosen = parser.parse_args(arguments)
+
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_OF_A_PIPE)
+    try:
+        if chosen.command == "check":
+            return _check(console, chosen.file, chosen.feed, chosen.sender, chosen.report)
+        if chosen.command == "template":
+            return _template(console, chosen.feed, chosen.out)
+        return _feeds(console)
+    except Unreadable as refused:
+        console.print(Text(f"{refused.zh}\n{refused.en}"))
+    except (NotKnown, ContractError, OSError) as error:
+        console.print(Text(str(error)))
+    return NOT_DONE
+
+
+def _check(console: Console, file: Path, feed_id: str, sender: str | None, report: Path | None) -> int:
+    from contracts.checking import check_file, find_feed, find_layout
+
+    feed = find_feed(feed_id)
+    layout = find_layout(feed, sender)
+    checked = check_file(file, feed, layout)
+    totals = checked.totals
+    _tell(console, checked)
+    if report is None and checked.reasons.height:
+        report = file.with_name(f"{file.stem}.检查.xlsx")
+    if report is not None:
+        if report.exists() and report.samefile(file):
+            raise FileExistsError(f"报告不能覆盖被检查的文件 {file.name} · the report may not replace the file itself")
+        from contracts.report import write_report
+
+        write_report(
+            report,
+            feed=feed,
+            layout=layout,
+            found=checked.opened.table.found,
+            rows=checked.opened.table.batches(),
+            reasons=checked.reasons,
+            summary=totals,
+        )
+        console.print(Text(f"已写入 wrote {report}"))
+    return SOME_REFUSED if totals.rejected else ALL_ACCEPTED
+
+
+def _tell(console: Console, checked: Checked) -> None:
+    found, totals, feed = checked.opened.table.found, checked.totals, checked.opened.arrangement.feed
+    how = [found.format, found.encoding, found.sheet and f"工作表 sheet {found.sheet}"]
+    how.append(f"表头在第 {found.header_row} 行 header in row {found.header_row}" if found.header_row else None)
+    console.print(Text(f"{totals.file} → {feed.label_zh} · {feed.label_en}"))
+    console.print(Text("，".join(part for part in how if part)))
+    if ignored := checked.unused:
+        console.print(Text("没有用到的列 columns not used: " + "、".join(ignored[:20])))
+    console.print(
+        f"共 {totals.received:,} 行：可接收 {totals.accepted:,}，不能接收 {totals.rejected:,}，有提醒 {totals.warned:,}。\n"
+        f"{totals.received:,} rows: {totals.accepted:,} would be accepted, {totals.rejected:,} would not, "
+        f"{totals.warned:,} with a warning."
+    )
+    if checked.reasons.height == 0:
+        return
+    table = Table("行 row", "行数 rows", "列 field", "值 value", "怎么改", "what is wrong", padding=(0, 1))
+    alike = checked.reasons.group_by(
+        "header", "value", "severity", "message_zh", "message_en", maintain_order=True
+    ).agg(pl.col("_row").first().alias("first"), pl.len().alias("rows"))
+    for row in alike.head(SHOWN).iter_rows(named=True):
+        style = "red" if row["severity"] == "error" else "yellow"
+        cells = (
+            str(row["first"]),
+            f"{row['rows']:,}",
+            row["header"],
+            row["value"],
+            row["message_zh"],
+            row["message_en"],
+        )
+        # Text, not markup: a value such as [red] is the sender's and stays as it is.
+        table.add_row(*(Text(cell or "") for cell in cells), style=style)
+    console.print(table)
+    if (more := alike.height - SHOWN) > 0:
+        console.print(f"另有 {more:,} 种问题，见工作簿 · {more:,} more in the workbook")
+
+
+def _template(console: Console, feed_id: str, out: Path | None) -> int:
+    from contracts.checking import find_feed
+    from contracts.report import write_template
+
+    feed = find_feed(feed_id)
+    path = out or Path(f"{feed.label_zh}.xlsx")
+    if path.exists():
+        raise FileExistsError(
+            f"{path} 已存在，不覆盖；请另指定 --out · {path} exists and is kept; name another with --out"
+        )
+    write_template(path, feed)
+    console.print(Text(f"已写入 wrote {path}"))
+    return 0
+
+
+def _feeds(console: Console) -> int:
+    from contracts.checking import senders
+    from contracts.model import load_feeds
+
+    table = Table("数据 feed", "名称", "name", "方式 delivery", "有布局的报送方 senders with a layout")
+    for feed in load_feeds().values():
+        table.add_row(feed.id, feed.label_zh, feed.label_en, feed.delivery, ", ".join(senders(feed)))
+    console.print(table)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

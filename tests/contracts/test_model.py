@@ -1,0 +1,159 @@
+"""Contract files: everything in them means something, and an error names the file and the key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from contracts.model import (
+    FEEDS,
+    ContractError,
+    load_feed,
+    load_feeds,
+    load_layout,
+    load_layouts,
+    load_product,
+    load_products,
+)
+
+EXPECTED_FEEDS = {
+    "reference.divisions": ("snapshot", ("vintage", "code")),
+    "reference.population": ("snapshot", ("division_code", "year")),
+    "health.institutions": ("snapshot", ("institution_code",)),
+    "health.service_volumes": ("append", ("institution_code", "served_on", "service_item_code")),
+    "sports.venues": ("snapshot", ("venue_id",)),
+    "sports.openings": ("append", ("venue_id", "opened_on")),
+    "culture.venues": ("snapshot", ("venue_id",)),
+    "culture.activities": ("append", ("activity_id",)),
+    "civil_affairs.community_facilities": ("snapshot", ("facility_code", "reported_on")),
+    "civil_affairs.elderly_care": ("snapshot", ("institution_code", "month")),
+    "civil_affairs.assistance": ("upsert", ("benefit_id",)),
+    "civil_affairs.community_workers": ("snapshot", ("division_code", "month")),
+    "evaluation.contacts": ("append", ("case_no", "contact_no")),
+    "evaluation.reviews": ("upsert", ("case_no", "contact_no", "review_no")),
+    "evaluation.rectifications": ("upsert", ("case_no", "contact_no", "review_no")),
+    "evaluation.survey_questions": ("snapshot", ("wave", "question_id")),
+    "evaluation.survey_samples": ("snapshot", ("wave", "respondent_id")),
+    "evaluation.survey_responses": ("append", ("wave", "respondent_id", "question_id")),
+    "evaluation.survey_margins": ("snapshot", ("wave", "margin", "category")),
+}
+
+
+def test_every_promised_feed_has_a_contract() -> None:
+    assert {f.id: (f.delivery, f.key) for f in load_feeds().values()} == EXPECTED_FEEDS
+
+
+@pytest.mark.parametrize("feed", load_feeds().values(), ids=lambda f: f.id)
+def test_a_feed_says_who_owes_what_and_when(feed) -> None:
+    assert feed.owner_email, "no owner"
+    assert "·" in feed.owner
+    assert feed.days_between, "no cadence"
+    assert feed.retention_days, "no retention"
+    assert feed.description.startswith("One row is")
+    assert all(f.label_zh and f.label_en for f in feed.fields)
+    assert all(f.description or f.label_en for f in feed.fields)
+    for rule in feed.rules:
+        assert "·" in rule.description, f"{rule.name} is told in one language"
+
+
+def test_personal_fields_are_classified() -> None:
+    """Whatever is by its meaning a person's is not public: the classification decides what the door does."""
+    for feed in load_feeds().values():
+        for f in feed.fields:
+            if f.semantic in ("resident_id", "person_name", "bank_card", "email"):
+                assert f.classification in ("identifier", "name", "secret"), f"{feed.id}.{f.name}"
+            if f.classification == "identifier":
+                assert f.stored_as != f.name, f"{feed.id}.{f.name} is stored under its own name"
+
+
+def test_every_layout_and_product_loads() -> None:
+    assert {"shifan", "kaifaqu"} <= {sender for _, sender in load_layouts()}
+    for layout in load_layouts().values():
+        assert set(layout.description) == {"zh", "en"}, f"{layout.feed} of {layout.sender}"
+    assert {"dim_division", "review_scorecard", "release_log"} <= set(load_products())
+    for product in load_products().values():
+        assert product.key, f"{product.id} has no grain"
+
+
+def changed(tmp_path: Path, feed: str, change) -> Path:
+    """A copy of a contract with one thing changed."""
+    department, table = feed.split(".")
+    raw = yaml.safe_load((FEEDS / department / f"{table}.odcs.yaml").read_text(encoding="utf-8"))
+    change(raw)
+    folder = tmp_path / department
+    folder.mkdir()
+    path = folder / f"{table}.odcs.yaml"
+    path.write_text(yaml.safe_dump(raw, allow_unicode=True), encoding="utf-8")
+    return path
+
+
+def first(raw):
+    return raw["schema"][0]["properties"][0]
+
+
+@pytest.mark.parametrize(
+    ("change", "key", "words"),
+    [
+        (lambda r: r.update(colour="red"), "colour", "Extra inputs"),
+        (lambda r: first(r).update(requird=True), "requird", "not a key of ODCS"),
+        (lambda r: first(r).update(logicalType="text"), "logicalType", "one of"),
+        (lambda r: first(r).update(classification="private"), "classification", "one of"),
+        (lambda r: first(r).update(businessName="Institution"), "businessName", "中文 · English"),
+        (lambda r: first(r).update(classification="identifier"), "encryptedName", "stored under"),
+        (lambda r: r["schema"][0].update(customProperties=[]), "delivery", "snapshot, append or upsert"),
+        (lambda r: r.update(id="health.elsewhere"), "id", "the file's place"),
+        (lambda r: r["schema"].append(r["schema"][0]), "schema", "exactly one"),
+        (lambda r: r["slaProperties"][0].update(unit="fortnight"), "slaProperties", "d, w, m or y"),
+        (
+            lambda r: r["schema"][0]["quality"].append(
+                {"name": "x", "type": "custom", "severity": "error", "implementation": {"le": ["beds", "bedz"]}}
+            ),
+            "quality[x]",
+            "bedz",
+        ),
+        (
+            lambda r: r["schema"][0]["quality"].append(
+                {"name": "x", "type": "custom", "severity": "error", "implementation": {"roughly": ["beds", "beds"]}}
+            ),
+            "quality[x]",
+            "roughly",
+        ),
+    ],
+)
+def test_a_mistake_in_a_contract_is_named_by_file_and_key(tmp_path, change, key, words) -> None:
+    path = changed(tmp_path, "health.institutions", change)
+    with pytest.raises(ContractError) as caught:
+        load_feed(path)
+    assert "institutions.odcs.yaml" in str(caught.value)
+    assert key in str(caught.value)
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("rename: {甲: no_such_field}", "no_such_field"),
+        ("colour: red", "colour"),
+        ("coordinates: {crs: mars}", "coordinates.crs"),
+        ("values: {status: {map: {a: b}, otherwise: guess}}", "otherwise"),
+    ],
+)
+def test_a_mistake_in_a_layout_is_named(tmp_path, text, words) -> None:
+    path = tmp_path / "institutions.somewhere.yaml"
+    path.write_text(
+        "feed: health.institutions\nsender: somewhere\nversion: 1.0.0\ndescription: {zh: 甲, en: a}\n" + text,
+        encoding="utf-8",
+    )
+    with pytest.raises(ContractError, match="institutions.somewhere.yaml") as caught:
+        load_layout(path, load_feeds()["health.institutions"])
+    assert words in str(caught.value)
+
+
+def test_a_product_file_carries_its_table_s_name(tmp_path) -> None:
+    source = next(iter(load_products().values())).path
+    path = tmp_path / "another_name.odcs.yaml"
+    path.write_text(source.read_text(encoding="utf-8"), encoding="utf-8")
+    with pytest.raises(ContractError, match="another_name"):
+        load_product(path)
