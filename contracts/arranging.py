@@ -59,9 +59,9 @@ def arrange(feed: Feed, layout: Layout | None, headers: Sequence[str]) -> Arrang
     if layout:
         wanted |= {fold(s): name for s, name in layout.rename.items()}
         if layout.coordinates:
-            for name in ("longitude", "latitude"):
-                if header := getattr(layout.coordinates, name):
-                    wanted[fold(header)] = name
+            for axis in ("longitude", "latitude"):
+                if header := getattr(layout.coordinates, axis):
+                    wanted[fold(header)] = axis
     claims: dict[str, list[str]] = {}
     ignored = []
     for header in headers:
@@ -150,7 +150,7 @@ def sender_header(arrangement: Arrangement, name: str) -> str:
 def _text(arrangement: Arrangement, name: str, columns: Sequence[str]) -> pl.Expr:
     layout = arrangement.layout
     header = arrangement.columns.get(name)
-    text = pl.col(header) if header in columns else pl.lit(None, dtype=pl.String)
+    text = pl.col(header) if header is not None and header in columns else pl.lit(None, dtype=pl.String)
     if layout is None:
         return text
     spec = arrangement.feed.by_name[name]

@@ -435,7 +435,7 @@ def scheme_codes(name: str, scheme: str) -> Mapping[str, str]:
 
 def _yaml(path: Path) -> dict[str, Any]:
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)  # noqa: S506 - a safe loader, in C
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ContractError(path, "file", f"not readable as YAML: {error}") from error
     if not isinstance(raw, dict):
@@ -528,7 +528,7 @@ def _field(path: Path, p: SchemaProperty) -> FieldSpec:
         options=p.logicalTypeOptions or {},
         enum={str(e.value): e.label or "" for e in p.enum or []},
         code_list=custom.get("codeList"),
-        semantic=p.semanticType,
+        semantic=custom.get("semantic"),
         unit=custom.get("unit"),
         scheme=custom.get("fromScheme"),
         derived_from=next(iter(p.transformSourceObjects or []), None),

@@ -6,7 +6,7 @@ The city lies in the middle of Bohai Bay, where nobody lives.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,6 +36,7 @@ COMMUNITY_NAMES = (
 COMMITTEE_CLASSES = ("111", "112", "121", "122", "220")  # a residents' committee is not always urban …
 VILLAGE_CLASSES = ("220", "210", "122", "112")  # … and a village committee not always rural
 NEWEST, EARLIER = 2025, 2024
+MOST_TOWNS = 90  # a county: codes 001–099 are streets, 100–199 towns
 
 
 @dataclass(frozen=True)
@@ -115,14 +116,11 @@ POPULATION_FAULTS = (
 def _towns(plan: Plan, rng: np.random.Generator) -> pl.DataFrame:
     rows = []
     for county, county_name, share, urban_share, east, north in COUNTIES:
-        n = max(1, round(plan.communities * share / 10))
+        n = min(MOST_TOWNS, max(1, round(plan.communities * share / 10)))
         streets = round(n * urban_share)
         for i in range(n):
             number, unit = (i + 1, "街道") if i < streets else (100 + i - streets, "镇")
-            word = TOWN_NAMES[i % len(TOWN_NAMES)] + (
-                "" if i < len(TOWN_NAMES) else "东南西北"[i // len(TOWN_NAMES) % 4]
-            )
-            name = f"{word}示范{unit}"
+            name = f"{_named(TOWN_NAMES, i)}示范{unit}"
             east_of, north_of = rng.uniform(-0.05, 0.05, 2)
             rows.append(
                 {
@@ -148,21 +146,28 @@ def _communities(plan: Plan, rng: np.random.Generator, towns: pl.DataFrame) -> p
     for town, n in zip(towns.iter_rows(named=True), counts, strict=True):
         committees = rng.random(n) < town["urban_share"] * 0.9
         for i, is_committee in enumerate(committees):
-            kind, word = ("社区", 1) if is_committee else ("村", 200)
-            number = word + int((committees[:i] == is_committee).sum())
-            name = COMMUNITY_NAMES[i % len(COMMUNITY_NAMES)] + (
-                "" if i < len(COMMUNITY_NAMES) else str(i // len(COMMUNITY_NAMES) + 1)
-            )
+            kind, first = ("社区", 1) if is_committee else ("村", 200)
+            number = first + int((committees[:i] == is_committee).sum())
             classes, odds = (
                 (COMMITTEE_CLASSES, (0.62, 0.14, 0.14, 0.06, 0.04))
                 if is_committee
                 else (VILLAGE_CLASSES, (0.74, 0.10, 0.10, 0.06))
             )
-            rows.append(_community(rng, town, number, f"示范{name}{kind}", str(rng.choice(classes, p=odds))))
+            rows.append(
+                _community(
+                    rng, town, number, f"示范{_named(COMMUNITY_NAMES, i)}{kind}", str(rng.choice(classes, p=odds))
+                )
+            )
     for town in towns.unique("county_code", keep="first", maintain_order=True).iter_rows(named=True):
         number, name = (498, "示范虚拟社区") if town["name"].endswith("街道") else (598, "示范虚拟生活区")
         rows.append({**_community(rng, town, number, name, "111" if number == 498 else "220"), "is_virtual": True})
     return pl.DataFrame(rows).sort("code")
+
+
+def _named(words: Sequence[str], i: int) -> str:
+    """The i-th name: the words in turn, then the words with a number."""
+    again = i // len(words)
+    return words[i % len(words)] + (str(again + 1) if again else "")
 
 
 def _community(

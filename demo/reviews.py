@@ -238,14 +238,13 @@ def _reviewers(plan: Plan, city: City) -> pl.DataFrame:
     n = plan.scaled(REVIEWERS)
     residents = people.resident_ids(rng, city.counties, people.birthdays(rng, n))
     company = rng.random(n) < 0.12
-    credit = people.credit_codes(rng, rng.choice(city.counties, n).tolist())
+    signatures = np.array(residents, dtype=object)
+    signatures[company] = people.credit_codes(rng, rng.choice(city.counties, int(company.sum())).tolist())
     return pl.DataFrame(
         {
             "resident_id": residents,
             "reviewer_kind": np.where(company, "2", "1"),
-            "reviewer_id": [
-                c if is_company else r for c, r, is_company in zip(credit, residents, company, strict=True)
-            ],
+            "reviewer_id": signatures.tolist(),
             "reviewer_phone": people.mobiles(rng, n),
             "reviewer_name": people.names(rng, n),
         }

@@ -21,7 +21,9 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("real", help="a night on the public files beside the project")
     commands.add_parser("home", help="prepare the data directory and print where Dagster keeps its own")
     chosen = parser.parse_args(arguments)
-    console, data = Console(highlight=False), data_directory()
+    # Its own handle on the terminal: what tools print while they work is redirected into the night's log.
+    width = None if sys.stdout.isatty() else 120
+    console, data = Console(file=sys.stdout, highlight=False, width=width), data_directory()
     if chosen.command == "home":
         night.prepare(data)
         print(data.dagster_home)

@@ -10,8 +10,9 @@ import os
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -84,19 +85,23 @@ def run(data: DataDirectory, console: Console) -> Night:
     before = {(a.receipt, a.attempt) for a in landing.attempts(data)}
     previous = current(data)
     night = Night()
+    log = data.dagster_home / "night.log"
     first, last = schedules.pending_range(data)
     ingest, build = defs.resolve_job_def("ingest"), defs.resolve_job_def("build")
     with instance:
         started = time.monotonic()
         feeds = len(ingest.nodes)
         with _progress(console, f"feeds, {first} to {last}", feeds) as advance:
-            _execute(ingest, instance, schedules.range_tags(first, last), advance, {"STEP_SUCCESS", "STEP_FAILURE"}, night.failed_feeds)
+            _execute(
+                ingest, instance, schedules.range_tags(first, last), advance, {"STEP_SUCCESS", "STEP_FAILURE"},
+                night.failed_feeds, log,
+            )  # fmt: skip
         night.seconds["ingest"] = time.monotonic() - started
         night.attempts = [a for a in landing.attempts(data) if (a.receipt, a.attempt) not in before]
         started = time.monotonic()
         models = len({k for k in build.asset_layer.selected_asset_keys})
         with _progress(console, "models, checks, audit, release", models) as advance:
-            events = _execute(build, instance, {}, advance, {"ASSET_MATERIALIZATION"}, night.failed_steps)
+            events = _execute(build, instance, {}, advance, {"ASSET_MATERIALIZATION"}, night.failed_steps, log)
         night.seconds["build"] = time.monotonic() - started
     night.models = events.get("ASSET_MATERIALIZATION", 0)
     night.checks = events.get("ASSET_CHECK_EVALUATION", 0)
@@ -108,7 +113,13 @@ def run(data: DataDirectory, console: Console) -> Night:
 
 
 def _execute(
-    job: Any, instance: Any, tags: Mapping[str, str], advance: Callable[[], None], steps: set[str], failed: dict[str, str]
+    job: Any,
+    instance: Any,
+    tags: Mapping[str, str],
+    advance: Callable[[], None],
+    steps: set[str],
+    failed: dict[str, str],
+    log: Path,
 ) -> dict[str, int]:
     """Runs a job in this process; counts its events and keeps the first sentence of each failed step."""
     counts: dict[str, int] = {}
@@ -129,7 +140,11 @@ def _execute(
     run_id = str(uuid.uuid4())
     instance.add_event_listener(run_id, listen)
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-    job.execute_in_process(instance=instance, tags=dict(tags), raise_on_error=False, run_id=run_id, run_config=quiet)
+    # dbt and its adapters print while they work; what they say belongs in a file, not between the lines of progress.
+    with log.open("a", encoding="utf-8") as said, redirect_stdout(said), redirect_stderr(said):
+        job.execute_in_process(
+            instance=instance, tags=dict(tags), raise_on_error=False, run_id=run_id, run_config=quiet
+        )
     return counts
 
 
@@ -252,7 +267,7 @@ def headlines(data: DataDirectory) -> list[str]:
 def _participation(con: Any) -> str | None:
     row = con.execute(
         "select month, contacts, active_reviews, participation_rate, good_rate, good_rate_lo, good_rate_hi "
-        "from review_scorecard where dimension = 'all' and contacts > 0 order by month desc limit 1"
+        "from review_scorecard where dimension = 'all' and active_reviews > 0 order by month desc limit 1"
     ).fetchone()
     if row is None:
         return None
@@ -260,25 +275,32 @@ def _participation(con: Any) -> str | None:
 
     month, contacts, active, participation, good, lo, hi = row
     return (
-        f"{month:%Y-%m}: residents reviewed {show_rate(participation)} of {contacts:,} contacts; of {active:,} reviews "
-        f"{show_rate(good)} are good ({show_rate(lo)}–{show_rate(hi)}); silence is not praise."
+        f"{str(month)[:7]}: residents reviewed {show_rate(participation)} of {contacts:,} contacts; of {active:,} reviews "
+        f"{show_rate(good)} are good ({show_rate(lo)}–{show_rate(hi)}). Silence counts as nothing."
     )
 
 
 def _survey(con: Any) -> str | None:
     row = con.execute(
-        "select wave, n, mean, mean_lo, mean_hi from survey_score where area_level = 'all' and group_name = 'all' "
-        "and dimension = 'overall' and question_id = 'all' order by wave desc limit 1"
+        "select wave, n, mean, mean_lo, mean_hi, is_weighted from survey_score where area_level = 'all' "
+        "and group_name = 'all' and dimension = 'overall' and question_id = 'all' and mean is not null "
+        "order by wave desc limit 1"
     ).fetchone()
-    return f"Survey {row[0]}: overall satisfaction {row[2]:.1f} of 100 ({row[3]:.1f}–{row[4]:.1f}), {row[1]:,} answers." if row else None
+    if row is None:
+        return None
+    wave, n, mean, lo, hi, weighted = row
+    how = "" if weighted else ", unweighted"
+    return f"Survey {wave}: overall satisfaction {mean:.1f} of 100 ({lo:.1f}–{hi:.1f}), {n:,} answers{how}."
 
 
 def _coverage(con: Any) -> str | None:
     row = con.execute(
-        "select value, target, numerator, denominator from indicator_value i join dim_division d using (division_code) "
-        "where indicator = 'rural_comprehensive_facility_coverage' and value is not null order by d.level, period desc limit 1"
+        "select division_name, value, target, numerator, denominator from indicator_value "
+        "where indicator_code = 'rural_comprehensive_facility_coverage' and area_type = 'rural' and value is not null "
+        "order by denominator desc, period desc limit 1"
     ).fetchone()
     if row is None:
         return None
-    target = f", target {row[1]:g} %" if row[1] is not None else ""
-    return f"Rural coverage of comprehensive service facilities {row[0]:.1f} % ({row[2]:,.0f} of {row[3]:,.0f} communities{target})."
+    name, value, target, have, of = row
+    goal = f", target {target:g} %" if target is not None else ""
+    return f"{name}: rural coverage of comprehensive service facilities {value:.1f} % ({have:,.0f} of {of:,.0f} communities{goal})."

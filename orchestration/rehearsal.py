@@ -99,12 +99,10 @@ def tell_real(data: DataDirectory, console: Console) -> None:
         console.print(" Nothing has been published, so there are no figures to show.")
         return
     con = duckdb.connect(str(path), read_only=True)
-    console.print()
-    console.print(_table(con, FILES, ("file", "sender", "received", "accepted", "quarantined", "why (most common)")))
-    console.print()
-    console.print(_table(con, FACILITIES, ("department", "facilities", "registered", "open", "placed in a division")))
-    console.print()
-    console.print(_table(con, DISTRICTS, ("district of Tainan", "park m² per resident", "park m²", "residents", "villages with a centre %", "with", "villages")))  # fmt: skip
+    for query, headings in TABLES:
+        console.print()
+        # A log file has no width; the terminal's own is used where it is wider.
+        console.print(_table(con, query, headings), width=max(console.width, 120))
     con.close()
 
 
@@ -131,6 +129,12 @@ DISTRICTS = """
     where d.level = 'county' and replace(d.full_name, '臺', '台') like '台南市%'
     order by d.division_code
 """
+
+TABLES = (
+    (FILES, ("file", "sender", "received", "accepted", "quarantined", "why (most common)")),
+    (FACILITIES, ("department", "facilities", "registered", "open", "placed in a division")),
+    (DISTRICTS, ("Tainan", "park m² per resident", "park m²", "residents", "villages with a centre %", "with", "of")),
+)
 
 
 def _table(con: Any, query: str, headings: Sequence[str]) -> Table:

@@ -11,11 +11,13 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
+from typing import NamedTuple
 
 import polars as pl
 
 from contracts.reading.table import Record, frames, is_blank, no_rows, shaped
 
+QUOTED = re.compile(r'"(?:[^"]++|"")*+')  # up to the closing quote
 QUOTE_ALLOWANCE = 1_000  # characters a quoted cell may be longer than a cell, so that too long is told from unclosed
 
 
@@ -33,8 +35,7 @@ class Dialect:
         return self.cell_chars + QUOTE_ALLOWANCE
 
 
-@dataclass(frozen=True, slots=True)
-class ExactRecord:
+class ExactRecord(NamedTuple):
     line: int
     lines: int
     cells: list[str]
@@ -49,40 +50,54 @@ def read_exactly(text: str, dialect: Dialect, line: int = 1, *, final: bool = Tr
         line: number of the first line.
         final: nothing follows; else a record that the text may not hold entirely is not given.
     """
-    quoted = re.compile(r'"(?:[^"]++|"")*+')
     plain = re.compile(rf"[^{re.escape(dialect.delimiter)}\n]*+")
-    ends = (dialect.delimiter, "\n", "")
-    at = 0
-    while at < len(text):
-        cells: list[str] = []
-        shape, start = None, at
-        while True:
-            if text.startswith('"', at):
-                close = _end(quoted, text, at, at + dialect.quoted_limit)
-                if close >= len(text) and not final and close - at < dialect.quoted_limit:
-                    return
-                if text[close : close + 1] != '"' or text[close + 1 : close + 2] not in ends:
-                    shape = "stray_quote"
-                    break
-                cells.append(text[at + 1 : close].replace('""', '"'))
-                at = close + 1
+    start = 0
+    while start < len(text):
+        end = newline = _line_end(text, start)
+        cells, shape = text[start:newline].split(dialect.delimiter), None
+        if text.find('"', start, newline) >= 0:
+            quoted = _cells_with_quotes(text, start, dialect, plain, final=final)
+            if quoted is None:
+                shape = "stray_quote"
             else:
-                close = _end(plain, text, at, len(text))
-                cells.append(text[at:close])
-                at = close
-            if at >= len(text) or text[at] == "\n":
-                break
-            at += 1
-        if shape:
-            newline = text.find("\n", start)
-            at = newline if newline >= 0 else len(text)
-            cells = text[start:at].split(dialect.delimiter)
-        if at >= len(text) and not final:
+                cells, end = quoted
+        if end >= len(text) and not final:
             return
-        at = min(at + 1, len(text))
-        lines = max(text.count("\n", start, at), 1)
-        yield ExactRecord(line, lines, cells, shape, at)
-        line += lines
+        following = min(end + 1, len(text))
+        lines = 1 if end == newline else text.count("\n", start, following)
+        yield ExactRecord(line, lines, cells, shape, following)
+        start, line = following, line + lines
+
+
+def _cells_with_quotes(
+    text: str, at: int, dialect: Dialect, plain: re.Pattern[str], *, final: bool
+) -> tuple[list[str], int] | None:
+    """(cells of the record that begins at `at`, where it ends); None if a quote does not close as it should.
+
+    Ends with the text if that is not final and may lack the closing quote.
+    """
+    cells: list[str] = []
+    while True:
+        if text.startswith('"', at):
+            close = _end(QUOTED, text, at, at + dialect.quoted_limit)
+            if close >= len(text) and not final and close - at < dialect.quoted_limit:
+                return cells, len(text)
+            if text[close : close + 1] != '"' or text[close + 1 : close + 2] not in (dialect.delimiter, "\n", ""):
+                return None
+            cells.append(text[at + 1 : close].replace('""', '"'))
+            at = close + 1
+        else:
+            close = _end(plain, text, at, len(text))
+            cells.append(text[at:close])
+            at = close
+        if at >= len(text) or text[at] == "\n":
+            return cells, at
+        at += 1
+
+
+def _line_end(text: str, start: int) -> int:
+    newline = text.find("\n", start)
+    return newline if newline >= 0 else len(text)
 
 
 def _end(pattern: re.Pattern[str], text: str, start: int, stop: int) -> int:
@@ -117,7 +132,8 @@ def exact_frame(
 
 
 def _shaped(record: ExactRecord, dialect: Dialect, marks: Mapping[int, str]) -> Record:
-    mark = next((marks[at] for at in range(record.line, record.line + record.lines) if at in marks), None)
+    own = range(record.line, record.line + record.lines) if marks else ()
+    mark = next((marks[at] for at in own if at in marks), None)
     cells, shape = shaped(record.cells, mark or record.shape, dialect.cell_chars)
     if shape is None and len(cells) != len(dialect.headers):
         shape = "too_many_cells" if len(cells) > len(dialect.headers) else "too_few_cells"

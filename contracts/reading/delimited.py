@@ -2,8 +2,9 @@
 
 A chunk is cut at a record end and parsed by polars on all cores; then its bytes are accounted for: cells + delimiters
 + line ends + quotation marks = bytes of the chunk. polars refuses a row with too many cells and fills up one with too
-few, so the sum comes out only if every row has as many cells as the header. Whatever is odd (shifted rows, stray
-quotes, NUL, bad bytes, huge cells) is halved until it stands alone, and goes to the exact reader (cells).
+few, so the sum comes out only if every row has as many cells as the header. Where it does not, the records that are
+odd (shifted, empty, huge, with NUL or bad bytes) are sorted out and go to the exact reader (cells); from a quote out of
+place on, the exact reader takes over for a while.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ import polars as pl
 from contracts.reading.cells import Dialect, ExactRecord, exact_frame, first_records
 from contracts.reading.encoding import DECODERS, Encoding, find_encoding, utf_8_chunks
 from contracts.reading.headers import SEARCHED_ROWS, fold, locate
-from contracts.reading.table import BLANKS, MB, ROW, SHAPE, Found, Limits, Reading, Table, is_blank, unreadable
+from contracts.reading.table import BLANKS, MB, ROW, SHAPE, Found, Limits, Reading, Table, is_blank, no_rows, unreadable
 
 DELIMITERS = (",", "\t", ";", "|")
 EXACT_BYTES = 65_536  # how much goes to the exact reader before the fast one tries again
-QUOTE, NEWLINE = ord('"'), ord("\n")
+QUOTE, NEWLINE, MARK = ord('"'), ord("\n"), "\ufeff".encode()
 
 Chunks = Iterable[tuple[bytes, Mapping[int, str]]]
 
@@ -151,9 +152,10 @@ def _read(
         end = _sound_end(buffer, start, quotes, dialect)
         if end > start:
             inside = quotes[: np.searchsorted(quotes, end)] - start
-            for frame, lines in _quickly(buffer[start:end], inside, dialect, line, marks):
-                line += lines
-                yield frame, end, line
+            piece = buffer[start:end]
+            frame = _quickly(piece, inside, dialect, line, marks)
+            line += _newlines(piece)
+            yield frame, end, line
         else:
             # As many bytes as the window and a whole quoted cell after it can take.
             text = buffer[start : start + 4 * (window + 2 * dialect.quoted_limit)].decode("utf-8", errors="ignore")
@@ -208,34 +210,38 @@ def _record_end(buffer: bytes, start: int, limit: int, quotes: np.ndarray) -> in
     return end + 1 if end >= 0 else start
 
 
-def _quickly(
-    piece: bytes, quotes: np.ndarray, dialect: Dialect, line: int, marks: Mapping[int, str]
-) -> Iterator[tuple[pl.DataFrame, int]]:
-    """Parses whole records with sound quotes; halves the piece until what is odd stands alone.
-
-    Yields:
-        (rows, lines they take).
-    """
-    lines = _newlines(piece)
+def _quickly(piece: bytes, quotes: np.ndarray, dialect: Dialect, line: int, marks: Mapping[int, str]) -> pl.DataFrame:
+    """Rows of whole records with sound quotes; records in which something is odd go to the exact reader."""
+    count = _newlines(piece)
+    own = {at: mark for at, mark in marks.items() if line <= at < line + count}
+    lines = np.arange(line, line + count)
+    ends = _positions(piece, NEWLINE) if quotes.size or own else np.empty(0, np.int64)
+    if quotes.size:
+        lines = lines[np.append(True, _is_outside(ends, quotes)[:-1])]
     try:
-        if any(line <= at < line + lines for at in marks):
+        if own:
             raise _Odd
-        yield _parse(piece, quotes, dialect, line, lines), lines
+        return _parse(piece, quotes, dialect, lines)
     except _Odd:
-        middle = _record_end(piece, 0, len(piece) // 2, quotes) if len(piece) > EXACT_BYTES else 0
-        if not middle:
-            yield exact_frame(piece.decode(), dialect, line, marks, len(piece), final=True)[0], lines
-            return
-        split = np.searchsorted(quotes, middle)
-        for half, inside in ((piece[:middle], quotes[:split]), (piece[middle:], quotes[split:] - middle)):
-            for frame, passed in _quickly(half, inside, dialect, line, marks):
-                line += passed
-                yield frame, passed
+        ends = _positions(piece, NEWLINE)
+        return _sorted_out(piece, quotes, dialect, ends[_is_outside(ends, quotes)], lines, own)
 
 
-def _parse(piece: bytes, quotes: np.ndarray, dialect: Dialect, line: int, lines: int) -> pl.DataFrame:
+def _is_outside(positions: np.ndarray, quotes: np.ndarray) -> np.ndarray:
+    return np.searchsorted(quotes, positions) % 2 == 0
+
+
+def _parse(piece: bytes, quotes: np.ndarray, dialect: Dialect, lines: np.ndarray) -> pl.DataFrame:
+    """Rows of a regular piece.
+
+    Args:
+        lines: the line each record begins at.
+
+    Raises:
+        _Odd: not every record has as many cells as the header.
+    """
     # polars would leave out a mark at the start and a return before a delimiter, and the sum could still come out.
-    if b"\0" in piece or b"\r" in piece or piece.startswith(b"\xef\xbb\xbf"):
+    if b"\0" in piece or b"\r" in piece or piece.startswith(MARK):
         raise _Odd
     try:
         frame = pl.read_csv(
@@ -248,22 +254,51 @@ def _parse(piece: bytes, quotes: np.ndarray, dialect: Dialect, line: int, lines:
     except pl.exceptions.PolarsError:
         raise _Odd from None
     lengths = frame.select(pl.all().str.len_bytes())
-    cells = sum(lengths.sum().row(0))
     doubled = int(np.count_nonzero(quotes[2::2] - quotes[1:-1:2] == 1))
-    accounted = cells + frame.height * len(dialect.headers) + quotes.size - doubled
-    starts = np.arange(lines) if lines == frame.height else _record_starts(piece, quotes)
-    if accounted != len(piece) or starts.size != frame.height or max(lengths.max().row(0)) > dialect.cell_chars:
+    accounted = sum(lengths.sum().row(0)) + frame.height * len(dialect.headers) + quotes.size - doubled
+    if accounted != len(piece) or lines.size != frame.height or max(lengths.max().row(0)) > dialect.cell_chars:
         raise _Odd
-    frame = frame.with_columns(
-        pl.Series(ROW, line + starts, dtype=pl.Int64), pl.lit(None, dtype=pl.String).alias(SHAPE)
-    )
+    frame = frame.with_columns(pl.Series(ROW, lines, dtype=pl.Int64), pl.lit(None, dtype=pl.String).alias(SHAPE))
     return _without_blank_rows(frame, dialect.headers)
 
 
-def _record_starts(piece: bytes, quotes: np.ndarray) -> np.ndarray:
-    """Line (from 0) at which each record begins, where quoted cells hold line breaks."""
-    ends = np.flatnonzero(np.searchsorted(quotes, _positions(piece, NEWLINE)) % 2 == 0)
-    return np.append(0, ends[:-1] + 1)
+def _sorted_out(
+    piece: bytes, quotes: np.ndarray, dialect: Dialect, ends: np.ndarray, lines: np.ndarray, marks: Mapping[int, str]
+) -> pl.DataFrame:
+    """Rows of a piece that is not regular, in order: each record by the reader that can take it.
+
+    Args:
+        ends: position of the line end of each record.
+        lines: the line each record begins at.
+        marks: line → what is already known to be wrong with it, for the lines of this piece.
+    """
+    data, lengths = np.frombuffer(piece, np.uint8), np.diff(ends, prepend=-1)
+    fences = _positions(piece, ord(dialect.delimiter))
+    fences = fences[_is_outside(fences, quotes)]
+    odd = np.diff(np.searchsorted(fences, ends), prepend=0) + 1 != len(dialect.headers)
+    odd |= lengths > dialect.cell_chars
+    for byte in b"\0\r\xef":  # NUL, a lone return, the first byte of a mark
+        odd[np.searchsorted(ends, _positions(piece, byte))] |= byte != MARK[0] or MARK in piece
+    marked = {at: int(np.searchsorted(lines, at, side="right")) - 1 for at in marks}
+    odd[list(marked.values())] = True
+    is_line = lengths > 1  # an empty line is no row
+    try:
+        regular = data[np.repeat(is_line & ~odd, lengths)].tobytes()
+        found = [_parse(regular, _positions(regular, QUOTE), dialect, lines[is_line & ~odd])] if regular else []
+    except _Odd:
+        found, odd = [], np.ones_like(odd)
+    odd &= is_line
+    if odd.any():
+        # The odd records alone are a text of their own; its line numbers are turned back into the file's.
+        heights = np.diff(np.append(lines, lines[-1] + piece.count(b"\n", ends[-2] + 1 if ends.size > 1 else 0)))[odd]
+        begins = np.cumsum(heights) - heights
+        rank = np.cumsum(odd) - 1
+        own = {int(begins[rank[i]]) + at - int(lines[i]): marks[at] for at, i in marked.items() if odd[i]}
+        text = data[np.repeat(odd, lengths)].tobytes().decode()
+        rows = exact_frame(text, dialect, 0, own, len(text), final=True)[0]
+        at = lines[odd][np.searchsorted(begins, rows[ROW].to_numpy())]
+        found.append(rows.with_columns(pl.Series(ROW, at, dtype=pl.Int64)))
+    return pl.concat(found).sort(ROW) if found else no_rows(dialect.headers)
 
 
 def _without_blank_rows(frame: pl.DataFrame, headers: Collection[str]) -> pl.DataFrame:

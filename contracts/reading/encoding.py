@@ -209,7 +209,9 @@ def _decoder(name: str) -> Callable[[bytes, bool], bytes]:
 
 def _with_newlines(buffer: bytes, only_returns: bool, *, final: bool) -> bytes:
     if b"\r" in buffer:
-        buffer = buffer.replace(b"\r", b"\n") if only_returns else buffer.replace(b"\r\n", b"\n")
+        # A text-mode copy on Windows turns \\r\\n into \\r\\r\\n.
+        buffer = buffer.replace(b"\r\r\n", b"\n").replace(b"\r\n", b"\n")
+        buffer = buffer.replace(b"\r", b"\n") if only_returns else buffer
     return buffer + b"\n" if final and buffer and not buffer.endswith(b"\n") else buffer
 
 
@@ -225,7 +227,16 @@ def _marked(chunk: bytes, encoding: Encoding) -> tuple[bytes, dict[int, str]]:
         return chunk, {}
     marks, lines = {}, chunk.split(b"\n")
     for index, line in enumerate(lines):
-        if not _is_utf_8(line) if is_utf_8 else REPLACED in line:
+        if not _decodes(line) if is_utf_8 else REPLACED in line:
             lines[index] = line.decode("utf-8", errors="replace").encode()
             marks[index] = "undecodable"
     return b"\n".join(lines), marks
+
+
+def _decodes(line: bytes) -> bool:
+    # For a line bytes.decode is faster than the way to polars and back.
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

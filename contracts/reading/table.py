@@ -125,8 +125,8 @@ def frames(records: Iterable[Record], headers: Sequence[str], size: int) -> Iter
     width, schema = len(headers), _schema(headers)
     records = iter(records)
     while rows := list(islice(records, size)):
-        fitted = [(*_fitted(cells, width), number, shape) for number, cells, shape in rows]
-        yield pl.DataFrame(fitted, schema=schema, orient="row")
+        columns = zip(*((*_fitted(cells, width), number, shape) for number, cells, shape in rows), strict=True)
+        yield pl.DataFrame([pl.Series(n, c, dtype=t) for (n, t), c in zip(schema.items(), columns, strict=True)])
 
 
 def no_rows(headers: Iterable[str]) -> pl.DataFrame:
@@ -145,9 +145,10 @@ def _fitted(cells: Sequence[str | None], width: int) -> Sequence[str | None]:
 
 def shaped(cells: Sequence[str | None], shape: str | None, cell_chars: int) -> tuple[Sequence[str | None], str | None]:
     """Cells that no store takes are made harmless, and the row says so unless something else is wrong with it."""
-    if any(cell and "\0" in cell for cell in cells):
+    text = "".join(filter(None, cells))
+    if "\0" in text:
         cells, shape = [cell and cell.replace("\0", "\ufffd") for cell in cells], shape or "nul_byte"
-    if any(cell and len(cell) > cell_chars for cell in cells):
+    if len(text) > cell_chars and any(cell and len(cell) > cell_chars for cell in cells):
         cells, shape = [cell and cell[:cell_chars] for cell in cells], shape or "cell_too_long"
     return cells, shape
 

@@ -1,21 +1,37 @@
 -- Codes nobody has mapped, with their senders: the rows stay as unknown, and this says what to add to which seed.
 {{ config(severity='warn') }}
-select 'department_codes' as seed, sender, sent_department_code as sent_code, count(*) as times
+select
+    'department_codes' as seed,
+    sender,
+    sent_department_code as sent_code,
+    count(*) as times
 from {{ ref('fct_contact') }}
 where department_code = 'unknown'
 group by sender, sent_department_code
 union all
-select 'service_item_codes' as seed, sender, sent_service_item_code as sent_code, count(*) as times
+select
+    'service_item_codes' as seed,
+    sender,
+    sent_service_item_code as sent_code,
+    count(*) as times
 from {{ ref('fct_contact') }}
 where service_item_code = 'unknown'
 group by sender, sent_service_item_code
 union all
-select 'facility_type_codes' as seed, sender, sent_type_code as sent_code, count(*) as times
+select
+    'facility_type_codes' as seed,
+    sender,
+    sent_type_code as sent_code,
+    count(*) as times
 from {{ ref('dim_facility') }}
 where facility_type = 'unknown'
 group by sender, sent_type_code
 union all
-select 'review_channels' as seed, sender, channel_code as sent_code, count(*) as times
+select
+    'review_channels' as seed,
+    sender,
+    channel_code as sent_code,
+    count(*) as times
 from {{ ref('fct_review') }}
 where channel_code = 'unknown'
 group by sender, channel_code

@@ -2,13 +2,25 @@
 with
 
 allowed as (
-    select 'health.institutions' as feed, code from {{ ref('institution_categories') }}
+    select
+        'health.institutions' as feed,
+        code
+    from {{ ref('institution_categories') }}
     union all
-    select 'sports.venues' as feed, code from {{ ref('sports_venue_types') }}
+    select
+        'sports.venues' as feed,
+        code
+    from {{ ref('sports_venue_types') }}
     union all
-    select 'culture.venues' as feed, code from {{ ref('culture_venue_types') }}
+    select
+        'culture.venues' as feed,
+        code
+    from {{ ref('culture_venue_types') }}
     union all
-    select 'civil_affairs.elderly_care' as feed, code from {{ ref('elderly_care_types') }}
+    select
+        'civil_affairs.elderly_care' as feed,
+        code
+    from {{ ref('elderly_care_types') }}
 )
 
 select

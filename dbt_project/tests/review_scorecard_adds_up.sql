@@ -1,5 +1,8 @@
 -- Counts that must add up, in every row of the scorecard.
-select month, dimension, code
+select
+    month,
+    dimension,
+    code
 from {{ ref('review_scorecard') }}
 where
     n1 + n2 + n3 + n4 + n5 <> active_reviews

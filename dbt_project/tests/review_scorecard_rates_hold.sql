@@ -4,7 +4,11 @@
     'rectification_rate', 'on_time_rate', 'reply_rate', 'revisit_rate', 'second_satisfaction_rate',
 ] %}
 {% for rate in rates %}
-select month, dimension, code, '{{ rate }}' as rate
+select
+    month,
+    dimension,
+    code,
+    '{{ rate }}' as rate
 from {{ ref('review_scorecard') }}
 where
     {{ rate }} not between {{ rate }}_lo and {{ rate }}_hi

@@ -114,6 +114,23 @@ def test_expand_gives_what_rows_mention_once_and_the_row_itself_every_time() -> 
     assert sorted(codes) == ["1", "11", "12", "12", "2", "21", "21"]
 
 
+def test_a_row_that_is_not_whole_mentions_nothing() -> None:
+    said = layout(DIVISIONS, expand=[{"code": "{县码}"}, {"code": "{村码}"}])
+    batch = pl.DataFrame({"县码": ["1", "2"], "村码": ["11", "21"], "_row": [2, 3], "_shape": ["too_few_cells", None]})
+    first, second = lay_out_all(arrange(DIVISIONS, said, ["县码", "村码"]), [batch])
+    assert (first["code"].to_list(), second["code"].to_list()) == (["2"], ["11", "21"])
+
+
+def test_join_takes_a_column_that_may_be_empty_as_nothing() -> None:
+    said = layout(HEALTH, join={"division_name": {"from": ["{市}{区?}"]}})
+    frame = laid(HEALTH, said, 市=["甲市", "甲市", None], 区=["乙区", " ", "乙区"])
+    assert frame["division_name"].to_list() == ["甲市乙区", "甲市", None]
+
+
+def test_a_field_declared_absent_is_not_missed_from_the_file() -> None:
+    assert "institution_code" not in arrange(HEALTH, layout(HEALTH, absent=["institution_code"]), ["名称"]).missing
+
+
 def test_rows_out_of_scope_are_marked_not_dropped() -> None:
     frame = laid(HEALTH, layout(HEALTH, keep={"where": {"市": ["甲"]}}), 市=["甲", "乙", None], 机构代码=["1", "2", "3"])
     assert frame["_shape"].to_list() == [None, "not_in_scope", "not_in_scope"]

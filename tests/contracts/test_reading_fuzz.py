@@ -63,7 +63,7 @@ def test_a_damaged_file_gives_rows_or_a_sentence(sent: Path, path: Path, wounds:
 
 @QUIET
 @given(
-    st.sampled_from([p for p in CORPUS if p.suffix in (".xlsx", ".ods") and "cut" not in p.name]),
+    st.sampled_from([p for p in CORPUS if p.suffix in (".xlsx", ".ods") and zipfile.is_zipfile(p)]),
     st.integers(0, 20),
     st.lists(
         st.tuples(st.floats(0, 1), st.binary(max_size=6) | st.sampled_from([b"9999999", b"<", b'"', b"XFD"])),

@@ -26,7 +26,7 @@ reasons as (
 commonest as (
     select
         reasons.*,
-        row_number() over (partition by receipt order by times desc, rule, field) as place
+        row_number() over (partition by receipt order by times desc, rule asc, field asc) as place
     from reasons
 ),
 

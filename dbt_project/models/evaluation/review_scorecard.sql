@@ -100,8 +100,8 @@ compared as (
         coalesce(
             unit_division.full_name, unit_department.name_zh, unit_item.name_zh, unit_channel.name_zh, unit_facility.name
         ) as name_zh,
-        contacts - active_reviews as not_reviewed,
-        n1 + 2 * n2 + 3 * n3 + 4 * n4 + 5 * n5 as level_sum
+        stacked.contacts - stacked.active_reviews as not_reviewed,
+        stacked.n1 + 2 * stacked.n2 + 3 * stacked.n3 + 4 * stacked.n4 + 5 * stacked.n5 as level_sum
     from stacked
     left join divisions as unit_division
         on

@@ -48,7 +48,7 @@ described as (
         topped.*,
         ordered_scopes.ordinal,
         ordered_scopes.next_vintage,
-        {{ text_key(['topped.name', 'topped.parent_code', 'topped.level', 'topped.urban_rural_code']) }} as identity
+        topped.name || '|' || coalesce(topped.parent_code, '') as description
     from topped
     inner join ordered_scopes
         on
@@ -57,33 +57,61 @@ described as (
             and topped.vintage = ordered_scopes.vintage
 ),
 
--- Same description in consecutive vintages: one row. The ordinal minus the count within the description is constant there.
-runs as (
+compared as (
     select
         described.*,
-        ordinal - row_number() over (partition by code, level, identity order by ordinal) as run
+        lag(description) over (partition by code, level order by ordinal) as description_before,
+        lag(urban_rural_code) over (partition by code, level order by ordinal) as class_before,
+        lag(ordinal) over (partition by code, level order by ordinal) as ordinal_before
     from described
 ),
 
+-- The same description in consecutive vintages is one run; a new description, or a vintage left out, begins another. A vintage
+-- that states no urban-rural class contradicts none.
 numbered as (
     select
-        runs.*,
-        min(vintage) over (partition by code, level, identity, run) as first_vintage,
-        row_number() over (partition by code, level, identity, run order by ordinal desc) as from_last
-    from runs
+        compared.*,
+        sum(
+            case
+                when
+                    description = description_before
+                    and ordinal = ordinal_before + 1
+                    and coalesce(urban_rural_code, class_before, '') = coalesce(class_before, urban_rural_code, '')
+                    then 0
+                else 1
+            end
+        ) over (
+            partition by code, level
+            order by ordinal
+            rows between unbounded preceding and current row
+        ) as run
+    from compared
+),
+
+runs as (
+    select
+        code,
+        level,
+        run,
+        min(vintage) as first_vintage,
+        max(vintage) as last_vintage,
+        max(case when urban_rural_code is not null then vintage end) as class_vintage
+    from numbered
+    group by code, level, run
 ),
 
 final as (
     select
-        {{ text_key(['numbered.code', 'numbered.first_vintage', 'numbered.level', 'numbered.identity']) }} as division_key,
+        numbered.code || '@' || cast(runs.first_vintage as string) || '@' || numbered.level as division_key,
         numbered.code as division_code,
-        numbered.first_vintage as valid_from_year,
+        runs.first_vintage as valid_from_year,
         numbered.next_vintage - 1 as valid_to_year,
         numbered.name,
         numbered.full_name,
         numbered.level,
         numbered.parent_code,
-        numbered.urban_rural_code,
+        classed.urban_rural_code,
+        runs.class_vintage as urban_rural_year,
         area_types.area_type,
         case when area_types.area_type is null then 'not_stated' end as area_type_null_reason,
         coalesce(numbered.level = 'village' and virtual_villages.last_three_digits is not null, false) as is_virtual,
@@ -99,9 +127,19 @@ final as (
         numbered.sender,
         numbered.receipt
     from numbered
-    left join area_types on substr(numbered.urban_rural_code, 1, 1) = area_types.first_digit
+    inner join runs
+        on
+            numbered.code = runs.code
+            and numbered.level = runs.level
+            and numbered.run = runs.run
+            and numbered.vintage = runs.last_vintage
+    left join numbered as classed
+        on
+            runs.code = classed.code
+            and runs.level = classed.level
+            and runs.class_vintage = classed.vintage
+    left join area_types on substr(classed.urban_rural_code, 1, 1) = area_types.first_digit
     left join virtual_villages on substr(numbered.code, 10, 3) = virtual_villages.last_three_digits
-    where numbered.from_last = 1
 )
 
 select * from final

@@ -62,34 +62,113 @@ newest_community_facilities as (
 
 reported as (
     select
-        'health' as register, _feed, institution_code as facility_code, name, category_code as type_code, division_code, division_name,
-        address, longitude, latitude, floor_area_m2 as area_m2, beds as capacity, 'bed' as capacity_unit,
-        opened_on, status, _sender, _receipt, _row, _received_at
+        'health' as register,
+        _feed,
+        institution_code as facility_code,
+        name,
+        category_code as type_code,
+        division_code,
+        division_name,
+        address,
+        longitude,
+        latitude,
+        floor_area_m2 as area_m2,
+        beds as capacity,
+        'bed' as capacity_unit,
+        opened_on,
+        status,
+        _sender,
+        _receipt,
+        _row,
+        _received_at
     from newest_institutions
     union all
     select
-        'sports', _feed, venue_id, name, venue_type_code, division_code, division_name,
-        address, longitude, latitude, area_m2, null, null,
-        opened_on, status, _sender, _receipt, _row, _received_at
+        'sports' as register,
+        _feed,
+        venue_id as facility_code,
+        name,
+        venue_type_code as type_code,
+        division_code,
+        division_name,
+        address,
+        longitude,
+        latitude,
+        area_m2,
+        null as capacity,
+        null as capacity_unit,
+        opened_on,
+        status,
+        _sender,
+        _receipt,
+        _row,
+        _received_at
     from newest_sports_venues
     union all
     select
-        'culture', _feed, venue_id, name, venue_type_code, division_code, division_name,
-        address, longitude, latitude, floor_area_m2, seats, 'seat',
-        opened_on, status, _sender, _receipt, _row, _received_at
+        'culture' as register,
+        _feed,
+        venue_id as facility_code,
+        name,
+        venue_type_code as type_code,
+        division_code,
+        division_name,
+        address,
+        longitude,
+        latitude,
+        floor_area_m2 as area_m2,
+        seats as capacity,
+        'seat' as capacity_unit,
+        opened_on,
+        status,
+        _sender,
+        _receipt,
+        _row,
+        _received_at
     from newest_culture_venues
     union all
     select
-        'elderly_care', _feed, institution_code, name, institution_type, division_code, division_name,
-        address, longitude, latitude, floor_area_m2, total_beds, 'bed',
-        opened_on, status, _sender, _receipt, _row, _received_at
+        'elderly_care' as register,
+        _feed,
+        institution_code as facility_code,
+        name,
+        institution_type as type_code,
+        division_code,
+        division_name,
+        address,
+        longitude,
+        latitude,
+        floor_area_m2 as area_m2,
+        total_beds as capacity,
+        'bed' as capacity_unit,
+        opened_on,
+        status,
+        _sender,
+        _receipt,
+        _row,
+        _received_at
     from newest_elderly_care
     union all
     select
-        'community', _feed, facility_code, facility_name, case when is_comprehensive then 'comprehensive' else 'other' end,
-        division_code, division_name,
-        address, longitude, latitude, total_area_m2, null, null,
-        opened_on, status, _sender, _receipt, _row, _received_at
+        'community' as register,
+        _feed,
+        facility_code,
+        facility_name as name,
+        case when is_comprehensive then 'comprehensive' else 'other' end as type_code,
+        division_code,
+        division_name,
+        address,
+        longitude,
+        latitude,
+        total_area_m2 as area_m2,
+        null as capacity,
+        null as capacity_unit,
+        opened_on,
+        status,
+        _sender,
+        _receipt,
+        _row,
+        _received_at
     from newest_community_facilities
 ),
 

@@ -38,6 +38,7 @@ final as (
         parent_code,
         area_type,
         area_type_null_reason,
+        urban_rural_year,
         is_virtual,
         province_code,
         city_code,

@@ -129,7 +129,10 @@ final as (
         case
             when not judged.has_bad_review then 'no_bad_review'
             when judged.rectified_at < judged.reviewed_at then 'rectified_before_review'
-            when judged.revisited_at is not null and judged.rectified_at is null then 'revisited_before_rectified'
+            when
+                judged.revisited_at is not null and judged.rectified_at is null
+                and coalesce(judged.finding, 'true') in ('true', 'partly_true')
+                then 'revisited_before_rectified'
         end as problem,
         case
             when judged.appeal = 'upheld' then 'appeal_upheld'

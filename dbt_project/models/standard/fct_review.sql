@@ -46,13 +46,13 @@ numbered as (
         sent.*,
         row_number() over (
             partition by case_no, contact_no, review_no, origin
-            order by _received_at desc, _receipt desc, _row
+            order by _received_at desc, _receipt desc, _row asc
         ) as newest_of_origin,
         row_number() over (
             partition by case_no, contact_no, review_no
             order by
-                (case when origin = first_origin then 0 else 1 end),
-                _received_at desc, _receipt desc, _row
+                (case when origin = first_origin then 0 else 1 end) asc,
+                _received_at desc, _receipt desc, _row asc
         ) as occurrence,
         row_number() over (
             partition by case_no, contact_no, review_no, origin, _receipt
@@ -103,7 +103,10 @@ matched as (
 ),
 
 places as (
-    select distinct division_code, reviewed_on from matched
+    select distinct
+        division_code,
+        reviewed_on
+    from matched
 ),
 
 -- The policy of the smallest area around the place that had one in force on the day.

@@ -30,15 +30,42 @@ facilities as (
 
 measured as (
     select
-        'health' as register, _feed, institution_code as facility_code, served_on, service_item_code,
-        visits, cast(null as bigint) as participants, cast(null as bigint) as sessions, cast(null as double) as open_hours,
+        'health' as register,
+        _feed,
+        institution_code as facility_code,
+        served_on,
+        service_item_code,
+        visits,
+        cast(null as bigint) as participants,
+        cast(null as bigint) as sessions,
+        cast(null as double) as open_hours,
         _sender
     from health_volumes
     union all
-    select 'sports', _feed, venue_id, opened_on, null, visits, null, null, open_hours, _sender
+    select
+        'sports' as register,
+        _feed,
+        venue_id as facility_code,
+        opened_on as served_on,
+        null as service_item_code,
+        visits,
+        null as participants,
+        null as sessions,
+        open_hours,
+        _sender
     from openings
     union all
-    select 'culture', _feed, venue_id, held_on, service_item_code, null, participants, sessions, null, _sender
+    select
+        'culture' as register,
+        _feed,
+        venue_id as facility_code,
+        held_on as served_on,
+        service_item_code,
+        null as visits,
+        participants,
+        sessions,
+        null as open_hours,
+        _sender
     from activities
 ),
 

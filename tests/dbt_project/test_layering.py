@@ -1,0 +1,159 @@
+"""The dbt project keeps its promises of structure: what may read what, what stands beside what, which SQL it may use."""
+
+from __future__ import annotations
+
+import csv
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from contracts.model import load_feeds, load_products
+
+PROJECT = Path(__file__).resolve().parents[2] / "dbt_project"
+MODELS = sorted((PROJECT / "models").rglob("*.sql"))
+LAYERS = ("staging", "standard", "evaluation", "indicators")
+
+# A model reads its own layer and those to its left; nothing reads to its right.
+MAY_READ = {
+    "staging": {"seed"},
+    "standard": {"staging", "standard", "seed"},
+    "evaluation": {"standard", "evaluation", "seed"},
+    "indicators": {"standard", "indicators", "seed"},
+}
+# What a source may be read by: departments' feeds by staging alone, the house's own records by the evaluation.
+SOURCES_OF = {"staging": None, "evaluation": {"ledger", "derived"}}
+
+# Means something else, or nothing, on another engine; a macro with adapter.dispatch may hold it, a model may not.
+FORBIDDEN = {
+    r"\bqualify\b": "QUALIFY",
+    r"\bgroup by all\b": "GROUP BY ALL",
+    r"\b(un)?pivot\b": "PIVOT",
+    r"\barg_m(ax|in)\b|\bm(ax|in)_by\b": "arg_max",
+    r"\bstring_agg\s*\([^)]*order by": "string_agg with an order",
+    r"\bdistinct on\b": "DISTINCT ON",
+    r"\bwith recursive\b": "a recursive CTE",
+    r"\bcolumns\s*\(": "COLUMNS()",
+    r"\*\s*(replace|exclude)\b": "* REPLACE or EXCLUDE",
+    r"\bquantile_(cont|disc)\b": "quantile_cont",
+    r"\basof\b": "ASOF",
+    r"\busing sample\b": "USING SAMPLE",
+    r"\bunion( all)? by name\b": "UNION BY NAME",
+    r"\bhash\s*\(": "hash()",
+    r"\b(now|current_date|current_timestamp|random|today)\b\s*(\(|,|$)": "the clock or chance",
+    r"::": "a :: cast",
+}
+
+
+def layer(path: Path) -> str:
+    return path.relative_to(PROJECT / "models").parts[0]
+
+
+def code(path: Path) -> str:
+    """The SQL without its comments, in lower case."""
+    text = re.sub(r"\{#.*?#\}", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+    return re.sub(r"--[^\n]*", "", text).lower()
+
+
+def references(path: Path) -> set[str]:
+    return set(re.findall(r"ref\('(\w+)'\)", path.read_text(encoding="utf-8")))
+
+
+def sources(path: Path) -> set[str]:
+    return set(re.findall(r"source\('(\w+)', '\w+'\)", path.read_text(encoding="utf-8")))
+
+
+LAYER_OF = {path.stem: layer(path) for path in MODELS} | {p.stem: "seed" for p in (PROJECT / "seeds").glob("*.csv")}
+
+
+def ids(path: Path) -> str:
+    return path.stem
+
+
+def test_there_are_models_in_every_layer() -> None:
+    assert set(LAYERS) == {layer(path) for path in MODELS}
+
+
+@pytest.mark.parametrize("path", MODELS, ids=ids)
+def test_a_model_reads_nothing_to_its_right(path: Path) -> None:
+    read = {name: LAYER_OF[name] for name in references(path)}
+    assert {name for name, where in read.items() if where not in MAY_READ[layer(path)]} == set()
+
+
+@pytest.mark.parametrize("path", MODELS, ids=ids)
+def test_feeds_are_read_by_staging_alone(path: Path) -> None:
+    allowed = SOURCES_OF.get(layer(path), set())
+    assert allowed is None or sources(path) <= allowed
+
+
+@pytest.mark.parametrize("path", [p for p in MODELS if layer(p) == "staging"], ids=ids)
+def test_a_staging_model_is_one_feed(path: Path) -> None:
+    department, table = path.parent.name, path.stem.split("__")[1]
+    assert path.stem == f"stg_{department}__{table}"
+    assert f"source('{department}', '{table}')" in path.read_text(encoding="utf-8")
+    assert "group by" not in code(path), "staging renames, casts and recodes and does nothing else"
+
+
+def test_every_feed_has_a_staging_model() -> None:
+    staged = {path.stem.removeprefix("stg_").replace("__", ".") for path in MODELS if layer(path) == "staging"}
+    assert staged == set(load_feeds())
+
+
+@pytest.mark.parametrize("feed", load_feeds().values(), ids=lambda f: f.id)
+def test_staging_carries_every_accepted_column(feed) -> None:  # type: ignore[no-untyped-def]
+    sql = code(PROJECT / f"models/staging/{feed.department}/stg_{feed.department}__{feed.table}.sql")
+    # Reviews keep the canonical level; the code as sent stays in the accepted file.
+    wanted = {c for c in feed.accepted_columns if (feed.id, c) != ("evaluation.reviews", "satisfaction")}
+    assert {c for c in wanted if not re.search(rf"\b{c}\b", sql)} == set()
+
+
+@pytest.mark.parametrize("path", MODELS, ids=ids)
+def test_every_model_stands_beside_its_description(path: Path) -> None:
+    described = {m["name"]: m for m in yaml.safe_load(path.with_suffix(".yml").read_text(encoding="utf-8"))["models"]}
+    assert list(described) == [path.stem]
+    assert described[path.stem]["description"].startswith("One row is"), "the grain comes first"
+
+
+@pytest.mark.parametrize("path", [*MODELS, *sorted((PROJECT / "tests").glob("*.sql"))], ids=ids)
+def test_no_sql_that_means_something_else_elsewhere(path: Path) -> None:
+    assert [name for pattern, name in FORBIDDEN.items() if re.search(pattern, code(path), flags=re.MULTILINE)] == []
+
+
+@pytest.mark.parametrize("path", [p for p in MODELS if layer(p) != "staging"], ids=ids)
+def test_a_model_ends_with_final(path: Path) -> None:
+    assert code(path).rstrip().endswith("select * from final")
+
+
+@pytest.mark.parametrize("product", [p for p in load_products().values() if p.id != "release_log"], ids=lambda p: p.id)
+def test_a_product_and_its_model_agree(product) -> None:  # type: ignore[no-untyped-def]
+    """Every promised column is in the model's enforced contract, with the type the product promises."""
+    (path,) = (PROJECT / "models").rglob(f"{product.id}.yml")
+    columns = yaml.safe_load(path.read_text(encoding="utf-8"))["models"][0]["columns"]
+    types = {"VARCHAR": "string", "BIGINT": "bigint", "DOUBLE": "double"}
+    promised = {f.name: types.get(f.sql_type, f.sql_type.lower()) for f in product.fields}
+    built = {c["name"]: c["data_type"] for c in columns}
+    assert promised == {name: built.get(name) for name in promised}
+
+
+def test_the_list_of_feeds_says_what_the_contracts_say() -> None:
+    with (PROJECT / "seeds/feeds.csv").open(encoding="utf-8", newline="") as file:
+        listed = {
+            row["code"]: (row["name_zh"], row["name_en"], row["department"], row["delivery"], float(row["frequency_days"]) + float(row["latency_days"]))
+            for row in csv.DictReader(file)
+        }  # fmt: skip
+    wanted = {f.id: (f.label_zh, f.label_en, f.department, f.delivery, f.days_between) for f in load_feeds().values()}
+    assert listed == wanted
+
+
+def test_what_a_policy_says_is_not_written_into_a_model() -> None:
+    """Points, lines, deadlines and quantiles come from the seed: none of their values stands in the SQL."""
+    with (PROJECT / "seeds/review_policies.csv").open(encoding="utf-8", newline="") as file:
+        values = {row["value"] for row in csv.DictReader(file)} - {str(n) for n in range(11)}
+    found = {
+        (path.stem, value)
+        for path in MODELS
+        for value in values
+        if re.search(rf"(?<![\w.]){re.escape(value)}(?![\w.])", code(path))
+    }
+    assert found == set()
