@@ -27,6 +27,8 @@ DAGSTER_YAML = """\
 # Written by the night when it is missing; yours to change.
 telemetry:
   enabled: false
+nux:
+  enabled: false
 run_coordinator:
   module: dagster.core.run_coordinator
   class: QueuedRunCoordinator
