@@ -164,6 +164,29 @@ class Contract:
         return str(self.odcs.description.purpose) if self.odcs.description else ""
 
 
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Continuity(_Part):
+    """No period may be missing between a sender's accepted files and the next one."""
+
+    field: str
+    step: Literal["day", "week", "month", "year"]
+    severity: Severity = "error"  # error: the file is held; warning: it comes in and the receipt says so
+
+
+class Guards(_Part):
+    """When a whole file waits for a person. What the contract does not say holds nothing."""
+
+    max_rejected_share: float | None = Field(None, gt=0, le=1)
+    # Accepted rows against the last accepted file of the same sender.
+    min_rows_ratio: float | None = Field(None, gt=0, lt=1)
+    max_rows_ratio: float | None = Field(None, gt=1)
+    min_rows: int = Field(20, ge=1)  # fewer rows than this prove nothing
+    continuity: Continuity | None = None
+
+
 @dataclass(frozen=True)
 class Feed(Contract):
     """What a department has promised to send."""
@@ -171,7 +194,7 @@ class Feed(Contract):
     delivery: Delivery
     period: str | None
     rules: tuple[Rule, ...]
-    guards: Mapping[str, Any]
+    guards: Guards
 
     @property
     def department(self) -> str:
@@ -205,14 +228,15 @@ class Feed(Contract):
     @property
     def days_between(self) -> float | None:
         """How many days may lie between two deliveries before the feed is overdue: frequency + latency."""
-        return self._days("frequency", "latency")
+        return self.days("frequency", "latency")
 
     @property
     def retention_days(self) -> float | None:
         """How long `archive/` keeps the bytes of this feed."""
-        return self._days("retention")
+        return self.days("retention")
 
-    def _days(self, *names: str) -> float | None:
+    def days(self, *names: str) -> float | None:
+        """The sum of some slaProperties in days; None where the contract is silent on all of them."""
         found = [sla for name in names if (sla := self.sla(name))]
         return sum(value * FREQUENCY_DAYS[unit] for value, unit in found) if found else None
 
@@ -229,10 +253,6 @@ class Product(Contract):
     @property
     def table(self) -> str:
         return self.id
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Read(_Part):
@@ -331,9 +351,8 @@ def load_feed(path: Path) -> Feed:
     period = custom.get("period")
     if period is not None and period not in names:
         raise ContractError(path, "customProperties.period", f"no field is called {period!r}")
-    feed = Feed(
-        **base, delivery=delivery, period=period, rules=rules, guards=dict(custom.get("guards") or {})
-    )
+    guards = _guards(path, custom.get("guards") or {}, names)
+    feed = Feed(**base, delivery=delivery, period=period, rules=rules, guards=guards)
     if not feed.key:
         raise ContractError(path, "primaryKey", "no field is marked as key")
     secret_keys = [n for n in feed.key if feed.by_name[n].classification == "secret"]
@@ -560,6 +579,18 @@ def _rule(path: Path, item: Any, names: set[str]) -> Rule:
         if name not in names and name not in PROVENANCE:
             raise ContractError(path, f"{where}.implementation", f"no field is called {name!r}")
     return rule
+
+
+def _guards(path: Path, raw: Mapping[str, Any], names: set[str]) -> Guards:
+    where = "customProperties.guards"
+    try:
+        guards = Guards.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ContractError(path, ".".join([where, *map(str, first["loc"])]), first["msg"]) from error
+    if guards.continuity and guards.continuity.field not in names:
+        raise ContractError(path, f"{where}.continuity.field", f"no field is called {guards.continuity.field!r}")
+    return guards
 
 
 def _names_in(form: Mapping[str, Any]) -> Sequence[str]:

@@ -126,7 +126,7 @@ def test_the_tree_is_the_one_that_is_documented() -> None:
         "orchestration/statistics", "orchestration/warehouse.py", "orchestration/release.py",
         "orchestration/schedules.py", "dbt_project/seeds", "dbt_project/models/staging",
         "dbt_project/models/standard", "dbt_project/models/evaluation", "dbt_project/models/indicators",
-        "dbt_project/macros", "dbt_project/exposures.yml", "dbt_project/tests", "demo", "benchmarks",
+        "dbt_project/macros", "dbt_project/models/exposures.yml", "dbt_project/tests", "demo", "benchmarks",
     ):  # fmt: skip
         assert (PROJECT / place).exists(), place
 

@@ -52,9 +52,17 @@ def columns(con: Any, table: str) -> set[str]:
 
 def accept(data: DataDirectory, feed: Feed, rows: list[dict[str, Any]], received: datetime) -> None:
     """Writes rows as the door would have accepted them."""
-    provenance = {"_feed": feed.id, "_sender": "shifan", "_receipt": feed.id, "_received_at": received, "_contract_version": "1"}
+    provenance = {
+        "_feed": feed.id,
+        "_sender": "shifan",
+        "_receipt": feed.id,
+        "_received_at": received,
+        "_contract_version": "1",
+    }
     empty = pl.read_parquet(data.accepted / feed.id / "_never.parquet")
-    frame = pl.DataFrame([row | provenance | {"_row": n} for n, row in enumerate(rows, start=2)], infer_schema_length=None)
+    frame = pl.DataFrame(
+        [row | provenance | {"_row": n} for n, row in enumerate(rows, start=2)], infer_schema_length=None
+    )
     missing = [pl.lit(None).alias(c) for c in empty.columns if c not in frame.columns]
     frame = frame.with_columns(missing).select(empty.columns).cast(empty.schema)  # type: ignore[arg-type]
     frame.write_parquet(data.accepted / feed.id / "rows.parquet")
@@ -83,7 +91,9 @@ def test_what_comes_from_seeds_is_there_before_anybody_sends(nothing_sent: Any) 
 
 def test_spring_festival_2026_and_its_make_up_days(nothing_sent: Any) -> None:
     query = "select is_workday from standard.dim_date where date_day = ?"
-    answers = {day: nothing_sent.execute(query, [day]).fetchone()[0] for day in ("2026-02-14", "2026-02-17", "2026-02-28")}
+    answers = {
+        day: nothing_sent.execute(query, [day]).fetchone()[0] for day in ("2026-02-14", "2026-02-17", "2026-02-28")
+    }
     assert answers == {"2026-02-14": True, "2026-02-17": False, "2026-02-28": True}
 
 
@@ -119,7 +129,9 @@ def small_city(seed: int = 5) -> tuple[list[dict[str, Any]], list[dict[str, Any]
     return contacts, reviews
 
 
-def counted_by_hand(contacts: list[dict[str, Any]], reviews: list[dict[str, Any]]) -> dict[tuple[date, str], dict[str, float]]:
+def counted_by_hand(
+    contacts: list[dict[str, Any]], reviews: list[dict[str, Any]]
+) -> dict[tuple[date, str], dict[str, float]]:
     """(month, department) → the figures of the scorecard, straight from the definitions of the rates."""
     department = {"TYJ": "sports", "nobody": "unknown"}
     of = {c["case_no"]: (c["closed_at"].date().replace(day=1), department.get(c["department_code"], c["department_code"]), c["closed_at"]) for c in contacts}  # fmt: skip
@@ -142,7 +154,10 @@ def counted_by_hand(contacts: list[dict[str, Any]], reviews: list[dict[str, Any]
     figures = {}
     for unit, tally in counts.items():
         active, good = tally["active_reviews"], tally["good_reviews"]
-        share, spread = good / active, Z * math.sqrt(good / active * (1 - good / active) / active + Z * Z / 4 / active**2)
+        share, spread = (
+            good / active,
+            Z * math.sqrt(good / active * (1 - good / active) / active + Z * Z / 4 / active**2),
+        )
         figures[unit] = dict(tally) | {
             "participation_rate": active / tally["contacts"],
             "good_rate": share,
@@ -164,7 +179,9 @@ def test_the_scorecard_is_what_a_person_would_count(tmp_path: Path) -> None:
     with duckdb.connect(str(data.warehouse), read_only=True) as con:
         result = con.execute("select * from evaluation.review_scorecard where dimension = 'department'")
         names = [d[0] for d in result.description]
-        published = {(row["month"], row["code"]): row for row in (dict(zip(names, r, strict=True)) for r in result.fetchall())}
+        published = {
+            (row["month"], row["code"]): row for row in (dict(zip(names, r, strict=True)) for r in result.fetchall())
+        }
     wanted = counted_by_hand(contacts, reviews)
     assert set(published) == set(wanted)
     assert len(wanted) == 2 * 4
