@@ -19,6 +19,8 @@ from contracts.reading import fold
 ROW, SHAPE = "_row", "_shape"
 # The sender's own column a melted value came from; equals the header for a file that is not melted.
 MELTED = "_melted"
+# The shape of a row that the layout's keep rule sets aside.
+OUT_OF_SCOPE = "not_in_scope"
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,9 @@ def lay_out_all(arrangement: Arrangement, batches: Iterable[pl.DataFrame]) -> It
     seen = pl.DataFrame(schema=dict.fromkeys(names, pl.String))
     for batch in batches:
         for mention in mentions:
-            found = lay_out(mention, batch).filter(pl.col(SHAPE).is_null()).unique(names, keep="first", maintain_order=True)
+            found = (
+                lay_out(mention, batch).filter(pl.col(SHAPE).is_null()).unique(names, keep="first", maintain_order=True)
+            )
             new = found.join(seen, on=names, how="anti", nulls_equal=True, maintain_order="left")
             seen = pl.concat([seen, new.select(names)])
             yield new
@@ -131,7 +135,7 @@ def lay_out(arrangement: Arrangement, batch: pl.DataFrame) -> pl.DataFrame:
             pl.col(column).str.strip_chars().is_in(values) for column, values in layout.keep.where.items()
         )
         batch = batch.with_columns(
-            pl.when(inside.fill_null(value=False)).then(pl.col(SHAPE)).otherwise(pl.lit("not_in_scope")).alias(SHAPE)
+            pl.when(inside.fill_null(value=False)).then(pl.col(SHAPE)).otherwise(pl.lit(OUT_OF_SCOPE)).alias(SHAPE)
         )
     extra: list[str] = []
     if layout and layout.melt:

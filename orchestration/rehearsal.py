@@ -101,13 +101,12 @@ def tell_real(data: DataDirectory, console: Console) -> None:
     con = duckdb.connect(str(path), read_only=True)
     for query, headings in TABLES:
         console.print()
-        # A log file has no width; the terminal's own is used where it is wider.
-        console.print(_table(con, query, headings), width=max(console.width, 120))
+        console.print(_table(con, query, headings))
     con.close()
 
 
 FILES = """
-    select file_name, sender, rows_received, rows_accepted, rows_quarantined,
+    select file_name, split_part(feed, '.', 2), rows_received, rows_accepted, rows_quarantined,
            case when rows_quarantined > 0 then commonest_field || ': ' || commonest_reason end
     from feed_health where is_latest and verdict <> 'missing' order by feed, sender
 """
@@ -119,8 +118,8 @@ FACILITIES = """
 
 # The division file writes 台, the city itself 臺.
 DISTRICTS = """
-    select substr(d.full_name, 4), round(p.value, 2), round(p.numerator), p.denominator::bigint,
-           round(100 * c.value, 1), c.numerator::bigint, c.denominator::bigint
+    select substr(d.full_name, 4), p.value, p.numerator::bigint, p.denominator::bigint,
+           100 * c.value, c.numerator::bigint, c.denominator::bigint
     from dim_division as d
     left join indicator_value as p
         on p.division_code = d.division_code and p.indicator_code = 'park_area_per_resident'
@@ -131,9 +130,9 @@ DISTRICTS = """
 """
 
 TABLES = (
-    (FILES, ("file", "sender", "received", "accepted", "quarantined", "why (most common)")),
+    (FILES, ("file", "feed", "received", "accepted", "quarantined", "why (most common)")),
     (FACILITIES, ("department", "facilities", "registered", "open", "placed in a division")),
-    (DISTRICTS, ("Tainan", "park m² per resident", "park m²", "residents", "villages with a centre %", "with", "of")),
+    (DISTRICTS, ("Tainan", "park m²/resident", "park m²", "residents", "% of villages", "with centre", "of")),
 )
 
 
@@ -142,13 +141,20 @@ def _table(con: Any, query: str, headings: Sequence[str]) -> Table:
     table = Table(box=None, pad_edge=False, show_edge=False)
     rows = con.execute(query).fetchall()
     for i, heading in enumerate(headings):
-        numeric = any(isinstance(row[i], int | float) for row in rows)
-        table.add_column(f" {heading}" if i == 0 else heading, justify="right" if numeric else "left", no_wrap=True)
+        if any(isinstance(row[i], int | float) for row in rows):
+            # A name may be cut short where the terminal is narrow; a number never.
+            table.add_column(heading, justify="right", no_wrap=True, min_width=max(len(_shown(row[i])) for row in rows))
+        else:
+            table.add_column(heading if i else f" {heading}", no_wrap=True, min_width=8)
     for row in rows:
-        table.add_row(*(_shown(value, first=i == 0) for i, value in enumerate(row)))
+        first, *others = map(_shown, row)
+        table.add_row(f" {first}", *others)
     return table
 
 
-def _shown(value: Any, *, first: bool) -> str:
-    text = "–" if value is None else f"{value:,}" if isinstance(value, int | float) else str(value)
-    return f" {text}" if first else text
+def _shown(value: Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, float):
+        return f"{value:,.2f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)

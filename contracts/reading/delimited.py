@@ -153,7 +153,7 @@ def _read(
         if end > start:
             inside = quotes[: np.searchsorted(quotes, end)] - start
             piece = buffer[start:end]
-            frame = _quickly(piece, inside, dialect, line, marks)
+            frame = _sound_rows(piece, inside, dialect, line, marks)
             line += _newlines(piece)
             yield frame, end, line
         else:
@@ -210,21 +210,21 @@ def _record_end(buffer: bytes, start: int, limit: int, quotes: np.ndarray) -> in
     return end + 1 if end >= 0 else start
 
 
-def _quickly(piece: bytes, quotes: np.ndarray, dialect: Dialect, line: int, marks: Mapping[int, str]) -> pl.DataFrame:
+def _sound_rows(
+    piece: bytes, quotes: np.ndarray, dialect: Dialect, line: int, marks: Mapping[int, str]
+) -> pl.DataFrame:
     """Rows of whole records with sound quotes; records in which something is odd go to the exact reader."""
     count = _newlines(piece)
-    own = {at: mark for at, mark in marks.items() if line <= at < line + count}
     lines = np.arange(line, line + count)
-    ends = _positions(piece, NEWLINE) if quotes.size or own else np.empty(0, np.int64)
-    if quotes.size:
-        lines = lines[np.append(True, _is_outside(ends, quotes)[:-1])]
+    if quotes.size:  # a line end inside quotes begins no record
+        lines = lines[np.append(True, _is_outside(_positions(piece, NEWLINE), quotes)[:-1])]
+    own = {at: mark for at, mark in marks.items() if line <= at < line + count}
     try:
         if own:
             raise _Odd
         return _parse(piece, quotes, dialect, lines)
     except _Odd:
-        ends = _positions(piece, NEWLINE)
-        return _sorted_out(piece, quotes, dialect, ends[_is_outside(ends, quotes)], lines, own)
+        return _sorted_out(piece, quotes, dialect, lines, own)
 
 
 def _is_outside(positions: np.ndarray, quotes: np.ndarray) -> np.ndarray:
@@ -263,15 +263,16 @@ def _parse(piece: bytes, quotes: np.ndarray, dialect: Dialect, lines: np.ndarray
 
 
 def _sorted_out(
-    piece: bytes, quotes: np.ndarray, dialect: Dialect, ends: np.ndarray, lines: np.ndarray, marks: Mapping[int, str]
+    piece: bytes, quotes: np.ndarray, dialect: Dialect, lines: np.ndarray, marks: Mapping[int, str]
 ) -> pl.DataFrame:
     """Rows of a piece that is not regular, in order: each record by the reader that can take it.
 
     Args:
-        ends: position of the line end of each record.
         lines: the line each record begins at.
         marks: line → what is already known to be wrong with it, for the lines of this piece.
     """
+    ends = _positions(piece, NEWLINE)
+    ends = ends[_is_outside(ends, quotes)]
     data, lengths = np.frombuffer(piece, np.uint8), np.diff(ends, prepend=-1)
     fences = _positions(piece, ord(dialect.delimiter))
     fences = fences[_is_outside(fences, quotes)]
