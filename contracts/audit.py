@@ -33,10 +33,11 @@ def audit(database: Path, products: Mapping[str, Product]) -> tuple[list[str], i
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     warnings.filterwarnings("ignore", module="great_expectations")
     import great_expectations as gx
+    from great_expectations.data_context.types.base import ProgressBarsConfig
 
     logging.getLogger("great_expectations").setLevel(logging.ERROR)
     context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False}
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
     url = f"duckdb:///{database}"
     source = context.data_sources.add_sql("candidate", connection_string=url, create_temp_table=False)
     broken, checked = [], 0
@@ -48,7 +49,6 @@ def audit(database: Path, products: Mapping[str, Product]) -> tuple[list[str], i
             result = batch.validate(suite, result_format=how)
             checked += len(result.results)
             broken += [_sentence(name, r) for r in result.results if not r.success]
-    source.get_engine().dispose()
     return broken, checked
 
 
@@ -117,13 +117,19 @@ def _table_rule(product: Product, rule: Any) -> Any:
 def _buffered_results() -> Iterator[None]:
     """DuckDB drops a result when its connection closes, and GX reads it afterwards; so every result is read at once.
 
-    GX makes engines of its own, so the listener stands on the class, for the duckdb dialect only.
+    GX makes engines of its own, so the listener stands on the class, for the duckdb dialect only. It leaves them open,
+    which keeps the file attached in this process; so they are closed here.
     """
     from sqlalchemy import Engine, event
     from sqlalchemy.engine.cursor import FullyBufferedCursorFetchStrategy
 
+    engines: set[Engine] = set()
+
     def buffer(conn: Any, cursor: Any, statement: str, parameters: Any, context: Any, executemany: bool) -> None:
-        if conn.dialect.name == "duckdb" and context is not None and cursor.description:
+        if conn.dialect.name != "duckdb":
+            return
+        engines.add(conn.engine)
+        if context is not None and cursor.description:
             context.cursor_fetch_strategy = FullyBufferedCursorFetchStrategy(cursor, initial_buffer=cursor.fetchall())
 
     event.listen(Engine, "after_cursor_execute", buffer)
@@ -131,6 +137,8 @@ def _buffered_results() -> Iterator[None]:
         yield
     finally:
         event.remove(Engine, "after_cursor_execute", buffer)
+        for engine in engines:
+            engine.dispose()
 
 
 def _sentence(table: str, result: Any) -> str:

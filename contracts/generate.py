@@ -62,14 +62,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a generated file is not current")
     if parser.parse_args(arguments).check:
         found = stale()
-        for path in found:
-            print(f"{path} is not what the contracts say: run `python -m contracts.generate`")
+        for name in found:
+            print(f"{name} is not what the contracts say: run `python -m contracts.generate`")
         return 1 if found else 0
     for path, text in generated().items():
         (PROJECT / path).parent.mkdir(parents=True, exist_ok=True)
         (PROJECT / path).write_text(text, encoding="utf-8")
-    for path in set(stale()):
-        (PROJECT / path).unlink()
+    for orphan in set(stale()):
+        (PROJECT / orphan).unlink()
     return 0
 
 

@@ -262,8 +262,8 @@ class Read(_Part):
     encoding: str | None = None
     delimiter: str | None = None
     sheet: str | None = None
-    header_row: int | None = Field(None, ge=1)
-    header_rows: int | None = Field(None, ge=1, le=2)
+    header_row: int | None = Field(default=None, ge=1)
+    header_rows: int | None = Field(default=None, ge=1, le=2)
     records: str | None = None
     member: str | None = None
 
@@ -477,7 +477,7 @@ def _load(path: Path) -> tuple[dict[str, Any], Any]:
         if not value:
             raise ContractError(path, key, "is missing")
     zh, en = bilingual(path, "name", odcs.name)
-    base = {
+    base: dict[str, Any] = {
         "path": path,
         "odcs": odcs,
         "id": odcs.id,
@@ -486,9 +486,9 @@ def _load(path: Path) -> tuple[dict[str, Any], Any]:
         "label_en": en,
         "description": (schema.description or "").strip(),
         "fields": tuple(_field(path, p) for p in schema.properties or []),
-        "custom": {c.property: c.value for c in schema.customProperties or []},
+        "custom": {str(c.property): c.value for c in schema.customProperties or []},
     }
-    names = [f.name for f in base["fields"]]
+    names = [p.name for p in schema.properties or []]
     if len(set(names)) != len(names):
         raise ContractError(path, "schema.properties", "two fields have the same name")
     return base, schema
@@ -530,7 +530,7 @@ def _field(path: Path, p: SchemaProperty) -> FieldSpec:
     if classification in ("identifier", "birth_date") and not p.encryptedName:
         raise ContractError(path, f"{where}.encryptedName", f"a {classification} needs the name it is stored under")
     zh, en = bilingual(path, f"{where}.businessName", p.businessName)
-    custom = {c.property: c.value for c in p.customProperties or []}
+    custom = {str(c.property): c.value for c in p.customProperties or []}
     reference = next((str(r.to) for r in p.relationships or [] if r.to), None)
     return FieldSpec(
         name=p.name,

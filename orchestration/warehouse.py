@@ -9,7 +9,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,8 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DbtCliResource, DbtProject, dbt_assets
 from dagster_dbt.errors import DagsterDbtCliRuntimeError
 
-from contracts.model import load_products
-from orchestration import feeds, ledger, survey
+from contracts.model import load_feeds, load_products
+from orchestration import intake, ledger, survey
 from orchestration.paths import DBT_PROJECT, DataDirectory, data_directory
 
 # One slot: whoever writes the warehouse holds it, whether the night or a person started the run.
@@ -41,7 +41,7 @@ class _Translator(DagsterDbtTranslator):
             return super().get_description(dbt_resource_props)
         return f"**{product.label_zh} · {product.label_en}**\n\n{product.description}\n\n{product.purpose}"
 
-    def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> list[str] | None:
+    def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> Sequence[str] | None:
         product = load_products().get(dbt_resource_props["name"])
         return [product.owner_email] if product and product.owner_email else super().get_owners(dbt_resource_props)
 
@@ -111,8 +111,8 @@ def warehouse_assets() -> list[dg.AssetsDefinition]:
     @dbt_assets(manifest=manifest(data), project=project, dagster_dbt_translator=_Translator(), pool=POOL)
     def warehouse(context: dg.AssetExecutionContext, dbt: DbtCliResource) -> Iterator[Any]:
         where = data_directory()
-        for feed in feeds.load_feeds().values():
-            feeds.ensure_typed(where, feed)
+        for feed in load_feeds().values():
+            intake.ensure_typed(where, feed)
         survey.ensure_typed(where)
         if not ledger.path(where).is_file():
             ledger.table(where).write_parquet(ledger.path(where))
@@ -124,6 +124,11 @@ def warehouse_assets() -> list[dg.AssetsDefinition]:
                 yield from invocation.stream().fetch_row_counts()
             except DagsterDbtCliRuntimeError as error:
                 raise dg.Failure(description=_sentence(invocation), allow_retries=False) from error
+            finally:
+                # Whatever stopped us, dbt must not go on writing after the lock is given back.
+                if invocation.process and invocation.process.poll() is None:
+                    invocation.process.terminate()
+                    invocation.process.wait(timeout=30)
 
     return [warehouse]
 
