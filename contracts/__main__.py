@@ -1,8 +1,10 @@
-"""`python -m contracts`: what a department runs before it sends; offline, with nothing but the contracts.
+"""`python -m contracts`: what a department runs before it sends, offline, with nothing but the contracts; and the
+bureau's word on a file that the house holds.
 
     check FILE --feed F [--sender S] [--report OUT.xlsx]    0 all rows accepted · 1 some refused · 2 not readable
     template F [--out FORM.xlsx]                            an empty form to fill in
     feeds                                                   what can be sent
+    release RECEIPT [--by NAME] [--why TEXT]                let a held file in with the next night
 
 Belongs here: arguments, words and exit codes. Does not belong here: what is wrong with a file (checking.py).
 """
@@ -10,6 +12,7 @@ Belongs here: arguments, words and exit codes. Does not belong here: what is wro
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +31,7 @@ WIDTH_OF_A_PIPE = 160
 
 
 def main(arguments: list[str] | None = None) -> int:
+    from contracts.approvals import NotHeld
     from contracts.checking import NotKnown
     from contracts.model import ContractError
     from contracts.reading import Unreadable
@@ -45,6 +49,10 @@ def main(arguments: list[str] | None = None) -> int:
     template.add_argument("feed")
     template.add_argument("--out", type=Path)
     commands.add_parser("feeds", help="可报送的数据 · what can be sent")
+    release = commands.add_parser("release", help="放行暂缓入库的文件 · let a held file in")
+    release.add_argument("receipt", help="回执 · as the message names it")
+    release.add_argument("--by", help="谁放行 · who lets it through")
+    release.add_argument("--why", default="", help="原因 · why; both go into the ledger")
     chosen = parser.parse_args(arguments)
 
     console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_OF_A_PIPE)
@@ -53,10 +61,12 @@ def main(arguments: list[str] | None = None) -> int:
             return _check(console, chosen.file, chosen.feed, chosen.sender, chosen.report)
         if chosen.command == "template":
             return _template(console, chosen.feed, chosen.out)
+        if chosen.command == "release":
+            return _release(console, chosen.receipt, chosen.by, chosen.why)
         return _feeds(console)
     except Unreadable as refused:
         console.print(Text(f"{refused.zh}\n{refused.en}"))
-    except (NotKnown, ContractError, OSError) as error:
+    except (NotKnown, NotHeld, ContractError, OSError) as error:
         console.print(Text(str(error)))
     return NOT_DONE
 
@@ -148,6 +158,26 @@ def _feeds(console: Console) -> int:
     for feed in load_feeds().values():
         table.add_row(feed.id, feed.label_zh, feed.label_en, feed.delivery, ", ".join(senders(feed)))
     console.print(table)
+    return 0
+
+
+def _release(console: Console, receipt: str, by: str | None, why: str) -> int:
+    from datetime import datetime
+    from zoneinfo import ZoneInfo
+
+    from contracts.approvals import approve, who
+    from contracts.model import CONTRACTS
+
+    # As everywhere in the house, a relative data directory is meant from the project's folder.
+    data = CONTRACTS.parent / Path(os.environ.get("MINSHENG_DATA") or "data").expanduser()
+    now = datetime.now(ZoneInfo("Asia/Shanghai")).replace(tzinfo=None, microsecond=0)
+    approval = approve(data, receipt, by=by or who(), why=why, at=now)
+    console.print(
+        Text(
+            f"{approval.by} 已放行 {receipt}，下一次运行时入库。\n"
+            f"{approval.by} lets {receipt} through; the next night takes it in."
+        )
+    )
     return 0
 
 

@@ -7,36 +7,35 @@ Does not belong here: where files lie, which are new, and who is told (orchestra
 
 from __future__ import annotations
 
-import hashlib
 import time
-from collections import Counter
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 
-from contracts.arranging import ROW, Arrangement, arrange, known_headers, lay_out_all, undeclared_schemes
+from contracts import guards as file_guards
+from contracts import keys
+from contracts.arranging import OUT_OF_SCOPE, Arrangement, arrange, known_headers, lay_out_all, undeclared_schemes
 from contracts.messages import message
-from contracts.model import PROVENANCE, Feed, Layout
+from contracts.model import Feed, Layout
 from contracts.privacy import Key, pseudonymise
 from contracts.reading import Found, Reading, Table, Unreadable, open_table
-from contracts.rows import DTYPES, REASON_SCHEMA, Checker, Split, checker, empty_reasons, pandera_schema, split
-
-if TYPE_CHECKING:
-    import duckdb
-    import pyarrow.parquet
-
-QUARANTINE_SCHEMA: Mapping[str, pl.DataType] = {
-    "_feed": pl.String(),
-    "_sender": pl.String(),
-    "_receipt": pl.String(),
-    "_received_at": pl.Datetime("us"),
-    **REASON_SCHEMA,
-}
+from contracts.rows import Checker, Split, checker, split
+from contracts.second_opinion import objections
+from contracts.writing import (
+    POLARS_TYPES,
+    QUARANTINE_SCHEMA,
+    Sink,
+    append,
+    checksum,
+    empty_accepted,
+    empty_quarantine,
+)
 
 
 @dataclass(frozen=True)
@@ -50,6 +49,21 @@ class Delivery:
     receipt: str
     received_at: datetime
     layout: Layout | None = None
+
+
+@dataclass(frozen=True)
+class Before:
+    """Accepted files that count before a delivery, oldest first; each is called by its receipt.
+
+    Attributes:
+        feed: all of the feed: an `append` key must not stand in them already.
+        own: of the same sender: what guards and counts of changes compare with.
+        namesakes: of `own`, those sent under the same name: an `append` file can take the place of one of them.
+    """
+
+    feed: Sequence[Path] = ()
+    own: Sequence[Path] = ()
+    namesakes: Sequence[Path] = ()
 
 
 @dataclass
@@ -69,6 +83,12 @@ class Outcome:
     rows_accepted: int = 0
     rows_quarantined: int = 0
     rows_warned: int = 0
+    rows_out_of_scope: int = 0  # of the quarantined: set aside by the layout's keep rule
+    # Against earlier deliveries, by key; None where nothing was compared.
+    rows_added: int | None = None
+    rows_changed: int | None = None
+    rows_removed: int | None = None
+    supersedes: str | None = None  # receipt of the earlier delivery in whose place this one stands
     row_checksum: str | None = None
     reasons: list[dict[str, Any]] = field(default_factory=list)
     seconds: float = 0.0
@@ -127,17 +147,18 @@ def pass_file(
     key: Key,
     accepted: Path,
     quarantine: Path,
-    earlier: Sequence[Path] = (),
+    before: Before | None = None,
     known: Mapping[str, pl.Series] | None = None,
     guards: bool = True,
     progress: Callable[[int], None] | None = None,
 ) -> Outcome:
-    """Takes one delivery through the door into two Parquet files.
+    """Takes one delivery through the door into two Parquet files; whatever happens inside becomes an outcome.
 
     Args:
         accepted: where the typed, pseudonymised rows go; written only if the file is accepted, all or nothing.
         quarantine: where the reasons go, one row per reason, pointing to the row of the archived file.
-        earlier: accepted files of the same feed in which an `append` key must not stand already.
+        before: the feed's accepted files that count already; the guards compare nothing without it.
+        known: values of other feeds' fields that references are looked up in.
         guards: whether the contract's file guards may hold the file for a person.
         progress: told the number of rows received so far, after each batch.
     """
@@ -146,60 +167,25 @@ def pass_file(
     try:
         opened = open_delivery(delivery, known)
         _describe(outcome, opened)
-        _write_split(delivery, opened, outcome, key, accepted, quarantine, progress)
-        if outcome.rows_accepted and delivery.feed.delivery != "upsert":
-            _reject_repeated_keys(delivery, outcome, accepted, quarantine, earlier)
+        _write_split(delivery, opened, outcome, accepted, quarantine, key=key, progress=progress)
         if outcome.rows_received == 0 and delivery.feed.delivery == "snapshot":
             raise _refusal("no_rows", delivery)
-        if guards and (held := _held(delivery, outcome)):
-            outcome.verdict = "held"
-            outcome.reason_code, outcome.message_zh, outcome.message_en = held
+        before = before or Before()
+        _settle_keys(delivery, outcome, accepted, quarantine, before)
+        if guards:
+            _ask_the_guards(delivery, outcome, accepted, before)
+        stored = outcome.row_checksum or checksum(accepted)
+        outcome.row_checksum = stored if outcome.verdict == "accepted" else None
     except Unreadable as refused:
-        outcome.verdict, outcome.reason_code = "refused", refused.code
-        outcome.message_zh, outcome.message_en = refused.zh, refused.en
-        outcome.rows_received = outcome.rows_accepted = outcome.rows_quarantined = outcome.rows_warned = 0
-        outcome.reasons = []
+        outcome = _refused(outcome, refused.code, refused.zh, refused.en)
+    except Exception as error:
+        failed = _refusal("door_failed", delivery, detail=_place_of(error))
+        outcome = _refused(outcome, failed.code, failed.zh, failed.en)
+    if outcome.verdict == "refused":
         accepted.unlink(missing_ok=True)
         quarantine.unlink(missing_ok=True)
-    if outcome.verdict == "accepted":
-        outcome.row_checksum = checksum(accepted)
     outcome.seconds = round(time.monotonic() - started, 3)
     return outcome
-
-
-def checksum(accepted: Path) -> str:
-    """SHA-256 over the stored rows in file order, without the columns that say when they came.
-
-    The same bytes under the same contract, layout and key give the same checksum on any machine.
-    """
-    import pyarrow.parquet as parquet
-
-    digest = hashlib.sha256()
-    file = parquet.ParquetFile(accepted)
-    columns = [c for c in file.schema_arrow.names if c not in PROVENANCE or c == "_row"]
-    for batch in file.iter_batches(columns=columns, batch_size=100_000):
-        text = pl.DataFrame(pl.from_arrow(batch)).write_csv(include_header=False, datetime_format="%Y-%m-%dT%H:%M:%S%.f")
-        digest.update(text.encode())
-    return digest.hexdigest()
-
-
-def empty_accepted(feed: Feed) -> pl.DataFrame:
-    """No rows, all columns: what a feed that never came looks like."""
-    return pl.DataFrame(schema={name: POLARS_TYPES[sql] for name, sql in feed.accepted_columns.items()})
-
-
-def empty_quarantine() -> pl.DataFrame:
-    return pl.DataFrame(schema=dict(QUARANTINE_SCHEMA))
-
-
-POLARS_TYPES: Mapping[str, Any] = {
-    "VARCHAR": pl.String,
-    "BIGINT": pl.Int64,
-    "DOUBLE": pl.Float64,
-    "BOOLEAN": pl.Boolean,
-    "DATE": pl.Date,
-    "TIMESTAMP": pl.Datetime("us"),
-}
 
 
 # ── steps ───────────────────────────────────────────────────────────────────────────────────────
@@ -235,76 +221,74 @@ def _write_split(
     delivery: Delivery,
     opened: Opened,
     outcome: Outcome,
-    key: Key,
     accepted: Path,
     quarantine: Path,
+    *,
+    key: Key,
     progress: Callable[[int], None] | None,
 ) -> None:
-    second_opinion = _pandera(delivery.feed)
-    counted: Counter[tuple[str, str, str, str, str]] = Counter()
-    with _Sink(accepted, empty_accepted(delivery.feed)) as good, _Sink(quarantine, empty_quarantine()) as bad:
-        for part in opened.splits():
-            rows, reasons, rejected = part.accepted, part.reasons, part.rejected
-            rows, objections = _second_opinion(second_opinion, rows)
-            if objections.height:
-                reasons, rejected = pl.concat([reasons, objections]), part.received - rows.height
-            good.write(_stored(delivery, pseudonymise(rows, delivery.feed, key, on=delivery.received_at.date())))
-            bad.write(_pointing(delivery, reasons))
+    told = pl.DataFrame(schema=_TOLD)
+    with Sink(accepted, empty_accepted(delivery.feed)) as good, Sink(quarantine, empty_quarantine()) as bad:
+        # While one batch is written, the next is pseudonymised and the one after it read and judged.
+        for part in _ahead(_pseudonymised(delivery, key, _ahead(_judged(delivery.feed, opened)))):
+            good.write(_stored(delivery, part.accepted))
+            bad.write(_pointing(delivery, part.reasons))
             outcome.rows_received += part.received
-            outcome.rows_quarantined += rejected
-            outcome.rows_accepted += rows.height
+            outcome.rows_quarantined += part.rejected
+            outcome.rows_accepted += part.accepted.height
             outcome.rows_warned += part.warned
-            for *what, n in reasons.group_by("field", "rule", "severity", "message_zh", "message_en").len().iter_rows():
-                counted[tuple(what)] += n
+            outcome.rows_out_of_scope += part.reasons.filter(pl.col("rule") == OUT_OF_SCOPE).height
+            told = pl.concat([told, _counted(part.reasons)])
             if progress:
                 progress(outcome.rows_received)
-    outcome.reasons = _commonest(counted)
+    outcome.reasons = _commonest(told)
+    outcome.row_checksum = good.digest.hexdigest()
 
 
-def _commonest(counted: Counter[tuple[str, str, str, str, str]], n: int = 10) -> list[dict[str, Any]]:
-    """The ten commonest (field, rule), each with one of its sentences and how many rows it struck."""
-    grouped: dict[tuple[str, str, str], list[Any]] = {}
-    for (name, rule, severity, zh, en), count in sorted(counted.items(), key=lambda item: -item[1]):
-        entry = grouped.setdefault((name, rule, severity), [0, zh, en])
-        entry[0] += count
-    ranked = sorted(grouped.items(), key=lambda item: (-item[1][0], item[0][1]))
-    return [
-        {"field": f, "rule": r, "severity": s, "rows": rows, "message_zh": zh, "message_en": en}
-        for (f, r, s), (rows, zh, en) in ranked[:n]
-    ]
+def _judged(feed: Feed, opened: Opened) -> Iterator[Split]:
+    """Every batch after both judges."""
+    for part in opened.splits():
+        rows, objected = objections(feed, part.accepted)
+        reasons = pl.concat([part.reasons, objected])
+        yield replace(part, accepted=rows, reasons=reasons, rejected=part.rejected + part.accepted.height - rows.height)
 
 
-def _second_opinion(schema: Any, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Validates accepted rows with pandera; what it objects to leaves with the reason `contract_violated`."""
-    from pandera.errors import SchemaErrors
+def _pseudonymised(delivery: Delivery, key: Key, parts: Iterator[Split]) -> Iterator[Split]:
+    day = delivery.received_at.date()
+    return (replace(part, accepted=pseudonymise(part.accepted, delivery.feed, key, on=day)) for part in parts)
 
-    if rows.height == 0:
-        return rows, empty_reasons()
-    try:
-        schema.validate(rows, lazy=True)
-    except SchemaErrors as errors:
-        cases = errors.failure_cases.filter(pl.col("index").is_not_null())
-        if cases.height == 0:
-            raise
-        numbered = rows.with_row_index("index").select(pl.col("index").cast(pl.Int64), ROW)
-        reasons = (
-            cases.select(pl.col("index").cast(pl.Int64), pl.col("column").alias("field"), pl.col("check"))
-            .join(numbered, on="index")
-            .select(
-                pl.col(ROW).alias("_row"),
-                pl.col("field"),
-                pl.col("field").alias("header"),
-                pl.lit("contract_violated").alias("rule"),
-                pl.lit("error").alias("severity"),
-                pl.lit(None, dtype=pl.String).alias("value"),
-                pl.format("不符合合同规则 {}", "check").alias("message_zh"),
-                pl.format("does not meet the contract's check {}", "check").alias("message_en"),
-            )
-        )
-        struck = cases["index"].cast(pl.Int64).unique()
-        kept = rows.with_row_index("index").filter(~pl.col("index").cast(pl.Int64).is_in(struck.implode())).drop("index")
-        return kept, reasons
-    return rows, empty_reasons()
+
+def _ahead(parts: Iterator[Split]) -> Iterator[Split]:
+    """The same parts; while one is worked on, the next is made in a thread."""
+    with ThreadPoolExecutor(max_workers=1) as worker:
+        following = worker.submit(next, parts, None)
+        while (part := following.result()) is not None:
+            following = worker.submit(next, parts, None)
+            yield part
+
+
+# Reasons of one kind: where, which rule, how hard; how many rows, and a sentence for one of them.
+_KIND = ("field", "rule", "severity")
+_TOLD: Mapping[str, Any] = {
+    **dict.fromkeys(_KIND, pl.String),
+    "rows": pl.Int64,
+    "message_zh": pl.String,
+    "message_en": pl.String,
+}
+
+
+def _counted(reasons: pl.DataFrame) -> pl.DataFrame:
+    return reasons.group_by(_KIND, maintain_order=True).agg(
+        pl.len().cast(pl.Int64).alias("rows"), pl.col("message_zh", "message_en").first()
+    )
+
+
+def _commonest(counted: pl.DataFrame, n: int = 10) -> list[dict[str, Any]]:
+    """The ten commonest (field, rule, severity), each with the first of its sentences and how many rows it struck."""
+    kinds = counted.group_by(_KIND, maintain_order=True).agg(
+        pl.col("rows").sum(), pl.col("message_zh", "message_en").first()
+    )
+    return kinds.sort("rows", "rule", descending=[True, False], maintain_order=True).head(n).to_dicts()
 
 
 def _stored(delivery: Delivery, rows: pl.DataFrame) -> pl.DataFrame:
@@ -331,124 +315,79 @@ def _pointing(delivery: Delivery, reasons: pl.DataFrame) -> pl.DataFrame:
     ).select(list(QUARANTINE_SCHEMA))
 
 
-def _reject_repeated_keys(
-    delivery: Delivery, outcome: Outcome, accepted: Path, quarantine: Path, earlier: Sequence[Path]
+def _settle_keys(
+    delivery: Delivery,
+    outcome: Outcome,
+    accepted: Path,
+    quarantine: Path,
+    before: Before,
 ) -> None:
-    """Moves rows whose key stands already (earlier in this file or, for `append`, in an earlier one) to quarantine."""
+    """Moves rows whose key stands already to quarantine and counts what the file changes; finds a re-send."""
     feed = delivery.feed
-    con = _duckdb()
-    # A melted file has many rows of one `_row`, so rows are told apart by their place in the accepted file.
-    rows = f"read_parquet({_sql_paths([accepted])}, file_row_number = true)"
-    key = ", ".join(f'"{name}"' for name in feed.stored_key)
-    # Two passes: hashes find the few keys that can stand twice, and only those are compared.
-    repeated = con.execute(
-        f"select place, _row from (select file_row_number as place, _row, "
-        f"row_number() over (partition by {key} order by file_row_number) as nth from {rows} "
-        f"where hash({key}) in (select hash({key}) as h from {rows} group by h having count(*) > 1)) where nth > 1"
-    ).fetchall()
-    struck = {place: (row, "key_repeated") for place, row in repeated}
-    if feed.delivery == "append" and earlier:
-        same = " and ".join(f'a."{n}" = b."{n}"' for n in feed.stored_key)
-        before = con.execute(
-            f"select distinct a.file_row_number, a._row from {rows} a "
-            f"join read_parquet({_sql_paths(earlier)}) b on {same}"
-        ).fetchall()
-        struck |= {place: (row, "key_already_delivered") for place, row in before if place not in struck}
-    if not struck:
+    compared, earlier = before.own, before.feed
+    if feed.delivery == "append":
+        again = (p for p in reversed(before.namesakes) if keys.share_repeated(feed, accepted, p) >= keys.SAME_DELIVERY)
+        compared = [*again][:1] if outcome.rows_accepted else []
+        outcome.supersedes = compared[0].stem if compared else None
+        earlier = [path for path in earlier if path not in compared]
+    if outcome.rows_accepted and feed.delivery != "upsert":
+        struck = keys.repeated(feed, accepted, earlier if feed.delivery == "append" else ())
+        _reject(delivery, outcome, accepted, quarantine, struck)
+    if compared:
+        made = keys.changes(feed, accepted, compared)
+        outcome.rows_added, outcome.rows_changed, outcome.rows_removed = made.added, made.changed, made.removed
+
+
+def _reject(delivery: Delivery, outcome: Outcome, accepted: Path, quarantine: Path, struck: pl.DataFrame) -> None:
+    """Takes rows out of the accepted file after all, each with its reason."""
+    if struck.height == 0:
         return
-    names = "、".join(feed.by_name[n].header for n in feed.key)
-    facts = {"field": names, "key": ", ".join(feed.key)}
-    sentences = {c: (message(c, "zh", **facts), message(c, "en", **facts)) for _, c in struck.values()}
-    reasons = pl.DataFrame(
-        [
-            (row, ", ".join(feed.key), names, code, "error", None, *sentences[code])
-            for _, (row, code) in sorted(struck.items())
-        ],
-        schema=dict(REASON_SCHEMA),
-        orient="row",
+    keys.strike(accepted, struck["place"])
+    outcome.row_checksum = None  # of rows that are no longer all there
+    reasons = keys.reasons_of(delivery.feed, struck)
+    append(quarantine, _pointing(delivery, reasons))
+    outcome.rows_accepted -= struck.height
+    outcome.rows_quarantined += struck.height
+    outcome.reasons = _commonest(pl.concat([pl.DataFrame(outcome.reasons, schema=_TOLD), _counted(reasons)]))
+
+
+def _ask_the_guards(delivery: Delivery, outcome: Outcome, accepted: Path, before: Before) -> None:
+    """A file that a guard holds is told so; what a guard merely warns of goes into the receipt."""
+    found = file_guards.findings(
+        delivery.feed,
+        delivery.layout,
+        accepted,
+        before.own,
+        rows_in_scope=outcome.rows_received - outcome.rows_out_of_scope,
+        rows_rejected=outcome.rows_quarantined - outcome.rows_out_of_scope,
+        name=delivery.name,
+        receipt=delivery.receipt,
     )
-    kept = accepted.with_suffix(".kept")
-    con.register("struck", pl.DataFrame({"file_row_number": list(struck)}, schema={"file_row_number": pl.Int64}).to_arrow())
-    con.execute(
-        f"copy (select * exclude (file_row_number) from {rows} anti join struck using (file_row_number) "
-        f"order by file_row_number) to '{_quoted(kept)}' (format parquet)"
-    )
-    con.unregister("struck")
-    kept.replace(accepted)
-    pl.concat([pl.read_parquet(quarantine), _pointing(delivery, reasons)]).write_parquet(quarantine)
-    outcome.rows_accepted -= len(struck)
-    outcome.rows_quarantined += len(struck)
-    counted = {(r["field"], r["rule"], r["severity"], r["message_zh"], r["message_en"]): r["rows"] for r in outcome.reasons}
-    for *what, n in reasons.group_by("field", "rule", "severity", "message_zh", "message_en").len().iter_rows():
-        counted[tuple(what)] = n
-    outcome.reasons = _commonest(Counter(counted))
+    for finding in found:
+        if outcome.reason_code is None:
+            outcome.reason_code, outcome.message_zh, outcome.message_en = finding.code, finding.zh, finding.en
+        if finding.holds:
+            outcome.verdict, outcome.supersedes = "held", None
 
 
-@cache
-def _duckdb() -> duckdb.DuckDBPyConnection:
-    """One connection a process: opening one costs more than what most files ask of it."""
-    import duckdb
-
-    return duckdb.connect(config={"memory_limit": "1GB", "threads": 2})
+def _refused(outcome: Outcome, code: str, zh: str, en: str) -> Outcome:
+    """What was found out about the file stays; of its rows nothing does."""
+    kept = {f.name: getattr(outcome, f.name) for f in fields(Outcome) if f.name in _FOUND}
+    return Outcome(verdict="refused", reason_code=code, message_zh=zh, message_en=en, **kept)
 
 
-@cache
-def _pandera_of(path: Path, version: str) -> Any:
-    from contracts.model import load_feed
-
-    return pandera_schema(load_feed(path))
+_FOUND = ("format", "encoding", "sheet", "header_row", "headers_ignored")
 
 
-def _pandera(feed: Feed) -> Any:
-    """The feed's pandera schema, built once a process."""
-    return _pandera_of(feed.path, feed.version)
-
-
-def _held(delivery: Delivery, outcome: Outcome) -> tuple[str, str, str] | None:
-    """Whether a file guard of the contract wants a person to look first."""
-    guards = delivery.feed.guards
-    share = outcome.rows_quarantined / outcome.rows_received if outcome.rows_received else 0.0
-    limit = guards.get("max_rejected_share")
-    if limit is not None and outcome.rows_received >= guards.get("min_rows", 20) and share > limit:
-        facts = {"share": f"{share:.0%}", "limit": f"{limit:.0%}", "file": delivery.name, "receipt": delivery.receipt}
-        code = "too_many_rows_rejected"
-        return code, message(code, "zh", **facts), message(code, "en", **facts)
-    return None
-
-
-def _sql_paths(paths: Sequence[Path]) -> str:
-    return "[" + ", ".join(f"'{_quoted(p)}'" for p in paths) + "]"
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")
-
-
-class _Sink:
-    """A Parquet file written batch by batch; typed and readable even when no row ever comes."""
-
-    def __init__(self, path: Path, empty: pl.DataFrame) -> None:
-        self.path, self.schema = path, empty.to_arrow().schema
-        self._writer: pyarrow.parquet.ParquetWriter | None = None
-
-    def __enter__(self) -> _Sink:
-        import pyarrow.parquet as parquet
-
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._writer = parquet.ParquetWriter(self.path, self.schema, compression="snappy")
-        return self
-
-    def write(self, frame: pl.DataFrame) -> None:
-        if frame.height and self._writer:
-            self._writer.write_table(frame.to_arrow().cast(self.schema))
-
-    def __exit__(self, *_: object) -> None:
-        if self._writer:
-            self._writer.close()
+def _place_of(error: Exception) -> str:
+    """Type and place of an unexpected error, never its words: those may quote a value."""
+    here = Path(__file__).parent
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [f for f in frames if Path(f.filename).is_relative_to(here)] or frames
+    return f"{type(error).__name__}, {Path(ours[-1].filename).name}:{ours[-1].lineno}"
 
 
 __all__ = [
-    "DTYPES",
     "Delivery",
     "Opened",
     "Outcome",

@@ -338,9 +338,22 @@ HOUSE: Mapping[str, Sentences] = {
         "{file} 有 {share} 的行不合格（上限 {limit}），整份文件暂缓入库，待人工确认（回执 {receipt}）。",
         "{share} of the rows of {file} were rejected (limit {limit}); the file is held for a person (receipt {receipt}).",
     ),
+    "rows_collapsed": Sentences(
+        "{file} 只有 {rows} 行可入库，上一次为 {before} 行（下限 {limit}），整份文件暂缓入库，待人工确认（回执 {receipt}）。",
+        "{file} has {rows} good rows, the last file had {before} (limit {limit}); it is held for a person (receipt {receipt}).",
+    ),
+    "rows_exploded": Sentences(
+        "{file} 有 {rows} 行可入库，上一次为 {before} 行（上限 {limit} 倍），整份文件暂缓入库，待人工确认（回执 {receipt}）。",
+        "{file} has {rows} good rows, the last file had {before} (limit {limit} times); it is held for a person (receipt {receipt}).",
+    ),
+    "period_missing": Sentences(
+        "{file} 与上一次报送之间缺少“{field}”{periods}；请补报，或由人工确认（回执 {receipt}）。",
+        "Between the last file and {file} the {field_en} {periods} is missing; send it, or have a person confirm (receipt {receipt}).",
+    ),
     "door_failed": Sentences(
-        "{file} 处理时程序出错（{detail}），文件已存档，未写入任何数据；请联系数据平台。",
-        "The door itself failed on {file} ({detail}); the file is archived and nothing was written. Tell the platform's team.",
+        "{file} 处理时程序出错（{detail}），文件已存档，未写入任何数据；下次运行会重试，请联系数据平台。",
+        "The door itself failed on {file} ({detail}); the file is archived, nothing was written, and the next night tries "
+        "again. Tell the platform's team.",
     ),
     "file_not_there": Sentences(
         "{file} 无法读取（{problem}）；请核对报送清单中的路径或重新发送。",

@@ -351,7 +351,7 @@ def load_feed(path: Path) -> Feed:
     period = custom.get("period")
     if period is not None and period not in names:
         raise ContractError(path, "customProperties.period", f"no field is called {period!r}")
-    guards = _guards(path, custom.get("guards") or {}, names)
+    guards = _guards(path, custom.get("guards") or {}, {f.name: f.kind for f in base["fields"]})
     feed = Feed(**base, delivery=delivery, period=period, rules=rules, guards=guards)
     if not feed.key:
         raise ContractError(path, "primaryKey", "no field is marked as key")
@@ -581,15 +581,18 @@ def _rule(path: Path, item: Any, names: set[str]) -> Rule:
     return rule
 
 
-def _guards(path: Path, raw: Mapping[str, Any], names: set[str]) -> Guards:
+def _guards(path: Path, raw: Mapping[str, Any], kinds: Mapping[str, Kind]) -> Guards:
     where = "customProperties.guards"
     try:
         guards = Guards.model_validate(raw)
     except ValidationError as error:
         first = error.errors()[0]
         raise ContractError(path, ".".join([where, *map(str, first["loc"])]), first["msg"]) from error
-    if guards.continuity and guards.continuity.field not in names:
-        raise ContractError(path, f"{where}.continuity.field", f"no field is called {guards.continuity.field!r}")
+    if rule := guards.continuity:
+        kind = kinds.get(rule.field)
+        if kind not in ("date", "timestamp") and (rule.step, kind) != ("year", "integer"):
+            problem = f"a date, or an integer for years, is needed; {rule.field!r} is {kind or 'no field'}"
+            raise ContractError(path, f"{where}.continuity.field", problem)
     return guards
 
 

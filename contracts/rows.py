@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as default
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from contracts.arranging import MELTED, ROW, SHAPE, Arrangement, sender_header, 
 from contracts.casting import CastOptions, cast
 from contracts.identifiers import SEMANTIC_CHECKS
 from contracts.messages import message
-from contracts.model import FieldSpec, Rule, code_list
+from contracts.model import Feed, FieldSpec, Rule, code_list
 from contracts.privacy import mask_value
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Check:
     field: str
     severity: str
     fails: pl.Expr
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, Any] = default(default_factory=dict)
     suggest: tuple[str, ...] = ()
 
 
@@ -230,7 +231,7 @@ def _field_checks(f: FieldSpec, known: Mapping[str, pl.Series]) -> list[Check]:
             else:
                 unknown = ~value.is_in(allowed)
             add("not_in_code_list", unknown, _severity(f, "code"), tuple(codes), list=f.code_list or "enum")
-        if f.semantic in SEMANTIC_CHECKS:
+        if f.semantic and f.semantic in SEMANTIC_CHECKS:
             add(f"invalid_{f.semantic}", ~SEMANTIC_CHECKS[f.semantic](value), _severity(f, "check_digit"))
         if f.references and f.references in known:
             there = known[f.references].implode()

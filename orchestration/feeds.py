@@ -2,23 +2,19 @@
 
 A feed's asset lands what lies in its inbox, takes every pending delivery of its partitions through the door,
 writes a receipt for each, and fails in one sentence when a file was refused. What was accepted stays accepted,
-and yesterday's data stands in for what was not.
+and yesterday's data stands in for what was not. Does not belong here: taking a file in (intake).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, timedelta
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import polars as pl
 
-from contracts.door import Delivery, Outcome, empty_accepted, empty_quarantine, pass_file
-from contracts.messages import message
-from contracts.model import Feed, load_feeds, load_layouts
-from contracts.privacy import load_key
+from contracts.model import Feed, load_feeds
 from orchestration import landing
-from orchestration.landing import Archived, Attempt
+from orchestration.intake import ensure_typed as ensure_typed, take_in
+from orchestration.landing import Attempt
 from orchestration.paths import TIME_ZONE, DataDirectory, data_directory
 
 # Divisions first: the other feeds' references are checked against them.
@@ -77,152 +73,6 @@ def feed_asset(feed: Feed) -> dg.AssetsDefinition:
     return _feed
 
 
-# ── one feed, its days ──────────────────────────────────────────────────────────────────────────
-
-
-def take_in(
-    data: DataDirectory, feed: Feed, first: date, last: date, *, replay: bool = False, log: Any = None
-) -> list[Attempt]:
-    """Lands the inbox of one feed and takes the pending deliveries received from `first` to `last` through the door.
-
-    Returns:
-        The attempts made now, in the order the files came. Each is also in the ledger.
-    """
-    made: list[Attempt] = []
-    for arrival in landing.arrivals(data, feed.id):
-        made += _land(data, feed, arrival)
-    ensure_typed(data, feed)
-    outcomes = landing.latest(landing.attempts(data, feed.id))
-    known = _known(data, feed)
-    key = load_key(data.root)
-    for item in landing.archived(data, feed.id, first, last):
-        if not (replay or _is_pending(data, feed, item, outcomes.get(item.receipt))):
-            continue
-        if log:
-            log.info(f"{item.file_name}: {item.size_bytes:,} bytes from {item.sender}, received {item.received_at}")
-        made.append(_through_the_door(data, feed, item, key, known))
-    landing.prune(data, feed, data.today())
-    return made
-
-
-def ensure_typed(data: DataDirectory, feed: Feed) -> None:
-    """A feed that never came is a typed file without rows, so that every model finds its columns."""
-    for path, empty in (
-        (data.accepted / feed.id / "_never.parquet", empty_accepted(feed)),
-        (data.quarantine / "_never.parquet", empty_quarantine()),
-    ):
-        if not path.is_file() or pl.read_parquet_schema(path) != empty.schema:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            empty.write_parquet(path)
-
-
-def _land(data: DataDirectory, feed: Feed, arrival: landing.Arrival) -> list[Attempt]:
-    """Archives one arrival; only a duplicate or a listed file that is not there makes a receipt already here."""
-    base = {"feed": feed.id, "sender": arrival.sender, "file_name": arrival.path.name, "contract_version": feed.version}
-    moment = {"received_at": arrival.received_at, "received_on": arrival.received_at.date(), "attempted_at": data.now()}
-    try:
-        archived, new = landing.archive(data, arrival)
-    except OSError as error:
-        facts = {"file": arrival.path.name, "problem": error.strerror or str(error)}
-        attempt = Attempt(
-            receipt=landing.receipt_id(feed.id, arrival.sender, f"{arrival.path.name} {arrival.received_at}"),
-            sha256=None, size_bytes=None, verdict="refused", reason_code="file_not_there",
-            message_zh=message("file_not_there", "zh", **facts), message_en=message("file_not_there", "en", **facts),
-            **base, **moment,
-        )  # fmt: skip
-        landing.record(data, attempt)
-        return [attempt]
-    if new or arrival.keep:
-        return []
-    facts = {"file": arrival.path.name, "first": archived.received_on.isoformat(), "receipt": archived.receipt}
-    attempt = Attempt(
-        receipt=archived.receipt, sha256=archived.sha256, size_bytes=archived.size_bytes,
-        verdict="duplicate", reason_code="same_bytes_again",
-        message_zh=message("same_bytes_again", "zh", **facts), message_en=message("same_bytes_again", "en", **facts),
-        **base, **moment,
-    )  # fmt: skip
-    landing.record(data, attempt)
-    return [attempt]
-
-
-def _is_pending(data: DataDirectory, feed: Feed, item: Archived, outcome: Attempt | None) -> bool:
-    """Whether a delivery is to go through the door: never tried, or tried under another contract or layout."""
-    if not item.path.is_file():
-        return False
-    layout = load_layouts().get((feed.id, item.sender))
-    return (
-        outcome is None
-        or outcome.verdict == "duplicate"
-        or outcome.contract_version != feed.version
-        or outcome.layout_version != (layout.version if layout else None)
-        or (outcome.verdict == "accepted" and not _accepted_path(data, item).is_file())
-    )
-
-
-def _through_the_door(
-    data: DataDirectory, feed: Feed, item: Archived, key: Any, known: Mapping[str, pl.Series]
-) -> Attempt:
-    layout = load_layouts().get((feed.id, item.sender))
-    delivery = Delivery(item.path, item.file_name, feed, item.sender, item.receipt, item.received_at, layout)
-    target, quarantine = _accepted_path(data, item), _quarantine_path(data, item)
-    staged, staged_quarantine = target.with_suffix(".writing"), quarantine.with_suffix(".writing")
-    earlier = [
-        path
-        for path in sorted((data.accepted / feed.id).glob("*/*.parquet"))
-        if (path.parent.name, path.stem) < (item.received_on.isoformat(), item.receipt) and path != target
-    ]
-    outcome = pass_file(
-        delivery, key=key, accepted=staged, quarantine=staged_quarantine, earlier=earlier, known=known
-    )
-    _put_in_place(outcome, staged, target, staged_quarantine, quarantine)
-    attempt = Attempt(
-        receipt=item.receipt, feed=feed.id, sender=item.sender, file_name=item.file_name, sha256=item.sha256,
-        size_bytes=item.size_bytes, received_at=item.received_at, received_on=item.received_on,
-        attempted_at=data.now(), contract_version=feed.version,
-        layout_version=layout.version if layout else None, **vars(outcome),
-    )  # fmt: skip
-    landing.record(data, attempt)
-    return attempt
-
-
-def _put_in_place(outcome: Outcome, staged: Path, target: Path, staged_quarantine: Path, quarantine: Path) -> None:
-    """Both sides appear together or not at all; a refused or held file leaves no rows among the accepted."""
-    if outcome.verdict == "accepted":
-        staged.replace(target)
-    else:
-        staged.unlink(missing_ok=True)
-        target.unlink(missing_ok=True)
-    if staged_quarantine.is_file() and outcome.verdict == "accepted" and outcome.reasons:
-        staged_quarantine.replace(quarantine)
-    elif staged_quarantine.is_file() and outcome.verdict == "held":
-        staged_quarantine.replace(quarantine)
-    else:
-        staged_quarantine.unlink(missing_ok=True)
-        quarantine.unlink(missing_ok=True)
-    for folder in (target.parent, quarantine.parent):
-        if folder.is_dir() and not any(folder.iterdir()):
-            folder.rmdir()
-
-
-def _accepted_path(data: DataDirectory, item: Archived) -> Path:
-    return data.accepted / item.feed / item.received_on.isoformat() / f"{item.receipt}.parquet"
-
-
-def _quarantine_path(data: DataDirectory, item: Archived) -> Path:
-    return data.quarantine / item.feed / item.received_on.isoformat() / f"{item.receipt}.parquet"
-
-
-def _known(data: DataDirectory, feed: Feed) -> Mapping[str, pl.Series]:
-    """The values other feeds' accepted rows hold for the fields this feed refers to."""
-    known = {}
-    for reference in {f.references for f in feed.fields if f.references}:
-        other, _, column = reference.rpartition(".")
-        files = sorted((data.accepted / other).glob("*/*.parquet"))
-        if files and other != feed.id:
-            known[reference] = pl.scan_parquet(files).select(pl.col(column).unique()).collect().to_series()
-    return known
-
-
 # ── what Dagster shows ──────────────────────────────────────────────────────────────────────────
 
 
@@ -267,12 +117,15 @@ def _take_in(context: dg.AssetExecutionContext, feed: Feed, *, replay: bool) -> 
     else:
         first, last = data.first_day(), data.today()
     made = take_in(data, feed, first, last, replay=replay, log=context.log)
-    overdue = _overdue(data, feed, last)
-    if overdue:
+    counting = landing.latest(landing.attempts(data, feed.id))
+    overdue = _overdue(data, feed, counting.values(), last)
+    if overdue and overdue.receipt not in counting:
         landing.record(data, overdue)
     failed = [a for a in made if a.verdict in ("refused", "held")] + ([overdue] if overdue else [])
+    # What stands for these days, whenever it was taken in: a day launched again is not a day without rows.
+    standing = [a for a in counting.values() if first <= a.received_on <= last and a.verdict != "missing"]
     by_day: dict[date, list[Attempt]] = {}
-    for attempt in made:
+    for attempt in standing:
         by_day.setdefault(attempt.received_on, []).append(attempt)
     if failed:
         # A failed step records no materialisation; the days whose files came in are recorded here.
@@ -284,16 +137,15 @@ def _take_in(context: dg.AssetExecutionContext, feed: Feed, *, replay: bool) -> 
     elif context.has_partition_key or context.has_partition_key_range:
         for day, attempts in sorted(by_day.items()):
             context.add_asset_metadata(_metadata(attempts), partition_key=day.isoformat())
-    balanced = all(a.rows_received == a.rows_accepted + a.rows_quarantined for a in made)
+    balanced = all(a.rows_received == a.rows_accepted + a.rows_quarantined for a in standing)
     yield dg.AssetCheckResult(
         check_name="every_row_accounted_for", asset_key=context.asset_key, passed=balanced,
-        metadata={"rows_received": sum(a.rows_received for a in made), "rows_accepted": sum(a.rows_accepted for a in made),
-                  "rows_quarantined": sum(a.rows_quarantined for a in made)},
+        metadata={name: sum(getattr(a, name) for a in standing) for name in ("rows_received", "rows_accepted", "rows_quarantined")},
     )  # fmt: skip
     yield dg.AssetCheckResult(
         check_name="files_readable", asset_key=context.asset_key,
-        passed=not any(a.verdict in ("refused", "held") for a in made),
-        metadata={"files": len(made), "refused_or_held": sum(a.verdict in ("refused", "held") for a in made)},
+        passed=not any(a.verdict in ("refused", "held") for a in standing),
+        metadata={"files": len(standing), "refused_or_held": sum(a.verdict in ("refused", "held") for a in standing)},
     )  # fmt: skip
     yield dg.AssetCheckResult(
         check_name="on_time", asset_key=context.asset_key, passed=overdue is None, severity=dg.AssetCheckSeverity.WARN,
@@ -307,23 +159,22 @@ def _take_in(context: dg.AssetExecutionContext, feed: Feed, *, replay: bool) -> 
             metadata={"receipts": dg.MetadataValue.json([f"{a.receipt} {a.file_name}: {a.message_en}" for a in failed])},
             allow_retries=False,
         )
-    yield dg.MaterializeResult(metadata=_metadata(made))
+    whole = sum(a.rows_accepted for a in counting.values() if a.verdict == "accepted")
+    yield dg.MaterializeResult(metadata={**_metadata(standing), "dagster/row_count": whole})
 
 
-def _overdue(data: DataDirectory, feed: Feed, on: date) -> Attempt | None:
-    """The receipt of a file that should have come by `on`, if it did not; one a day at most."""
+def _overdue(data: DataDirectory, feed: Feed, counting: Iterable[Attempt], on: date) -> Attempt | None:
+    """The receipt of a file that should have come by `on`, if it did not; the same one all day."""
     if feed.days_between is None:
         return None
-    outcomes = landing.latest(landing.attempts(data, feed.id)).values()
-    came = [a for a in outcomes if a.verdict in ("accepted", "duplicate") and a.received_on <= on]
+    came = [a for a in counting if a.verdict in ("accepted", "duplicate") and a.received_on <= on]
     if not came:
         # Nobody has begun to send it: not late, not there yet.
         return None
     last = max(came, key=lambda a: a.received_on)
     if (on - last.received_on).days <= feed.days_between:
         return None
-    missing = landing.missing_attempt(data, feed, last, on)
-    return None if missing.receipt in {a.receipt for a in outcomes} else missing
+    return landing.missing_attempt(data, feed, last, on)
 
 
 def _metadata(attempts: Sequence[Attempt]) -> dict[str, Any]:
@@ -345,7 +196,7 @@ def _metadata(attempts: Sequence[Attempt]) -> dict[str, Any]:
         ),
     )
     return {
-        "dagster/row_count": sum(a.rows_accepted for a in attempts),
+        "dagster/partition_row_count": sum(a.rows_accepted for a in attempts),
         "rows_received": received,
         "rows_accepted": sum(a.rows_accepted for a in attempts),
         "rows_quarantined": sum(a.rows_quarantined for a in attempts),

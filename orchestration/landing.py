@@ -19,6 +19,7 @@ from typing import Any
 
 from contracts.messages import message
 from contracts.model import Feed
+from contracts.privacy import redact_one
 from orchestration.paths import SHANGHAI, DataDirectory
 
 # The sender of a file that lies in the feed's own folder: it spells the feed as the contract does.
@@ -61,6 +62,11 @@ class Archived:
     def received_on(self) -> date:
         return self.received_at.date()
 
+    @property
+    def shown_name(self) -> str:
+        """The file's name as it may stand outside the archive."""
+        return shown_name(self.file_name)
+
 
 @dataclass
 class Attempt:
@@ -89,11 +95,24 @@ class Attempt:
     rows_accepted: int = 0
     rows_quarantined: int = 0
     rows_warned: int = 0
+    rows_out_of_scope: int = 0
+    rows_added: int | None = None
+    rows_changed: int | None = None
+    rows_removed: int | None = None
+    supersedes: str | None = None
     row_checksum: str | None = None
     reasons: list[dict[str, Any]] = field(default_factory=list)
     seconds: float = 0.0
     contract_version: str | None = None
     layout_version: str | None = None
+    basis: str | None = None  # names the deliveries that stood before this one
+    released_by: str | None = None  # who let a held file through, and why
+    released_why: str | None = None
+
+
+def shown_name(name: str) -> str:
+    """A file's name without the numbers of persons that a department may have put into it."""
+    return redact_one(name)[0]
 
 
 # ── arrivals ────────────────────────────────────────────────────────────────────────────────────
@@ -250,9 +269,10 @@ def _label(path: Path) -> Archived:
 
 def record(data: DataDirectory, attempt: Attempt) -> Path:
     """Writes one attempt; a receipt's attempts are numbered from 1 and none is ever changed."""
-    folder = data.receipts / attempt.received_on.strftime("%Y-%m")
+    folder = data.receipts / attempt.feed / attempt.received_on.strftime("%Y-%m")
     folder.mkdir(parents=True, exist_ok=True)
-    attempt.attempt = len(list(folder.glob(f"{attempt.receipt}.*.json"))) + 1
+    # The same bytes may come again in another month: the number goes on.
+    attempt.attempt = len(list(data.receipts.glob(f"{attempt.feed}/*/{attempt.receipt}.*.json"))) + 1
     path = folder / f"{attempt.receipt}.{attempt.attempt}.json"
     _write_json(path, asdict(attempt))
     return path
@@ -261,13 +281,12 @@ def record(data: DataDirectory, attempt: Attempt) -> Path:
 def attempts(data: DataDirectory, feed: str | None = None) -> list[Attempt]:
     """The ledger, oldest attempt first."""
     found = []
-    for path in data.receipts.glob("*/*.json"):
+    for path in data.receipts.glob(f"{feed or '*'}/*/*.json"):
         row = json.loads(path.read_text(encoding="utf-8"))
-        if feed is None or row["feed"] == feed:
-            row["received_at"] = datetime.fromisoformat(row["received_at"])
-            row["attempted_at"] = datetime.fromisoformat(row["attempted_at"])
-            row["received_on"] = date.fromisoformat(row["received_on"])
-            found.append(Attempt(**row))
+        row["received_at"] = datetime.fromisoformat(row["received_at"])
+        row["attempted_at"] = datetime.fromisoformat(row["attempted_at"])
+        row["received_on"] = date.fromisoformat(row["received_on"])
+        found.append(Attempt(**row))
     return sorted(found, key=lambda a: (a.attempted_at, a.received_at, a.receipt, a.attempt))
 
 

@@ -32,6 +32,10 @@ SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "rows_accepted": pl.Int64,
     "rows_quarantined": pl.Int64,
     "rows_warned": pl.Int64,
+    "rows_out_of_scope": pl.Int64,
+    "rows_added": pl.Int64,
+    "rows_changed": pl.Int64,
+    "rows_removed": pl.Int64,
     "seconds": pl.Float64,
     "verdict": pl.String,
     "reason_code": pl.String,
@@ -40,6 +44,9 @@ SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "contract_version": pl.String,
     "layout_version": pl.String,
     "row_checksum": pl.String,
+    "supersedes": pl.String,
+    "released_by": pl.String,
+    "released_why": pl.String,
 }
 
 

@@ -58,7 +58,6 @@ class Night:
     failed_checks: int = 0
     released: bool = False
     release_id: str | None = None
-    seconds: dict[str, float] = field(default_factory=dict)
 
 
 def prepare(data: DataDirectory) -> None:
@@ -91,20 +90,16 @@ def run(data: DataDirectory, console: Console) -> Night:
     first, last = schedules.pending_range(data)
     ingest, build = defs.resolve_job_def("ingest"), defs.resolve_job_def("build")
     with instance:
-        started = time.monotonic()
         feeds = len(ingest.nodes)
         with _progress(console, f"feeds, {first} to {last}", feeds) as advance:
             _execute(
                 ingest, instance, schedules.range_tags(first, last), advance, {"STEP_SUCCESS", "STEP_FAILURE"},
                 night.failed_feeds, log,
             )  # fmt: skip
-        night.seconds["ingest"] = time.monotonic() - started
         night.attempts = [a for a in landing.attempts(data) if (a.receipt, a.attempt) not in before]
-        started = time.monotonic()
-        models = len({k for k in build.asset_layer.selected_asset_keys})
+        models = len(build.asset_layer.selected_asset_keys)
         with _progress(console, "models, checks, audit, release", models) as advance:
             events = _execute(build, instance, {}, advance, {"ASSET_MATERIALIZATION"}, night.failed_steps, log)
-        night.seconds["build"] = time.monotonic() - started
     night.models = events.get("ASSET_MATERIALIZATION", 0)
     night.checks = events.get("ASSET_CHECK_EVALUATION", 0)
     night.failed_checks = events.get("failed checks", 0)
@@ -162,10 +157,15 @@ def _first_sentence(failure: Any) -> str:
 
 @contextmanager
 def _progress(console: Console, what: str, total: int) -> Iterator[Callable[[], None]]:
-    columns = (TextColumn(" {task.description}"), BarColumn(bar_width=24), MofNCompleteColumn(), TimeElapsedColumn())
+    """A bar in a terminal, a line before and after elsewhere."""
+    started = time.monotonic()
     if not console.is_terminal:
-        console.print(f" {what} …")
-    with Progress(*columns, console=console, transient=False, disable=not console.is_terminal) as bar:
+        console.print(f" {what} …", end="")
+        yield lambda: None
+        console.print(f" {time.monotonic() - started:.0f} s")
+        return
+    columns = (TextColumn(" {task.description}"), BarColumn(bar_width=24), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console) as bar:
         task = bar.add_task(what, total=total)
         yield lambda: bar.advance(task)
         bar.update(task, completed=total)
@@ -303,6 +303,8 @@ def _coverage(con: Any) -> str | None:
     ).fetchone()
     if row is None:
         return None
+    from orchestration.statistics.intervals import show_rate
+
     name, value, target, have, of = row
-    goal = f", target {target:g} %" if target is not None else ""
-    return f"{name}: rural coverage of comprehensive service facilities {value:.1f} % ({have:,.0f} of {of:,.0f} communities{goal})."
+    goal = f", target {show_rate(target)}" if target is not None else ""
+    return f"{name}: rural coverage of comprehensive service facilities {show_rate(value)} ({have:,.0f} of {of:,.0f} communities{goal})."

@@ -36,13 +36,18 @@ class DataDirectory:
 
     @property
     def receipts(self) -> Path:
-        """`receipts/<month>/<receipt>.<attempt>.json`: the ledger, one file an attempt, never changed."""
+        """`receipts/<feed>/<month>/<receipt>.<attempt>.json`: the ledger, one file an attempt, never changed."""
         return self.root / "receipts"
 
     @property
     def accepted(self) -> Path:
         """`accepted/<feed>/<day>/<receipt>.parquet`."""
         return self.root / "accepted"
+
+    @property
+    def superseded(self) -> Path:
+        """`superseded/<feed>/<day>/<receipt>.parquet`: accepted once, since replaced by a corrected file; nothing reads it."""
+        return self.root / "superseded"
 
     @property
     def quarantine(self) -> Path:

@@ -99,7 +99,7 @@ def current(data: DataDirectory) -> Certificate | None:
 def releases(data: DataDirectory) -> list[Certificate]:
     """Every certificate ever given, oldest first; the files of old releases may be gone."""
     found = [_certificate(p) for p in (data.published / "certificates").glob("*.json")]
-    return sorted(found, key=lambda c: (c.released_at, c.release_id))
+    return sorted(found, key=lambda c: (c.released_at, _number(c.release_id)))
 
 
 # ── writing ─────────────────────────────────────────────────────────────────────────────────────
@@ -119,9 +119,7 @@ def _write(data: DataDirectory, candidate: Path, products: Mapping[str, Product]
             "select table_name, table_schema from information_schema.tables where table_catalog = 'warehouse'"
         ).fetchall()
     )
-    fictional = bool(
-        con.execute(f"select coalesce(bool_or(is_fictional), false) from warehouse.{schemas['dim_division']}.dim_division").fetchone()[0]
-    )  # fmt: skip
+    (fictional,) = _one(con, f"select coalesce(bool_or(is_fictional), false) from warehouse.{schemas['dim_division']}.dim_division")
     tables: dict[str, dict[str, Any]] = {}
     for name, product in products.items():
         columns = ", ".join(f'"{f.name}"' for f in product.fields)
@@ -130,14 +128,14 @@ def _write(data: DataDirectory, candidate: Path, products: Mapping[str, Product]
             f'create table release."{name}" as select {columns} from warehouse."{schemas[name]}"."{name}" order by {order}'
         )
         _comment(con, product, fictional)
-        rows, total = con.execute(
-            f'select count(*), coalesce(sum(hash({_content(product)})::hugeint), 0)::varchar from release."{name}"'
-        ).fetchone()
-        tables[name] = {"rows": rows, "checksum": f"{total}"}
+        rows, total = _one(
+            con, f'select count(*), coalesce(sum(hash({_content(product)})::hugeint), 0)::varchar from release."{name}"'
+        )
+        tables[name] = {"rows": rows, "checksum": total}
         _copy_parquet(con, candidate, name)
     con.execute("detach release")
     con.close()
-    receipts = ledger.table(data).filter("is_latest").filter(_is_accepted())["receipt"].sort().to_list()
+    receipts = ledger.table(data).filter(is_latest=True, verdict="accepted")["receipt"].sort().to_list()
     moment = data.now()
     return Certificate(
         release_id=_next_id(data),
@@ -158,10 +156,10 @@ def _content(product: Product) -> str:
     return ", ".join(f"printf('%.12g', \"{f.name}\")" if f.kind == "number" else f'"{f.name}"' for f in product.fields)
 
 
-def _is_accepted() -> Any:
-    import polars as pl
-
-    return pl.col("verdict") == "accepted"
+def _one(con: duckdb.DuckDBPyConnection, query: str) -> tuple[Any, ...]:
+    row = con.execute(query).fetchone()
+    assert row is not None, "an aggregate always has a row"
+    return row
 
 
 def _write_log(data: DataDirectory, candidate: Path, certificate: Certificate) -> None:
@@ -188,7 +186,7 @@ def _log_row(certificate: Certificate) -> dict[str, Any]:
     return row
 
 
-def _comment(con: Any, product: Product, fictional: bool) -> None:
+def _comment(con: duckdb.DuckDBPyConnection, product: Product, fictional: bool) -> None:
     """Table comments begin with the grain, column comments carry both labels, the unit and the formula."""
     suffix = f" {FICTIONAL}" if fictional else ""
     text = f"{product.description} {product.label_zh} · {product.label_en}.{suffix}"
@@ -199,7 +197,7 @@ def _comment(con: Any, product: Product, fictional: bool) -> None:
         con.execute(f'comment on column release."{product.id}"."{f.name}" is {_literal(text)}')
 
 
-def _copy_parquet(con: Any, candidate: Path, name: str) -> None:
+def _copy_parquet(con: duckdb.DuckDBPyConnection, candidate: Path, name: str) -> None:
     target = candidate / "parquet" / f"{name}.parquet"
     con.execute(f"copy release.\"{name}\" to '{_quoted(target)}' (format parquet, compression zstd)")
 
@@ -244,8 +242,12 @@ def _link(link: Path, target: Path) -> None:
 def _next_id(data: DataDirectory) -> str:
     """<day>.<n>, n counting the day's releases from 1."""
     day = data.today().isoformat()
-    numbers = [int(p.stem.rpartition(".")[2]) for p in (data.published / "certificates").glob(f"{day}.*.json")]
+    numbers = [_number(p.stem) for p in (data.published / "certificates").glob(f"{day}.*.json")]
     return f"{day}.{max(numbers, default=0) + 1}"
+
+
+def _number(release_id: str) -> int:
+    return int(release_id.rpartition(".")[2])
 
 
 def code_version() -> str:

@@ -13,20 +13,18 @@ from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PART
 
 from contracts.model import load_feeds
 from orchestration import landing
+from orchestration.intake import pending
 from orchestration.paths import TIME_ZONE, DataDirectory, data_directory
 
 
 def pending_range(data: DataDirectory) -> tuple[date, date]:
-    """The days a night has to cover: from the oldest delivery nobody has read to today; at least yesterday."""
+    """The days a night has to cover: from the oldest delivery to be read to today; at least yesterday."""
     today = data.today()
     first = max(data.first_day(), date.fromordinal(today.toordinal() - 1))
-    for feed in load_feeds():
-        for arrival in landing.arrivals(data, feed):
-            first = min(first, arrival.received_at.date())
-        tried = landing.latest(landing.attempts(data, feed))
-        for item in landing.archived(data, feed, data.first_day(), today):
-            if item.receipt not in tried:
-                first = min(first, item.received_on)
+    for feed in load_feeds().values():
+        days = [arrival.received_at.date() for arrival in landing.arrivals(data, feed.id)]
+        days += [item.received_on for item in pending(data, feed)]
+        first = min([first, *days])
     return max(first, data.first_day()), today
 
 

@@ -1,0 +1,67 @@
+"""The small city whose night every test of the night looks at; made once, whichever process asks first."""
+
+from __future__ import annotations
+
+import fcntl
+import io
+import os
+import pickle
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from demo.deliver import make
+from demo.plan import Plan
+from orchestration.night import Night, run
+from orchestration.paths import DataDirectory
+
+# As small as a city can be that still has every feed, every sender and files that are refused.
+SMALL = Plan(seed=7, communities=40, days=31)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--update-graph", action="store_true", help="write tests/orchestration/graph.txt as the graph is now"
+    )
+
+
+@dataclass(frozen=True)
+class City:
+    """A data directory and what the last night in it did."""
+
+    data: DataDirectory
+    night: Night
+
+
+@pytest.fixture(scope="session")
+def spend_night() -> Callable[[DataDirectory], Night]:
+    """Spends a night in this process; its surroundings are afterwards as they were."""
+
+    def _spend_night(data: DataDirectory) -> Night:
+        with pytest.MonkeyPatch.context() as surroundings:
+            for name in ("MINSHENG_DATA", "DAGSTER_HOME", "DBT_TARGET_PATH", "DBT_LOG_PATH"):
+                surroundings.setenv(name, str(data.root))
+            # Somebody may commit between two nights of a test; other code would be another release.
+            surroundings.setattr("orchestration.release.code_version", lambda: "tested")
+            return run(data, Console(file=io.StringIO()))
+
+    return _spend_night
+
+
+@pytest.fixture(scope="session")
+def night_city(spend_night: Callable[[DataDirectory], Night], tmp_path_factory: pytest.TempPathFactory) -> City:
+    """A small fictional city after its first night. Read it; a test that writes copies it."""
+    base = tmp_path_factory.getbasetemp()
+    # The workers of one run have one parent folder; without workers the parent belongs to other runs too.
+    shared = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+    data, done = DataDirectory(shared / "night_city"), shared / "night_city.pickle"
+    with Path(shared / "night_city.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.is_file():
+            data.set_calendar(SMALL.until, SMALL.first)
+            make(data.inbox, seed=SMALL.seed, communities=SMALL.communities, until=SMALL.until, days=SMALL.days)
+            done.write_bytes(pickle.dumps(spend_night(data)))
+    return City(data, pickle.loads(done.read_bytes()))

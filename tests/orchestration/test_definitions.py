@@ -1,0 +1,159 @@
+"""The asset graph as it stands, held against the one that was agreed: keys first, then what each key promises.
+
+After a deliberate change: `pytest tests/orchestration/test_definitions.py --update-graph`, and read the diff.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from contracts.model import load_feeds
+from orchestration import warehouse
+from orchestration.paths import PROJECT, TIME_ZONE, DataDirectory
+
+GRAPH = Path(__file__).with_name("graph.txt")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> DataDirectory:
+    return DataDirectory(tmp_path_factory.mktemp("nobody") / "data")
+
+
+@pytest.fixture(scope="module")
+def defs(data: DataDirectory) -> Any:
+    """The code location of a data directory that nobody has made yet."""
+    with pytest.MonkeyPatch.context() as surroundings:
+        for name in ("MINSHENG_DATA", "DBT_TARGET_PATH", "DBT_LOG_PATH"):
+            surroundings.setenv(name, str(data.root))
+        from orchestration.definitions import build_defs
+
+        built = build_defs()
+    # The module keeps the definitions of the directory it was first loaded for: the next test loads its own.
+    sys.modules.pop("orchestration.definitions")
+    return built
+
+
+def nodes(defs: Any) -> list[Any]:
+    graph = defs.resolve_asset_graph()
+    return [node for node in sorted(graph.asset_nodes, key=lambda n: n.key.path) if not node.is_external]
+
+
+def described(defs: Any) -> str:
+    """The graph as text: every key, then group, upstream keys and checks of each, then jobs and schedules."""
+    lines = ["# assets"]
+    lines += [node.key.to_user_string() for node in nodes(defs)]
+    for node in nodes(defs):
+        lines += ["", f"## {node.key.to_user_string()}", f"group: {node.group_name}"]
+        lines += [f"pool: {pool}" for pool in sorted(node.pools)]
+        lines += [f"partitions: {type(node.partitions_def).__name__}"] if node.partitions_def else []
+        lines += [f"from: {key.to_user_string()}" for key in sorted(node.parent_keys, key=lambda k: k.path)]
+        lines += [f"check: {key.name}" for key in sorted(node.check_keys, key=lambda k: k.name)]
+    lines += ["", "# schedules"]
+    lines += [
+        f"{s.name}: {s.cron_schedule} {s.execution_timezone} → {s.job_name}"
+        for s in sorted(defs.schedules, key=lambda s: s.name)
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def test_the_graph_is_the_one_agreed(defs, request) -> None:
+    now = described(defs)
+    if request.config.getoption("--update-graph", default=False):
+        GRAPH.write_text(now, encoding="utf-8")
+    agreed = GRAPH.read_text(encoding="utf-8")
+    difference = list(difflib.unified_diff(agreed.splitlines(), now.splitlines(), "agreed", "now", n=1, lineterm=""))
+    assert not difference, "\n".join(["the graph is not the one agreed; --update-graph if it is meant", *difference])
+
+
+def test_definitions_load_before_anybody_has_sent(defs, data) -> None:
+    assert not data.inbox.exists()
+    assert {node.key.path[-1] for node in nodes(defs) if node.group_name.startswith("feeds_")} == {
+        feed.table for feed in load_feeds().values()
+    }
+
+
+def test_every_asset_says_what_it_is(defs) -> None:
+    bare = [node.key.to_user_string() for node in nodes(defs) if not (node.description or "").strip()]
+    assert bare == []
+
+
+def test_every_feed_has_its_owner_its_days_and_its_three_checks(defs) -> None:
+    graph = defs.resolve_asset_graph()
+    for feed in load_feeds().values():
+        node = graph.get(dg.AssetKey([feed.department, feed.table]))
+        assert node.owners == [feed.owner_email], feed.id
+        assert (node.partitions_def.timezone, node.partitions_def.cron_schedule) == (TIME_ZONE, "0 0 * * *")
+        assert node.backfill_policy == dg.BackfillPolicy.single_run()
+        assert {key.name for key in node.check_keys} >= {"every_row_accounted_for", "files_readable", "on_time"}
+
+
+def test_every_feed_flows_into_a_model(defs) -> None:
+    children = {parent for node in nodes(defs) for parent in node.parent_keys if node.group_name == "staging"}
+    assert {dg.AssetKey([f.department, f.table]) for f in load_feeds().values()} - children == set()
+
+
+def test_runs_are_in_process_by_default(defs) -> None:
+    assert defs.executor is dg.in_process_executor
+
+
+def test_whoever_writes_the_warehouse_holds_the_one_slot(defs) -> None:
+    writers = {node.key for node in nodes(defs) if warehouse.POOL in node.pools}
+    models = {
+        node.key
+        for node in nodes(defs)
+        if node.group_name in ("seeds", "staging", "standard", "evaluation", "indicators")
+    }
+    assert models
+    assert writers == models | {dg.AssetKey(["release", "published"])}
+
+
+def test_a_feed_takes_in_before_the_build_and_never_in_the_same_job(defs) -> None:
+    ingest, build = (set(defs.resolve_job_def(name).asset_layer.selected_asset_keys) for name in ("ingest", "build"))
+    assert ingest & build == set()
+    assert ingest | build == {node.key for node in nodes(defs)}
+    assert ingest == {dg.AssetKey([f.department, f.table]) for f in load_feeds().values()}
+
+
+# ── one writer, in whichever process ────────────────────────────────────────────────────────────
+
+WRITER = """
+from types import SimpleNamespace
+from orchestration.paths import data_directory
+from orchestration.warehouse import only_writer
+
+with only_writer(data_directory(), SimpleNamespace(info=lambda text: print(text, flush=True))):
+    print("writing", flush=True)
+"""
+
+
+def test_a_second_writer_in_another_process_waits_until_the_first_is_done(tmp_path) -> None:
+    data = DataDirectory(tmp_path)
+    with warehouse.only_writer(data):
+        second = subprocess.Popen(
+            [sys.executable, "-c", WRITER], cwd=PROJECT, env={**os.environ, "MINSHENG_DATA": str(data.root)},
+            stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        assert second.stdout
+        assert "waiting" in second.stdout.readline()
+        time.sleep(0.3)
+        assert second.poll() is None
+    assert second.communicate(timeout=60)[0] == "writing\n"
+    assert second.returncode == 0
+
+
+def test_a_writer_that_fails_lets_the_next_one_in(tmp_path) -> None:
+    data = DataDirectory(tmp_path)
+    with pytest.raises(ZeroDivisionError), warehouse.only_writer(data):
+        raise ZeroDivisionError
+    said: list[str] = []
+    with warehouse.only_writer(data, type("Log", (), {"info": said.append})):
+        assert said == []
