@@ -110,7 +110,9 @@ def _table_rule(product: Product, rule: Any) -> Any:
         return gxe.ExpectColumnPairValuesAToBeGreaterThanB(
             column_A=larger, column_B=smaller, or_equal=True, ignore_row_if="either_value_is_missing"
         )
-    raise ContractError(product.path, f"quality[{rule.name}]", f"no expectation for {rule.metric or rule.type} as written")
+    raise ContractError(
+        product.path, f"quality[{rule.name}]", f"no expectation for {rule.metric or rule.type} as written"
+    )
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from contracts import keys
 from contracts.arranging import OUT_OF_SCOPE, Arrangement, arrange, known_headers, lay_out_all, undeclared_schemes
 from contracts.messages import message
 from contracts.model import Feed, Layout
-from contracts.privacy import Key, pseudonymise
+from contracts.privacy import Key, pseudonymise, redact_one
 from contracts.reading import Found, Reading, Table, Unreadable, open_table
 from contracts.rows import Checker, Split, checker, split
 from contracts.second_opinion import objections
@@ -177,10 +177,9 @@ def pass_file(
         stored = outcome.row_checksum or checksum(accepted)
         outcome.row_checksum = stored if outcome.verdict == "accepted" else None
     except Unreadable as refused:
-        outcome = _refused(outcome, refused.code, refused.zh, refused.en)
+        outcome = _refused(outcome, refused)
     except Exception as error:
-        failed = _refusal("door_failed", delivery, detail=_place_of(error))
-        outcome = _refused(outcome, failed.code, failed.zh, failed.en)
+        outcome = _refused(outcome, _refusal("door_failed", delivery, detail=_place_of(error)))
     if outcome.verdict == "refused":
         accepted.unlink(missing_ok=True)
         quarantine.unlink(missing_ok=True)
@@ -212,9 +211,9 @@ def _refuse_missing_columns(delivery: Delivery, found: Found) -> None:
 
 def _describe(outcome: Outcome, opened: Opened) -> None:
     found = opened.table.found
-    outcome.format, outcome.encoding, outcome.sheet = found.format, found.encoding, found.sheet
-    outcome.header_row = found.header_row
-    outcome.headers_ignored = list(opened.arrangement.ignored)
+    outcome.format, outcome.encoding, outcome.header_row = found.format, found.encoding, found.header_row
+    outcome.sheet = redact_one(found.sheet)[0] if found.sheet else None
+    outcome.headers_ignored = [redact_one(header)[0] for header in opened.arrangement.ignored]
 
 
 def _write_split(
@@ -370,10 +369,13 @@ def _ask_the_guards(delivery: Delivery, outcome: Outcome, accepted: Path, before
             outcome.verdict, outcome.supersedes = "held", None
 
 
-def _refused(outcome: Outcome, code: str, zh: str, en: str) -> Outcome:
-    """What was found out about the file stays; of its rows nothing does."""
-    kept = {f.name: getattr(outcome, f.name) for f in fields(Outcome) if f.name in _FOUND}
-    return Outcome(verdict="refused", reason_code=code, message_zh=zh, message_en=en, **kept)
+def _refused(outcome: Outcome, refused: Unreadable) -> Outcome:
+    """What was found out about the file stays; of its rows nothing does, not even what the sentence would quote."""
+    kept = {name: getattr(outcome, name) for name in _FOUND}
+    zh, en = (redact_one(text)[0] for text in (refused.zh, refused.en))
+    if refused.quoted:
+        zh, en = refused.zh.replace(refused.quoted, "（内容不显示）"), refused.en.replace(refused.quoted, "(not shown)")
+    return Outcome(verdict="refused", reason_code=refused.code, message_zh=zh, message_en=en, **kept)
 
 
 _FOUND = ("format", "encoding", "sheet", "header_row", "headers_ignored")
@@ -387,13 +389,4 @@ def _place_of(error: Exception) -> str:
     return f"{type(error).__name__}, {Path(ours[-1].filename).name}:{ours[-1].lineno}"
 
 
-__all__ = [
-    "Delivery",
-    "Opened",
-    "Outcome",
-    "checksum",
-    "empty_accepted",
-    "empty_quarantine",
-    "open_delivery",
-    "pass_file",
-]
+__all__ = ["Before", "Delivery", "Opened", "Outcome", "checksum", "empty_accepted", "empty_quarantine", "open_delivery", "pass_file"]  # fmt: skip

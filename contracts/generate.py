@@ -128,7 +128,11 @@ def _dictionary(feeds: Iterable[Feed], products: Iterable[Contract]) -> str:
         "## Products: what leaves\n",
     ]
     for product in products:
-        parts += [f"### {product.id}\n", f"{product.label_zh} · {product.label_en}. {product.description}\n", _table(product)]
+        parts += [
+            f"### {product.id}\n",
+            f"{product.label_zh} · {product.label_en}. {product.description}\n",
+            _table(product),
+        ]
     parts.append("## Feeds: what departments send\n")
     for feed in feeds:
         every = feed.sla("frequency")

@@ -400,7 +400,9 @@ def load_layout(path: Path, feed: Feed) -> Layout:
         lists = {f.code_list for f in feed.fields if f.name == wanted or f.name == wanted.removesuffix("s")}
         known = {row.get("scheme") for name in lists if name for row in seed(name)}
         if scheme not in known:
-            raise ContractError(path, f"code_scheme.{wanted}", f"one of {sorted(filter(None, known))} expected, found {scheme!r}")
+            raise ContractError(
+                path, f"code_scheme.{wanted}", f"one of {sorted(filter(None, known))} expected, found {scheme!r}"
+            )
     for part, names in targets:
         for name in names:
             if name not in feed.by_name:
@@ -454,7 +456,7 @@ def scheme_codes(name: str, scheme: str) -> Mapping[str, str]:
 
 def _yaml(path: Path) -> dict[str, Any]:
     try:
-        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)  # noqa: S506 - a safe loader, in C
+        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ContractError(path, "file", f"not readable as YAML: {error}") from error
     if not isinstance(raw, dict):

@@ -375,7 +375,7 @@ def _reasons(
         )
         told.append((raw, rule, shown, zh, en))
     sentences = pl.DataFrame(
-        told, schema={c: pl.String for c in ("raw", "rule", "value", "message_zh", "message_en")}, orient="row"
+        told, schema=dict.fromkeys(("raw", "rule", "value", "message_zh", "message_en"), pl.String), orient="row"
     )
     return frame.join(sentences, on=["raw", "rule"], how="left", nulls_equal=True, maintain_order="left").select(
         pl.col("_row").cast(pl.Int64),

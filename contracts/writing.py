@@ -99,7 +99,7 @@ class RowDigest:
                 there.update(chunk.is_valid().to_numpy(zero_copy_only=False))
                 if chunk.type == "large_string":
                     offsets, text = _text_of(chunk.fill_null("") if chunk.null_count else chunk)
-                    lengths.update(np.diff(offsets))
+                    lengths.update(np.diff(offsets).data)
                     values.update(text[offsets[0] : offsets[-1]])
                 else:
                     plain = chunk.fill_null(_NOTHING[str(chunk.type)]) if chunk.null_count else chunk

@@ -13,9 +13,11 @@ import dagster as dg
 
 from contracts.model import Feed, load_feeds
 from orchestration import landing
-from orchestration.intake import ensure_typed as ensure_typed, take_in
+from orchestration.intake import ensure_typed, take_in
 from orchestration.landing import Attempt
 from orchestration.paths import TIME_ZONE, DataDirectory, data_directory
+
+__all__ = ["FeedConfig", "asset_key", "describe", "ensure_typed", "feed_asset", "feed_assets", "partitions", "take_in"]
 
 # Divisions first: the other feeds' references are checked against them.
 PRIORITY = {"reference": "10"}
@@ -29,9 +31,7 @@ class FeedConfig(dg.Config):
 
 def partitions(data: DataDirectory) -> dg.DailyPartitionsDefinition:
     """A partition is a day of receipt, Asia/Shanghai; today's exists already."""
-    return dg.DailyPartitionsDefinition(
-        start_date=data.first_day().isoformat(), timezone=TIME_ZONE, end_offset=1
-    )
+    return dg.DailyPartitionsDefinition(start_date=data.first_day().isoformat(), timezone=TIME_ZONE, end_offset=1)
 
 
 def feed_assets() -> list[dg.AssetsDefinition]:
@@ -64,7 +64,9 @@ def feed_asset(feed: Feed) -> dg.AssetsDefinition:
         check_specs=[
             dg.AssetCheckSpec("every_row_accounted_for", asset=key, description="received = accepted + quarantined"),
             dg.AssetCheckSpec("files_readable", asset=key, description="No file of these days was refused or held"),
-            dg.AssetCheckSpec("on_time", asset=key, description=f"At most {feed.days_between or 0:g} days between deliveries"),
+            dg.AssetCheckSpec(
+                "on_time", asset=key, description=f"At most {feed.days_between or 0:g} days between deliveries"
+            ),
         ],
     )
     def _feed(context: dg.AssetExecutionContext, config: FeedConfig) -> Iterator[Any]:
@@ -156,7 +158,9 @@ def _take_in(context: dg.AssetExecutionContext, feed: Feed, *, replay: bool) -> 
         more = f" ({len(failed) - 1} more like this: see the receipts)" if len(failed) > 1 else ""
         raise dg.Failure(
             description=f"{first_failure.message_en} · {first_failure.message_zh}{more}",
-            metadata={"receipts": dg.MetadataValue.json([f"{a.receipt} {a.file_name}: {a.message_en}" for a in failed])},
+            metadata={
+                "receipts": dg.MetadataValue.json([f"{a.receipt} {a.file_name}: {a.message_en}" for a in failed])
+            },
             allow_retries=False,
         )
     whole = sum(a.rows_accepted for a in counting.values() if a.verdict == "accepted")
@@ -183,7 +187,9 @@ def _metadata(attempts: Sequence[Attempt]) -> dict[str, Any]:
     grouped: dict[tuple[str, str, str], list[Any]] = {}
     for attempt in attempts:
         for r in attempt.reasons:
-            grouped.setdefault((r["field"] or "", r["rule"], r["severity"]), [0, r["message_zh"], r["message_en"]])[0] += r["rows"]
+            grouped.setdefault((r["field"] or "", r["rule"], r["severity"]), [0, r["message_zh"], r["message_en"]])[
+                0
+            ] += r["rows"]
     commonest = sorted(grouped.items(), key=lambda item: -item[1][0])[:10]
     table = dg.MetadataValue.table(
         records=[

@@ -191,8 +191,17 @@ class House:
 def _land(data: DataDirectory, feed: Feed, arrival: landing.Arrival) -> list[Attempt]:
     """Archives one arrival; only a duplicate or a listed file that is not there makes a receipt already here."""
     name = landing.shown_name(arrival.path.name)
-    base: dict[str, Any] = {"feed": feed.id, "sender": arrival.sender, "file_name": name, "contract_version": feed.version}
-    moment: dict[str, Any] = {"received_at": arrival.received_at, "received_on": arrival.received_at.date(), "attempted_at": data.now()}
+    base: dict[str, Any] = {
+        "feed": feed.id,
+        "sender": arrival.sender,
+        "file_name": name,
+        "contract_version": feed.version,
+    }
+    moment: dict[str, Any] = {
+        "received_at": arrival.received_at,
+        "received_on": arrival.received_at.date(),
+        "attempted_at": data.now(),
+    }
     try:
         archived, new = landing.archive(data, arrival)
     except OSError as error:

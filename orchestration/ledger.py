@@ -54,12 +54,10 @@ def table(data: DataDirectory) -> pl.DataFrame:
     """One row an attempt; `is_latest` marks the one that counts for its receipt."""
     attempts = landing.attempts(data)
     counting = {id(a) for a in landing.latest(attempts).values()}
-    rows = [
-        {**vars(a), "attempt_id": f"{a.receipt}.{a.attempt}", "is_latest": id(a) in counting} for a in attempts
-    ]
-    return pl.DataFrame(
-        [{name: row[name] for name in SCHEMA} for row in rows], schema=SCHEMA, orient="row"
-    ).sort("received_at", "receipt", "attempt")
+    rows = [{**vars(a), "attempt_id": f"{a.receipt}.{a.attempt}", "is_latest": id(a) in counting} for a in attempts]
+    return pl.DataFrame([{name: row[name] for name in SCHEMA} for row in rows], schema=SCHEMA, orient="row").sort(
+        "received_at", "receipt", "attempt"
+    )
 
 
 def path(data: DataDirectory) -> Path:

@@ -187,18 +187,24 @@ def tell(data: DataDirectory, night: Night, console: Console) -> None:
         received = sum(a.rows_received for a in files)
         accepted, quarantined = sum(a.rows_accepted for a in files), sum(a.rows_quarantined for a in files)
         whole = "every row accounted for" if received == accepted + quarantined else "ROWS ARE MISSING"
-        console.print(f" {len(files):,} files, {received:,} rows = {accepted:,} accepted + {quarantined:,} quarantined: {whole}.")
+        console.print(
+            f" {len(files):,} files, {received:,} rows = {accepted:,} accepted + {quarantined:,} quarantined: {whole}."
+        )
         verdicts = {v: sum(a.verdict == v for a in night.attempts) for v in ("duplicate", "refused", "held", "missing")}
         if any(verdicts.values()):
             words = {"duplicate": "sent again", "refused": "refused", "held": "held for a person", "missing": "overdue"}
             console.print(" " + ", ".join(f"{n} {words[v]}" for v, n in verdicts.items() if n) + ":")
         for attempt in night.attempts:
             if attempt.verdict in ("refused", "held", "missing"):
-                console.print(f"   {attempt.feed}: {attempt.message_en}\n   {attempt.message_zh}", highlight=False, markup=False)
+                console.print(
+                    f"   {attempt.feed}: {attempt.message_en}\n   {attempt.message_zh}", highlight=False, markup=False
+                )
     else:
         console.print(" Nothing new in the inbox.")
     for path in landing.unroutable(data, load_feeds()):
-        console.print(f" inbox/{path.name}: no feed is called that; put files into inbox/<feed>/<sender>/", markup=False)
+        console.print(
+            f" inbox/{path.name}: no feed is called that; put files into inbox/<feed>/<sender>/", markup=False
+        )
     for step, sentence in night.failed_steps.items():
         console.print(f" [red]{step}[/red]: ", end="")
         console.print(sentence, markup=False)
@@ -207,10 +213,11 @@ def tell(data: DataDirectory, night: Night, console: Console) -> None:
         console.print("\n Nothing has been released yet.")
         return
     if night.released:
+        failed = f", {night.failed_checks} failed" if night.failed_checks else ""
         console.print(
             f"\n released [bold]{certificate.release_id}[/bold]: {len(certificate.tables) + 1} tables, "
             f"{sum(t['rows'] for t in certificate.tables.values()):,} rows, {certificate.expectations} expectations met "
-            f"({night.checks} checks on {night.models} assets, {night.failed_checks} with warnings)"
+            f"({night.checks} checks on {night.models} assets{failed})"
         )
     else:
         console.print(f"\n nothing changed: {certificate.release_id} stands")

@@ -119,7 +119,9 @@ def _write(data: DataDirectory, candidate: Path, products: Mapping[str, Product]
             "select table_name, table_schema from information_schema.tables where table_catalog = 'warehouse'"
         ).fetchall()
     )
-    (fictional,) = _one(con, f"select coalesce(bool_or(is_fictional), false) from warehouse.{schemas['dim_division']}.dim_division")
+    (fictional,) = _one(
+        con, f"select coalesce(bool_or(is_fictional), false) from warehouse.{schemas['dim_division']}.dim_division"
+    )
     tables: dict[str, dict[str, Any]] = {}
     for name, product in products.items():
         columns = ", ".join(f'"{f.name}"' for f in product.fields)
@@ -292,7 +294,9 @@ def release_asset(products: list[dg.AssetKey]) -> dg.AssetsDefinition:
         kinds={"duckdb", "parquet"},
         description="**What leaves**: one DuckDB file and Parquet, written beside, audited, and swapped in whole.",
         check_specs=[
-            dg.AssetCheckSpec("audit", asset=key, description="Every promise of the product contracts, checked on the candidate")
+            dg.AssetCheckSpec(
+                "audit", asset=key, description="Every promise of the product contracts, checked on the candidate"
+            )
         ],
     )
     def published(context: dg.AssetExecutionContext) -> Any:

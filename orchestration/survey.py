@@ -112,7 +112,10 @@ def _scales(questions: pl.DataFrame) -> dict[str, Scale]:
     scales = {}
     for row in questions.filter(pl.col("lowest").is_not_null() & pl.col("highest").is_not_null()).rows(named=True):
         values = list(range(int(row["lowest"]), int(row["highest"]) + 1))
-        codes = {k: tuple(c.strip() for c in (row[k] or "").split(",") if c.strip()) for k in ("dont_know_codes", "not_asked_codes")}
+        codes = {
+            k: tuple(c.strip() for c in (row[k] or "").split(",") if c.strip())
+            for k in ("dont_know_codes", "not_asked_codes")
+        }
         scales[row["question_id"]] = Scale(
             values, is_reversed=bool(row["is_reversed"]), dont_know=codes["dont_know_codes"], not_asked=codes["not_asked_codes"]
         )  # fmt: skip
@@ -180,7 +183,9 @@ def _domains(frame: pl.DataFrame) -> list[tuple[list[str], dict[str, Any]]]:
     """Which columns cut the sample, and how the cut is labelled: areas, groups, and never areas × groups (too thin)."""
     areas: list[tuple[list[str], dict[str, Any]]] = [([], {"area_level": "all"})]
     if frame["division_code"].null_count() < frame.height:
-        areas.append((["_area"], {"area_level": "county" if frame["division_code"].str.len_chars().max() == 12 else "area"}))
+        areas.append(
+            (["_area"], {"area_level": "county" if frame["division_code"].str.len_chars().max() == 12 else "area"})
+        )
     groups = [([g], {"group_name": g}) for g in GROUPS if frame[g].null_count() < frame.height]
     return areas + groups
 
@@ -191,7 +196,9 @@ def _estimate(
     county = pl.when(pl.col("division_code").str.len_chars() == 12).then(
         pl.col("division_code").str.head(6) + "000000"
     ).otherwise(pl.col("division_code"))  # fmt: skip
-    frame = frame.with_columns(county.fill_null("unknown").alias("_area"), *(pl.col(g).fill_null("unknown") for g in GROUPS))
+    frame = frame.with_columns(
+        county.fill_null("unknown").alias("_area"), *(pl.col(g).fill_null("unknown") for g in GROUPS)
+    )
     suffixes = [f"{d}\x1f{q}" for d, q in names]
     options = {**weighting["design"], "by": by or None}
     means = estimate_means(frame, [f"score\x1f{s}" for s in suffixes], "weight", **options)
@@ -238,8 +245,14 @@ def estimate_all(data: DataDirectory) -> tuple[pl.DataFrame, dict[str, str]]:
             tables.append(estimate_wave(*of_wave))
         except StatisticsError as error:
             failed[wave] = str(error)
-            row = {c: None for c in SCHEMA} | dict.fromkeys(("division_code", "area_level", "group_name", "group_value", "dimension", "question_id"), "all")
-            tables.append(pl.DataFrame([row | {"wave": wave, "n": 0, "is_weighted": False, "null_reason": str(error)}], schema=SCHEMA))
+            row = dict.fromkeys(SCHEMA) | dict.fromkeys(
+                ("division_code", "area_level", "group_name", "group_value", "dimension", "question_id"), "all"
+            )
+            tables.append(
+                pl.DataFrame(
+                    [row | {"wave": wave, "n": 0, "is_weighted": False, "null_reason": str(error)}], schema=SCHEMA
+                )
+            )
     return pl.concat(tables), failed
 
 

@@ -24,18 +24,24 @@ Record = tuple[int, Sequence[str | None], str | None]
 
 
 class Unreadable(Exception):
-    """The whole file is refused. str() is the English sentence; `.zh`, `.en` and `.code` say the rest."""
+    """The whole file is refused. str() is the English sentence; `.zh`, `.en` and `.code` say the rest.
 
-    def __init__(self, code: str, zh: str, en: str) -> None:
+    Attributes:
+        quoted: cells of the file that the sentences quote, which may be anybody's data; "" where they quote none.
+    """
+
+    def __init__(self, code: str, zh: str, en: str, quoted: str = "") -> None:
         super().__init__(en)
-        self.code, self.zh, self.en = code, zh, en
+        self.code, self.zh, self.en, self.quoted = code, zh, en, quoted
 
-    def __reduce__(self) -> tuple[type, tuple[str, str, str]]:
-        return type(self), (self.code, self.zh, self.en)
+    def __reduce__(self) -> tuple[type, tuple[str, str, str, str]]:
+        return type(self), (self.code, self.zh, self.en, self.quoted)
 
 
 def unreadable(code: str, **facts: Any) -> Unreadable:
-    return Unreadable(code, message(code, "zh", **facts), message(code, "en", **facts))
+    # Where no header was found, what was found in its place may be a row of data.
+    quoted = facts["found"] if code == "header_not_found" else ""
+    return Unreadable(code, message(code, "zh", **facts), message(code, "en", **facts), quoted)
 
 
 @dataclass(frozen=True, slots=True)

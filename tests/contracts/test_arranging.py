@@ -132,7 +132,9 @@ def test_a_field_declared_absent_is_not_missed_from_the_file() -> None:
 
 
 def test_rows_out_of_scope_are_marked_not_dropped() -> None:
-    frame = laid(HEALTH, layout(HEALTH, keep={"where": {"市": ["甲"]}}), 市=["甲", "乙", None], 机构代码=["1", "2", "3"])
+    frame = laid(
+        HEALTH, layout(HEALTH, keep={"where": {"市": ["甲"]}}), 市=["甲", "乙", None], 机构代码=["1", "2", "3"]
+    )
     assert frame["_shape"].to_list() == [None, "not_in_scope", "not_in_scope"]
 
 
@@ -154,7 +156,9 @@ def test_a_sender_that_declares_no_scheme_cannot_be_read() -> None:
 
 
 def test_the_layout_s_own_columns_help_to_find_the_header() -> None:
-    said = layout(HEALTH, join={"name": {"from": ["{甲}"]}}, keep={"where": {"乙": ["x"]}}, coordinates={"longitude": "丙"})
+    said = layout(
+        HEALTH, join={"name": {"from": ["{甲}"]}}, keep={"where": {"乙": ["x"]}}, coordinates={"longitude": "丙"}
+    )
     assert {"甲", "乙", "丙"} <= set(known_headers(HEALTH, said))
 
 
@@ -164,7 +168,9 @@ def test_conversion_to_wgs84_undoes_the_shift() -> None:
 
     grid = pl.DataFrame([(x, y) for x in range(75, 135, 5) for y in range(18, 53, 5)], schema=["x", "y"], orient="row")
     grid = grid.cast(pl.Float64)
-    shifted = grid.with_columns(*(e.alias(n) for e, n in zip(gcj02(pl.col("x"), pl.col("y")), ("gx", "gy"), strict=True)))
+    shifted = grid.with_columns(
+        *(e.alias(n) for e, n in zip(gcj02(pl.col("x"), pl.col("y")), ("gx", "gy"), strict=True))
+    )
     back = shifted.with_columns(
         *(e.alias(n) for e, n in zip(to_wgs84(pl.col("gx"), pl.col("gy"), "gcj02"), ("bx", "by"), strict=True))
     )
@@ -180,7 +186,9 @@ def test_a_known_landmark_lies_where_it_lies() -> None:
 
     frame = pl.DataFrame({"x": [116.397451], "y": [39.909187], "bx": [116.40382], "by": [39.915527]})
     for columns, crs in ((("x", "y"), "gcj02"), (("bx", "by"), "bd09")):
-        lon, lat = frame.select(*(e.alias(n) for e, n in zip(to_wgs84(*map(pl.col, columns), crs), "ab", strict=True))).row(0)
+        lon, lat = frame.select(
+            *(e.alias(n) for e, n in zip(to_wgs84(*map(pl.col, columns), crs), "ab", strict=True))
+        ).row(0)
         assert abs(lon - 116.391209) * 85_000 < 5
         assert abs(lat - 39.907783) * 111_000 < 5
 

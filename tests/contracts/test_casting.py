@@ -114,7 +114,9 @@ def test_numbers(text: str, wanted: Any, options: dict[str, Any]) -> None:
     assert one(text, "number", **options) == wanted
 
 
-BOOLEANS = [(t, True) for t in ["是", "有", "对", "Y", "y", "YES", "T", "true", "TRUE", "1", "1.0", "√", "✓", "Ｙ", "１"]]
+BOOLEANS = [
+    (t, True) for t in ["是", "有", "对", "Y", "y", "YES", "T", "true", "TRUE", "1", "1.0", "√", "✓", "Ｙ", "１"]
+]
 BOOLEANS += [(t, False) for t in ["否", "无", "無", "错", "N", "no", "F", "false", "FALSE", "0", "0.0", "×", "０"]]
 BOOLEANS += [("空", None), ("-", None), ("", None), ("2", "!not_yes_or_no"), ("可能", "!not_yes_or_no")]
 

@@ -135,8 +135,13 @@ def test_the_sum_rule_compares_with_its_parts() -> None:
     feed = FEEDS["civil_affairs.community_facilities"]
     rule = next(r for r in feed.rules if "sum" in r.form)
     total, parts = rule.form["sum"]["total"], rule.form["sum"]["parts"]
-    base = {"facility_code": "990101F001", "reported_on": "2025-12-31", "facility_name": "甲", "division_code": "990101001001"}
-    right = {total: "10", **{p: "2.5" for p in parts}}
+    base = {
+        "facility_code": "990101F001",
+        "reported_on": "2025-12-31",
+        "facility_name": "甲",
+        "division_code": "990101001001",
+    }
+    right = {total: "10", **dict.fromkeys(parts, "2.5")}
     wrong = {**right, total: "11"}
     silent = {total: "11"}
     result = judged(feed.id, {**base, **right}, {**base, **wrong, "facility_code": "990101F002"}, {**base, **silent, "facility_code": "990101F003"})  # fmt: skip

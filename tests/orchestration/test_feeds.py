@@ -140,7 +140,7 @@ def test_an_error_of_ours_refuses_one_file_without_its_words_and_is_tried_again(
 
 def test_a_corrected_file_of_the_same_name_takes_the_place_of_the_first(city) -> None:
     sports = city("sports.openings", guards=NO_GUARDS)
-    before, after = many("2026-01-01", 10), many("2026-01-01", 10)[1:] + [("TY99999", "2026-01-01", 5)]
+    before, after = many("2026-01-01", 10), [*many("2026-01-01", 10)[1:], ("TY99999", "2026-01-01", 5)]
     after[0] = (*after[0][:2], 77)
     sports.deliver("开放.csv", openings(*before), day=2)
     sports.night()
@@ -177,7 +177,9 @@ def test_other_files_take_nobodys_place_and_their_repeated_keys_are_rejected(cit
     sports = city("sports.openings", guards=NO_GUARDS)
     sports.deliver("a.csv", openings(*many("2026-01-01", 10)), day=2)
     sports.night()
-    sports.deliver(name, openings(*many("2026-01-01", keys, visits=1), ("TY77777", "2026-01-01", 1)), day=3, sender=sender)
+    sports.deliver(
+        name, openings(*many("2026-01-01", keys, visits=1), ("TY77777", "2026-01-01", 1)), day=3, sender=sender
+    )
     (attempt,) = sports.night()
     assert (attempt.supersedes, attempt.rows_added) == (None, None)
     assert (attempt.rows_accepted, attempt.rows_quarantined) == (1, keys)
@@ -304,7 +306,9 @@ def test_a_held_file_comes_in_when_a_person_says_so_and_the_ledger_says_who(city
     assert [i.receipt for i in pending(culture.data, culture.feed)] == [held.receipt]
     (released,) = culture.night()
     assert (released.verdict, released.rows_accepted, released.rows_removed) == ("accepted", 5, 35)
-    row = ledger.table(culture.data).filter(pl.col("is_latest") & (pl.col("receipt") == held.receipt)).row(0, named=True)
+    row = (
+        ledger.table(culture.data).filter(pl.col("is_latest") & (pl.col("receipt") == held.receipt)).row(0, named=True)
+    )
     assert (row["verdict"], row["released_by"], row["released_why"]) == ("accepted", "王主任", "二十九馆已撤并")
     assert culture.night() == []
 
@@ -330,7 +334,11 @@ def test_a_released_file_counts_from_its_release_and_not_before(city) -> None:
 
 
 def test_a_file_that_comes_late_gives_what_it_would_have_given_in_time(city, tmp_path) -> None:
-    files = [("a.csv", many("2026-01-01", 4), 2), ("b.csv", many("2026-01-01", 6), 3), ("c.csv", many("2026-01-02", 2), 4)]
+    files = [
+        ("a.csv", many("2026-01-01", 4), 2),
+        ("b.csv", many("2026-01-01", 6), 3),
+        ("c.csv", many("2026-01-02", 2), 4),
+    ]
     late = city("sports.openings", guards=NO_GUARDS)
     for name, rows, day in files[1:]:
         late.deliver(name, openings(*rows), day=day)

@@ -1,0 +1,241 @@
+"""Personal values of every kind, planted in every feed, are found nowhere below the data directory but in the files
+as they came, and in nothing that is logged, told or recorded."""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import random
+import re
+import zipfile
+from datetime import date, datetime
+from pathlib import Path
+
+import dagster as dg
+import polars as pl
+import pytest
+
+from contracts.identifiers import RESIDENT_ID_WEIGHTS, is_luhn, is_resident_id
+from contracts.model import Feed, FieldSpec, load_feeds, load_layouts
+from orchestration import feeds as assets
+from orchestration import ledger, night
+from orchestration.paths import SHANGHAI, DataDirectory
+
+TODAY = date(2026, 3, 1)
+RECEIVED = datetime(2026, 2, 28, 2, tzinfo=SHANGHAI).timestamp()
+NAME = "欧阳瑾瑜"
+
+
+class Canaries:
+    """Values that lead to a person, each made once; `planted` remembers them and what was planted of them."""
+
+    def __init__(self) -> None:
+        self.chance = random.Random(4)
+        self.planted: set[str] = {NAME}
+
+    def make(self, kind: str) -> str:
+        value = getattr(self, kind)()
+        self.planted.add(value)
+        return value
+
+    def resident_id(self) -> str:
+        born = date(1940, 1, 1).toordinal() + self.chance.randrange(20_000)
+        head = f"990101{date.fromordinal(born):%Y%m%d}{self.chance.randrange(1000):03}"
+        check = next(c for c in "0123456789X" if is_resident_id(head + c))
+        return head + check
+
+    def phone(self) -> str:
+        return f"13{self.chance.randrange(10**9):09}"
+
+    def bank_card(self) -> str:
+        head = f"622848{self.chance.randrange(10**12):012}"
+        return next(head + str(c) for c in range(10) if is_luhn(head + str(c)))
+
+    def email(self) -> str:
+        return f"canary{self.chance.randrange(10**9)}@example.org"
+
+
+KINDS = ("resident_id", "phone", "bank_card", "email")
+assert len(RESIDENT_ID_WEIGHTS) == 18
+
+
+def personal(f: FieldSpec, canaries: Canaries) -> str:
+    """A value of the right kind for a personal field."""
+    if f.classification == "birth_date":
+        return "1951-07-23"
+    if f.classification == "free_text":
+        return "请联系我：" + "，".join(canaries.make(kind) for kind in KINDS)
+    if f.classification == "name" or "name" in f.name:
+        return NAME
+    return canaries.make(next((kind for kind in KINDS if kind in (f.semantic, f.name)), "resident_id"))
+
+
+def plausible(f: FieldSpec, row: int) -> str:
+    """A value that the contract accepts, as a department would write it."""
+    if f.kind == "date":
+        return "2026-02-01"
+    if f.kind == "timestamp":
+        return "2026-02-01 10:00:00"
+    if f.kind == "boolean":
+        return "是"
+    if f.kind in ("integer", "number"):
+        return str(max(f.options.get("minimum", 1), 2026 if f.name in ("year", "vintage") else 1))
+    from contracts.rows import _codes
+
+    if codes := _codes(f):
+        return next(iter(codes))
+    if f.examples:
+        return str(f.examples[0])
+    if not f.required:
+        return ""
+    return {"division_code": "990101001001", "code": f"99010100{row:04}"}.get(f.name, f"K{row:05}")
+
+
+def table(feed: Feed, canaries: Canaries) -> list[list[str]]:
+    """Header and rows: some that may pass, one with personal values in all the wrong columns, one shifted, one short."""
+    sent = [f for f in feed.fields if not f.scheme or not f.derived_from]
+    unasked = ["备注", canaries.make("phone"), "经办人" + canaries.make("resident_id")]
+    rows = [[f.header for f in sent] + unasked]
+    for n in range(6):
+        is_personal = [f.classification not in ("public", "internal") for f in sent]
+        cells = [personal(f, canaries) if p else plausible(f, n) for f, p in zip(sent, is_personal, strict=True)]
+        rows.append(cells + [canaries.make(kind) for kind in ("phone", "bank_card", "email")])
+    wrong = [misplaced(f, canaries.make(KINDS[i % 4])) for i, f in enumerate(sent)]
+    rows += [wrong + rows[1][-3:], [canaries.make("phone"), *rows[1]], [canaries.make("resident_id")]]
+    # Text where a number or date belongs, around a number that leads to a person.
+    around = [misplaced(f, f"{canaries.make(KINDS[i % 4])}号 {canaries.make('phone')}") for i, f in enumerate(sent)]
+    return [*rows, around + rows[1][-3:]]
+
+
+def misplaced(f: FieldSpec, value: str) -> str:
+    """A personal value in a column it does not belong in, unless the contract would take it for what belongs there.
+
+    A public text that fits the contract is stored as sent: the contract has said that it names nobody.
+    """
+    fits = f.kind == "string" and not f.enum and not f.code_list and re.search(f.options.get("pattern", ""), value)
+    return plausible(f, 9) if fits and f.classification in ("public", "internal") else value
+
+
+def as_csv(rows: list[list[str]]) -> str:
+    return "".join(",".join(row) + "\n" for row in rows)
+
+
+def deliver(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    os.utime(path, (RECEIVED, RECEIVED))
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory) -> tuple[DataDirectory, Canaries, str]:
+    """(data directory after a night, what was planted, everything that was said)."""
+    root, canaries, said = tmp_path_factory.mktemp("canary"), Canaries(), io.StringIO()
+    data = DataDirectory(root)
+    data.set_calendar(TODAY, date(2026, 2, 1))
+    for feed in load_feeds().values():
+        senders = [s for f, s in load_layouts() if f == feed.id and s == "shifan"] or ["default"]
+        rows = table(feed, canaries)
+        inbox = data.inbox / feed.id / senders[0]
+        deliver(inbox / f"{feed.table}_{canaries.make('phone')}.csv", as_csv(rows).encode())
+        deliver(inbox / "没有表头.csv", as_csv(rows[1:4]).encode())
+        deliver(inbox / "没有必需列.csv", as_csv([rows[0][1:2] + rows[0][-3:], *[r[-4:] for r in rows[1:4]]]).encode())
+        deliver(
+            inbox / f"乱码{canaries.make('resident_id')}.json",
+            f'{{"{canaries.make("phone")}": {{"{NAME}": 1}}'.encode(),
+        )
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w") as archive:
+            for kind in ("resident_id", "email"):
+                archive.writestr(f"{canaries.make(kind)}.csv", as_csv(rows[:3]))
+        deliver(inbox / "打包.zip", packed.getvalue())
+    with pytest.MonkeyPatch.context() as surroundings:
+        for name in ("MINSHENG_DATA", "DAGSTER_HOME", "MINSHENG_TODAY", "MINSHENG_PRIVACY_KEY"):
+            surroundings.delenv(name, raising=False)
+        night.prepare(data)
+        surroundings.setenv("MINSHENG_DATA", str(root))
+        surroundings.setenv("DAGSTER_HOME", str(data.dagster_home))
+        handler = logging.StreamHandler(said)
+        logging.getLogger().addHandler(handler)
+        logging.getLogger("dagster").addHandler(handler)
+        made = [assets.feed_asset(feed) for feed in load_feeds().values()]
+        receipts = ledger.ledger_asset([a.key for a in made])
+        with dg.DagsterInstance.get() as instance:
+            for asset in [*made, receipts]:
+                tags = {
+                    "dagster/asset_partition_range_start": "2026-02-01",
+                    "dagster/asset_partition_range_end": TODAY.isoformat(),
+                }
+                result = dg.materialize(
+                    [asset], instance=instance, raise_on_error=False, tags={} if asset is receipts else tags
+                )
+                said.write("\n".join(str(event) for event in result.all_events))
+        logging.getLogger().removeHandler(handler)
+        logging.getLogger("dagster").removeHandler(handler)
+    return data, canaries, said.getvalue()
+
+
+def as_came(data: DataDirectory, path: Path) -> bool:
+    return any(path.is_relative_to(folder) for folder in (data.archive, data.inbox))
+
+
+def text_of(path: Path) -> str:
+    """Every character a file holds, decoded where it is compressed."""
+    if path.suffix == ".parquet":
+        return pl.read_parquet(path).write_json()
+    return path.read_bytes().decode("utf-8", errors="replace")
+
+
+def found_in(text: str, planted: set[str]) -> set[str]:
+    """Planted values that stand in a text as they are, or as JSON escapes them."""
+    escaped = NAME.encode("unicode_escape").decode()
+    return {value for value in planted if value in text} | ({NAME} if escaped in text else set())
+
+
+def test_the_night_took_every_kind_of_way(house) -> None:
+    """Otherwise nothing could have been found, and the search would prove nothing."""
+    data, canaries, said = house
+    assert len(canaries.planted) > 1_000
+    attempts = ledger.table(data)
+    assert set(attempts["feed"]) == set(load_feeds())
+    assert {"accepted", "refused"} <= set(attempts["verdict"])
+    assert {"header_not_found", "required_columns_missing", "not_json", "archive_with_several_files"} <= set(
+        attempts["reason_code"]
+    )
+    assert attempts.filter(pl.col("rows_accepted") > 0)["feed"].n_unique() > 12
+    assert attempts.filter(pl.col("rows_quarantined") > 0)["feed"].n_unique() == len(load_feeds())
+    assert "door_failed" not in set(attempts["reason_code"])
+    assert "every_row_accounted_for" in said
+    assert any(path.suffix == ".db" for path in data.dagster_home.rglob("*"))
+
+
+def test_what_was_planted_is_in_the_archive(house) -> None:
+    data, canaries, _ = house
+    kept = "".join(text_of(path) for path in data.archive.rglob("*") if path.is_file())
+    assert len(found_in(kept, canaries.planted)) > 0.9 * len(canaries.planted)
+
+
+def test_no_personal_value_stands_in_any_other_file(house) -> None:
+    data, canaries, _ = house
+    leaks = {}
+    for path in sorted(data.root.rglob("*")):
+        if path.is_file() and not as_came(data, path) and (found := found_in(text_of(path), canaries.planted)):
+            leaks[str(path.relative_to(data.root))] = sorted(found)[:5]
+    assert leaks == {}
+
+
+def test_no_personal_value_stands_in_the_name_of_any_other_file(house) -> None:
+    data, canaries, _ = house
+    names = [str(p.relative_to(data.root)) for p in data.root.rglob("*") if not as_came(data, p)]
+    assert found_in("\n".join(names), canaries.planted) == set()
+
+
+def test_no_personal_value_is_logged_or_told(house) -> None:
+    _, canaries, said = house
+    assert len(said) > 100_000
+    assert found_in(said, canaries.planted) == set()
+
+
+def test_the_archive_is_the_owners_alone(house) -> None:
+    data, _, _ = house
+    assert data.archive.stat().st_mode & 0o077 == 0
