@@ -119,7 +119,7 @@ def measured(way: str, path: Path) -> dict[str, float]:
     code = "import sys; from benchmarks.door import in_this_process; in_this_process(*sys.argv[1:])"
     run = subprocess.run([sys.executable, "-c", code, way, str(path)], capture_output=True, text=True, check=False)
     if run.returncode:
-        raise SystemExit(run.stderr[-2000:])
+        raise SystemExit(f"{way} ended with {run.returncode}: {run.stderr[-2000:]}")
     return dict(json.loads(run.stdout.splitlines()[-1]))
 
 

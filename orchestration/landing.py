@@ -19,6 +19,7 @@ from typing import Any
 
 from contracts.messages import message
 from contracts.model import Feed
+from contracts.privacy import redact_one
 from orchestration.paths import SHANGHAI, DataDirectory
 
 # The sender of a file that lies in the feed's own folder: it spells the feed as the contract does.
@@ -111,7 +112,7 @@ class Attempt:
 
 def shown_name(name: str) -> str:
     """A file's name without the numbers of persons that a department may have put into it."""
-    return name
+    return redact_one(name)[0]
 
 
 # ── arrivals ────────────────────────────────────────────────────────────────────────────────────

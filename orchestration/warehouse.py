@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DagsterDbtTranslator, DbtCliResource, DbtProject, dbt_assets
+import duckdb
+from dagster_dbt import DagsterDbtTranslator, DbtCliInvocation, DbtCliResource, DbtProject, dbt_assets
 from dagster_dbt.errors import DagsterDbtCliRuntimeError
 
 from contracts.model import load_feeds, load_products
@@ -24,6 +25,8 @@ from orchestration.paths import DBT_PROJECT, DataDirectory, data_directory
 
 # One slot: whoever writes the warehouse holds it, whether the night or a person started the run.
 POOL = "warehouse"
+# How a log line begins that tells of a finished model: the night's progress counts them.
+BUILT = "built"
 DBT = Path(sys.executable).parent / "dbt"
 
 
@@ -120,20 +123,46 @@ def warehouse_assets() -> list[dg.AssetsDefinition]:
             # Unit tests try the code, not the data: `make test` runs them.
             arguments = ["build", "--exclude-resource-type", "unit_test", "--vars", json.dumps(variables(where))]
             invocation = dbt.cli(arguments, context=context, target_path=where.dbt_target / "runs" / context.run_id[:8])
-            try:
-                yield from invocation.stream().fetch_row_counts()
-            except DagsterDbtCliRuntimeError as error:
-                raise dg.Failure(description=_sentence(invocation), allow_retries=False) from error
-            finally:
-                # Whatever stopped us, dbt must not go on writing after the lock is given back.
-                if invocation.process and invocation.process.poll() is None:
-                    invocation.process.terminate()
-                    invocation.process.wait(timeout=30)
+            events, failure = _events(context, invocation)
+            rows = row_counts(where)
+        # Counted once, after dbt has let go of the file: dagster-dbt's own counting spins beside it all the while.
+        for event in events:
+            table = str(event.metadata["unique_id"].value).rpartition(".")[2] if isinstance(event, dg.Output) else None
+            yield event.with_metadata({**event.metadata, "dagster/row_count": rows[table]}) if table in rows else event
+        if failure:
+            raise dg.Failure(description=_sentence(invocation), allow_retries=False) from failure
 
     return [warehouse]
 
 
-def _sentence(invocation: Any) -> str:
+def row_counts(data: DataDirectory) -> dict[str, int]:
+    """Rows of every table of the warehouse by name; views are not counted, for that would read the files again."""
+    if not data.warehouse.is_file():
+        return {}
+    with duckdb.connect(str(data.warehouse), read_only=True) as con:
+        names = con.execute("select schema_name, table_name from duckdb_tables()").fetchall()
+        return {table: con.execute(f'select count(*) from "{schema}"."{table}"').fetchall()[0][0] for schema, table in names}
+
+
+def _events(context: dg.AssetExecutionContext, invocation: DbtCliInvocation) -> tuple[list[Any], Exception | None]:
+    """What dbt did, and what stopped it if anything did; dbt has ended when this returns."""
+    events: list[Any] = []
+    try:
+        for event in invocation.stream():
+            events.append(event)
+            if isinstance(event, dg.Output):
+                context.log.info(f"{BUILT} {event.output_name}")
+    except DagsterDbtCliRuntimeError as error:
+        return events, error
+    finally:
+        # Whatever stopped us, dbt must not go on writing after the lock is given back.
+        if invocation.process.poll() is None:
+            invocation.process.terminate()
+            invocation.process.wait(timeout=30)
+    return events, None
+
+
+def _sentence(invocation: DbtCliInvocation) -> str:
     """The first thing dbt complained of, as one says it to a colleague."""
     try:
         results = invocation.get_artifact("run_results.json")["results"]
