@@ -7,7 +7,6 @@ is what the product contracts list, column by column.
 
 import hashlib
 import json
-import os
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -238,7 +237,7 @@ def _link(link: Path, target: Path) -> None:
     staged = link.with_name(f".{link.name}.new")
     staged.unlink(missing_ok=True)
     staged.symlink_to(target)
-    os.replace(staged, link)
+    staged.replace(link)
 
 
 def _next_id(data: DataDirectory) -> str:

@@ -275,7 +275,7 @@ def survey_asset(feeds: list[dg.AssetKey]) -> dg.AssetsDefinition:
         table.write_parquet(path(data))
         yield dg.AssetCheckResult(
             check_name="every_wave_estimated", asset_key=key, passed=not failed, severity=dg.AssetCheckSeverity.WARN,
-            metadata={wave: text for wave, text in failed.items()},
+            metadata=dict(failed),
         )  # fmt: skip
         yield dg.MaterializeResult(metadata={"dagster/row_count": table.height, "waves": table["wave"].n_unique()})
 

@@ -141,7 +141,9 @@ def row_counts(data: DataDirectory) -> dict[str, int]:
         return {}
     with duckdb.connect(str(data.warehouse), read_only=True) as con:
         names = con.execute("select schema_name, table_name from duckdb_tables()").fetchall()
-        return {table: con.execute(f'select count(*) from "{schema}"."{table}"').fetchall()[0][0] for schema, table in names}
+        return {
+            table: con.execute(f'select count(*) from "{schema}"."{table}"').fetchall()[0][0] for schema, table in names
+        }
 
 
 def _events(context: dg.AssetExecutionContext, invocation: DbtCliInvocation) -> tuple[list[Any], Exception | None]:

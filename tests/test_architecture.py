@@ -33,7 +33,11 @@ def name_of(path: Path) -> str:
 
 
 def layer(module: str) -> str:
-    return "orchestration.statistics" if module.startswith("orchestration.statistics") else module.split(".", maxsplit=1)[0]
+    return (
+        "orchestration.statistics"
+        if module.startswith("orchestration.statistics")
+        else module.split(".", maxsplit=1)[0]
+    )
 
 
 def imports(path: Path, *, top_level_only: bool = False) -> Iterator[tuple[str, int]]:

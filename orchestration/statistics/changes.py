@@ -4,7 +4,7 @@ Here belongs what compares two means of one questionnaire; the means themselves 
 `estimates`, whose flags are used. Different wordings are different questions: never compare them.
 """
 
-# ruff: noqa: PLR0917 - the columns of a design have an order that the field knows by heart
+
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ Sources: Lindeman, Merenda & Gold (1980); Grömping (2007), The American Statist
 Rao & Wu (1988), JASA 83, for the bootstrap of PSUs; Cronbach (1951); Martilla & James (1977).
 """
 
-# ruff: noqa: PLR0917 - the columns of a design come in the order they have in `estimates`
+
 
 from __future__ import annotations
 

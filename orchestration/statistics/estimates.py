@@ -18,7 +18,7 @@ null and `flags` says why:
 - boundary: proportion 0 or 1, interval from n as if the design effect were 1
 """
 
-# ruff: noqa: PLR0917 - the columns of a design have an order that the field knows by heart
+
 
 from __future__ import annotations
 

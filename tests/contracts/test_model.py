@@ -146,7 +146,7 @@ def test_a_mistake_in_a_layout_is_named(tmp_path, text, words) -> None:
         "feed: health.institutions\nsender: somewhere\nversion: 1.0.0\ndescription: {zh: 甲, en: a}\n" + text,
         encoding="utf-8",
     )
-    with pytest.raises(ContractError, match="institutions.somewhere.yaml") as caught:
+    with pytest.raises(ContractError, match=r"institutions\.somewhere\.yaml") as caught:
         load_layout(path, load_feeds()["health.institutions"])
     assert words in str(caught.value)
 
