@@ -4,8 +4,6 @@ Here belongs what compares two means of one questionnaire; the means themselves 
 `estimates`, whose flags are used. Different wordings are different questions: never compare them.
 """
 
-
-
 from __future__ import annotations
 
 from collections.abc import Sequence

@@ -7,8 +7,6 @@ Sources: Lindeman, Merenda & Gold (1980); Grömping (2007), The American Statist
 Rao & Wu (1988), JASA 83, for the bootstrap of PSUs; Cronbach (1951); Martilla & James (1977).
 """
 
-
-
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence

@@ -18,8 +18,6 @@ null and `flags` says why:
 - boundary: proportion 0 or 1, interval from n as if the design effect were 1
 """
 
-
-
 from __future__ import annotations
 
 from collections.abc import Sequence
