@@ -18,7 +18,7 @@ import polars as pl
 import pytest
 
 from contracts.model import Feed, load_feeds, load_products
-from orchestration import feeds, ledger, survey
+from orchestration import feeds, ledger, linkage, survey
 from orchestration.paths import DBT_PROJECT, DataDirectory
 from orchestration.warehouse import environment
 
@@ -32,6 +32,7 @@ def build(data: DataDirectory, *arguments: str) -> None:
     for feed in load_feeds().values():
         feeds.ensure_typed(data, feed)
     survey.ensure_typed(data)
+    linkage.ensure_typed(data)
     ledger.table(data).write_parquet(ledger.path(data))
     data.warehouse.parent.mkdir(parents=True, exist_ok=True)
     run = subprocess.run(
