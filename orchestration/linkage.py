@@ -107,7 +107,7 @@ def registered(data: DataDirectory) -> pl.DataFrame:
 
 
 def features(facilities: pl.DataFrame, rules: Mapping[str, float]) -> pl.DataFrame:
-    """What is compared: folded name, address, house (road and number), phone, point, and the cells that bring pairs together.
+    """What is compared: folded name and its numbers, address, house (road and number), phone, point, and the cells that bring pairs together.
 
     A point that many different addresses share is a default, not evidence, and becomes null.
     """
@@ -115,7 +115,10 @@ def features(facilities: pl.DataFrame, rules: Mapping[str, float]) -> pl.DataFra
     phone = pl.col("phone").str.replace_all(r"\D", "").str.tail(8)
     frame = facilities.with_columns(
         *folded, pl.when(phone.str.len_chars() >= 7).then(phone).alias("phone")
-    ).with_columns(pl.col("address").str.extract(ADDRESS_TAIL).alias("house"))
+    ).with_columns(
+        pl.col("address").str.extract(ADDRESS_TAIL).alias("house"),
+        pl.col("name").str.extract_all(r"\d+").list.join("|").replace("", None).alias("numbers"),
+    )
     sharing = pl.col("address").n_unique().over("longitude", "latitude")
     is_default = sharing >= rules["default_point_from"]
     frame = frame.with_columns(pl.when(~is_default).then(pl.col(c)).alias(c) for c in ("longitude", "latitude"))
@@ -160,21 +163,24 @@ def pairs(facilities: pl.DataFrame, with_policy: Policy) -> pl.DataFrame:
         blocking_rules_to_generate_predictions=[
             block_on("phone"), block_on("house"), block_on("cell"), block_on("shifted_cell"),
         ],
-        retain_intermediate_calculation_columns=False,
         retain_matching_columns=True,
     )  # fmt: skip
     linker = Linker(table, settings, log_level="ERROR")
     scored = linker.inference.predict(
         threshold_match_probability=with_policy.rules["review_from"], warning_mode="never"
     )
-    found = con.sql(f"select *, {METRES_APART} as distance_m from {scored.physical_name}").pl()
+    found = con.sql(
+        f"select *, case when longitude_l + longitude_r is not null then {METRES_APART} end as distance_m from {scored.physical_name}"
+    ).pl()
     con.close()
     return _named(found, with_policy)
 
 
 def _conditions(rules: Mapping[str, float]) -> dict[str, tuple[str, dict[str, str]]]:
     """comparison → when nothing can be said, and level → SQL on the two sides, the strongest first; the last is the rest."""
-    alike = f"jaro_winkler_similarity(name_l, name_r) >= {rules['alike_from']}"
+    # 公园9 and 公园10 are alike in all but what tells them apart.
+    one_number = "coalesce(numbers_l, numbers_r) is not distinct from coalesce(numbers_r, numbers_l)"
+    alike = f"jaro_winkler_similarity(name_l, name_r) >= {rules['alike_from']} and {one_number}"
     contained = "(ends_with(address_l, address_r) or ends_with(address_r, address_l))"
     metres = {f"within_{m}_m": f"({METRES_APART}) <= {m}" for m in (60, 150, 500)}
     return {

@@ -131,6 +131,22 @@ def test_spellings_of_one_building_are_one_and_neighbours_are_not() -> None:
     assert linked(pl.DataFrame(rows, schema=dict(linkage.FACILITY))) == {("culture:1", "sports:1")}
 
 
+def test_a_number_in_the_name_tells_two_parks_apart_and_a_pair_without_points_has_no_distance() -> None:
+    here = {"longitude": 120.2501, "latitude": 22.9501}
+    parks = [
+        facility("sports:9", name="公兒9公園", address="義林七街與義林一街東側", **here),
+        facility("sports:10", name="公兒10公園", address="義林六街與義林一街東側", **here),
+        facility("health:1", name="嘉恩診所", address="新北市板橋區陽明街40號", phone="02-29570000"),
+        facility("health:2", name="佳恩診所", address="新北市板橋區陽明街40號", phone="(02)2957-0000"),
+    ]
+    found = linkage.pairs(pl.DataFrame(parks, schema=dict(linkage.FACILITY)), POLICY)
+    numbered = found.filter(pl.col("left_id") == "sports:10")
+    assert numbered["name_agreement"].to_list() == ["unlike"]
+    assert (numbered["probability"] < POLICY.rules["link_from"]).all()
+    clinics = found.filter(pl.col("left_id") == "health:1")
+    assert clinics.select("phone_agreement", "distance_agreement", "distance_m").rows() == [("same", None, None)]
+
+
 def test_a_point_that_many_addresses_share_is_no_evidence() -> None:
     n = int(POLICY.rules["default_point_from"])
     rows = [
