@@ -135,7 +135,8 @@ summed as (
         service_item_code,
         department_code,
         {%- for measure in measures %}
-        cast(sum({{ measure }}) as {{ 'double' if measure == 'open_hours' else 'bigint' }}) as {{ measure }}{{ ',' if not loop.last }}
+        cast(sum({{ measure }}) as {{ 'double' if measure == 'open_hours' else 'bigint' }})
+            as {{ measure }}{{ ',' if not loop.last }}
         {%- endfor %}
     from itemised
     group by facility_id, period_start, period_end, service_item_code, department_code
