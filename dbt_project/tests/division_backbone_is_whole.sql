@@ -16,9 +16,13 @@ broken as (
     where blocks_release
 )
 
+-- Asked for in the condition: dbt counts the rows, and an engine leaves out a column that nobody reads.
 select
-    {{ fail_with("'区划代码表不能用 · the divisions are broken: ' || cast(vintage as string) || ' ' || name || ' (' || division_code || ', '
-    || level || ') ' || evidence_zh || ' · ' || evidence_en || '; ' || cast(units as string)
-    || ' such in all, listed in division_problem. Ask the sender for the vintage again.'") }} as sentence
+    vintage,
+    division_code
 from broken
-where place = 1
+where
+    place = 1
+    and {{ fail_with("'区划代码表不能用 · the divisions are broken: ' || cast(vintage as string) || ' ' || name || ' (' || division_code || ', '
+    || level || ') ' || evidence_zh || ' · ' || evidence_en || '; ' || cast(units as string)
+    || ' such in all, listed in division_problem. Ask the sender for the vintage again.'") }} is null
