@@ -89,12 +89,16 @@ chained as (
         paths.grandparent_stem,
         case
             when unit.parent_code is not null and paths.code is null then 'parent_missing'
-            when unit.code in (paths.grandparent_code, paths.step_3_code, paths.step_4_code, paths.step_5_code) then 'circle'
+            when unit.code in (paths.grandparent_code, paths.step_3_code, paths.step_4_code, paths.step_5_code)
+                then 'circle'
             when disputed.code is not null then 'described_twice'
         end as problem,
         {%- for level in levels %}
         case when unit.level = '{{ level }}' then unit.code else paths.{{ level }}_code end as {{ level }}_code,
-        case when unit.level = '{{ level }}' then unit.name else paths.{{ level }}_name end as {{ level }}_name{{ ',' if not loop.last }}
+        case
+            when unit.level = '{{ level }}' then unit.name
+            else paths.{{ level }}_name
+        end as {{ level }}_name{{ ',' if not loop.last }}
         {%- endfor %}
     from units as unit
     left join paths
