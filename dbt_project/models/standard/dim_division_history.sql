@@ -47,7 +47,10 @@ ended as (
 
 described as (
     select
-        vintages.*,
+        vintages.vintage,
+        vintages.code,
+        vintages.level,
+        vintages.urban_rural_code,
         continued.new_code is not null as is_continued,
         scopes.ordinal,
         scopes.next_vintage,
@@ -134,26 +137,26 @@ final as (
         numbered.next_vintage - 1 as valid_to_year,
         ended.change as ended_by,
         ended.successor_code,
-        numbered.name,
-        numbered.full_name,
+        vintages.name,
+        vintages.full_name,
         numbered.level,
-        numbered.parent_code,
+        vintages.parent_code,
         classed.urban_rural_code,
         runs.class_vintage as urban_rural_year,
         area_types.area_type,
         case when area_types.area_type is null then 'not_stated' end as area_type_null_reason,
         coalesce(numbered.level = 'village' and virtual_villages.last_three_digits is not null, false) as is_virtual,
-        numbered.province_code,
-        numbered.city_code,
-        numbered.county_code,
-        numbered.town_code,
-        numbered.village_code,
-        numbered.longitude,
-        numbered.latitude,
-        numbered.problem,
+        vintages.province_code,
+        vintages.city_code,
+        vintages.county_code,
+        vintages.town_code,
+        vintages.village_code,
+        vintages.longitude,
+        vintages.latitude,
+        vintages.problem,
         substr(numbered.code, 1, 2) = '99' as is_fictional,
-        numbered.sender,
-        numbered.receipt
+        vintages.sender,
+        vintages.receipt
     from numbered
     inner join runs
         on
@@ -161,6 +164,10 @@ final as (
             and numbered.level = runs.level
             and numbered.run = runs.run
             and numbered.vintage = runs.last_vintage
+    inner join vintages
+        on
+            numbered.vintage = vintages.vintage
+            and numbered.code = vintages.code
     inner join lives
         on
             numbered.code = lives.code

@@ -18,7 +18,12 @@ rules as (
 
 units as (
     select
-        vintages.*,
+        vintages.vintage,
+        vintages.code,
+        vintages.name,
+        vintages.name_stem,
+        vintages.level,
+        vintages.parent_code,
         scopes.previous_vintage,
         scopes.next_vintage
     from vintages
