@@ -1,23 +1,25 @@
-"""The code location on one page: feeds → survey, ledger → dbt → release."""
+"""The code location on one page: feeds → survey, linkage, ledger → dbt → release."""
 
 from __future__ import annotations
 
 import dagster as dg
 
 from contracts.model import load_products
-from orchestration import feeds, ledger, release, schedules, survey, warehouse
+from orchestration import feeds, ledger, linkage, release, schedules, survey, warehouse
 
 
 def build_defs(**overrides: object) -> dg.Definitions:
     """Fresh definitions; tests replace resources by name."""
     incoming = feeds.feed_assets()
     survey_feeds = [dg.AssetKey(["evaluation", name]) for name in survey.FEEDS]
+    registers = [dg.AssetKey(feed.split(".")) for feed in linkage.REGISTERS]
     models = warehouse.warehouse_assets()
     products = set(load_products()) - {"release_log"}
     product_keys = [key for definition in models for key in definition.keys if key.path[-1] in products]
     built = [
         ledger.ledger_asset([key for definition in incoming for key in definition.keys]),
         survey.survey_asset(survey_feeds),
+        linkage.linkage_asset(registers),
         *models,
         release.release_asset(product_keys),
     ]

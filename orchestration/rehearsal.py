@@ -91,7 +91,8 @@ def set_up_real(data: DataDirectory, console: Console, files: Path = REAL_FILES)
 
 
 def tell_real(data: DataDirectory, console: Console) -> None:
-    """Prints what the release holds: rows per file, facilities per department, two figures per Tainan district."""
+    """Prints what the release holds: rows per file, facilities by department and how they were placed, ten buildings with
+    their evidence, two figures per Tainan district."""
     import duckdb
 
     path = data.published / "minsheng.duckdb"
@@ -112,8 +113,28 @@ FILES = """
 """
 
 FACILITIES = """
-    select department_code, facility_type, count(*), count(*) filter (is_open), count(*) filter (division_method <> 'none')
+    select department_code, facility_type, count(*), count(*) filter (is_open),
+           count(*) filter (division_method = 'code'), count(*) filter (division_method in ('name', 'name_prefix')),
+           count(*) filter (division_method = 'address'), count(*) filter (division_method = 'nearest'),
+           count(*) filter (division_method = 'none'),
+           count(*) filter (point_trust = 'checked'), count(*) filter (point_trust = 'refused')
     from dim_facility group by all order by all
+"""
+
+POINTS = """
+    select count(*), 100.0 * count(*) filter (point_trust = 'checked') / count(*),
+           100.0 * count(*) filter (point_trust = 'checked') / nullif(count(*) filter (point_trust <> 'none'), 0),
+           count(distinct complex_id)
+    from dim_facility
+"""
+
+# The surest pair of each building, those of two departments first.
+COMPLEXES = """
+    select left_name, right_name, name_agreement, address_agreement, phone_agreement, distance_m, probability
+    from facility_link join dim_facility on facility_id = left_id
+    where decision = 'linked'
+    qualify row_number() over (partition by complex_id order by probability desc, left_id, right_id) = 1
+    order by left_department_code = right_department_code, probability desc, left_id limit 10
 """
 
 # The division file writes 台, the city itself 臺.
@@ -131,7 +152,24 @@ DISTRICTS = """
 
 TABLES = (
     (FILES, ("file", "feed", "received", "accepted", "quarantined", "why (most common)")),
-    (FACILITIES, ("department", "facilities", "registered", "open", "placed in a division")),
+    (
+        FACILITIES,
+        (
+            "department",
+            "facilities",
+            "registered",
+            "open",
+            "by code",
+            "name",
+            "address",
+            "nearest",
+            "not placed",
+            "trusted points",
+            "refused",
+        ),
+    ),
+    (POINTS, ("facilities", "% with a trusted point", "% of the points sent", "buildings")),
+    (COMPLEXES, ("one building", "and", "names", "address", "phone", "metres", "probability")),
     (DISTRICTS, ("Tainan", "park m²/resident", "park m²", "residents", "% of villages", "with centre", "of")),
 )
 

@@ -126,7 +126,7 @@ def test_the_tree_is_the_one_that_is_documented() -> None:
         "CONTRIBUTING.md", "CHANGELOG.md", ".ci/run", "contracts/model.py", "contracts/rows.py",
         "contracts/privacy.py", "contracts/audit.py", "contracts/generate.py", "contracts/__main__.py",
         "contracts/feeds", "contracts/products", "orchestration/definitions.py", "orchestration/paths.py",
-        "orchestration/landing.py", "orchestration/feeds.py", "orchestration/survey.py",
+        "orchestration/landing.py", "orchestration/feeds.py", "orchestration/survey.py", "orchestration/linkage.py",
         "orchestration/statistics", "orchestration/warehouse.py", "orchestration/release.py",
         "orchestration/schedules.py", "dbt_project/seeds", "dbt_project/models/staging",
         "dbt_project/models/standard", "dbt_project/models/evaluation", "dbt_project/models/indicators",

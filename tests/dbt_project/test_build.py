@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import math
-import os
-import subprocess
-import sys
 from collections import Counter, defaultdict
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -14,58 +10,20 @@ from typing import Any
 
 import duckdb
 import numpy as np
-import polars as pl
 import pytest
+from building import accept, build
 
-from contracts.model import Feed, load_feeds, load_products
-from orchestration import feeds, ledger, survey
-from orchestration.paths import DBT_PROJECT, DataDirectory
-from orchestration.warehouse import environment
+from contracts.model import load_feeds, load_products
+from orchestration import feeds
+from orchestration.paths import DataDirectory
 
-RUN_DATE = date(2026, 3, 1)
 POINTS = {5: 10, 4: 8, 3: 6, 2: 4, 1: 2}
 Z = 1.959963984540054
-
-
-def build(data: DataDirectory, *arguments: str) -> None:
-    """`dbt build` in a data directory; fails the test with what dbt said."""
-    for feed in load_feeds().values():
-        feeds.ensure_typed(data, feed)
-    survey.ensure_typed(data)
-    ledger.table(data).write_parquet(ledger.path(data))
-    data.warehouse.parent.mkdir(parents=True, exist_ok=True)
-    run = subprocess.run(
-        [
-            str(Path(sys.executable).parent / "dbt"), "--quiet", "build", *arguments,
-            "--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT),
-            "--vars", json.dumps({"run_date": RUN_DATE.isoformat()}),
-        ],
-        env={**os.environ, **environment(data)}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert run.returncode == 0, run.stdout[-3000:]
 
 
 def columns(con: Any, table: str) -> set[str]:
     query = "select column_name from information_schema.columns where table_name = ?"
     return {name for (name,) in con.execute(query, [table]).fetchall()}
-
-
-def accept(data: DataDirectory, feed: Feed, rows: list[dict[str, Any]], received: datetime) -> None:
-    """Writes rows as the door would have accepted them."""
-    provenance = {
-        "_feed": feed.id,
-        "_sender": "shifan",
-        "_receipt": feed.id,
-        "_received_at": received,
-        "_contract_version": "1",
-    }
-    empty = pl.read_parquet(data.accepted / feed.id / "_never.parquet")
-    frame = pl.DataFrame(
-        [row | provenance | {"_row": n} for n, row in enumerate(rows, start=2)], infer_schema_length=None
-    )
-    missing = [pl.lit(None).alias(c) for c in empty.columns if c not in frame.columns]
-    frame = frame.with_columns(missing).select(empty.columns).cast(empty.schema)  # type: ignore[arg-type]
-    frame.write_parquet(data.accepted / feed.id / "rows.parquet")
 
 
 @pytest.fixture(scope="module")

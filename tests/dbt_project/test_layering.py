@@ -22,8 +22,8 @@ MAY_READ = {
     "evaluation": {"standard", "evaluation", "seed"},
     "indicators": {"standard", "indicators", "seed"},
 }
-# What a source may be read by: departments' feeds by staging alone, the house's own records by the evaluation.
-SOURCES_OF = {"staging": None, "evaluation": {"ledger", "derived"}}
+# What a source may be read by: departments' feeds by staging alone, the house's own records by those who judge or join them.
+SOURCES_OF = {"staging": None, "standard": {"ledger", "derived"}, "evaluation": {"ledger", "derived"}}
 
 # Means something else, or nothing, on another engine; a macro with adapter.dispatch may hold it, a model may not.
 FORBIDDEN = {

@@ -47,6 +47,8 @@ final as (
         on
             divisions.division_code = newest_population.division_code
             and newest_population.newest = 1
+            -- Residents of the unit that bore the code before are not this one's.
+            and coalesce(divisions.reused_since_year, 0) <= newest_population.year
     union all
     -- Rows that no code and no name could place stay, and are counted here.
     select

@@ -12,49 +12,60 @@ area_types as (
     group by substr(code, 1, 1)
 ),
 
+scopes as (
+    select * from {{ ref('division_scopes') }}
+),
+
+successors as (
+    select * from {{ ref('division_successor') }}
+),
+
 virtual_villages as (
     select * from {{ ref('virtual_villages') }}
 ),
 
--- A vintage describes the levels it holds below the top units it holds: a list of counties does not abolish villages, and
--- one province's list says nothing of another's. Codes do not tell: 63 is Qinghai in one list and a city in another.
-topped as (
+continued as (
     select
-        vintages.*,
-        coalesce(province_code, city_code, county_code, town_code, village_code, code) as top_code
-    from vintages
+        to_vintage,
+        new_code,
+        level
+    from successors
+    where old_code = new_code
 ),
 
-scopes as (
-    select distinct
-        top_code,
-        level,
-        vintage
-    from topped
-),
-
-ordered_scopes as (
+ended as (
     select
-        top_code,
+        to_vintage,
+        old_code,
         level,
-        vintage,
-        row_number() over (partition by top_code, level order by vintage) as ordinal,
-        lead(vintage) over (partition by top_code, level order by vintage) as next_vintage
-    from scopes
+        min(change) as change,
+        case when count(*) = 1 then min(new_code) end as successor_code
+    from successors
+    where old_code is not null
+    group by to_vintage, old_code, level
 ),
 
 described as (
     select
-        topped.*,
-        ordered_scopes.ordinal,
-        ordered_scopes.next_vintage,
-        topped.name || '|' || coalesce(topped.parent_code, '') as description
-    from topped
-    inner join ordered_scopes
+        vintages.vintage,
+        vintages.code,
+        vintages.level,
+        vintages.urban_rural_code,
+        continued.new_code is not null as is_continued,
+        scopes.ordinal,
+        scopes.next_vintage,
+        vintages.name || '|' || coalesce(vintages.parent_code, '') as description
+    from vintages
+    inner join scopes
         on
-            topped.top_code = ordered_scopes.top_code
-            and topped.level = ordered_scopes.level
-            and topped.vintage = ordered_scopes.vintage
+            vintages.top_code = scopes.top_code
+            and vintages.level = scopes.level
+            and vintages.vintage = scopes.vintage
+    left join continued
+        on
+            vintages.vintage = continued.to_vintage
+            and vintages.code = continued.new_code
+            and vintages.level = continued.level
 ),
 
 compared as (
@@ -84,8 +95,24 @@ numbered as (
             partition by code, level
             order by ordinal
             rows between unbounded preceding and current row
-        ) as run
+        ) as run,
+        -- A code given to another unit begins another life.
+        sum(case when is_continued then 0 else 1 end) over (
+            partition by code, level
+            order by ordinal
+            rows between unbounded preceding and current row
+        ) as life
     from compared
+),
+
+lives as (
+    select
+        code,
+        level,
+        life,
+        min(vintage) as born
+    from numbered
+    group by code, level, life
 ),
 
 runs as (
@@ -103,29 +130,33 @@ runs as (
 final as (
     select
         numbered.code || '@' || cast(runs.first_vintage as string) || '@' || numbered.level as division_key,
+        numbered.code || '@' || cast(lives.born as string) || '@' || numbered.level as unit_key,
+        lives.born as unit_since_year,
         numbered.code as division_code,
         runs.first_vintage as valid_from_year,
         numbered.next_vintage - 1 as valid_to_year,
-        numbered.name,
-        numbered.full_name,
+        ended.change as ended_by,
+        ended.successor_code,
+        vintages.name,
+        vintages.full_name,
         numbered.level,
-        numbered.parent_code,
+        vintages.parent_code,
         classed.urban_rural_code,
         runs.class_vintage as urban_rural_year,
         area_types.area_type,
         case when area_types.area_type is null then 'not_stated' end as area_type_null_reason,
         coalesce(numbered.level = 'village' and virtual_villages.last_three_digits is not null, false) as is_virtual,
-        numbered.province_code,
-        numbered.city_code,
-        numbered.county_code,
-        numbered.town_code,
-        numbered.village_code,
-        numbered.longitude,
-        numbered.latitude,
-        numbered.problem,
+        vintages.province_code,
+        vintages.city_code,
+        vintages.county_code,
+        vintages.town_code,
+        vintages.village_code,
+        vintages.longitude,
+        vintages.latitude,
+        vintages.problem,
         substr(numbered.code, 1, 2) = '99' as is_fictional,
-        numbered.sender,
-        numbered.receipt
+        vintages.sender,
+        vintages.receipt
     from numbered
     inner join runs
         on
@@ -133,6 +164,20 @@ final as (
             and numbered.level = runs.level
             and numbered.run = runs.run
             and numbered.vintage = runs.last_vintage
+    inner join vintages
+        on
+            numbered.vintage = vintages.vintage
+            and numbered.code = vintages.code
+    inner join lives
+        on
+            numbered.code = lives.code
+            and numbered.level = lives.level
+            and numbered.life = lives.life
+    left join ended
+        on
+            numbered.next_vintage = ended.to_vintage
+            and numbered.code = ended.old_code
+            and numbered.level = ended.level
     left join numbered as classed
         on
             runs.code = classed.code

@@ -10,7 +10,8 @@ ranked as (
         row_number() over (
             partition by division_code
             order by (case when valid_to_year is null then 1 else 0 end) desc, valid_from_year desc
-        ) as newest
+        ) as newest,
+        min(unit_since_year) over (partition by division_code) as first_used
     from history
 ),
 
@@ -28,6 +29,8 @@ final as (
         division_code,
         valid_from_year,
         valid_to_year,
+        -- Null where the code has been one unit's all along.
+        case when unit_since_year > first_used then unit_since_year end as reused_since_year,
         name,
         full_name,
         folded_name,

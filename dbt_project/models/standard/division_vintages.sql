@@ -14,7 +14,64 @@ units as (
     {{ newest_row('delivered', key=['vintage', 'code']) }}
 ),
 
+disputed as (
+    select
+        vintage,
+        code
+    from delivered
+    group by vintage, code
+    having min(name || '|' || coalesce(parent_code, '')) <> max(name || '|' || coalesce(parent_code, ''))
+),
+
+-- One unit in thirty is a parent: the ways to the top are walked once for these, not once for every village.
+named as (
+    select distinct
+        vintage,
+        parent_code
+    from units
+),
+
+parents as (
+    select units.*
+    from units
+    inner join named
+        on
+            units.vintage = named.vintage
+            and units.code = named.parent_code
+),
+
 -- Six levels are five steps to the top; a circle cannot run on.
+paths as (
+    select
+        parent_1.vintage,
+        parent_1.code,
+        parent_2.code as grandparent_code,
+        {{ name_stem('parent_1.name', 'parent_1.level') }} as parent_stem,
+        {{ name_stem('parent_2.name', 'parent_2.level') }} as grandparent_stem,
+        parent_3.code as step_3_code,
+        parent_4.code as step_4_code,
+        parent_5.code as step_5_code,
+        {%- for level in levels %}
+        coalesce(
+            {%- for step in range(1, 6) %}
+            case when parent_{{ step }}.level = '{{ level }}' then parent_{{ step }}.code end{{ ',' if not loop.last }}
+            {%- endfor %}
+        ) as {{ level }}_code,
+        coalesce(
+            {%- for step in range(1, 6) %}
+            case when parent_{{ step }}.level = '{{ level }}' then parent_{{ step }}.name end{{ ',' if not loop.last }}
+            {%- endfor %}
+        ) as {{ level }}_name{{ ',' if not loop.last }}
+        {%- endfor %}
+    from parents as parent_1
+    {%- for step in range(2, 6) %}
+    left join parents as parent_{{ step }}
+        on
+            parent_1.vintage = parent_{{ step }}.vintage
+            and parent_{{ step - 1 }}.parent_code = parent_{{ step }}.code
+    {%- endfor %}
+),
+
 chained as (
     select
         unit.vintage,
@@ -27,32 +84,31 @@ chained as (
         unit.latitude,
         unit._sender as sender,
         unit._receipt as receipt,
+        paths.grandparent_code,
+        paths.parent_stem,
+        paths.grandparent_stem,
         case
-            when unit.parent_code is null then null
-            when parent_1.code is null then 'parent_missing'
-            when unit.code in (parent_2.code, parent_3.code, parent_4.code, parent_5.code) then 'circle'
+            when unit.parent_code is not null and paths.code is null then 'parent_missing'
+            when unit.code in (paths.grandparent_code, paths.step_3_code, paths.step_4_code, paths.step_5_code)
+                then 'circle'
+            when disputed.code is not null then 'described_twice'
         end as problem,
         {%- for level in levels %}
-        coalesce(
-            case when unit.level = '{{ level }}' then unit.code end,
-            {%- for step in range(1, 6) %}
-            case when parent_{{ step }}.level = '{{ level }}' then parent_{{ step }}.code end{{ ',' if not loop.last }}
-            {%- endfor %}
-        ) as {{ level }}_code,
-        coalesce(
-            case when unit.level = '{{ level }}' then unit.name end,
-            {%- for step in range(1, 6) %}
-            case when parent_{{ step }}.level = '{{ level }}' then parent_{{ step }}.name end{{ ',' if not loop.last }}
-            {%- endfor %}
-        ) as {{ level }}_name{{ ',' if not loop.last }}
+        case when unit.level = '{{ level }}' then unit.code else paths.{{ level }}_code end as {{ level }}_code,
+        case
+            when unit.level = '{{ level }}' then unit.name
+            else paths.{{ level }}_name
+        end as {{ level }}_name{{ ',' if not loop.last }}
         {%- endfor %}
     from units as unit
-    {%- for step in range(1, 6) %}
-    left join units as parent_{{ step }}
+    left join paths
         on
-            parent_{{ step }}.vintage = unit.vintage
-            and parent_{{ step }}.code = {{ 'unit' if step == 1 else 'parent_%d' % (step - 1) }}.parent_code
-    {%- endfor %}
+            unit.vintage = paths.vintage
+            and unit.parent_code = paths.code
+    left join disputed
+        on
+            unit.vintage = disputed.vintage
+            and unit.code = disputed.code
 ),
 
 final as (
@@ -71,6 +127,12 @@ final as (
         village_code,
         longitude,
         latitude,
+        -- The topmost unit of the list: what another list says of another place does not concern this one.
+        coalesce(province_code, city_code, county_code, town_code, village_code, code) as top_code,
+        {{ name_stem('name', 'level') }} as name_stem,
+        grandparent_code,
+        parent_stem,
+        grandparent_stem,
         problem,
         sender,
         receipt

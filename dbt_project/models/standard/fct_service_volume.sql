@@ -1,3 +1,4 @@
+{%- set measures = ['visits', 'participants', 'sessions', 'open_hours', 'residents'] -%}
 with
 
 health_volumes as (
@@ -10,6 +11,10 @@ openings as (
 
 activities as (
     select * from {{ ref('stg_culture__activities') }}
+),
+
+elderly_care as (
+    select * from {{ ref('stg_civil_affairs__elderly_care') }}
 ),
 
 items as (
@@ -28,17 +33,29 @@ facilities as (
     select * from {{ ref('dim_facility') }}
 ),
 
+-- A month reported again replaces the first report.
+delivered_elderly_care as (
+    {{ newest_delivery('elderly_care', by=['month']) }}
+),
+
+-- Two senders may report one institution: the later word counts.
+newest_elderly_care as (
+    {{ newest_row('delivered_elderly_care', key=['institution_code', 'month']) }}
+),
+
 measured as (
     select
         'health' as register,
         _feed,
         institution_code as facility_code,
-        served_on,
+        served_on as period_start,
+        served_on as period_end,
         service_item_code,
         visits,
         cast(null as bigint) as participants,
         cast(null as bigint) as sessions,
         cast(null as double) as open_hours,
+        cast(null as bigint) as residents,
         _sender
     from health_volumes
     union all
@@ -46,12 +63,14 @@ measured as (
         'sports' as register,
         _feed,
         venue_id as facility_code,
-        opened_on as served_on,
+        opened_on as period_start,
+        opened_on as period_end,
         null as service_item_code,
         visits,
         null as participants,
         null as sessions,
         open_hours,
+        null as residents,
         _sender
     from openings
     union all
@@ -59,20 +78,40 @@ measured as (
         'culture' as register,
         _feed,
         venue_id as facility_code,
-        held_on as served_on,
+        held_on as period_start,
+        held_on as period_end,
         service_item_code,
         null as visits,
         participants,
         sessions,
         null as open_hours,
+        null as residents,
         _sender
     from activities
+    union all
+    -- A month's figure stays a month's: nothing is smeared over its days.
+    select
+        'elderly_care' as register,
+        _feed,
+        institution_code as facility_code,
+        month as period_start,
+        {{ month_end('month') }} as period_end,
+        null as service_item_code,
+        null as visits,
+        null as participants,
+        null as sessions,
+        null as open_hours,
+        residents,
+        _sender
+    from newest_elderly_care
+    where residents is not null
 ),
 
 itemised as (
     select
         measured.register || ':' || measured.facility_code as facility_id,
-        measured.served_on,
+        measured.period_start,
+        measured.period_end,
         case
             when measured.service_item_code is null then coalesce(feed_items.service_item_code, 'unknown')
             else {{ mapped_code('item_codes', 'items', 'service_item_code') }}
@@ -81,7 +120,8 @@ itemised as (
         measured.visits,
         measured.participants,
         measured.sessions,
-        measured.open_hours
+        measured.open_hours,
+        measured.residents
     from measured
     left join feed_items on measured._feed = feed_items.feed
     {{ code_map_joins('measured', 'service_item_code', map='item_codes', own='items') }}
@@ -90,29 +130,30 @@ itemised as (
 summed as (
     select
         facility_id,
-        served_on,
+        period_start,
+        period_end,
         service_item_code,
         department_code,
-        cast(sum(visits) as bigint) as visits,
-        cast(sum(participants) as bigint) as participants,
-        cast(sum(sessions) as bigint) as sessions,
-        sum(open_hours) as open_hours
+        {%- for measure in measures %}
+        cast(sum({{ measure }}) as {{ 'double' if measure == 'open_hours' else 'bigint' }})
+            as {{ measure }}{{ ',' if not loop.last }}
+        {%- endfor %}
     from itemised
-    group by facility_id, served_on, service_item_code, department_code
+    group by facility_id, period_start, period_end, service_item_code, department_code
 ),
 
 final as (
     select
         summed.facility_id,
-        summed.served_on,
+        summed.period_start,
+        summed.period_end,
         summed.service_item_code,
         summed.department_code,
         coalesce(facilities.division_code, 'unknown') as division_code,
         facilities.facility_id is not null as is_facility_registered,
-        summed.visits,
-        summed.participants,
-        summed.sessions,
-        summed.open_hours
+        {%- for measure in measures %}
+        summed.{{ measure }}{{ ',' if not loop.last }}
+        {%- endfor %}
     from summed
     left join facilities on summed.facility_id = facilities.facility_id
 )

@@ -1,0 +1,158 @@
+{#- Names and parents that make two units one, the surest first. A unit that one key has matched is not asked again. -#}
+{%- set keys = {
+    'same_name_same_parent': ['parent_code', 'name'],
+    'same_stem_same_parent': ['parent_code', 'name_stem'],
+    'same_stem_parent_renumbered': ['grandparent_code', 'parent_stem', 'name_stem'],
+    'same_stem_parents_renumbered': ['top_code', 'grandparent_stem', 'parent_stem', 'name_stem'],
+    'same_stem_same_grandparent': ['grandparent_code', 'name_stem'],
+} -%}
+with
+
+vintages as (
+    select * from {{ ref('division_vintages') }}
+),
+
+scopes as (
+    select * from {{ ref('division_scopes') }}
+),
+
+units as (
+    select
+        vintages.vintage,
+        scopes.previous_vintage,
+        scopes.next_vintage,
+        vintages.level,
+        vintages.code,
+        vintages.name,
+        vintages.name_stem,
+        vintages.parent_code,
+        vintages.parent_stem,
+        vintages.grandparent_code,
+        vintages.grandparent_stem,
+        vintages.top_code
+    from vintages
+    inner join scopes
+        on
+            vintages.top_code = scopes.top_code
+            and vintages.level = scopes.level
+            and vintages.vintage = scopes.vintage
+),
+
+kept as (
+    select
+        older.vintage as from_vintage,
+        newer.vintage as to_vintage,
+        older.level,
+        older.code as old_code,
+        newer.code as new_code,
+        case
+            when older.parent_code <> newer.parent_code then 'same_code_moved_parent'
+            when older.name = newer.name then 'same_code_same_name'
+            else 'same_code_same_stem'
+        end as reason
+    from units as older
+    inner join units as newer
+        on
+            older.next_vintage = newer.vintage
+            and older.code = newer.code
+            and older.level = newer.level
+            and older.name_stem = newer.name_stem
+),
+
+older_left as (
+    select older.*
+    from units as older
+    left join kept
+        on
+            older.vintage = kept.from_vintage
+            and older.code = kept.old_code
+    where older.next_vintage is not null and kept.old_code is null
+),
+
+newer_left as (
+    select newer.*
+    from units as newer
+    left join kept
+        on
+            newer.vintage = kept.to_vintage
+            and newer.code = kept.new_code
+    where newer.previous_vintage is not null and kept.new_code is null
+),
+{%- for reason, key in keys.items() %}
+{%- set older = 'older_left' if loop.first else 'older_left_%d' % loop.index0 %}
+{%- set newer = 'newer_left' if loop.first else 'newer_left_%d' % loop.index0 %}
+{%- for side in [older, newer] %}
+
+{{ side }}_by_{{ reason }} as (
+    select
+        {{ side }}.*,
+        count(*) over (partition by vintage, level, {{ key | join(', ') }}) as bearers
+    from {{ side }}
+),
+{%- endfor %}
+
+by_{{ reason }} as (
+    select
+        older.vintage as from_vintage,
+        newer.vintage as to_vintage,
+        older.level,
+        older.code as old_code,
+        newer.code as new_code,
+        '{{ reason }}' as reason
+    from {{ older }}_by_{{ reason }} as older
+    inner join {{ newer }}_by_{{ reason }} as newer
+        on
+            older.next_vintage = newer.vintage
+            and older.level = newer.level
+            {%- for column in key %}
+            and older.{{ column }} = newer.{{ column }}
+            {%- endfor %}
+    where older.bearers = 1 and newer.bearers = 1
+),
+{%- if not loop.last %}
+
+older_left_{{ loop.index }} as (
+    select {{ older }}.*
+    from {{ older }}
+    left join by_{{ reason }} as matched
+        on
+            {{ older }}.vintage = matched.from_vintage
+            and {{ older }}.code = matched.old_code
+    where matched.old_code is null
+),
+
+newer_left_{{ loop.index }} as (
+    select {{ newer }}.*
+    from {{ newer }}
+    left join by_{{ reason }} as matched
+        on
+            {{ newer }}.vintage = matched.to_vintage
+            and {{ newer }}.code = matched.new_code
+    where matched.new_code is null
+),
+{%- endif %}
+{%- endfor %}
+
+final as (
+    select
+        from_vintage,
+        to_vintage,
+        level,
+        old_code,
+        new_code,
+        reason
+    from kept
+    {%- for reason in keys %}
+    union all
+    select
+        from_vintage,
+        to_vintage,
+        level,
+        old_code,
+        new_code,
+        reason
+    from by_{{ reason }}
+    {%- endfor %}
+)
+
+select * from final

@@ -1,0 +1,131 @@
+{#- register, staging model, code, name, type code, area, capacity, its unit, day the snapshot describes -#}
+{%- set registers = [
+    ('health', 'stg_health__institutions', 'institution_code', 'name', 'category_code', 'floor_area_m2', 'beds', 'bed',
+     'cast(_received_at as date)'),
+    ('sports', 'stg_sports__venues', 'venue_id', 'name', 'venue_type_code', 'area_m2', 'null', '',
+     'cast(_received_at as date)'),
+    ('culture', 'stg_culture__venues', 'venue_id', 'name', 'venue_type_code', 'floor_area_m2', 'seats', 'seat',
+     'cast(_received_at as date)'),
+    ('elderly_care', 'stg_civil_affairs__elderly_care', 'institution_code', 'name', 'institution_type', 'floor_area_m2',
+     'total_beds', 'bed', 'month'),
+    ('community', 'stg_civil_affairs__community_facilities', 'facility_code', 'facility_name',
+     "case when is_comprehensive then 'comprehensive' else 'other' end", 'total_area_m2', 'null', '', 'reported_on'),
+] -%}
+with
+{%- for register, model, code, name, type_code, area, capacity, unit, day in registers %}
+
+{{ register }} as (
+    select * from {{ ref(model) }}
+),
+{%- endfor %}
+
+receipts as (
+    select * from {{ source('ledger', 'receipts') }}
+),
+
+reported as (
+    {%- for register, model, code, name, type_code, area, capacity, unit, day in registers %}
+    select
+        '{{ register }}' as register,
+        '{{ register }}:' || {{ code }} as facility_id,
+        {{ code }} as facility_code,
+        {{ name }} as name,
+        {{ type_code }} as type_code,
+        division_code,
+        division_name,
+        address,
+        longitude,
+        latitude,
+        phone,
+        {{ area }} as area_m2,
+        cast({{ capacity }} as bigint) as capacity,
+        case when {{ capacity }} is not null then '{{ unit }}' end as capacity_unit,
+        opened_on,
+        status,
+        {{ day }} as snapshot_on,
+        _feed,
+        _sender,
+        _receipt,
+        _row,
+        _received_at
+    from {{ register }}
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+),
+
+-- A snapshot sent again for the same day replaces the first.
+delivered as (
+    {{ newest_delivery('reported', by=['register', 'snapshot_on']) }}
+),
+
+snapshots as (
+    select distinct
+        register,
+        _sender,
+        snapshot_on,
+        _receipt
+    from delivered
+),
+
+-- A snapshot is whole if no row of its file was turned away: who is missing from it has left.
+judged as (
+    select
+        snapshots.*,
+        coalesce(receipts.rows_quarantined, 0) = 0 as is_whole
+    from snapshots
+    left join receipts
+        on
+            snapshots._receipt = receipts.receipt
+            and receipts.is_latest
+),
+
+followed as (
+    select
+        judged.*,
+        lead(snapshot_on, 1) over (partition by register, _sender order by snapshot_on) as next_on,
+        lead(is_whole, 1) over (partition by register, _sender order by snapshot_on) as is_next_whole,
+        lead(snapshot_on, 2) over (partition by register, _sender order by snapshot_on) as after_next_on
+    from judged
+),
+
+-- Two senders may report one facility under one code: the later word of a day counts.
+kept as (
+    {{ newest_row('delivered', key=['facility_id', 'snapshot_on']) }}
+),
+
+final as (
+    select
+        kept.facility_id,
+        kept.snapshot_on,
+        followed.next_on as absent_from,
+        -- A row that was turned away is no farewell: missing from such a file, a facility must be missing twice.
+        case when followed.is_next_whole then followed.next_on else followed.after_next_on end as absence_proved_on,
+        kept.facility_code,
+        kept.register,
+        kept._feed as feed,
+        kept.name,
+        kept.type_code,
+        kept.division_code,
+        kept.division_name,
+        kept.address,
+        kept.longitude,
+        kept.latitude,
+        {{ text_key(['kept.division_code', 'kept.division_name', 'kept.address', 'kept.longitude', 'kept.latitude']) }}
+            as place_key,
+        kept.phone,
+        kept.area_m2,
+        kept.capacity,
+        kept.capacity_unit,
+        kept.opened_on,
+        kept.status,
+        kept._sender as sender,
+        kept._receipt as receipt
+    from kept
+    inner join followed
+        on
+            kept.register = followed.register
+            and kept._sender = followed._sender
+            and kept.snapshot_on = followed.snapshot_on
+)
+
+select * from final

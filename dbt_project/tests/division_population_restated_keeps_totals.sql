@@ -1,0 +1,42 @@
+-- Restating moves residents between units and loses none: the sum of what was reported is the sum over the topmost units.
+with
+
+reported as (
+    select
+        year,
+        sum(population) as population,
+        sum(households) as households
+    from {{ ref('population_reports') }}
+    where reported_above is null
+    group by year
+),
+
+topmost as (
+    select distinct
+        top_code,
+        vintage
+    from {{ ref('division_vintages') }}
+),
+
+restated as (
+    select
+        restated.year,
+        sum(restated.population) as population,
+        sum(restated.households) as households
+    from {{ ref('division_population_restated') }} as restated
+    inner join topmost
+        on
+            restated.division_code = topmost.top_code
+            and restated.restated_vintage = topmost.vintage
+    group by restated.year
+)
+
+select
+    reported.year,
+    reported.population,
+    restated.population as restated_population
+from reported
+left join restated on reported.year = restated.year
+where
+    abs(reported.population - coalesce(restated.population, 0)) > 0.5
+    or abs(reported.households - coalesce(restated.households, 0)) > 0.5

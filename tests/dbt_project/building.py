@@ -1,0 +1,66 @@
+"""What the tests of the models share: rows as the door would have accepted them, and dbt."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from contracts.model import Feed, load_feeds
+from orchestration import feeds, ledger, linkage, survey
+from orchestration.paths import DBT_PROJECT, DataDirectory
+from orchestration.warehouse import environment
+
+RUN_DATE = date(2026, 3, 1)
+
+
+def dbt_build(
+    data: DataDirectory, *arguments: str, variables: Mapping[str, Any] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """`dbt build` in a data directory, whatever comes of it."""
+    for feed in load_feeds().values():
+        feeds.ensure_typed(data, feed)
+    survey.ensure_typed(data)
+    linkage.ensure_typed(data)
+    ledger.table(data).write_parquet(ledger.path(data))
+    data.warehouse.parent.mkdir(parents=True, exist_ok=True)
+    return subprocess.run(
+        [
+            str(Path(sys.executable).parent / "dbt"), "--quiet", "build", *arguments,
+            "--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT),
+            "--vars", json.dumps({"run_date": RUN_DATE.isoformat(), **(variables or {})}),
+        ],
+        env={**os.environ, **environment(data)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def build(data: DataDirectory, *arguments: str, variables: Mapping[str, Any] | None = None) -> None:
+    """`dbt build` in a data directory; fails the test with what dbt said."""
+    run = dbt_build(data, *arguments, variables=variables)
+    assert run.returncode == 0, run.stdout[-3000:]
+
+
+def accept(data: DataDirectory, feed: Feed, rows: list[dict[str, Any]], received: datetime) -> None:
+    """Writes rows as the door would have accepted them."""
+    provenance = {
+        "_feed": feed.id,
+        "_sender": "shifan",
+        "_receipt": feed.id,
+        "_received_at": received,
+        "_contract_version": "1",
+    }
+    feeds.ensure_typed(data, feed)
+    empty = pl.read_parquet(data.accepted / feed.id / "_never.parquet")
+    frame = pl.DataFrame(
+        [row | provenance | {"_row": n} for n, row in enumerate(rows, start=2)], infer_schema_length=None
+    )
+    missing = [pl.lit(None).alias(c) for c in empty.columns if c not in frame.columns]
+    frame = frame.with_columns(missing).select(empty.columns).cast(empty.schema)  # type: ignore[arg-type]
+    frame.write_parquet(data.accepted / feed.id / "rows.parquet")

@@ -1,0 +1,228 @@
+"""Divisions through the years: what became of each unit, held against the demo's own record and against known reforms."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+import pytest
+from building import accept, build, dbt_build
+from rich.console import Console
+
+from benchmarks import backbone
+from contracts.model import load_feeds
+from demo import city
+from demo.plan import Plan
+from orchestration.paths import DataDirectory
+
+MODELS = ["+division_population_restated", "+dim_division", "+division_problem"]
+# What the demo calls each change, and what the divisions say of it.
+SAID = {"renamed": "renamed", "merged": "merged", "recoded": "moved", "code_reused": "code_reused"}
+
+
+def directory(root: Path) -> DataDirectory:
+    data = DataDirectory(root)
+    data.derived.mkdir()
+    return data
+
+
+def build_divisions(data: DataDirectory) -> None:
+    selection = ("--exclude-resource-type", "unit_test", "--indirect-selection", "cautious")
+    build(data, "--select", *MODELS, *selection)
+
+
+# ── the fictional city, whose changes are known ─────────────────────────────────────────────────
+
+
+@pytest.fixture(scope="module")
+def shifan(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The city of 650 communities, both vintages and both years of residents; with its record of changes."""
+    data = directory(tmp_path_factory.mktemp("shifan"))
+    plan = Plan(seed=7, communities=650)
+    made = city.build(plan)
+    population = pl.concat(p.frame for p in city.parcels(plan, made) if p.feed == "reference.population")
+    for feed, frame in (("reference.divisions", made.divisions), ("reference.population", population)):
+        accept(data, load_feeds()[feed], frame.to_dicts(), datetime(2026, 1, 2, 2))
+    build_divisions(data)
+    with duckdb.connect(str(data.warehouse), read_only=True) as con:
+        yield con, made, population
+
+
+def test_every_change_of_the_city_is_told_as_it_was(shifan: Any) -> None:
+    con, made, _ = shifan
+    told = {
+        (change, old): new
+        for change, old, new in con.execute(
+            "select change, old_code, new_code from standard.division_successor "
+            "where change not in ('unchanged', 'new')"
+        ).fetchall()
+    }
+    wanted = {
+        (SAID[change], old): None if change == "code_reused" else new for change, old, new in made.changes.iter_rows()
+    }
+    assert told == wanted
+
+
+def test_a_reused_code_begins_another_life(shifan: Any) -> None:
+    con, made, _ = shifan
+    (code,) = made.changes.filter(pl.col("change") == "code_reused")["old_code"]
+    lives = con.execute(
+        "select name, unit_key from standard.dim_division_history where division_code = ? order by valid_from_year",
+        [code],
+    ).fetchall()
+    assert lives[0][0] == "示范槐树村"
+    assert len({key for _, key in lives}) == 2
+
+
+def test_restated_residents_sum_to_what_was_reported(shifan: Any) -> None:
+    con, _, population = shifan
+    reported = dict(population.filter(pl.col("division_code") == city.CITY).select("year", "population").iter_rows())
+    restated = dict(
+        con.execute(
+            "select year, population from standard.division_population_restated where division_code = ?", [city.CITY]
+        ).fetchall()
+    )
+    assert restated == reported
+
+
+def test_a_merged_village_is_the_sum_of_its_halves_only_when_restated(shifan: Any) -> None:
+    con, made, population = shifan
+    before = dict(population.filter(pl.col("year") == city.EARLIER).select("division_code", "population").iter_rows())
+    for old, new in made.changes.filter(pl.col("change") == "merged").select("old_code", "new_code").iter_rows():
+        query = "select population from standard.{} where division_code = ? and year = ?"
+        was = con.execute(query.format("division_population"), [new, city.EARLIER]).fetchone()[0]
+        now = con.execute(query.format("division_population_restated"), [new, city.EARLIER]).fetchone()[0]
+        assert (was, now) == (before[new], before[new] + before[old])
+
+
+def test_restated_to_the_earlier_vintage_the_halves_come_back(shifan: Any, tmp_path: Path) -> None:
+    """Backwards a merger is a split: 2025's residents are shared out as the halves' own counts of 2024 were."""
+    _, made, population = shifan
+    data = directory(tmp_path)
+    for feed, frame in (("reference.divisions", made.divisions), ("reference.population", population)):
+        accept(data, load_feeds()[feed], frame.to_dicts(), datetime(2026, 1, 2, 2))
+    build(
+        data, "--select", "+division_population_restated", "--exclude-resource-type", "unit_test",
+        "--indirect-selection", "cautious", variables={"restate_to_vintage": city.EARLIER},
+    )  # fmt: skip
+    counts = {
+        (code, year): people
+        for code, year, people in population.select("division_code", "year", "population").iter_rows()
+    }
+    with duckdb.connect(str(data.warehouse), read_only=True) as con:
+        for old, new in made.changes.filter(pl.col("change") == "merged").select("old_code", "new_code").iter_rows():
+            restated = dict(
+                con.execute(
+                    "select division_code, population from standard.division_population_restated "
+                    "where division_code in (?, ?) and year = ?",
+                    [old, new, city.NEWEST],
+                ).fetchall()
+            )
+            halves = counts[old, city.EARLIER] + counts[new, city.EARLIER]
+            share = counts[new, city.NEWEST] * counts[old, city.EARLIER] / halves
+            assert restated[old] == pytest.approx(share)
+            assert sum(restated.values()) == pytest.approx(counts[new, city.NEWEST])
+
+
+# ── the mainland, whose reforms are known ───────────────────────────────────────────────────────
+
+# County-level reforms between 2016 and 2023 as the State Council approved them: old name → the names that carry it on.
+REFORMS = {
+    "130502000000": ("桥东区", "renamed", {"襄都区"}),  # 邢台 2020
+    "130521000000": ("邢台县", "merged", {"信都区"}),  # 邢台 2020
+    "330103000000": ("下城区", "merged", {"拱墅区"}),  # 杭州 2021
+    "330104000000": ("江干区", "split", {"上城区", "钱塘区"}),  # 杭州 2021
+    "330204000000": ("江东区", "merged", {"鄞州区"}),  # 宁波 2016
+    "320611000000": ("港闸区", "merged", {"崇川区"}),  # 南通 2020
+    "350402000000": ("梅列区", "merged", {"三元区"}),  # 三明 2021
+    "360105000000": ("湾里区", "merged", {"新建区"}),  # 南昌 2019
+    "370634000000": ("长岛县", "merged", {"蓬莱区"}),  # 烟台 2020
+    "410306000000": ("吉利区", "merged", {"孟津区"}),  # 洛阳 2021
+    "140202000000": ("城区", "split", {"平城区", "云冈区"}),  # 大同 2018
+}
+
+
+@pytest.mark.slow
+def test_known_reforms_of_the_mainland_are_found(shared_data: Path, tmp_path: Path) -> None:
+    data = directory(tmp_path)
+    backbone.take_in_mainland(data, Console(quiet=True))
+    backbone.build(data)
+    query = """
+        select old_code, old_name, max(change), list(new_name)
+        from standard.division_successor
+        where level = 'county' and old_code in (select unnest(?))
+        group by old_code, old_name
+    """
+    with duckdb.connect(str(data.warehouse), read_only=True) as con:
+        found = {
+            code: (name, change, set(heirs))
+            for code, name, change, heirs in con.execute(query, [list(REFORMS)]).fetchall()
+        }
+        reused = con.execute(
+            "select name, unit_key from standard.dim_division_history where division_code = '510824114205' order by valid_from_year"
+        ).fetchall()
+        lost = con.execute(
+            "select count(*) from (select sum(weight) as w from standard.division_restatement group by vintage, division_code) "
+            "where abs(w - 1) > 1e-9"
+        ).fetchone()
+    assert found == REFORMS
+    assert [name for name, _ in reused] == ["红雨村民委员会", "迴龙村村民委员会"]
+    assert len({key for _, key in reused}) == 2
+    assert lost == (0,)
+
+
+# ── a broken backbone ───────────────────────────────────────────────────────────────────────────
+
+
+def units(vintage: int, villages: int) -> list[dict[str, Any]]:
+    town = {"vintage": vintage, "code": "990101001000", "name": "和平街道", "parent_code": None, "level": "town"}
+    return [
+        town,
+        *(
+            {
+                "vintage": vintage, "code": f"990101001{n:03}", "name": f"{n}号社区", "level": "village",
+                "parent_code": town["code"],
+            }
+            for n in range(1, villages + 1)
+        ),
+    ]  # fmt: skip
+
+
+CIRCLE = [
+    {"vintage": 2025, "code": "990102001000", "name": "甲镇", "parent_code": "990102002000", "level": "town"},
+    {"vintage": 2025, "code": "990102002000", "name": "乙镇", "parent_code": "990102001000", "level": "town"},
+]
+STRAY = [{"vintage": 2025, "code": "990103001001", "name": "孤村", "parent_code": "990103001000", "level": "village"}]
+
+
+@pytest.mark.parametrize(
+    ("rows", "sentence"),
+    [
+        (units(2025, 20) + CIRCLE, "2025 甲镇 (990102001000, town)"),
+        (units(2024, 20) + units(2025, 9), "2025 和平街道 (990101001000, village)"),
+        (units(2024, 20) + units(2025, 10) + STRAY, None),
+    ],
+    ids=["a circle", "half lost", "a stray unit"],
+)
+def test_only_a_broken_backbone_stops_the_release_and_names_the_units(
+    tmp_path: Path, rows: list[dict[str, Any]], sentence: str | None
+) -> None:
+    data = directory(tmp_path)
+    accept(data, load_feeds()["reference.divisions"], rows, datetime(2026, 1, 2, 2))
+    run = dbt_build(
+        data,
+        "--select",
+        "+division_problem",
+        "--exclude-resource-type",
+        "unit_test",
+        "--indirect-selection",
+        "cautious",
+    )
+    assert (run.returncode == 0) == (sentence is None)
+    assert sentence is None or sentence in run.stdout
+    with duckdb.connect(str(data.warehouse), read_only=True) as con:
+        kept = con.execute("select count(*) from standard.division_vintages").fetchone()[0]
+    assert kept == len(rows), "every row stays"
