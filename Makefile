@@ -52,7 +52,7 @@ check: setup ## format, lint, types, SQL, generated files, definitions
 	@cd dbt_project && ../$(BIN)/sqlfluff lint models tests macros
 	@$(BIN)/python -m contracts.generate --check
 	@export MINSHENG_DATA=$$(mktemp -d) && export DAGSTER_HOME=$$($(BIN)/python -m orchestration home) && \
-	$(BIN)/dagster definitions validate -w workspace.yaml 2>&1 | tail -3 && rm -rf $$MINSHENG_DATA
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) PATH=$(CURDIR)/$(BIN):$$PATH dg check defs && rm -rf $$MINSHENG_DATA
 
 generate: setup ## write what is made from the contracts
 	@$(BIN)/python -m contracts.generate

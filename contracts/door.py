@@ -374,7 +374,11 @@ def _refused(outcome: Outcome, refused: Unreadable) -> Outcome:
     kept = {name: getattr(outcome, name) for name in _FOUND}
     zh, en = (redact_one(text)[0] for text in (refused.zh, refused.en))
     if refused.quoted:
-        zh, en = refused.zh.replace(refused.quoted, "（内容不显示）"), refused.en.replace(refused.quoted, "(not shown)")
+        n = refused.quoted.count("、") + 1
+        zh = refused.zh.replace(refused.quoted, f"{n} 个单元格，可能涉及个人信息，此处不显示，请打开文件核对")
+        en = refused.en.replace(
+            refused.quoted, f"{n} cells, not quoted here because they may be personal: look at the file"
+        )
     return Outcome(verdict="refused", reason_code=refused.code, message_zh=zh, message_en=en, **kept)
 
 

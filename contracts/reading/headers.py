@@ -59,7 +59,7 @@ def locate(
     Raises:
         Unreadable: no header, a known header twice, too many columns.
     """
-    search = _Search([cells for _, cells in rows], {fold(h) for h in known_headers} - {""})
+    search = _Search([cells for _, cells in rows], {fold(h) for h in known_headers} - {""}, tuple(known_headers))
     for at, first, last in merged:
         search.reach.update({(i, first): last for i, (number, _) in enumerate(rows) if number == at})
     start, height = _place(search, [number for number, _ in rows], reading, file)
@@ -77,6 +77,7 @@ class _Search:
 
     rows: Sequence[Sequence[str]]
     known: set[str]
+    spellings: Sequence[str]
     reach: dict[tuple[int, int], int] = field(default_factory=dict)
 
     def header(self, start: int, height: int) -> list[str]:
@@ -140,7 +141,7 @@ def _place(search: _Search, numbers: list[int], reading: Reading, file: str) -> 
             "header_not_found",
             file=file,
             rows=len(search.rows),
-            expected="、".join(sorted(search.known)[:8]),
+            expected="、".join(_as_departments_write(search.spellings)[:8]),
             found="、".join(_one_line(cell)[:20] for cell in seen[:12]),
         )
     return best
@@ -158,6 +159,11 @@ def _joined(upper: Sequence[str], lower: Sequence[str], merges: Mapping[int, int
         over = group if below and column <= until else above
         cells.append("/".join(part for part in (over, below) if part))
     return cells
+
+
+def _as_departments_write(spellings: Sequence[str]) -> list[str]:
+    """Spellings in the contract's order, the Chinese ones first: they are what stands in a department's form."""
+    return sorted(spellings, key=str.isascii)
 
 
 def _is_text(row: Sequence[str]) -> bool:

@@ -256,7 +256,7 @@ def test_batches_do_not_change_the_checksum(pass_through, monkeypatch) -> None:
     [
         ("", "sports.openings", "empty_file", "f.csv"),
         ("场馆编号,接待人次\nTY00001,1\n", "sports.openings", "required_columns_missing", "开放日期"),
-        ("车牌,颜色\n示A1,蓝\n", "sports.openings", "header_not_found", "not shown"),
+        ("车牌,颜色\n示A1,蓝\n", "sports.openings", "header_not_found", "not quoted"),
         ("场馆编号,开放日期,接待人次,访客量,接待人次\nTY1,2026-02-01,1,1,1\n", "sports.openings", "header_repeated", "接待人次"),
         ("场馆编号,场馆名称,场馆类型代码,区划代码,运营状态\n", "culture.venues", "no_rows", "the last one stands"),
         ("办件编号,服务次数,评价次数,满意度,评价渠道,评价时间\nA,1,1,5,1,2026-02-01\n", "evaluation.reviews", "code_scheme_undeclared", "code_scheme"),

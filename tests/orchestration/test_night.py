@@ -119,7 +119,8 @@ def test_every_promised_table_is_there_as_promised(published, night_city, name) 
     result = published.execute(f'from "{name}"')
     assert [(d[0], str(d[1])) for d in result.description] == [(f.name, f.sql_type) for f in product.fields]
     rows = result.fetchall()
-    assert rows, f"{name} is empty in a city that has sent everything"
+    # Nothing is wrong with the divisions of a city that was made to be whole.
+    assert rows or name == "division_problem", f"{name} is empty in a city that has sent everything"
     assert published.execute(f"from '{night_city.data.published}/parquet/{name}.parquet'").fetchall() == rows
     (comment,) = published.execute("select comment from duckdb_tables() where table_name = ?", [name]).fetchone()
     assert comment.startswith(product.description)
@@ -216,7 +217,7 @@ BAD: dict[str, tuple[str, bytes | None, str, tuple[str, ...]]] = {
     "sports.venues": ("场馆_空.csv", b"", "empty_file", ("empty", "是空文件", "send it", "重新")),
     "culture.venues": ("场馆_半.xlsx", b"PK\x03\x04 and no more", "truncated_file", ("damaged", "损坏", "again", "重新")),
     "civil_affairs.community_workers": (
-        "社工_错表.csv", "序,车牌,颜色\n1,示A00001,蓝\n".encode(), "header_not_found", ("车牌", "expected", "应有", "Put the header row back", "补上表头"),
+        "社工_错表.csv", "序,车牌,颜色\n1,示A00001,蓝\n".encode(), "header_not_found", ("所属区划代码", "expected", "应有", "found 6 cells", "实际看到：6 个单元格", "Put the header row back", "补上表头"),
     ),
     "reference.population": ("人口_没有.csv", None, "file_not_there", ("人口_没有.csv",)),
 }  # fmt: skip
