@@ -49,10 +49,11 @@ check: setup ## format, lint, types, SQL, generated files, definitions
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy contracts orchestration demo
-	@cd dbt_project && ../$(BIN)/sqlfluff lint models tests macros
 	@$(BIN)/python -m contracts.generate --check
-	@export MINSHENG_DATA=$$(mktemp -d) && export DAGSTER_HOME=$$($(BIN)/python -m orchestration home) && \
-	VIRTUAL_ENV=$(CURDIR)/$(VENV) PATH=$(CURDIR)/$(BIN):$$PATH dg check defs && rm -rf $$MINSHENG_DATA
+	@export MINSHENG_DATA=$$(mktemp -d) && trap 'rm -rf $$MINSHENG_DATA' EXIT && mkdir $$MINSHENG_DATA/warehouse && \
+	export DAGSTER_HOME=$$($(BIN)/python -m orchestration home) && \
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) PATH=$(CURDIR)/$(BIN):$$PATH dg check defs && \
+	echo 'linting SQL: a minute or two' && cd dbt_project && ../$(BIN)/sqlfluff lint --processes 2 models tests macros
 
 generate: setup ## write what is made from the contracts
 	@$(BIN)/python -m contracts.generate
