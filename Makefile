@@ -11,6 +11,8 @@ DUCKDB_CLIENT := duckdb==1.4.4
 export DAGSTER_DISABLE_TELEMETRY := 1
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export GX_ANALYTICS_ENABLED := false
+# A night starts Python several times; without cached bytecode each start compiles everything again.
+unexport PYTHONDONTWRITEBYTECODE
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -53,7 +55,7 @@ check: setup ## format, lint, types, SQL, generated files, definitions
 	@export MINSHENG_DATA=$$(mktemp -d) && trap 'rm -rf $$MINSHENG_DATA' EXIT && mkdir $$MINSHENG_DATA/warehouse && \
 	export DAGSTER_HOME=$$($(BIN)/python -m orchestration home) && \
 	VIRTUAL_ENV=$(CURDIR)/$(VENV) PATH=$(CURDIR)/$(BIN):$$PATH dg check defs && \
-	echo 'linting SQL: a minute or two' && cd dbt_project && ../$(BIN)/sqlfluff lint --processes 2 models tests macros
+	echo 'linting SQL: a minute or two' && cd dbt_project && ../$(BIN)/sqlfluff lint --processes 2 models tests
 
 generate: setup ## write what is made from the contracts
 	@$(BIN)/python -m contracts.generate
