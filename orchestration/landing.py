@@ -10,7 +10,6 @@ import csv
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
@@ -37,12 +36,6 @@ class Arrival:
     path: Path
     received_at: datetime
     keep: bool = False
-
-    @property
-    def stamp(self) -> str:
-        """Tells a file that lay here yesterday from a new one of the same name."""
-        status = self.path.stat()
-        return f"{self.path}|{status.st_size}|{status.st_mtime_ns}"
 
 
 @dataclass(frozen=True)
@@ -316,11 +309,6 @@ def missing_attempt(data: DataDirectory, feed: Feed, last: Attempt | None, on: d
         message_zh=message("no_delivery", "zh", **facts), message_en=message("no_delivery", "en", **facts),
         contract_version=feed.version,
     )  # fmt: skip
-
-
-def forget(folder: Path) -> None:
-    """Removes a folder the house can make again (never the archive or the receipts)."""
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:
