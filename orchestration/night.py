@@ -29,6 +29,9 @@ telemetry:
   enabled: false
 nux:
   enabled: false
+event_log_storage:
+  module: orchestration.event_log
+  class: BatchedEventLog
 run_coordinator:
   module: dagster.core.run_coordinator
   class: QueuedRunCoordinator

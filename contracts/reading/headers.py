@@ -97,6 +97,10 @@ class _Search:
     def hits(self, start: int, height: int) -> int:
         return len({fold(cell) for cell in self.header(start, height)} & self.known)
 
+    def most_hits(self, start: int, height: int) -> int:
+        """What `hits` cannot exceed: a header names no more columns than it has cells."""
+        return max(len(row) for row in self.rows[start : start + height])
+
 
 def named(cells: Iterable[str], known: Collection[str], file: str) -> list[str]:
     """Column names as in the file; blanks become `column_N`, a repeated header that nobody needs gets a suffix.
@@ -134,7 +138,10 @@ def _place(search: _Search, numbers: list[int], reading: Reading, file: str) -> 
         starts = [next((i for i, row in enumerate(search.rows) if _is_text(row)), 0)]
     places = [(start, height) for height in heights for start in starts if start + height <= len(search.rows)]
     # The first of the best, one row before two: a title above the header must not become part of it.
-    best = max(places, key=lambda place: search.hits(*place), default=(starts[0], 1))
+    best, most = (places or [(starts[0], 1)])[0], -1
+    for place in places:
+        if search.most_hits(*place) > most and (hits := search.hits(*place)) > most:
+            best, most = place, hits
     if search.known and reading.header_row is None and not search.hits(*best):
         seen = [cell for row in search.rows for cell in row if not is_blank([cell])]
         raise unreadable(
