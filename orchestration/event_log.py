@@ -46,7 +46,8 @@ class BatchedEventLog(SqliteEventLogStorage):
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """Stores the events in their order; all of them, or none."""
-        with self._db_lock, ExitStack() as self._transaction:
+        with self._db_lock, ExitStack() as transaction:
+            self._transaction = transaction
             try:
                 for entry in events:
                     self.store_event(entry)

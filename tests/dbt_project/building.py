@@ -35,9 +35,9 @@ def dbt_build(
         [
             str(Path(sys.executable).parent / "dbt"), "--quiet", "build", *arguments,
             "--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT),
-            "--vars", json.dumps({"run_date": RUN_DATE.isoformat(), **(variables or {})}),
+            "--vars", json.dumps(dict(variables or {})),
         ],
-        env={**os.environ, **environment(data)}, capture_output=True, text=True, check=False,
+        env={**os.environ, **environment(data), "MINSHENG_RUN_DATE": RUN_DATE.isoformat()}, capture_output=True, text=True, check=False,
     )  # fmt: skip
 
 

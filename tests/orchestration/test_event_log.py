@@ -19,7 +19,7 @@ DAYS = dg.DailyPartitionsDefinition(start_date="2026-01-01", end_date="2026-01-0
     backfill_policy=dg.BackfillPolicy.single_run(),
     check_specs=[dg.AssetCheckSpec("whole", asset="rows")],
 )
-def rows(context: dg.AssetExecutionContext):  # noqa: ANN201
+def rows(context: dg.AssetExecutionContext):
     for day in context.partition_keys:
         context.add_asset_metadata({"n": int(day[-2:])}, partition_key=day)
     yield dg.AssetCheckResult(check_name="whole", passed=True)
