@@ -23,7 +23,7 @@ from contracts import keys
 from contracts.arranging import OUT_OF_SCOPE, Arrangement, arrange, known_headers, lay_out_all, undeclared_schemes
 from contracts.messages import message
 from contracts.model import Feed, Layout
-from contracts.privacy import Key, Pseudonyms, pseudonymise, redact_one
+from contracts.privacy import Key, pseudonymise, redact_one
 from contracts.reading import Found, Reading, Table, Unreadable, open_table
 from contracts.rows import Checker, Split, checker, split
 from contracts.second_opinion import objections
@@ -254,8 +254,7 @@ def _judged(feed: Feed, opened: Opened) -> Iterator[Split]:
 
 def _pseudonymised(delivery: Delivery, key: Key, parts: Iterator[Split]) -> Iterator[Split]:
     day = delivery.received_at.date()
-    pseudonyms = Pseudonyms(key)
-    return (replace(part, accepted=pseudonymise(part.accepted, delivery.feed, pseudonyms, on=day)) for part in parts)
+    return (replace(part, accepted=pseudonymise(part.accepted, delivery.feed, key, on=day)) for part in parts)
 
 
 def _ahead(parts: Iterator[Split]) -> Iterator[Split]:

@@ -146,46 +146,7 @@ def _write_keys(path: Path, keys: list[Key], *, replace: bool) -> None:
 # ── a frame ─────────────────────────────────────────────────────────────────────────────────────
 
 
-class Pseudonyms:
-    """Pseudonyms made with one key, the latest of them remembered: who comes again in a long file is not hashed again."""
-
-    REMEMBERED = 500_000  # distinct values, about 100 bytes each
-
-    def __init__(self, key: Key) -> None:
-        self.key = key
-        self._known = pl.DataFrame(schema={"value": pl.String, "pseudonym": pl.String})
-
-    def of(self, values: pl.Series, semantic: str | None) -> pl.Series:
-        """Text → "<key id>:<64 hex>", HMAC-SHA-256 of the canonical spelling; null and blank stay null.
-
-        The same person gets the same pseudonym in every feed.
-        """
-        # A blank identifier would make one person of everybody without one.
-        spelt = canonical(values, semantic).replace("", None).alias("value").to_frame()
-        hashed = spelt.join(self._known, on="value", how="left", maintain_order="left")
-        new = hashed.filter(pl.col("value").is_not_null() & pl.col("pseudonym").is_null())["value"].unique()
-        if new.len() == 0:
-            return hashed["pseudonym"]
-        made = pl.DataFrame([new, _hashed(new, self.key).alias("pseudonym")])
-        self._known = pl.concat([made, self._known]).head(self.REMEMBERED)
-        made_now = spelt.join(made, on="value", how="left", maintain_order="left")["pseudonym"]
-        return pl.select(pl.coalesce(hashed["pseudonym"], made_now)).to_series().alias("pseudonym")
-
-
-def _hashed(distinct: pl.Series, key: Key) -> pl.Series:
-    """HMAC-SHA-256 from contexts that have taken in the key already (1.1 s of one core per million values; SQL `sha256`
-    twice over takes 2 s of it, and `hmac.digest` 3 s)."""
-    inner, outer = (hashlib.sha256(pad).copy for pad in key.pads)
-    digests = []
-    for value in distinct.cast(pl.Binary).to_list():
-        within, around = inner(), outer()
-        within.update(value)
-        around.update(within.digest())
-        digests.append(around.digest())
-    return f"{key.id}:" + pl.Series("pseudonym", digests, dtype=pl.Binary).bin.encode("hex")
-
-
-def pseudonymise(frame: pl.DataFrame, feed: Feed, pseudonyms: Pseudonyms, *, on: date | None = None) -> pl.DataFrame:
+def pseudonymise(frame: pl.DataFrame, feed: Feed, key: Key, *, on: date | None = None) -> pl.DataFrame:
     """Typed rows of a feed → what may be stored: the columns of `feed.stored`, then the house's own (`_…`).
 
     A column the contract does not know does not pass.
@@ -199,15 +160,15 @@ def pseudonymise(frame: pl.DataFrame, feed: Feed, pseudonyms: Pseudonyms, *, on:
     """
     if missing := [f.name for f in feed.stored if f.name not in frame.columns]:
         raise ValueError(f"{feed.id}: the frame has no column {missing}; it has {frame.columns}")
-    columns = [_kept(frame, f, pseudonyms, on).alias(f.stored_as) for f in feed.stored]
+    columns = [_kept(frame, f, key, on).alias(f.stored_as) for f in feed.stored]
     return pl.DataFrame([*columns, *(frame[name] for name in frame.columns if name.startswith("_"))])
 
 
-def _kept(frame: pl.DataFrame, f: FieldSpec, pseudonyms: Pseudonyms, on: date | None) -> pl.Series:
+def _kept(frame: pl.DataFrame, f: FieldSpec, key: Key, on: date | None) -> pl.Series:
     values = frame[f.name]
     match f.classification:
         case "identifier":
-            return pseudonyms.of(values.cast(pl.String), f.semantic)
+            return keyed_hash(values.cast(pl.String), f.semantic, key)
         case "name":
             return mask_names(values)
         case "birth_date":
@@ -219,6 +180,28 @@ def _kept(frame: pl.DataFrame, f: FieldSpec, pseudonyms: Pseudonyms, on: date | 
             return redact(values)[0]
         case _:
             return values
+
+
+def keyed_hash(values: pl.Series, semantic: str | None, key: Key) -> pl.Series:
+    """Text → "<key id>:<64 hex>", HMAC-SHA-256 of the canonical spelling; null and blank stay null.
+
+    The same person gets the same pseudonym in every feed. Hashed once per distinct value, from contexts that have
+    taken in the key already (1.1 s of one core per million values; SQL `sha256` twice over takes 2 s of it, and
+    `hmac.digest` 3 s).
+    """
+    # A blank identifier would make one person of everybody without one.
+    spelt = canonical(values, semantic).replace("", None).alias("value")
+    distinct = spelt.drop_nulls().unique()
+    inner, outer = (hashlib.sha256(pad).copy for pad in key.pads)
+    digests = []
+    for value in distinct.cast(pl.Binary).to_list():
+        within, around = inner(), outer()
+        within.update(value)
+        around.update(within.digest())
+        digests.append(around.digest())
+    pseudonyms = f"{key.id}:" + pl.Series("pseudonym", digests, dtype=pl.Binary).bin.encode("hex")
+    hashed = pl.DataFrame([distinct, pseudonyms.alias("pseudonym")])
+    return spelt.to_frame().join(hashed, on="value", how="left", maintain_order="left")["pseudonym"]
 
 
 def mask_names(values: pl.Series) -> pl.Series:
