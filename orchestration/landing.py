@@ -10,6 +10,7 @@ import csv
 import hashlib
 import json
 import os
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
@@ -19,11 +20,13 @@ from typing import Any
 from contracts.messages import message
 from contracts.model import Feed
 from contracts.privacy import redact_one
+from contracts.reading import is_settled
 from orchestration.paths import SHANGHAI, DataDirectory
 
 # The sender of a file that lies in the feed's own folder: it spells the feed as the contract does.
 DEFAULT_SENDER = "default"
 DELIVERY_LIST = "deliveries.csv"
+QUIET_SECONDS = 1.0  # how long a file must have been left alone
 UNFINISHED = (".tmp", ".part", ".partial", ".crdownload", ".filepart", ".swp")
 
 
@@ -114,9 +117,10 @@ def shown_name(name: str) -> str:
 def arrivals(data: DataDirectory, feed: str) -> Iterator[Arrival]:
     """Files for `feed` in the inbox and in the delivery list, oldest first, then by sender and name.
 
-    Symlinks, hidden files and files with the ending of an unfinished upload are not arrivals.
+    Symlinks, hidden files, files with the ending of an unfinished upload and files that are still growing are not
+    arrivals; the last come the next time somebody looks.
     """
-    found = list(_in_inbox(data, feed)) + list(_listed(data, feed))
+    found = _at_rest(_in_inbox(data, feed)) + list(_listed(data, feed))
     yield from sorted(found, key=lambda a: (a.received_at, a.sender, a.path.name))
 
 
@@ -144,6 +148,20 @@ def _in_inbox(data: DataDirectory, feed: str) -> Iterator[Arrival]:
         for path in paths:
             if _finished(path):
                 yield Arrival(feed, sender, path, _received_at(data, path))
+
+
+def _at_rest(found: Iterable[Arrival]) -> list[Arrival]:
+    """Without those still being written: what changed a moment ago must be the same a moment later."""
+    seen = [(arrival, arrival.path.stat()) for arrival in found]
+    if all(is_settled(arrival.path, QUIET_SECONDS) for arrival, _ in seen):
+        return [arrival for arrival, _ in seen]
+    time.sleep(QUIET_SECONDS)
+    return [
+        arrival
+        for arrival, before in seen
+        if arrival.path.is_file()
+        and (arrival.path.stat().st_size, arrival.path.stat().st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+    ]
 
 
 def _finished(path: Path) -> bool:

@@ -45,6 +45,7 @@ SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "layout_version": pl.String,
     "row_checksum": pl.String,
     "supersedes": pl.String,
+    "superseded_by": pl.String,
     "released_by": pl.String,
     "released_why": pl.String,
 }
@@ -53,8 +54,18 @@ SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
 def table(data: DataDirectory) -> pl.DataFrame:
     """One row an attempt; `is_latest` marks the one that counts for its receipt."""
     attempts = landing.attempts(data)
-    counting = {id(a) for a in landing.latest(attempts).values()}
-    rows = [{**vars(a), "attempt_id": f"{a.receipt}.{a.attempt}", "is_latest": id(a) in counting} for a in attempts]
+    latest = landing.latest(attempts).values()
+    counting = {id(a) for a in latest}
+    successor = {a.supersedes: a.receipt for a in latest if a.supersedes and a.verdict == "accepted"}
+    rows = [
+        {
+            **vars(a),
+            "attempt_id": f"{a.receipt}.{a.attempt}",
+            "is_latest": id(a) in counting,
+            "superseded_by": successor.get(a.receipt),
+        }
+        for a in attempts
+    ]
     return pl.DataFrame([{name: row[name] for name in SCHEMA} for row in rows], schema=SCHEMA, orient="row").sort(
         "received_at", "receipt", "attempt"
     )

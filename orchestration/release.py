@@ -17,6 +17,7 @@ from typing import Any
 
 import dagster as dg
 import duckdb
+import polars as pl
 
 from contracts.model import Product, load_products
 from orchestration import ledger
@@ -136,7 +137,8 @@ def _write(data: DataDirectory, candidate: Path, products: Mapping[str, Product]
         _copy_parquet(con, candidate, name)
     con.execute("detach release")
     con.close()
-    receipts = ledger.table(data).filter(is_latest=True, verdict="accepted")["receipt"].sort().to_list()
+    standing = ledger.table(data).filter(pl.col("superseded_by").is_null(), is_latest=True, verdict="accepted")
+    receipts = standing["receipt"].sort().to_list()
     moment = data.now()
     return Certificate(
         release_id=_next_id(data),

@@ -12,7 +12,7 @@ import pytest
 
 from contracts.approvals import approve
 from contracts.model import Continuity, Feed, Guards, load_feeds
-from orchestration import landing
+from orchestration import landing, ledger
 from orchestration.intake import pending, take_in
 from orchestration.landing import Attempt
 from orchestration.paths import SHANGHAI, DataDirectory
@@ -152,6 +152,8 @@ def test_a_corrected_file_of_the_same_name_takes_the_place_of_the_first(city) ->
     assert (attempt.rows_accepted, attempt.rows_quarantined) == (10, 0)
     assert sorted(sports.rows()["venue_id"]) == sorted(v for v, _, _ in after)
     assert (sports.data.superseded / sports.feed.id / "2026-01-02" / f"{old}.parquet").is_file()
+    told = dict(ledger.table(sports.data).select("receipt", "superseded_by").iter_rows())
+    assert told == {old: attempt.receipt, attempt.receipt: None}
     assert sports.night() == []
 
 
@@ -294,8 +296,6 @@ def test_a_missing_month_is_noticed(city, severity, verdict) -> None:
 
 
 def test_a_held_file_comes_in_when_a_person_says_so_and_the_ledger_says_who(city) -> None:
-    from orchestration import ledger
-
     culture = city("culture.venues")
     culture.deliver("1.csv", venues(40), day=2)
     culture.deliver("2.csv", venues(5), day=3)

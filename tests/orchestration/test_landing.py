@@ -77,6 +77,19 @@ def test_files_arrive_in_the_order_they_came_then_by_sender_and_name(data) -> No
     ]  # fmt: skip
 
 
+def test_a_file_that_is_still_growing_comes_next_time(data, monkeypatch) -> None:
+    growing, whole = put(data, f"{FEED}/growing.csv"), put(data, f"{FEED}/whole.csv")
+    os.utime(growing)
+
+    def write_on(_seconds: float) -> None:
+        growing.write_bytes(BYTES * 2)
+
+    monkeypatch.setattr(landing.time, "sleep", write_on)
+    assert [a.path for a in landing.arrivals(data, FEED)] == [whole]
+    monkeypatch.setattr(landing.time, "sleep", lambda _seconds: None)
+    assert {a.path for a in landing.arrivals(data, FEED)} == {growing, whole}
+
+
 @pytest.mark.parametrize(
     "name",
     [".hidden.csv", "~$open.xlsx", "a.csv.tmp", "a.csv.part", "A.CSV.PART", "a.partial", "a.crdownload", "a.filepart",

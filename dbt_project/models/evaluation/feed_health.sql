@@ -53,6 +53,7 @@ attempts as (
         cast(message_en as string) as message_en,
         cast(contract_version as string) as contract_version,
         cast(layout_version as string) as layout_version,
+        cast(superseded_by as string) as superseded_by,
         cast(is_latest as boolean) as is_latest
     from receipts
 ),
@@ -95,6 +96,7 @@ final as (
         attempts.seconds,
         attempts.contract_version,
         attempts.layout_version,
+        attempts.superseded_by,
         accepted.last_accepted_at,
         cast({{ days_between('cast(accepted.last_accepted_at as date)', run_date()) }} as bigint) as days_since_last_accepted,
         cast(feeds.frequency_days + feeds.latency_days as bigint) as allowed_days,
