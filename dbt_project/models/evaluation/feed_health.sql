@@ -12,6 +12,14 @@ feeds as (
     select * from {{ ref('feeds') }}
 ),
 
+problems as (
+    select
+        receipt,
+        sum(affected_rows) as rows_with_problems
+    from {{ ref('feed_problem') }}
+    group by receipt
+),
+
 reasons as (
     select
         _receipt as receipt,
@@ -90,6 +98,7 @@ final as (
         commonest.field as commonest_field,
         commonest.rule as commonest_reason,
         cast(commonest.times as bigint) as commonest_reason_rows,
+        cast(coalesce(problems.rows_with_problems, 0) as bigint) as rows_with_problems,
         attempts.size_bytes,
         attempts.format,
         attempts.encoding,
@@ -111,6 +120,10 @@ final as (
             attempts.feed = accepted.feed
             and attempts.sender = accepted.sender
     left join feeds on attempts.feed = feeds.code
+    left join problems
+        on
+            attempts.receipt = problems.receipt
+            and attempts.is_latest
     left join commonest
         on
             attempts.receipt = commonest.receipt

@@ -1,0 +1,144 @@
+{#- What a fact could not be joined to: problem, the house's column, the column as it was sent. -#}
+{%- set unmapped = {
+    'contacts': [
+        ('unmapped_department', 'department_code', 'sent_department_code'),
+        ('unmapped_service_item', 'service_item_code', 'sent_service_item_code'),
+        ('unknown_division', 'division_code', 'sent_division_code'),
+    ],
+    'reviews': [('unmapped_channel', 'channel_code', 'channel_code')],
+    'facilities': [('unmapped_facility_type', 'facility_type', 'sent_type_code')],
+    'volumes': [('unmapped_service_item', 'service_item_code', 'sent_service_item_code')],
+} -%}
+{#- register, staging model, code of the facility, code of the service -#}
+{%- set volume_feeds = [
+    ('health', 'stg_health__service_volumes', 'institution_code', 'service_item_code'),
+    ('sports', 'stg_sports__openings', 'venue_id', 'cast(null as string)'),
+    ('culture', 'stg_culture__activities', 'venue_id', 'service_item_code'),
+] -%}
+with
+
+contacts as (
+    select
+        *,
+        'evaluation.contacts' as feed
+    from {{ ref('fct_contact') }}
+),
+
+reviews as (
+    select
+        *,
+        'evaluation.reviews' as feed
+    from {{ ref('fct_review') }}
+),
+
+facilities as (
+    select * from {{ ref('dim_facility') }}
+),
+
+divisions as (
+    select
+        *,
+        'reference.divisions' as feed
+    from {{ ref('division_problem') }}
+),
+
+items as (
+    select * from {{ ref('service_items') }}
+),
+
+item_codes as (
+    select * from {{ ref('service_item_codes') }}
+),
+
+sent_volumes as (
+    {%- for register, model, facility_code, item in volume_feeds %}
+    select
+        '{{ register }}:' || {{ facility_code }} as facility_id,
+        {{ item }} as service_item_code,
+        _feed,
+        _sender,
+        _receipt
+    from {{ ref(model) }}
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+),
+
+volumes as (
+    select
+        sent_volumes.facility_id,
+        sent_volumes.service_item_code as sent_service_item_code,
+        case
+            when sent_volumes.service_item_code is null then 'none'
+            else {{ mapped_code('item_codes', 'items', 'service_item_code') }}
+        end as service_item_code,
+        sent_volumes._feed as feed,
+        sent_volumes._sender as sender,
+        sent_volumes._receipt as receipt
+    from sent_volumes
+    {{ code_map_joins('sent_volumes', 'service_item_code', map='item_codes', own='items') }}
+),
+
+found as (
+    {%- for table, problems in unmapped.items() %}
+    {%- for problem, own, sent in problems %}
+    select
+        feed,
+        sender,
+        receipt,
+        '{{ problem }}' as problem,
+        {{ sent }} as sent_value
+    from {{ table }}
+    where {{ own }} = 'unknown'
+    union all
+    {%- endfor %}
+    {%- endfor %}
+    select
+        volumes.feed,
+        volumes.sender,
+        volumes.receipt,
+        'facility_not_registered' as problem,
+        volumes.facility_id as sent_value
+    from volumes
+    left join facilities on volumes.facility_id = facilities.facility_id
+    where facilities.facility_id is null
+    union all
+    select
+        feed,
+        sender,
+        receipt,
+        'facility_not_placed' as problem,
+        facility_id as sent_value
+    from facilities
+    where division_method = 'none'
+    union all
+    select
+        feed,
+        sender,
+        receipt,
+        'point_' || point_reason as problem,
+        facility_id as sent_value
+    from facilities
+    where point_trust = 'refused'
+    union all
+    select
+        feed,
+        sender,
+        receipt,
+        'division_' || problem as problem,
+        division_code as sent_value
+    from divisions
+),
+
+final as (
+    select
+        feed,
+        sender,
+        receipt,
+        problem,
+        coalesce(sent_value, '') as sent_value,
+        count(*) as affected_rows
+    from found
+    group by feed, sender, receipt, problem, coalesce(sent_value, '')
+)
+
+select * from final

@@ -1,0 +1,11 @@
+-- Codes nobody has mapped, facilities without a place, volumes of nobody: the rows stay, marked, and this lists them with their
+-- senders, so that somebody adds the code to its seed or asks the department.
+{{ config(severity='warn') }}
+select
+    feed,
+    sender,
+    problem,
+    sent_value,
+    sum(affected_rows) as affected_rows
+from {{ ref('feed_problem') }}
+group by feed, sender, problem, sent_value
