@@ -281,7 +281,8 @@ def headlines(data: DataDirectory) -> list[str]:
 def _participation(con: Any) -> str | None:
     row = con.execute(
         "select month, contacts, active_reviews, participation_rate, good_rate, good_rate_lo, good_rate_hi "
-        "from review_scorecard where dimension = 'all' and active_reviews > 0 order by month desc limit 1"
+        "from review_scorecard where dimension = 'all' and period_kind = 'month' and active_reviews > 0 "
+        "order by month desc limit 1"
     ).fetchone()
     if row is None:
         return None

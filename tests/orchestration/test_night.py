@@ -138,7 +138,7 @@ def test_the_three_headlines_are_figures_of_the_release(published, night_city) -
     reviews, survey, coverage = night.headlines(night_city.data)
     month, active, contacts, good = published.execute(
         "select strftime(month, '%Y-%m'), active_reviews, contacts, good_reviews from review_scorecard "
-        "where dimension = 'all' and active_reviews > 0 order by month desc limit 1"
+        "where dimension = 'all' and period_kind = 'month' and active_reviews > 0 order by month desc limit 1"
     ).fetchone()
     assert reviews.startswith(f"{month}: ")
     assert f"{100 * active / contacts:.1f} % of {contacts:,} contacts" in reviews

@@ -1,22 +1,4 @@
-{#- Which units stand beside each other: a kind of unit and the column (or ancestor level) that names the unit. -#}
-{%- set kinds = {
-    'all': "'all'",
-    'province': 'province_code',
-    'city': 'city_code',
-    'county': 'county_code',
-    'town': 'town_code',
-    'village': 'village_code',
-    'department': 'department_code',
-    'service_item': 'service_item_code',
-    'channel': 'contact_channel',
-    'facility': 'facility_id',
-} -%}
-{%- set counts = [
-    'contacts', 'reviews', 'default_reviews', 'invalid_reviews', 'suspect_reviews', 'active_reviews',
-    'n1', 'n2', 'n3', 'n4', 'n5', 'good_reviews', 'strictly_good_reviews', 'bad_reviews', 'suspect_good_reviews',
-    'bad_accepted', 'bad_rectified', 'bad_in_on_time_base', 'bad_on_time', 'bad_replied',
-    'named_bad_accepted', 'named_bad_revisited', 'second_reviews', 'second_satisfied',
-] -%}
+{%- set counts = review_count_columns() -%}
 {#- rate: numerator, denominator, why the rate is null when the denominator is zero -#}
 {%- set rates = {
     'participation_rate': ('active_reviews', 'contacts', 'no_contacts'),
@@ -31,10 +13,27 @@
     'revisit_rate': ('named_bad_revisited', 'named_bad_accepted', 'no_named_bad_reviews'),
     'second_satisfaction_rate': ('second_satisfied', 'second_reviews', 'no_second_reviews'),
 } -%}
+{#- part of the composite score: the rate it is made of; its weight is the policy's weight_<part> -#}
+{%- set parts = {
+    'good': 'good_rate',
+    'participation': 'participation_rate',
+    'on_time': 'on_time_rate',
+    'reply': 'reply_rate',
+    'revisit': 'revisit_rate',
+} -%}
+{%- set targets = ['rectification_rate', 'reply_rate', 'revisit_rate'] -%}
+{%- set limits = [
+    'good_line', 'bad_line', 'participation_floor', 'min_reviews', 'interval_z', 'false_discovery_rate', 'prior_units_min',
+    'rectification_rate_target', 'reply_rate_target', 'revisit_rate_target',
+    'weight_good', 'weight_participation', 'weight_on_time', 'weight_reply', 'weight_revisit',
+] -%}
+{%- set peers = 'partition by period_kind, period_start, dimension, is_compared' -%}
+{#- Beyond a prior of ten million reviews more is no different: the units differ no more than chance. -#}
+{%- set largest_prior = '1e7' -%}
 with
 
-counts as (
-    select * from {{ ref('review_counts') }}
+units as (
+    select * from {{ ref('review_units') }}
 ),
 
 divisions as (
@@ -61,85 +60,96 @@ facilities as (
     select * from {{ ref('dim_facility') }}
 ),
 
-placed as (
+named as (
     select
-        counts.*,
-        {%- for level in ['province', 'city', 'county', 'town', 'village'] %}
-        case
-            when divisions.division_code is null then 'unknown' else divisions.{{ level }}_code
-        end as {{ level }}_code{{ ',' if not loop.last }}
-        {%- endfor %}
-    from counts
-    left join divisions on counts.division_code = divisions.division_code
-),
-
-stacked as (
-    {%- for kind, unit in kinds.items() %}
-    select
-        month,
-        '{{ kind }}' as dimension,
-        {{ unit }} as code,
-        {%- for count in counts %}
-        cast(sum({{ count }}) as bigint) as {{ count }},
-        {%- endfor %}
-        sum(points) as points
-    from placed
-    {%- if kind == 'all' %}
-    group by month
-    {%- else %}
-    where {{ unit }} is not null
-    group by month, {{ unit }}
-    {%- endif %}
-    {{ 'union all' if not loop.last }}
-    {%- endfor %}
-),
-
-compared as (
-    select
-        stacked.*,
+        units.*,
         coalesce(
             unit_division.full_name, unit_department.name_zh, unit_item.name_zh, unit_channel.name_zh, unit_facility.name
         ) as name_zh,
-        stacked.contacts - stacked.active_reviews as not_reviewed,
-        stacked.n1 + 2 * stacked.n2 + 3 * stacked.n3 + 4 * stacked.n4 + 5 * stacked.n5 as level_sum
-    from stacked
+        units.contacts - units.active_reviews as not_reviewed,
+        units.n1 + 2 * units.n2 + 3 * units.n3 + 4 * units.n4 + 5 * units.n5 as level_sum,
+        {{ add_months(
+            'units.period_start', "case units.period_kind when 'month' then -1 when 'quarter' then -3 else -12 end"
+        ) }} as previous_start
+    from units
     left join divisions as unit_division
         on
-            stacked.code = unit_division.division_code
-            and stacked.dimension = unit_division.level
+            units.code = unit_division.division_code
+            and units.dimension = unit_division.level
     left join departments as unit_department
         on
-            stacked.code = unit_department.department_code
-            and stacked.dimension = 'department'
+            units.code = unit_department.department_code
+            and units.dimension = 'department'
     left join items as unit_item
         on
-            stacked.code = unit_item.service_item_code
-            and stacked.dimension = 'service_item'
+            units.code = unit_item.service_item_code
+            and units.dimension = 'service_item'
     left join channels as unit_channel
         on
-            stacked.code = unit_channel.code
-            and stacked.dimension = 'channel'
+            units.code = unit_channel.code
+            and units.dimension = 'channel'
     left join facilities as unit_facility
         on
-            stacked.code = unit_facility.facility_id
-            and stacked.dimension = 'facility'
+            units.code = unit_facility.facility_id
+            and units.dimension = 'facility'
 ),
 
--- A month is read under the policy that held everywhere on its first day.
+places as (
+    select distinct
+        dimension,
+        code,
+        last_month
+    from units
+),
+
+-- A period is read under the policy in force on the first day of its last month: a division's by the nearest area's, any
+-- other unit's by the one that holds everywhere.
+placed_policies as (
+    select
+        places.dimension,
+        places.code,
+        places.last_month,
+        policies.*,
+        row_number() over (
+            partition by places.dimension, places.code, places.last_month
+            order by {{ area_nearness('policies.area', 'divisions') }} desc
+        ) as place
+    from places
+    left join divisions
+        on
+            places.code = divisions.division_code
+            and places.dimension = divisions.level
+    inner join policies
+        on
+            places.last_month between policies.valid_from and policies.valid_to
+            and {{ area_nearness('policies.area', 'divisions') }} is not null
+),
+
 governed as (
     select
-        compared.*,
+        named.*,
         policies.policy,
         policies.version as policy_version,
-        policies.interval_z,
-        policies.good_line,
-        policies.bad_line,
-        policies.participation_floor
-    from compared
-    left join policies
+        policies.area as policy_area,
+        {%- for limit in limits %}
+        policies.{{ limit }},
+        {%- endfor %}
+        case when policies.policy is not null then previous.active_reviews end as previous_active_reviews,
+        case when policies.policy is not null then previous.good_reviews end as previous_good_reviews
+    from named
+    left join placed_policies as policies
         on
-            policies.area = ''
-            and compared.month between policies.valid_from and policies.valid_to
+            named.dimension = policies.dimension
+            and named.code = policies.code
+            and named.last_month = policies.last_month
+            and policies.place = 1
+    left join units as previous
+        on
+            named.period_kind = previous.period_kind
+            and named.previous_start = previous.period_start
+            and named.dimension = previous.dimension
+            and named.code = previous.code
+            and named.code not in ('unknown', 'none')
 ),
 
 rated as (
@@ -151,57 +161,330 @@ rated as (
         {{ wilson(numerator, denominator, 'interval_z', 'hi') }} as {{ rate }}_hi,
         case when {{ denominator }} = 0 then '{{ reason }}' end as {{ rate }}_null_reason,
         {%- endfor %}
+        {{ ratio('previous_good_reviews', 'previous_active_reviews') }} as previous_rate,
+        {{ wilson('previous_good_reviews', 'previous_active_reviews', 'interval_z', 'lo') }} as previous_rate_lo,
+        {{ wilson('previous_good_reviews', 'previous_active_reviews', 'interval_z', 'hi') }} as previous_rate_hi,
+        {{ ratio('good_reviews + previous_good_reviews', '(active_reviews + previous_active_reviews)') }} as rate_of_both,
         {{ ratio('good_reviews + suspect_good_reviews', '(active_reviews + suspect_reviews)') }} as good_rate_with_suspects,
         {{ ratio('level_sum', 'active_reviews') }} as mean_level,
-        {{ ratio('points', 'active_reviews') }} as mean_points
+        {{ ratio('points', 'active_reviews') }} as mean_points,
+        -- What could not be placed is no unit: it is shown, and compared with nothing.
+        active_reviews > 0 and policy is not null and code not in ('unknown', 'none') as is_compared
     from governed
 ),
 
-final as (
+-- Rates of this period against the one before: the score test, whose common rate is that of both periods together.
+changed as (
     select
-        month,
+        rated.*,
+        good_rate - previous_rate as good_rate_change,
+        {{ newcombe('good_rate', 'previous_rate', 'lo') }} as good_rate_change_lo,
+        {{ newcombe('good_rate', 'previous_rate', 'hi') }} as good_rate_change_hi,
+        case
+            when rate_of_both in (0, 1) then 0.0
+            when previous_active_reviews > 0 and active_reviews > 0
+                then
+                    (good_rate - previous_rate)
+                    / sqrt(rate_of_both * (1 - rate_of_both) * (1.0 / active_reviews + 1.0 / previous_active_reviews))
+        end as change_z,
+        count(*) over ({{ peers }}) as units_ranked,
+        cast(sum(active_reviews) over ({{ peers }}) as double) as peer_reviews,
+        {{ ratio('sum(good_reviews) over (' ~ peers ~ ')', 'sum(active_reviews) over (' ~ peers ~ ')') }} as peer_rate,
+        sum(cast(active_reviews as double) * active_reviews) over ({{ peers }}) as peer_squares
+    from rated
+),
+
+tested as (
+    select
+        changed.*,
+        case when good_rate_change is not null then {{ two_sided_p('change_z') }} end as good_rate_change_p,
+        sum(active_reviews * (good_rate - peer_rate) * (good_rate - peer_rate)) over ({{ peers }})
+        / nullif(peer_rate * (1 - peer_rate), 0) as peer_dispersion,
+        peer_reviews - peer_squares / nullif(peer_reviews, 0) - (units_ranked - 1) as peer_information,
+        -- Intervals that hold for all peers together, each at 1 − α / number of peers (domain notes, Ranks).
+        {{ upper_tail_z('(' ~ two_sided_p('interval_z') ~ ' / (2.0 * units_ranked))') }} as joint_z
+    from changed
+),
+
+-- The share of the units in the variance, by the method of moments (Kleinman 1973): how strongly reviews of one unit agree.
+moments as (
+    select
+        tested.*,
+        case when peer_information > 0 then (peer_dispersion - (units_ranked - 1)) / peer_information end as agreement,
+        good_rate_change_p * count(good_rate_change_p) over (partition by period_kind, period_start, dimension)
+        / nullif(count(good_rate_change_p) over (
+            partition by period_kind, period_start, dimension
+            order by good_rate_change_p nulls last
+        ), 0) as p_times_tests,
+        case when is_compared then {{ wilson('good_reviews', 'active_reviews', 'joint_z', 'lo') }} end as joint_lo,
+        case when is_compared then {{ wilson('good_reviews', 'active_reviews', 'joint_z', 'hi') }} end as joint_hi
+    from tested
+),
+
+drawn as (
+    select
+        moments.*,
+        case
+            when is_compared and units_ranked >= prior_units_min
+                then
+                    case
+                        when coalesce(agreement, 0) <= 0 then {{ largest_prior }}
+                        when agreement >= 1 then 0.0
+                        else least((1 - agreement) / agreement, {{ largest_prior }})
+                    end
+        end as prior_reviews,
+        -- Benjamini and Hochberg 1995: the smallest p × tests / place among the changes at least as unlikely.
+        case
+            when good_rate_change_p is not null
+                then
+                    least(1.0, min(p_times_tests) over (
+                        partition by period_kind, period_start, dimension
+                        order by good_rate_change_p desc nulls last
+                    ))
+        end as good_rate_change_p_adjusted
+    from moments
+),
+
+-- Who surely stands above and below: bounds in one line, counted as they are passed.
+bounds as (
+    select
+        period_kind,
+        period_start,
         dimension,
         code,
-        name_zh,
-        {%- for count in counts if count != 'suspect_good_reviews' %}
-        {{ count }},
-        {%- endfor %}
-        {%- for rate in rates %}
-        {{ rate }},
-        {{ rate }}_lo,
-        {{ rate }}_hi,
-        {{ rate }}_null_reason,
-        {%- endfor %}
-        good_rate_with_suspects,
-        good_rate_with_suspects - good_rate as suspect_effect,
-        mean_level,
-        mean_points,
-        case when active_reviews = 0 then 'no_active_reviews' end as mean_null_reason,
-        -- A unit is judged by where its interval lies, never by the point; silence caps the verdict at watch.
-        case
-            when policy is null or active_reviews = 0 then 'undetermined'
-            when good_rate_hi < bad_line then 'bad'
-            when good_rate_lo >= good_line and participation_rate >= participation_floor then 'good'
-            when good_rate_lo >= good_line then 'watch'
-            when good_rate_lo >= bad_line and good_rate_hi < good_line then 'watch'
-            else 'undetermined'
-        end as verdict,
+        joint_lo as bound,
+        1 as is_lo
+    from drawn
+    where is_compared
+    union all
+    select
+        period_kind,
+        period_start,
+        dimension,
+        code,
+        joint_hi as bound,
+        0 as is_lo
+    from drawn
+    where is_compared
+),
+
+passed as (
+    select
+        bounds.*,
+        sum(is_lo) over (
+            partition by period_kind, period_start, dimension
+            order by bound desc, is_lo asc
+        ) as lows_above,
+        sum(1 - is_lo) over (
+            partition by period_kind, period_start, dimension
+            order by bound asc, is_lo desc
+        ) as highs_below
+    from bounds
+),
+
+rank_bounds as (
+    select
+        period_kind,
+        period_start,
+        dimension,
+        code,
+        max(case when is_lo = 0 then lows_above end) as surely_better,
+        max(case when is_lo = 1 then highs_below end) as surely_worse
+    from passed
+    group by period_kind, period_start, dimension, code
+),
+
+ranked as (
+    select
+        drawn.*,
+        rank_bounds.surely_better,
+        rank_bounds.surely_worse,
+        rank() over (
+            partition by drawn.period_kind, drawn.period_start, drawn.dimension, drawn.is_compared
+            order by drawn.good_rate desc nulls last
+        ) as place
+    from drawn
+    left join rank_bounds
+        on
+            drawn.period_kind = rank_bounds.period_kind
+            and drawn.period_start = rank_bounds.period_start
+            and drawn.dimension = rank_bounds.dimension
+            and drawn.code = rank_bounds.code
+),
+
+-- A unit is judged by where its interval lies, never by the point; silence caps the verdict at watch.
+judged as (
+    select
+        ranked.*,
         case
             when policy is null then 'no_policy'
             when active_reviews = 0 then 'no_active_reviews'
+            when active_reviews < min_reviews then 'too_few_reviews'
             when good_rate_hi < bad_line then 'surely_below_bad_line'
             when good_rate_lo >= good_line and participation_rate >= participation_floor then 'surely_above_good_line'
             when good_rate_lo >= good_line then 'too_few_took_part'
             when good_rate_lo >= bad_line and good_rate_hi < good_line then 'surely_between_lines'
             else 'interval_crosses_a_line'
         end as verdict_reason,
+        case
+            when good_rate > good_line then {{ reviews_to_leave('good_rate', 'good_line', 'interval_z') }}
+            when good_rate < bad_line then {{ reviews_to_leave('good_rate', 'bad_line', 'interval_z') }}
+            -- The greater of two, where greatest() would skip an unknown one.
+            when
+                {{ reviews_to_leave('good_rate', 'good_line', 'interval_z') }}
+                > {{ reviews_to_leave('good_rate', 'bad_line', 'interval_z') }}
+                then {{ reviews_to_leave('good_rate', 'good_line', 'interval_z') }}
+            when
+                {{ reviews_to_leave('good_rate', 'good_line', 'interval_z') }}
+                <= {{ reviews_to_leave('good_rate', 'bad_line', 'interval_z') }}
+                then {{ reviews_to_leave('good_rate', 'bad_line', 'interval_z') }}
+        end as reviews_that_decide,
+        {% for part, rate in parts.items() -%}
+        case when {{ rate }} is null then 0.0 else weight_{{ part }} end
+        {{- ' + ' if not loop.last }}
+        {% endfor -%}
+        as weight_present
+    from ranked
+),
+
+concluded as (
+    select
+        judged.*,
+        case
+            when verdict_reason in ('no_policy', 'no_active_reviews', 'too_few_reviews', 'interval_crosses_a_line')
+                then 'undetermined'
+            when verdict_reason = 'surely_below_bad_line' then 'bad'
+            when verdict_reason = 'surely_above_good_line' then 'good'
+            else 'watch'
+        end as verdict,
+        case
+            when verdict_reason in ('too_few_reviews', 'interval_crosses_a_line') and reviews_that_decide is not null
+                then cast(greatest(greatest(reviews_that_decide, min_reviews) - active_reviews, 1) as bigint)
+        end as more_reviews_to_decide,
+        {%- for part, rate in parts.items() %}
+        case
+            when good_rate is null or policy is null then null
+            when {{ rate }} is null then 0.0
+            else weight_{{ part }} / weight_present
+        end as share_{{ part }},
+        {%- endfor %}
+        {%- for rate in rates %}
+        {{ show_share(rate) }} as {{ rate }}_text,
+        {%- endfor %}
+        {{ show_share('good_rate_lo') }} as good_rate_lo_text,
+        {{ show_share('good_rate_hi') }} as good_rate_hi_text
+    from judged
+),
+
+final as (
+    select
+        period_kind,
+        period_start,
+        period_end,
+        case when period_kind = 'month' then period_start end as month,
+        months_counted,
+        period_end < {{ run_date() }} as is_complete,
+        dimension,
+        code,
+        name_zh,
+        {%- for count in counts if count not in ('suspect_good_reviews', 'points') %}
+        {{ count }},
+        {%- endfor %}
+        {%- for rate in rates %}
+        {{ rate }},
+        {{ rate }}_lo,
+        {{ rate }}_hi,
+        {{ rate }}_text,
+        {{ rate }}_null_reason,
+        {%- endfor %}
+        good_rate_with_suspects,
+        good_rate_with_suspects - good_rate as suspect_effect,
+        (good_reviews + prior_reviews * peer_rate) / nullif(active_reviews + prior_reviews, 0) as good_rate_eb,
+        active_reviews / nullif(active_reviews + prior_reviews, 0) as good_rate_eb_own_weight,
+        case when prior_reviews is not null then peer_rate end as good_rate_prior,
+        prior_reviews as good_rate_prior_reviews,
+        case
+            when prior_reviews is not null then null
+            when policy is null then 'no_policy'
+            when active_reviews = 0 then 'no_active_reviews'
+            when not is_compared then 'not_a_unit'
+            else 'too_few_peers'
+        end as good_rate_eb_null_reason,
+        active_reviews < min_reviews as is_small,
+        good_rate_change,
+        good_rate_change_lo,
+        good_rate_change_hi,
+        good_rate_change_p,
+        good_rate_change_p_adjusted,
+        good_rate_change_p_adjusted <= false_discovery_rate as is_real_change,
+        case
+            when good_rate_change is not null then null
+            when policy is null then 'no_policy'
+            when code in ('unknown', 'none') then 'not_a_unit'
+            when active_reviews = 0 then 'no_active_reviews'
+            when previous_active_reviews is null then 'no_previous_period'
+            else 'no_active_reviews_before'
+        end as good_rate_change_null_reason,
+        case when is_compared then place end as good_rate_rank,
+        case when is_compared then cast(1 + surely_better as bigint) end as good_rate_rank_lo,
+        case when is_compared then cast(units_ranked - surely_worse as bigint) end as good_rate_rank_hi,
+        case when is_compared then units_ranked end as units_ranked,
+        case
+            when is_compared then null
+            when policy is null then 'no_policy'
+            when code in ('unknown', 'none') then 'not_a_unit'
+            else 'no_active_reviews'
+        end as good_rate_rank_null_reason,
+        mean_level,
+        mean_points,
+        case when active_reviews = 0 then 'no_active_reviews' end as mean_null_reason,
+        verdict,
+        verdict_reason,
+        more_reviews_to_decide,
+        case
+            when more_reviews_to_decide is not null then null
+            when policy is null then 'no_policy'
+            when verdict <> 'undetermined' then 'decided'
+            when active_reviews = 0 then 'no_active_reviews'
+            else 'rate_on_a_line'
+        end as more_reviews_to_decide_null_reason,
+        {{ verdict_sentence('zh') }} as verdict_text_zh,
+        {{ verdict_sentence('en') }} as verdict_text_en,
+        {%- for part, rate in parts.items() %}
+        share_{{ part }} as score_weight_{{ part }},
+        100 * share_{{ part }} * coalesce({{ rate }}, 0) as score_{{ part }},
+        {%- endfor %}
+        -- Never a hair above 100 where every part is 1; null stays null, which least() alone would skip.
+        case
+            when share_good is not null
+                then
+                    least(100.0, 100 * (
+                        {%- for part, rate in parts.items() %}
+                        share_{{ part }} * coalesce({{ rate }}, 0){{ ' +' if not loop.last }}
+                        {%- endfor %}
+                    ))
+        end as score,
+        case
+            when policy is null then 'no_policy'
+            when active_reviews = 0 then 'no_active_reviews'
+        end as score_null_reason,
+        nullif(concat_ws(
+            ','
+            {%- for part, rate in parts.items() %}, case when {{ rate }} is null then '{{ part }}' end{% endfor %}
+        ), '') as score_missing_parts,
+        nullif(concat_ws(
+            ','
+            {%- for rate in targets %}, case when {{ rate }} < {{ rate }}_target then '{{ rate }}' end{% endfor %}
+        ), '') as targets_missed,
         good_line,
         bad_line,
         participation_floor,
+        cast(min_reviews as bigint) as min_reviews,
         interval_z,
         policy,
-        policy_version
-    from rated
+        policy_version,
+        policy_area
+    from concluded
 )
 
 select * from final

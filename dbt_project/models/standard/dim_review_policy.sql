@@ -1,53 +1,138 @@
-{%- set parameters = [
-    'points_5', 'points_4', 'points_3', 'points_2', 'points_1',
-    'good_level_min', 'strict_good_level_min', 'bad_level_max',
-    'review_window_days', 'rectification_days', 'rectification_counts_workdays',
-    'burst_gap_seconds', 'burst_min_reviews', 'reviewer_daily_limit',
-    'interval_z', 'good_line', 'bad_line', 'participation_floor',
-] -%}
+{#- What the nearest area says wins, then the wider areas of the same policy, then the base policy. -#}
+{%- set parameters = review_policy_parameters() -%}
+{%- set levels = ['province', 'city', 'county', 'town', 'village'] -%}
 with
 
-settings as (
+seed as (
     select * from {{ ref('review_policies') }}
 ),
 
-versions as (
+divisions as (
+    select * from {{ ref('division_latest') }}
+),
+
+settings as (
     select
         policy,
         version,
         coalesce(area, '') as area,
         valid_from,
         coalesce(valid_to, cast('9999-12-31' as date)) as valid_to,
-        {%- for parameter in parameters %}
-        max(case when parameter = '{{ parameter }}' then value end) as {{ parameter }}{{ ',' if not loop.last }}
-        {%- endfor %}
-    from settings
-    group by policy, version, coalesce(area, ''), valid_from, coalesce(valid_to, cast('9999-12-31' as date))
+        parameter,
+        value
+    from seed
 ),
 
-chosen as (
-    select * from versions
+areas as (
+    select distinct area from settings
     where policy = '{{ var("review_policy") }}'
 ),
 
-base as (
-    select * from versions
-    where policy = '{{ var("base_policy") }}' and area = ''
+-- An area and each wider area whose rules reach it; the nearer, the greater.
+lineage as (
+    select
+        areas.area,
+        wider.area as layer_area,
+        case wider.area
+            when areas.area then 7
+            when '' then 1
+            {%- for level in levels %}
+            when divisions.{{ level }}_code then {{ loop.index + 1 }}
+            {%- endfor %}
+        end as nearness
+    from areas
+    left join divisions on areas.area = divisions.division_code
+    cross join areas as wider
 ),
 
+layered as (
+    select
+        lineage.area,
+        lineage.nearness,
+        settings.version,
+        settings.valid_from,
+        settings.valid_to,
+        settings.parameter,
+        settings.value
+    from lineage
+    inner join settings
+        on
+            lineage.layer_area = settings.area
+            and settings.policy = '{{ var("review_policy") }}'
+    where lineage.nearness is not null
+    union all
+    select
+        areas.area,
+        0 as nearness,
+        settings.version,
+        settings.valid_from,
+        settings.valid_to,
+        settings.parameter,
+        settings.value
+    from areas
+    cross join settings
+    where settings.policy = '{{ var("base_policy") }}' and settings.area = ''
+),
+
+turns as (
+    select
+        area,
+        valid_from as turned_on
+    from layered
+    union distinct
+    select
+        area,
+        {{ add_days('valid_to', 1) }} as turned_on
+    from layered
+    where valid_to < cast('9999-12-31' as date)
+),
+
+-- Between two turns nothing changes, so every parameter has one value.
+periods as (
+    select
+        area,
+        turned_on as valid_from,
+        coalesce(
+            {{ add_days('lead(turned_on) over (partition by area order by turned_on)', -1) }}, cast('9999-12-31' as date)
+        ) as valid_to
+    from turns
+),
+
+nearest as (
+    select
+        periods.area,
+        periods.valid_from,
+        periods.valid_to,
+        layered.nearness,
+        layered.version,
+        layered.parameter,
+        layered.value,
+        row_number() over (
+            partition by periods.area, periods.valid_from, layered.parameter
+            order by layered.nearness desc, layered.valid_from desc
+        ) as place
+    from periods
+    inner join layered
+        on
+            periods.area = layered.area
+            and periods.valid_from between layered.valid_from and layered.valid_to
+),
+
+-- An area whose own rules are not in force has no row: the wider area's rows hold there.
 final as (
     select
-        chosen.policy,
-        chosen.version,
-        chosen.area,
-        chosen.valid_from,
-        chosen.valid_to,
+        '{{ var("review_policy") }}' as policy,
+        max(case when nearness = 7 then version end) as version,
+        area,
+        valid_from,
+        valid_to,
         {%- for parameter in parameters %}
-        coalesce(chosen.{{ parameter }}, base.{{ parameter }}) as {{ parameter }}{{ ',' if not loop.last }}
+        max(case when parameter = '{{ parameter }}' then value end) as {{ parameter }}{{ ',' if not loop.last }}
         {%- endfor %}
-    from chosen
-    left join base
-        on chosen.valid_from between base.valid_from and base.valid_to
+    from nearest
+    where place = 1
+    group by area, valid_from, valid_to
+    having max(case when nearness = 7 then version end) is not null
 )
 
 select * from final

@@ -1,0 +1,18 @@
+{#- What a policy says, in the order its table shows it: the parameters of seeds/review_policies.csv, and no others. -#}
+{% macro review_policy_parameters() -%}
+    {{ return([
+        'points_5', 'points_4', 'points_3', 'points_2', 'points_1',
+        'good_level_min', 'strict_good_level_min', 'bad_level_max',
+        'silence_days', 'silence_level', 'review_window_days',
+        'rectification_days', 'rectification_counts_workdays', 'reply_days', 'reply_counts_workdays',
+        'revisit_days', 'revisit_counts_workdays',
+        'rectification_rate_target', 'reply_rate_target', 'revisit_rate_target',
+        'appeal_days', 'open_appeal_counts',
+        'burst_gap_seconds', 'burst_min_reviews', 'burst_pace_factor', 'reviewer_daily_limit',
+        'lag_min_reviews', 'lag_tolerance_seconds', 'lag_neighbourhood_seconds', 'lag_share_min',
+        'surge_min_reviews', 'surge_baseline_days', 'surge_baseline_days_min', 'surge_volume_z', 'surge_rating_z',
+        'interval_z', 'good_line', 'bad_line', 'participation_floor', 'min_reviews',
+        'false_discovery_rate', 'prior_units_min',
+        'weight_good', 'weight_participation', 'weight_on_time', 'weight_reply', 'weight_revisit',
+    ]) }}
+{%- endmacro %}

@@ -1,0 +1,68 @@
+{#-
+  The verdict of a row of the scorecard as a department head reads it, in Chinese ('zh') or English ('en'). Belongs here: words.
+  What decides stands in the model; the columns read here are those of its CTE `concluded`.
+-#}
+{% macro verdict_sentence(language) -%}
+    {%- set zh = language == 'zh' -%}
+    {%- set good_line = show_share('good_line') -%}
+    {%- set bad_line = show_share('bad_line') -%}
+    concat_ws(
+        '{{ '' if zh else ' ' }}',
+        case verdict
+            when 'good' then '{{ '好。' if zh else 'Good.' }}'
+            when 'watch' then '{{ '关注。' if zh else 'Watch.' }}'
+            when 'bad' then '{{ '差。' if zh else 'Bad.' }}'
+            else '{{ '尚不能判定。' if zh else 'Cannot be told yet.' }}'
+        end,
+        case
+            when contacts > 0
+                {% if zh -%}
+                then '办结 ' || cast(contacts as string) || ' 次，主动评价 ' || cast(active_reviews as string)
+                    || ' 条（' || participation_rate_text || '）。'
+                {%- else -%}
+                then cast(active_reviews as string) || ' of ' || cast(contacts as string) || ' contacts were reviewed ('
+                    || participation_rate_text || ').'
+                {%- endif %}
+        end,
+        case
+            when active_reviews > 0 and policy is not null
+                {% if zh -%}
+                then '好评 ' || cast(good_reviews as string) || ' 条，差评 ' || cast(bad_reviews as string)
+                    || ' 条；好评率在 ' || good_rate_lo_text || ' 与 ' || good_rate_hi_text || ' 之间，好线 ' || {{ good_line }}
+                    || '，差线 ' || {{ bad_line }} || '。'
+                {%- else -%}
+                then cast(good_reviews as string) || ' good, ' || cast(bad_reviews as string)
+                    || ' bad: the good rate lies between ' || good_rate_lo_text || ' and ' || good_rate_hi_text
+                    || '; the good line is ' || {{ good_line }} || ', the bad line ' || {{ bad_line }} || '.'
+                {%- endif %}
+        end,
+        case
+            when policy is null then '{{ '当月没有适用的政策。' if zh else 'No policy was in force.' }}'
+            when active_reviews = 0 then '{{ '没有人主动评价。' if zh else 'Nobody reviewed.' }}'
+            when verdict_reason = 'too_few_took_part'
+                {% if zh -%}
+                then '参评率低于 ' || {{ show_share('participation_floor') }} || '，不能判为好。'
+                {%- else -%}
+                then 'Too few took part to be called good: at least ' || {{ show_share('participation_floor') }} || ' must.'
+                {%- endif %}
+            when more_reviews_to_decide is not null
+                {% if zh -%}
+                then '按目前的好评率，约再有 ' || cast(more_reviews_to_decide as string) || ' 条评价可以判定。'
+                {%- else -%}
+                then 'About ' || cast(more_reviews_to_decide as string) || ' more reviews at this rate would decide.'
+                {%- endif %}
+            when verdict = 'undetermined'
+                then '{{ '好评率正在线上，再多评价也不能判定。' if zh else 'The rate lies on a line: no number of reviews would decide.' }}'
+        end,
+        case
+            when suspect_reviews > 0 and good_rate_with_suspects is not null
+                {% if zh -%}
+                then '另有 ' || cast(suspect_reviews as string) || ' 条疑似刷评，未计入；计入则好评率为 '
+                    || {{ show_share('good_rate_with_suspects') }} || '。'
+                {%- else -%}
+                then 'Left out because they look machine-made: ' || cast(suspect_reviews as string)
+                    || '; with them the rate would be ' || {{ show_share('good_rate_with_suspects') }} || '.'
+                {%- endif %}
+        end
+    )
+{%- endmacro %}
