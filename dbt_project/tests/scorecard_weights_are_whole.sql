@@ -21,7 +21,9 @@ versions as (
         min(valid_to) as valid_to,
         max(valid_to) as last_valid_to,
         count(*) as parts,
-        count(distinct case when part in ('{{ parts | join("', '") }}') then part end) as known_parts,
+        {% for part in parts -%}
+        max(case when part = '{{ part }}' then 1 else 0 end){{ ' + ' if not loop.last }}
+        {%- endfor %} as known_parts,
         sum(weight) as total,
         min(weight) as least
     from weights

@@ -33,10 +33,6 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [
         (weights(0.4, 0.2, 0.2, 0.1, 0.2), "add to 1.1, not to 1"),
         (weights(*WHOLE, until="2024-12-31") + weights(*WHOLE, version="2", since="2025-02-01"), "gap or overlap"),
-        (
-            weights(*WHOLE).replace("quality", "kindness"),
-            "has to name each part once",
-        ),
     ],
 )
 def test_weights_that_are_not_whole_stop_the_build(project, monkeypatch, rows, sentence) -> None:
