@@ -1,3 +1,5 @@
+{#- step: the parameters of the policy that say how long it may take and whether only working days count -#}
+{%- set steps = {'due_on': 'rectification', 'reply_due_on': 'reply', 'revisit_due_on': 'revisit'} -%}
 with
 
 reviews as (
@@ -75,6 +77,7 @@ joined as (
         cases.replied_at,
         cases.revisited_at,
         cases.revisit_satisfaction,
+        cases.appealed_at,
         coalesce(cases.appeal, 'none') as appeal
     from bad_reviews
     full outer join cases on bad_reviews.review_id = cases.review_id
@@ -84,10 +87,14 @@ joined as (
 timed as (
     select
         joined.*,
+        {%- for due_on, step in steps.items() %}
         case
-            when policies.rectification_counts_workdays = 1 then due_workday.date_day
-            else {{ add_days('joined.reviewed_on', 'policies.rectification_days') }}
-        end as due_on
+            when policies.{{ step }}_counts_workdays = 1 then {{ step }}_workday.date_day
+            else {{ add_days('joined.reviewed_on', 'policies.' ~ step ~ '_days') }}
+        end as {{ due_on }},
+        {%- endfor %}
+        policies.appeal_days,
+        appeal_day.workday_no - review_day.workday_no as workdays_to_appeal
     from joined
     left join policies
         on
@@ -96,10 +103,13 @@ timed as (
             and joined.policy_area = policies.area
             and joined.reviewed_on between policies.valid_from and policies.valid_to
     left join days as review_day on joined.reviewed_on = review_day.date_day
-    left join days as due_workday
+    left join days as appeal_day on cast(joined.appealed_at as date) = appeal_day.date_day
+    {%- for step in steps.values() %}
+    left join days as {{ step }}_workday
         on
-            due_workday.is_workday
-            and due_workday.workday_no = review_day.workday_no + cast(policies.rectification_days as bigint)
+            {{ step }}_workday.is_workday
+            and {{ step }}_workday.workday_no = review_day.workday_no + cast(policies.{{ step }}_days as bigint)
+    {%- endfor %}
 ),
 
 judged as (
@@ -133,6 +143,7 @@ final as (
                 judged.revisited_at is not null and judged.rectified_at is null
                 and coalesce(judged.finding, 'true') in ('true', 'partly_true')
                 then 'revisited_before_rectified'
+            when judged.workdays_to_appeal > judged.appeal_days then 'appealed_late'
         end as problem,
         case
             when judged.appeal = 'upheld' then 'appeal_upheld'
@@ -148,6 +159,8 @@ final as (
         judged.accepted_at,
         judged.finding,
         judged.due_on,
+        judged.reply_due_on,
+        judged.revisit_due_on,
         judged.rectified_at,
         judged.is_rectified,
         -- Not yet due and not yet done belongs in neither number of the on-time rate.

@@ -1,3 +1,8 @@
+{%- set thresholds = [
+    'burst_gap_seconds', 'burst_min_reviews', 'burst_pace_factor', 'burst_around_seconds', 'reviewer_daily_limit',
+    'lag_min_reviews', 'lag_tolerance_seconds', 'lag_neighbourhood_seconds', 'lag_share_min',
+    'surge_min_reviews', 'surge_baseline_days', 'surge_baseline_days_min', 'surge_volume_z', 'surge_rating_z',
+] -%}
 with
 
 reviews as (
@@ -88,8 +93,14 @@ matched as (
         contacts.closed_month,
         contacts.is_named,
         cast(kept.reviewed_at as date) as reviewed_on,
-        findings.finding,
-        findings.appeal
+        -- Malicious is what somebody decided on a day, not what somebody suspects.
+        case
+            when findings.finding <> 'malicious' or findings.malicious_decided_at is not null then findings.finding
+        end as finding,
+        findings.malicious_decided_at,
+        findings.appeal,
+        findings.appeal_decided_at,
+        {{ text_key(['kept.case_no', 'kept.contact_no', 'kept.review_no', 'kept.occurrence']) }} as review_id
     from kept
     left join contacts
         on
@@ -117,29 +128,14 @@ placed_policies as (
         policies.*,
         row_number() over (
             partition by places.division_code, places.reviewed_on
-            order by
-                case policies.area
-                    when divisions.village_code then 5
-                    when divisions.town_code then 4
-                    when divisions.county_code then 3
-                    when divisions.city_code then 2
-                    when divisions.province_code then 1
-                    else 0
-                end desc,
-                policies.valid_from desc
+            order by {{ area_nearness('policies.area', 'divisions') }} desc, policies.valid_from desc
         ) as nearest
     from places
     left join divisions on places.division_code = divisions.division_code
     inner join policies
         on
             places.reviewed_on between policies.valid_from and policies.valid_to
-            and (
-                policies.area = ''
-                or policies.area in (
-                    divisions.province_code, divisions.city_code, divisions.county_code,
-                    divisions.town_code, divisions.village_code
-                )
-            )
+            and {{ area_nearness('policies.area', 'divisions') }} is not null
 ),
 
 judged as (
@@ -148,9 +144,14 @@ judged as (
         policies.policy,
         policies.version as policy_version,
         policies.area as policy_area,
-        policies.burst_gap_seconds,
-        policies.burst_min_reviews,
-        policies.reviewer_daily_limit,
+        {%- for threshold in thresholds %}
+        policies.{{ threshold }},
+        {%- endfor %}
+        policies.silence_level,
+        policies.silence_days,
+        policies.review_window_days,
+        {{ days_between('cast(matched.closed_at as date)', 'matched.reviewed_on') }} as days_after_close,
+        {{ seconds_between('matched.closed_at', 'matched.reviewed_at') }} as lag_seconds,
         case
             when matched.level = 5 then policies.points_5
             when matched.level = 4 then policies.points_4
@@ -167,12 +168,15 @@ judged as (
             when matched.is_duplicate then 'duplicate'
             when matched.is_withdrawn then 'withdrawn'
             when matched.appeal = 'upheld' then 'appeal_upheld'
+            when matched.appeal = 'filed' and policies.open_appeal_counts = 0 then 'appeal_filed'
             when matched.finding in ('malicious', 'mistaken') then matched.finding
             when matched.level is null then 'level_unknown'
             when policies.policy is null then 'no_policy'
             when matched.closed_at is null or matched.reviewed_at < matched.closed_at then 'before_close'
+            -- A follow-up answers the rectification: the window is that of the first review.
             when
-                {{ days_between('cast(matched.closed_at as date)', 'matched.reviewed_on') }} > policies.review_window_days
+                matched.review_no = 1
+                and {{ days_between('cast(matched.closed_at as date)', 'matched.reviewed_on') }} > policies.review_window_days
                 then 'after_window'
             else 'valid'
         end as validity
@@ -184,21 +188,48 @@ judged as (
             and policies.nearest = 1
 ),
 
--- Five stars at one window with the same tags and no text, each soon after the one before, make a burst.
-spaced as (
+-- What a rule may read of a review. The counter is a window of a hall, or a department's channel where there is no window.
+eligible as (
     select
-        judged.*,
-        validity = 'valid' and level = 5 and not has_comment and window_no is not null as may_burst,
-        lag(reviewed_at) over (
-            partition by
-                validity = 'valid' and level = 5 and not has_comment and window_no is not null,
-                facility_id, window_no, tags
-            order by reviewed_at, case_no, contact_no, review_no
-        ) as reviewed_before
+        review_id,
+        reviewer_key,
+        reviewed_at,
+        reviewed_on,
+        closed_month as contact_month,
+        coalesce(facility_id, division_code) || '/' || window_no as hall_window,
+        coalesce(
+            coalesce(facility_id, division_code) || '/' || window_no, department_code || '//' || channel_code
+        ) as counter,
+        department_code || '/' || coalesce(facility_id, division_code) as unit,
+        level,
+        coalesce(tags, '') as tags,
+        not has_comment as is_wordless,
+        -- Times given to the minute cannot show a lag to the second.
+        case
+            when extract(second from reviewed_at) <> 0 or extract(second from closed_at) <> 0 then lag_seconds
+        end as lag_seconds,
+        {{ thresholds | join(',\n        ') }}
     from judged
+    where validity = 'valid' and review_no = 1
 ),
 
-started as (
+-- Rule burst. Five stars at one window with the same tags and no text, each soon after the one before.
+spaced as (
+    select
+        review_id,
+        hall_window,
+        tags,
+        reviewed_at,
+        burst_gap_seconds,
+        burst_min_reviews,
+        burst_pace_factor,
+        burst_around_seconds,
+        lag(reviewed_at) over (partition by hall_window, tags order by reviewed_at, review_id) as reviewed_before
+    from eligible
+    where is_wordless and level = 5 and hall_window is not null
+),
+
+runs as (
     select
         spaced.*,
         sum(
@@ -210,39 +241,331 @@ started as (
                 else 0
             end
         ) over (
-            partition by may_burst, facility_id, window_no, tags
-            order by reviewed_at, case_no, contact_no, review_no
+            partition by hall_window, tags
+            order by reviewed_at, review_id
             rows between unbounded preceding and current row
-        ) as burst
+        ) as run
     from spaced
 ),
 
-counted as (
+bursts as (
     select
-        started.*,
-        count(*) over (partition by may_burst, facility_id, window_no, tags, burst) as burst_reviews,
-        count(*) over (
-            partition by reviewer_key, facility_id, window_no, reviewed_on, validity
-        ) as reviewer_day_reviews
-    from started
+        hall_window,
+        tags,
+        run,
+        count(*) as reviews,
+        min(reviewed_at) as first_at,
+        max(reviewed_at) as last_at,
+        {{ seconds_between('min(reviewed_at)', 'max(reviewed_at)') }} as seconds,
+        max(burst_gap_seconds) as gap_seconds,
+        max(burst_pace_factor) as pace_factor,
+        max(burst_around_seconds) as around_seconds
+    from runs
+    group by hall_window, tags, run
+    having count(*) >= max(burst_min_reviews)
+),
+
+-- A busy window is no burst: what matters is how far it outruns the window's other reviews before, during and after.
+paced as (
+    select
+        bursts.hall_window,
+        bursts.tags,
+        bursts.run,
+        bursts.reviews,
+        bursts.seconds,
+        bursts.gap_seconds,
+        bursts.pace_factor,
+        bursts.around_seconds,
+        count(*) - bursts.reviews as others
+    from bursts
+    inner join eligible
+        on
+            bursts.hall_window = eligible.hall_window
+            and cast(bursts.first_at as date) = eligible.reviewed_on
+            and {{ seconds_between('bursts.first_at', 'eligible.reviewed_at') }} >= -bursts.around_seconds
+            and {{ seconds_between('bursts.last_at', 'eligible.reviewed_at') }} <= bursts.around_seconds
+    group by
+        bursts.hall_window,
+        bursts.tags,
+        bursts.run,
+        bursts.reviews,
+        bursts.seconds,
+        bursts.gap_seconds,
+        bursts.pace_factor,
+        bursts.around_seconds
+),
+
+caught_in_burst as (
+    select
+        runs.review_id,
+        'burst' as rule,
+        1 as place,
+        '{"reviews": ' || cast(paced.reviews as string)
+        || ', "seconds": ' || cast(paced.seconds as string)
+        || ', "other_reviews_around": ' || cast(greatest(paced.others, 0) as string) || '}' as evidence
+    from paced
+    inner join runs
+        on
+            paced.hall_window = runs.hall_window
+            and paced.tags = runs.tags
+            and paced.run = runs.run
+    where
+        paced.reviews
+        >= paced.pace_factor * paced.others * (paced.seconds + paced.gap_seconds) / (paced.seconds + 2 * paced.around_seconds)
+),
+
+-- Rule constant_lag. The same tags, no text, and the same time after closing: people's lags spread, a program's do not.
+-- Two grids, half a cell apart, so that no edge cuts a lag in two.
+lags as (
+    {%- for shift in ['0.0', '0.5'] %}
+    select
+        review_id,
+        counter,
+        contact_month,
+        level,
+        tags,
+        lag_seconds,
+        {{ shift }} as shift,
+        floor(lag_seconds / lag_tolerance_seconds + {{ shift }}) as cell,
+        lag_min_reviews,
+        lag_neighbourhood_seconds,
+        lag_share_min
+    from eligible
+    where is_wordless and lag_seconds is not null
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+),
+
+cells as (
+    select
+        counter,
+        contact_month,
+        level,
+        tags,
+        shift,
+        cell,
+        count(*) as reviews,
+        min(lag_seconds) as lag_lo,
+        max(lag_seconds) as lag_hi,
+        max(lag_neighbourhood_seconds) as neighbourhood_seconds,
+        max(lag_share_min) as share_min
+    from lags
+    group by counter, contact_month, level, tags, shift, cell
+    having count(*) >= max(lag_min_reviews)
+),
+
+neighbourhoods as (
+    select
+        cells.counter,
+        cells.contact_month,
+        cells.level,
+        cells.tags,
+        cells.shift,
+        cells.cell,
+        cells.reviews,
+        cells.lag_lo,
+        cells.share_min,
+        count(*) as reviews_around
+    from cells
+    inner join eligible
+        on
+            cells.counter = eligible.counter
+            and cells.contact_month = eligible.contact_month
+            and cells.level = eligible.level
+            and cells.tags = eligible.tags
+            and eligible.is_wordless
+            and eligible.lag_seconds
+            between cells.lag_lo - cells.neighbourhood_seconds / 2 and cells.lag_hi + cells.neighbourhood_seconds / 2
+    group by
+        cells.counter,
+        cells.contact_month,
+        cells.level,
+        cells.tags,
+        cells.shift,
+        cells.cell,
+        cells.reviews,
+        cells.lag_lo,
+        cells.share_min
+),
+
+caught_by_lag as (
+    select
+        lags.review_id,
+        'constant_lag' as rule,
+        2 as place,
+        '{"reviews": ' || cast(neighbourhoods.reviews as string)
+        || ', "lag_seconds": ' || cast(neighbourhoods.lag_lo as string)
+        || ', "reviews_around": ' || cast(neighbourhoods.reviews_around as string) || '}' as evidence
+    from neighbourhoods
+    inner join lags
+        on
+            neighbourhoods.counter = lags.counter
+            and neighbourhoods.contact_month = lags.contact_month
+            and neighbourhoods.level = lags.level
+            and neighbourhoods.tags = lags.tags
+            and neighbourhoods.shift = lags.shift
+            and neighbourhoods.cell = lags.cell
+    where neighbourhoods.reviews >= neighbourhoods.share_min * neighbourhoods.reviews_around
+),
+
+-- Rule same_reviewer. One reviewer at one window more often in a day than anybody is served there.
+reviewer_days as (
+    select
+        reviewer_key,
+        hall_window,
+        reviewed_on,
+        count(*) as reviews
+    from eligible
+    where reviewer_key is not null and hall_window is not null
+    group by reviewer_key, hall_window, reviewed_on
+    having count(*) > max(reviewer_daily_limit)
+),
+
+caught_by_reviewer as (
+    select
+        eligible.review_id,
+        'same_reviewer' as rule,
+        3 as place,
+        '{"reviews": ' || cast(reviewer_days.reviews as string) || '}' as evidence
+    from reviewer_days
+    inner join eligible
+        on
+            reviewer_days.reviewer_key = eligible.reviewer_key
+            and reviewer_days.hall_window = eligible.hall_window
+            and reviewer_days.reviewed_on = eligible.reviewed_on
+),
+
+caught_singly as (
+    select * from caught_in_burst
+    union all
+    select * from caught_by_lag
+    union all
+    select * from caught_by_reviewer
+),
+
+-- Rule surge. A unit's day with far more reviews and far more five stars than the same unit's days before: either alone is
+-- a busy or a good day. What the other rules caught is no part of it.
+unit_days as (
+    select
+        unit,
+        reviewed_on,
+        count(*) as reviews,
+        sum(case when level = 5 then 1 else 0 end) as fives,
+        max(surge_min_reviews) as min_reviews,
+        max(surge_baseline_days) as baseline_days,
+        max(surge_baseline_days_min) as baseline_days_min,
+        max(surge_volume_z) as volume_z,
+        max(surge_rating_z) as rating_z
+    from eligible
+    where review_id not in (select caught_singly.review_id from caught_singly)
+    group by unit, reviewed_on
+),
+
+habits as (
+    select
+        busy.unit,
+        busy.reviewed_on,
+        busy.reviews,
+        cast(busy.fives as double) / busy.reviews as five_share,
+        busy.volume_z,
+        busy.rating_z,
+        avg(cast(usual.reviews as double)) as usual_reviews,
+        greatest(
+            avg(cast(usual.reviews as double) * usual.reviews)
+            - avg(cast(usual.reviews as double)) * avg(cast(usual.reviews as double)),
+            -- No unit is more regular than chance.
+            avg(cast(usual.reviews as double))
+        ) as usual_variance,
+        cast(sum(usual.reviews) as double) as baseline_reviews,
+        (sum(usual.fives) + 0.5) / (sum(usual.reviews) + 1.0) as usual_five_share
+    from unit_days as busy
+    inner join unit_days as usual
+        on
+            busy.unit = usual.unit
+            and usual.reviewed_on < busy.reviewed_on
+            and {{ days_between('usual.reviewed_on', 'busy.reviewed_on') }} <= busy.baseline_days
+    where busy.reviews >= busy.min_reviews
+    group by
+        busy.unit,
+        busy.reviewed_on,
+        busy.reviews,
+        busy.fives,
+        busy.volume_z,
+        busy.rating_z,
+        busy.baseline_days_min
+    having count(*) >= busy.baseline_days_min
+),
+
+caught_in_surge as (
+    select
+        eligible.review_id,
+        'surge' as rule,
+        4 as place,
+        '{"reviews": ' || cast(habits.reviews as string)
+        || ', "usual_reviews": ' || {{ fixed_digits('habits.usual_reviews', 1) }}
+        || ', "five_star_share": ' || {{ fixed_digits('habits.five_share', 3) }}
+        || ', "usual_five_star_share": ' || {{ fixed_digits('habits.usual_five_share', 3) }} || '}' as evidence
+    from habits
+    inner join eligible
+        on
+            habits.unit = eligible.unit
+            and habits.reviewed_on = eligible.reviewed_on
+            and eligible.is_wordless
+            and eligible.level = 5
+    where
+        habits.reviews - habits.usual_reviews > habits.volume_z * sqrt(habits.usual_variance)
+        and habits.five_share - habits.usual_five_share > habits.rating_z * sqrt(
+            habits.usual_five_share * (1 - habits.usual_five_share) * (1.0 / habits.reviews + 1.0 / habits.baseline_reviews)
+        )
+),
+
+caught as (
+    select
+        review_id,
+        rule,
+        evidence,
+        row_number() over (partition by review_id order by place, evidence) as first_rule
+    from (
+        select * from caught_singly
+        union all
+        select * from caught_in_surge
+    ) as every_rule
 ),
 
 suspected as (
     select
-        counted.*,
-        case
-            when may_burst and burst_reviews >= burst_min_reviews then 'burst'
-            when
-                validity = 'valid' and reviewer_key is not null and window_no is not null
-                and reviewer_day_reviews > reviewer_daily_limit
-                then 'same_reviewer'
-        end as suspect_rule
-    from counted
+        judged.*,
+        caught.rule as suspect_rule,
+        case judged.validity
+            when 'valid' then caught.evidence
+            when 'default'
+                then
+                    '{"level": ' || coalesce(cast(judged.level as string), 'null')
+                    || ', "policy_level": ' || coalesce(cast(cast(judged.silence_level as bigint) as string), 'null')
+                    || ', "days": ' || coalesce(cast(judged.days_after_close as string), 'null')
+                    || ', "policy_days": ' || coalesce(cast(cast(judged.silence_days as bigint) as string), 'null') || '}'
+            when 'duplicate'
+                then
+                    '{"counted_review": "'
+                    || {{ text_key(['judged.case_no', 'judged.contact_no', 'judged.review_no', "'1'"]) }} || '"}'
+            when 'appeal_upheld' then '{"decided_on": "' || cast(cast(judged.appeal_decided_at as date) as string) || '"}'
+            when 'malicious' then '{"decided_on": "' || cast(cast(judged.malicious_decided_at as date) as string) || '"}'
+            when 'before_close' then '{"seconds_before_close": ' || cast(-judged.lag_seconds as string) || '}'
+            when 'after_window'
+                then
+                    '{"days": ' || cast(judged.days_after_close as string)
+                    || ', "policy_days": ' || cast(cast(judged.review_window_days as bigint) as string) || '}'
+        end as evidence
+    from judged
+    left join caught
+        on
+            judged.review_id = caught.review_id
+            and caught.first_rule = 1
 ),
 
 final as (
     select
-        {{ text_key(['case_no', 'contact_no', 'review_no', 'occurrence']) }} as review_id,
+        review_id,
         contact_id,
         cast(review_no as bigint) as review_no,
         reviewed_at,
@@ -267,10 +590,7 @@ final as (
         cast(points as double) as points,
         validity,
         suspect_rule,
-        case
-            when suspect_rule = 'burst' then cast(burst_reviews as bigint)
-            when suspect_rule = 'same_reviewer' then cast(reviewer_day_reviews as bigint)
-        end as suspect_evidence,
+        evidence,
         validity = 'valid' and suspect_rule is null as is_active,
         tags,
         has_comment,
