@@ -134,7 +134,9 @@ def _brush(rng: np.random.Generator, out: Simulated, hall: str) -> None:
                 when += timedelta(seconds=30)
             elif kind == "same_reviewer":
                 # Twelve times a day, a quarter of an hour or so apart, with other tags.
-                when = evening + timedelta(days=nth // 12, seconds=int(900 * (nth % 12) + rng.integers(0, 600)) - 32_000)
+                when = evening + timedelta(
+                    days=nth // 12, seconds=int(900 * (nth % 12) + rng.integers(0, 600)) - 32_000
+                )
                 tags, who = str(rng.choice(GOOD_TAGS)), "q-one"
             else:
                 # One day, spread over it, all windows, other tags, other names.

@@ -97,12 +97,16 @@ repeated as (
     group by stepped.review_id
 ),
 
--- No rule was found that sets a day for the return visit; what waits for others is nobody's delay.
+-- No policy sets a day for a second rectification; what waits for others is nobody's delay.
 timed as (
     select
         stepped.*,
-        case
-            when next_step not in ('revisit', 'rectify_again', 'await_appeal_decision') then due_on
+        case next_step
+            when 'reply' then reply_due_on
+            when 'revisit' then revisit_due_on
+            when 'rectify_again' then null
+            when 'await_appeal_decision' then null
+            else due_on
         end as step_due_on
     from stepped
     where next_step is not null
