@@ -384,6 +384,8 @@ final as (
         department_name,
         division_code,
         division_name,
+        -- Filled where the release hides a row; the warehouse hides nothing.
+        cast(null as string) as suppressed_reason,
         level,
         case
             when weight_present > 0
