@@ -98,7 +98,7 @@ def write_report(
     said = _by_row(reasons, found.headers)
     # A wide file made long counts many rows for one of the sender's.
     everything = summary.received <= ALL_ROWS_UP_TO or bool(layout and layout.melt)
-    with _workbook(path, constant_memory=True) as book:
+    with workbook(path, constant_memory=True) as book:
         sheet = book.add_worksheet("检查结果 Rows")
         left_out = _write_rows(book, sheet, found.headers, rows, said, everything=everything)
         _write_summary(book, feed=feed, layout=layout, found=found, reasons=reasons, totals=summary, left_out=left_out)
@@ -111,7 +111,7 @@ def write_template(path: Path, feed: Feed) -> None:
     Fields the door sets itself are not on it.
     """
     fields = [f for f in feed.fields if f.scheme is None]
-    with _workbook(path) as book:
+    with workbook(path) as book:
         form, notes = book.add_worksheet(_sheet_name(feed.label_zh)), book.add_worksheet("说明 Notes")
         codes = book.add_worksheet("代码 Codes")
         plain = book.add_format({"bg_color": GREY, "num_format": "@", "border": 1})
@@ -185,17 +185,17 @@ def _write_rows(
             for column, (header, value) in enumerate(zip(headers, values, strict=True)):
                 colour = colours.get(cells.get(header, ""))
                 if value or colour:
-                    _write_text(sheet, line, column, value or "", colour or text)
-            _write_text(sheet, line, width, str(number), (colours.get(row.whole or "") if row else None) or text)
+                    write_text(sheet, line, column, value or "", colour or text)
+            write_text(sheet, line, width, str(number), (colours.get(row.whole or "") if row else None) or text)
             if row:
-                _write_text(sheet, line, width + 1, "\n".join(row.zh), wrapped)
-                _write_text(sheet, line, width + 2, "\n".join(row.en), wrapped)
+                write_text(sheet, line, width + 1, "\n".join(row.zh), wrapped)
+                write_text(sheet, line, width + 2, "\n".join(row.en), wrapped)
     sheet.freeze_panes(1, 0)
     sheet.autofilter(0, 0, max(line, 1), width + 2)
     return left_out
 
 
-def _write_text(sheet: Worksheet, row: int, column: int, value: str, style: Format) -> None:
+def write_text(sheet: Worksheet, row: int, column: int, value: str, style: Format) -> None:
     """An empty text with a colour still needs its cell: that a value is missing is what is wrong."""
     if value:
         sheet.write_string(row, column, value, style)
@@ -336,7 +336,7 @@ def _write_notes(book: Workbook, sheet: Worksheet, feed: Feed, fields: Sequence[
 
 
 @contextmanager
-def _workbook(path: Path, *, constant_memory: bool = False) -> Iterator[Workbook]:
+def workbook(path: Path, *, constant_memory: bool = False) -> Iterator[Workbook]:
     """A new workbook that turns no text into a formula, link or number; written when the block ends.
 
     Raises:

@@ -1,11 +1,11 @@
-"""The code location on one page: feeds → survey, linkage, ledger → dbt → release."""
+"""The code location on one page: feeds → survey, review words, linkage, ledger → dbt → release."""
 
 from __future__ import annotations
 
 import dagster as dg
 
 from contracts.model import load_products
-from orchestration import feeds, ledger, linkage, release, schedules, survey, warehouse
+from orchestration import feeds, ledger, linkage, release, review_words, schedules, survey, warehouse
 
 
 def build_defs(**overrides: object) -> dg.Definitions:
@@ -19,6 +19,7 @@ def build_defs(**overrides: object) -> dg.Definitions:
     built = [
         ledger.ledger_asset([key for definition in incoming for key in definition.keys]),
         survey.survey_asset(survey_feeds),
+        review_words.words_asset(dg.AssetKey(review_words.FEED.split("."))),
         linkage.linkage_asset(registers),
         *models,
         release.release_asset(product_keys),

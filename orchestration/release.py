@@ -1,8 +1,8 @@
 """Write – audit – publish: the only code that touches `published/`.
 
-A release is a folder with a DuckDB file, Parquet files and a certificate. It is written beside, audited there,
-and becomes current by one rename; a reader sees the old release or the new one, never a part. What is published
-is what the product contracts list, column by column.
+A release is a folder with a DuckDB file, Parquet files, the departments' worklists and a certificate. It is written
+beside, audited there, and becomes current by one rename; a reader sees the old release or the new one, never a part.
+What is published is what the product contracts list, column by column.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ import duckdb
 import polars as pl
 
 from contracts.model import Product, load_products
-from orchestration import ledger
+from orchestration import ledger, worklists
 from orchestration.paths import PROJECT, DataDirectory, data_directory
 from orchestration.warehouse import POOL, only_writer
 
@@ -83,6 +83,7 @@ def release(data: DataDirectory, log: Any = None) -> tuple[Certificate, bool]:
         broken, certificate.expectations = audit(candidate / DATABASE, load_products())
         if broken:
             raise AuditFailed(f"{len(broken)} promises are broken, first: {broken[0]}. The last release stands.")
+        _write_worklists(data, candidate, products, certificate)
         _write_json(candidate / "certificate.json", asdict(certificate))
         _publish(data, candidate, certificate.release_id)
     finally:
@@ -183,6 +184,20 @@ def _write_log(data: DataDirectory, candidate: Path, certificate: Certificate) -
     con.close()
 
 
+def _write_worklists(
+    data: DataDirectory, candidate: Path, products: Mapping[str, Product], certificate: Certificate
+) -> None:
+    """The departments' workbooks: part of the release, so that they never say other than its table."""
+    (candidate / worklists.FOLDER).mkdir()
+    if worklists.TABLE not in products:
+        return
+    with duckdb.connect(str(data.warehouse), read_only=True) as con:
+        worklists.write_worklists(
+            con, f"evaluation.{worklists.TABLE}", products[worklists.TABLE], candidate / worklists.FOLDER,
+            data.today(), certificate.notes,
+        )  # fmt: skip
+
+
 def _log_row(certificate: Certificate) -> dict[str, Any]:
     row = asdict(certificate)
     row["changed_tables"] = ", ".join(certificate.changed_tables)
@@ -217,8 +232,8 @@ def _same(previous: Certificate, new: Certificate) -> bool:
 def _publish(data: DataDirectory, candidate: Path, release_id: str) -> None:
     """The candidate becomes `releases/<id>`, and one rename of the link `current` shows it to everybody.
 
-    `minsheng.duckdb` and `parquet` point through `current`, so they change in the same instant. Connections that
-    are open keep the file they have.
+    `minsheng.duckdb`, `parquet` and `worklists` point through `current`, so they change in the same instant.
+    Connections that are open keep the file they have.
     """
     folder = data.published / "releases" / release_id
     # Left by a night that died before it gave a certificate: nobody has seen it.
@@ -231,6 +246,7 @@ def _publish(data: DataDirectory, candidate: Path, release_id: str) -> None:
     _link(data.published / "current", Path("releases") / release_id)
     _link(data.published / DATABASE, Path("current") / DATABASE)
     _link(data.published / "parquet", Path("current") / "parquet")
+    _link(data.published / worklists.FOLDER, Path("current") / worklists.FOLDER)
     for old in sorted(folder.parent.iterdir(), key=lambda p: p.stat().st_mtime)[:-KEPT_RELEASES]:
         shutil.rmtree(old)
 

@@ -19,7 +19,7 @@ from dagster_dbt import DagsterDbtTranslator, DbtCliInvocation, DbtCliResource, 
 from dagster_dbt.errors import DagsterDbtCliRuntimeError
 
 from contracts.model import load_feeds, load_products
-from orchestration import intake, ledger, linkage, survey
+from orchestration import intake, ledger, linkage, review_words, survey
 from orchestration.paths import DBT_PROJECT, DataDirectory, data_directory
 
 # One slot: whoever writes the warehouse holds it, whether the night or a person started the run.
@@ -114,6 +114,7 @@ def warehouse_assets() -> list[dg.AssetsDefinition]:
             intake.ensure_typed(where, feed)
         survey.ensure_typed(where)
         linkage.ensure_typed(where)
+        review_words.ensure_typed(where)
         if not ledger.path(where).is_file():
             ledger.table(where).write_parquet(ledger.path(where))
         with only_writer(where, context.log):

@@ -14,7 +14,7 @@ from typing import Any
 import polars as pl
 
 from contracts.model import Feed, load_feeds
-from orchestration import feeds, ledger, linkage, survey
+from orchestration import feeds, ledger, linkage, review_words, survey
 from orchestration.paths import DBT_PROJECT, DataDirectory
 from orchestration.warehouse import environment
 
@@ -29,6 +29,7 @@ def dbt_build(
         feeds.ensure_typed(data, feed)
     survey.ensure_typed(data)
     linkage.ensure_typed(data)
+    review_words.ensure_typed(data)
     ledger.table(data).write_parquet(ledger.path(data))
     data.warehouse.parent.mkdir(parents=True, exist_ok=True)
     return subprocess.run(
