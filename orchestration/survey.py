@@ -133,6 +133,7 @@ def estimate_all(data: DataDirectory) -> tuple[list[str], dict[str, str]]:
 def _put_together(data: DataDirectory, folder: Path, waves: list[str]) -> None:
     """The files dbt reads: all waves one below the other, with the changes from wave to wave."""
     policy = survey_policy(data.today())
+    data.derived.mkdir(parents=True, exist_ok=True)
     for table, schema in TABLES.items():
         parts = [pl.read_parquet(folder / f"wave-{wave}" / f"{table}.parquet") for wave in waves]
         frame = pl.concat(parts) if parts else pl.DataFrame(schema=schema)

@@ -9,6 +9,8 @@ final as (
         cast(wave as string) as wave,
         cast(outcome as string) as outcome,
         cast(driver as string) as driver,
+        -- Filled where the release hides a row.
+        cast(null as string) as suppressed_reason,
         cast(outcome_text as string) as outcome_text,
         cast(n_questions as bigint) as n_questions,
         cast(n as bigint) as n,

@@ -69,6 +69,12 @@ def test_a_city_without_surveys_has_typed_empty_tables(data) -> None:
         assert (frame.height, dict(frame.schema)) == (0, dict(schema))
 
 
+def test_a_night_without_a_single_wave_writes_them_too(data) -> None:
+    deliver(data, {feed: frame.clear() for feed, frame in wave("2026Q1", each=1).items()}, "a")
+    assert survey.estimate_all(data) == ([], {})
+    assert pl.read_parquet(survey.path(data)).columns == list(survey.TABLES["survey_estimates"])
+
+
 def test_files_accepted_under_an_older_contract_are_read_as_silent_on_what_it_lacked(data) -> None:
     rows = wave("2026Q1", each=10)
     rows["survey_questions"] = rows["survey_questions"].drop("role", "refused_codes")
