@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from contracts.model import ContractError, FieldSpec, Product
+from contracts.model import SUPPRESSED, ContractError, FieldSpec, Product
 
 if TYPE_CHECKING:
     import great_expectations as gx
@@ -55,6 +55,7 @@ def audit(database: Path, products: Mapping[str, Product]) -> tuple[list[str], i
 def expectations(product: Product) -> Iterator[gx.expectations.Expectation]:
     """The contract's promises as expectations, in the contract's order."""
     from great_expectations import expectations as gxe
+    from great_expectations.expectations.row_conditions import Column
 
     yield gxe.ExpectTableColumnsToMatchOrderedList(column_list=[f.name for f in product.fields])
     if len(product.key) > 1:
@@ -63,7 +64,9 @@ def expectations(product: Product) -> Iterator[gx.expectations.Expectation]:
         if product.key == (f.name,):
             yield gxe.ExpectColumnValuesToBeUnique(column=f.name)
         if f.required:
-            yield gxe.ExpectColumnValuesToNotBeNull(column=f.name)
+            # A figure that is withheld is null whatever the contract promises of the others.
+            where_shown = Column(SUPPRESSED).is_null() if f.name in product.hideable else None
+            yield gxe.ExpectColumnValuesToNotBeNull(column=f.name, row_condition=where_shown)
         if f.enum:
             yield gxe.ExpectColumnValuesToBeInSet(column=f.name, value_set=_typed(f, list(f.enum)))
         low, high = f.options.get("minimum"), f.options.get("maximum")

@@ -50,6 +50,10 @@ PROVENANCE: Mapping[str, str] = {
 }
 
 
+# The column of a product that says why a row's figures are withheld.
+SUPPRESSED = "suppressed_reason"
+
+
 class ContractError(ValueError):
     """A contract or layout file says something the house does not understand."""
 
@@ -254,6 +258,21 @@ class Product(Contract):
     def table(self) -> str:
         return self.id
 
+    @property
+    def disclosure(self) -> Mapping[str, Any]:
+        """What the contract says of figures about few people (see orchestration/disclosing.py); `unstated` if nothing."""
+        return self.custom.get("disclosure") or {"rule": "unstated"}
+
+    @cached_property
+    def hideable(self) -> frozenset[str]:
+        """Columns that are null in a withheld row: all but the key, the reason and what the contract says stays shown.
+
+        A column that is added to a product is withheld until somebody decides that it may be shown.
+        """
+        if self.disclosure["rule"] != "count":
+            return frozenset()
+        return frozenset(self.by_name) - {*self.key, SUPPRESSED, *self.disclosure.get("shown", ())}
+
 
 class Read(_Part):
     """How a sender's file is to be opened; whatever is not said is found out."""
@@ -373,7 +392,28 @@ def load_product(path: Path) -> Product:
     product = Product(**base)
     if path.name != f"{product.id}.odcs.yaml":
         raise ContractError(path, "id", f"the file is called {path.name}, the contract says {product.id}")
+    _check_disclosure(product)
     return product
+
+
+def _check_disclosure(product: Product) -> None:
+    stated, where = product.disclosure, "customProperties.disclosure"
+    needs = {"none": ["because"], "records": ["quasi_identifiers"], "count": ["count"], "unstated": []}
+    if stated.get("rule") not in needs:
+        raise ContractError(
+            product.path, f"{where}.rule", f"none, records or count expected, found {stated.get('rule')!r}"
+        )
+    if missing := [key for key in needs[stated["rule"]] if not stated.get(key)]:
+        raise ContractError(product.path, f"{where}.{missing[0]}", f"is needed by the rule {stated['rule']}")
+    named = [
+        stated.get("count"),
+        *(name for key in ("tables", "shown", "quasi_identifiers", "where") for name in stated.get(key, ())),
+    ]
+    named += [cell[part] for cell in stated.get("cells", {}).values() for part in ("level", "code")]
+    named += [SUPPRESSED] if stated["rule"] == "count" else []
+    for name in filter(None, named):
+        if name not in product.by_name:
+            raise ContractError(product.path, where, f"the table has no column {name!r}")
 
 
 def load_layout(path: Path, feed: Feed) -> Layout:

@@ -64,6 +64,11 @@ class DataDirectory:
         return self.root / "warehouse" / "minsheng.duckdb"
 
     @property
+    def disclosed(self) -> Path:
+        """`disclosed/<release>/<table>.parquet`: every cell of a release with its value, hidden or not; nobody outside looks."""
+        return self.root / "disclosed"
+
+    @property
     def published(self) -> Path:
         return self.root / "published"
 

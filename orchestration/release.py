@@ -20,7 +20,7 @@ import duckdb
 import polars as pl
 
 from contracts.model import Product, load_products
-from orchestration import ledger, worklists
+from orchestration import disclosing, ledger, worklists
 from orchestration.paths import PROJECT, DataDirectory, data_directory
 from orchestration.warehouse import POOL, only_writer
 
@@ -46,6 +46,9 @@ class Certificate:
     expectations: int = 0
     fictional: bool = False
     notes: str = ""
+    disclosure: dict[str, dict[str, Any]] = field(
+        default_factory=dict
+    )  # table → rule, what was withheld, what is unsafe
 
 
 class AuditFailed(Exception):
@@ -120,15 +123,20 @@ def _write(data: DataDirectory, candidate: Path, products: Mapping[str, Product]
             "select table_name, table_schema from information_schema.tables where table_catalog = 'warehouse'"
         ).fetchall()
     )
-    (fictional,) = _one(
-        con, f"select coalesce(bool_or(is_fictional), false) from warehouse.{schemas['dim_division']}.dim_division"
-    )
+    register = f"warehouse.{schemas['dim_division']}.dim_division"
+    (fictional,) = _one(con, f"select coalesce(bool_or(is_fictional), false) from {register}")
     tables: dict[str, dict[str, Any]] = {}
+    disclosure: dict[str, dict[str, Any]] = {}
+    release_id, previous = _next_id(data), current(data)
+    before = previous.release_id if previous else None
     for name, product in products.items():
-        columns = ", ".join(f'"{f.name}"' for f in product.fields)
+        source = f'warehouse."{schemas[name]}"."{name}"'
+        columns, hidden, disclosure[name] = disclosing.selection(
+            con, data, product, source, register, release_id, before
+        )
         order = ", ".join(f'"{k}"' for k in product.key) or "all"
         con.execute(
-            f'create table release."{name}" as select {columns} from warehouse."{schemas[name]}"."{name}" order by {order}'
+            f'create table release."{name}" as select {columns} from {source} as source {hidden} order by {order}'
         )
         _comment(con, product, fictional)
         rows, total = _one(
@@ -142,7 +150,7 @@ def _write(data: DataDirectory, candidate: Path, products: Mapping[str, Product]
     receipts = standing["receipt"].sort().to_list()
     moment = data.now()
     return Certificate(
-        release_id=_next_id(data),
+        release_id=release_id,
         released_at=moment,
         code_version=code_version(),
         content_checksum=hashlib.sha256(json.dumps(tables, sort_keys=True).encode()).hexdigest(),
@@ -152,6 +160,7 @@ def _write(data: DataDirectory, candidate: Path, products: Mapping[str, Product]
         changed_tables=sorted(tables),
         fictional=fictional,
         notes=FICTIONAL if fictional else "",
+        disclosure=disclosure,
     )
 
 
@@ -249,6 +258,9 @@ def _publish(data: DataDirectory, candidate: Path, release_id: str) -> None:
     _link(data.published / worklists.FOLDER, Path("current") / worklists.FOLDER)
     for old in sorted(folder.parent.iterdir(), key=lambda p: p.stat().st_mtime)[:-KEPT_RELEASES]:
         shutil.rmtree(old)
+    for old in data.disclosed.glob("*"):
+        if old.name != release_id:
+            shutil.rmtree(old)
 
 
 def _link(link: Path, target: Path) -> None:
@@ -344,6 +356,9 @@ def _metadata(data: DataDirectory, certificate: Certificate, new: bool) -> dict[
         "receipts": certificate.receipts,
         "code version": certificate.code_version,
         "expectations met": certificate.expectations,
+        "withheld": {
+            t: f["primary"] + f["secondary"] for t, f in certificate.disclosure.items() if f["rule"] == "count"
+        },
         "certificate": dg.MetadataValue.path(str(data.published / "current" / "certificate.json")),
         "database": dg.MetadataValue.path(str(data.published / DATABASE)),
     }

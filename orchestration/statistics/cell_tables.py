@@ -90,9 +90,11 @@ def read_table(
     k: int,
     dominance: Dominance | None,
     previous: pl.DataFrame | None,
+    identifying: str | None = None,
 ) -> CellTable:
     dimensions = list(hierarchies)
     amounts = {"largest": dominance.largest, "second": dominance.second} if dominance else {}
+    amounts |= {"identifying": identifying} if identifying else {}
     require_columns(frame.columns, {"value": value, **amounts} | {f"dimension {d}": d for d in dimensions})
     repeated = frame.filter(pl.struct(dimensions).is_duplicated())
     if repeated.height:
@@ -109,6 +111,9 @@ def read_table(
     cells = values.to_numpy()
     equations, rests = _equations(frame, hierarchies, cells)
     below, above = _protection(frame, cells, k, dominance)
+    if identifying is not None:
+        recognised = frame[identifying].to_numpy()
+        below, above = np.where(recognised, below, 0.0), np.where(recognised, above, 0.0)
     padding = np.zeros(len(rests), dtype=bool)
     known = _known_before(frame, dimensions, value, previous)
     hidden = ~shown(frame)

@@ -21,7 +21,7 @@ null and `flags` says why:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -42,6 +42,7 @@ from orchestration.statistics.errors import StatisticsError, require_columns
 from orchestration.statistics.intervals import korn_graubard, t_quantile, wilson_survey
 
 Srs = Literal["wr", "wor"]
+Columnar = dict[str, npt.NDArray[Any]]  # name → one value per domain
 
 
 def estimate_mean(
@@ -90,14 +91,8 @@ def estimate_means(
     design = read_design(frame, weight, strata, psu, fpc, base_weight=base_weight, margins=margins)
     domains = read_domains(frame, by, design)
     ones = np.ones(frame.height)
-    return pl.concat(
-        [
-            _t_interval(_ratio(design, domains, *read_answers(frame, y), ones, srs), confidence)
-            .rename({"estimate": "mean"})
-            .insert_column(0, pl.Series("question", [y] * domains.size, dtype=pl.String))
-            for y in ys
-        ]
-    )
+    parts = [_ratio(design, domains, *read_answers(frame, y), ones, srs) for y in ys]
+    return _t_interval(_stacked(domains, parts, ys), confidence).rename({"estimate": "mean"})
 
 
 def estimate_ratio(
@@ -123,9 +118,8 @@ def estimate_ratio(
     domains = read_domains(frame, by, design)
     numerator, has_y = read_answers(frame, y)
     denominator, has_x = read_answers(frame, x)
-    return _t_interval(_ratio(design, domains, numerator, has_y * has_x, denominator, srs), confidence).rename(
-        {"estimate": "ratio"}
-    )
+    part = _ratio(design, domains, numerator, has_y * has_x, denominator, srs)
+    return _t_interval(_stacked(domains, [part], [y]), confidence).rename({"estimate": "ratio"}).drop("question")
 
 
 def estimate_proportion(
@@ -173,7 +167,7 @@ def estimate_proportions(
     domains = read_domains(frame, by, design)
     ones = np.ones(frame.height)
     interval = {"wilson": wilson_survey, "korn_graubard": korn_graubard}[method]
-    results = []
+    parts = []
     for y in ys:
         values, answered = read_answers(frame, y)
         if not np.isin(values, (0, 1)).all():
@@ -182,21 +176,18 @@ def estimate_proportions(
                 f"A proportion needs 0 and 1 or true and false; {y!r} contains {wrong:g}.",
                 f"比例估计只接受 0/1 或真/假;{y!r} 含有 {wrong:g}。",
             )
-        table = _ratio(design, domains, values, answered, ones, srs)
-        p, se, n, df = (table[c].to_numpy() for c in ("estimate", "se", "n", "df"))
-        # Equal answers have no standard error of their own: the interval then comes from n.
-        is_equal = np.isnan(se) & (np.isclose(p, 0, atol=1e-12) | np.isclose(p, 1, atol=1e-12))
-        usable = (np.isfinite(se) | is_equal) & (df > 0)
-        is_census = np.isfinite(se) & (se == 0)
-        lo, hi = np.full(len(p), np.nan), np.full(len(p), np.nan)
-        lo[usable], hi[usable] = interval(p[usable], np.nan_to_num(se[usable]), n[usable], df[usable], confidence)
-        lo, hi = np.where(is_census, p, lo), np.where(is_census, p, hi)
-        results.append(
-            _finish(table, lo, hi, {"boundary": is_equal, "zero_variance": ~is_equal})
-            .rename({"estimate": "proportion"})
-            .insert_column(0, pl.Series("question", [y] * domains.size, dtype=pl.String))
-        )
-    return pl.concat(results)
+        parts.append(_ratio(design, domains, values, answered, ones, srs))
+    table = _stacked(domains, parts, ys)
+    p, se, n, df = (table[c].to_numpy() for c in ("estimate", "se", "n", "df"))
+    # Equal answers have no standard error of their own: the interval then comes from n.
+    is_equal = np.isnan(se) & (np.isclose(p, 0, atol=1e-12) | np.isclose(p, 1, atol=1e-12))
+    usable = (np.isfinite(se) | is_equal) & (df > 0)
+    is_census = np.isfinite(se) & (se == 0)
+    lo, hi = np.full(len(p), np.nan), np.full(len(p), np.nan)
+    lo[usable], hi[usable] = interval(p[usable], np.nan_to_num(se[usable]), n[usable], df[usable], confidence)
+    lo, hi = np.where(is_census, p, lo), np.where(is_census, p, hi)
+    finished = _finish(table, lo, hi, {"boundary": is_equal, "zero_variance": ~is_equal})
+    return finished.rename({"estimate": "proportion"})
 
 
 def read_answers(frame: pl.DataFrame, y: str) -> tuple[Floats, Floats]:
@@ -218,7 +209,7 @@ def at_respondents(per_domain: Floats, domains: Domains) -> Floats:
     return np.nan_to_num(per_domain)[domains.code]
 
 
-def _ratio(design: Design, domains: Domains, y: Floats, answered: Floats, x: Floats, srs: Srs) -> pl.DataFrame:
+def _ratio(design: Design, domains: Domains, y: Floats, answered: Floats, x: Floats, srs: Srs) -> Columnar:
     """R = Σwy/Σwx per domain with the variance of its linearisation z = (y − Rx)/Σwx; no interval."""
     w = design.weight * answered
     n = domains.sums(answered)
@@ -237,21 +228,26 @@ def _ratio(design: Design, domains: Domains, y: Floats, answered: Floats, x: Flo
     deff = np.divide(se**2, simple, out=np.full(domains.size, np.nan), where=~flat & (simple > 0))
     unknown = ~has | ((flat | (se == 0)) & ~census)
     n_eff = np.divide(sum_w**2, domains.sums(w**2), out=np.zeros(domains.size), where=n > 0)
-    return with_keys(
-        domains,
-        pl.DataFrame(
-            {
-                "n": n.astype(np.int64),
-                "n_eff": n_eff,
-                "sum_weight": sum_w,
-                "estimate": estimate,
-                "se": np.where(unknown, np.nan, se),
-                "deff": np.where(has, deff, np.nan),
-                "df": degrees_of_freedom(domains, answered),
-                "_single": single & has,
-            }
-        ),
+    return {
+        "n": n.astype(np.int64),
+        "n_eff": n_eff,
+        "sum_weight": sum_w,
+        "estimate": estimate,
+        "se": np.where(unknown, np.nan, se),
+        "deff": np.where(has, deff, np.nan),
+        "df": degrees_of_freedom(domains, answered),
+        "_single": single & has,
+    }
+
+
+def _stacked(domains: Domains, parts: Sequence[Columnar], ys: Sequence[str]) -> pl.DataFrame:
+    """One frame of the questions' arrays, for a frame each costs more than its arithmetic: question, keys, columns."""
+    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]} if parts else {}
+    question = pl.DataFrame({"question": pl.Series(ys, dtype=pl.String)}).select(
+        pl.all().repeat_by(domains.size).explode()
     )
+    keys = [pl.concat([domains.keys] * len(ys))] if domains.keys.width and ys else []
+    return pl.concat([question, *keys, pl.DataFrame(columns)], how="horizontal")
 
 
 def _simple_random_variance(spread: Floats, n: Floats, population: Floats, srs: Srs) -> Floats:

@@ -123,12 +123,14 @@ def score_answers(frame: pl.DataFrame, answer: str, question: str, scales: Mappi
 def box_columns(boxes: int = 2) -> list[pl.Expr]:
     """Indicators on `score_answers` rows whose weighted means are the usual shares, in 0/1.
 
-    top_box and bottom_box: the best and worst `boxes` positions, null unless answered;
+    top_box and bottom_box: the best and worst `boxes` positions, at most half of a short scale (one of yes and no),
+    null unless answered;
     net: +1, 0, −1, top minus bottom; dont_know: over everyone who was asked and did not refuse.
     """
     answered = pl.col("status") == "answered"
-    top = pl.col("position") > pl.col("n_positions") - boxes
-    bottom = pl.col("position") <= boxes
+    size = pl.min_horizontal(pl.lit(boxes, pl.Int64), pl.col("n_positions") // 2)
+    top = pl.col("position") > pl.col("n_positions") - size
+    bottom = pl.col("position") <= size
     asked = pl.col("status").is_in(["answered", "dont_know"])
     return [
         pl.when(answered).then(top.cast(pl.Float64)).alias("top_box"),

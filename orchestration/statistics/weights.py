@@ -10,7 +10,7 @@ Sources: Deville, Särndal & Sautory (1993), JASA 88, for raking; Kish (1965) fo
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -240,11 +240,43 @@ def trim(weights: pl.Series, *, upper: float, lower: float = 0.0, max_iterations
     return pl.Series(weights.name, w)
 
 
+def rake_trimmed(
+    frame: pl.DataFrame,
+    weight: str,
+    margins: Margins,
+    *,
+    upper: float,
+    rounds: int = 20,
+    spread_empty: bool = False,
+) -> tuple[Calibrated, int]:
+    """`rake`, then in turn `trim` at `upper` medians and rake again, until no weight is above.
+
+    Returns the weights, which match the margins, with `g` against `weight`, and the number of weights that were
+    trimmed in some round. Where the margins themselves ask for a larger weight the last raking wins and
+    `diagnose` shows it: margins are facts, a limit is a wish. Errors as in `rake` and `trim`.
+    """
+    raked = first = rake(frame, weight, margins, spread_empty=spread_empty)
+    trimmed = np.zeros(frame.height, dtype=bool)
+    for _ in range(rounds):
+        values = raked.weight.to_numpy()
+        above = values > upper * float(np.median(values)) * (1 + 1e-6)
+        if not above.any():
+            break
+        trimmed |= above
+        held = frame.with_columns(trim(raked.weight, upper=upper).alias("_held"))
+        raked = rake(held, "_held", margins, spread_empty=spread_empty)
+    base = frame[weight].cast(pl.Float64)
+    before = first.margins["before"]
+    return replace(raked, g=(raked.weight / base).alias("g"), margins=raked.margins.with_columns(before)), int(
+        trimmed.sum()
+    )
+
+
 def diagnose(weights: pl.Series, base: pl.Series | None = None) -> pl.DataFrame:
     """One row on the state of a set of weights, for `survey_diagnostics`.
 
     n, sum_weight, min, median, max, max_to_median, n_eff (Kish), deff_weighting = n / n_eff,
-    and with `base`: g_min, g_max and is_changed, the number of weights that differ from it.
+    and with `base`: g_min, g_max and n_changed, the number of weights that differ from it.
     """
     w = checked_weights(weights)
     n_eff = kish(w)

@@ -387,6 +387,8 @@ final as (
         dimension,
         code,
         name_zh,
+        -- Filled where the release hides a row; the warehouse hides nothing.
+        cast(null as string) as suppressed_reason,
         {%- for count in counts if count not in ('suspect_good_reviews', 'points') %}
         {{ count }},
         {%- endfor %}

@@ -8,32 +8,145 @@ divisions as (
     select * from {{ ref('division_latest') }}
 ),
 
-final as (
+policies as (
+    select * from {{ ref('dim_review_policy') }}
+),
+
+-- A wave is read under the review policy that held everywhere while it was in the field.
+governed as (
     select
-        cast(estimates.wave as string) as wave,
-        cast(coalesce(estimates.area_level, 'all') as string) as area_level,
-        cast(coalesce(estimates.division_code, 'all') as string) as division_code,
+        estimates.*,
         divisions.full_name as division_name,
-        cast(coalesce(estimates.group_name, 'all') as string) as group_name,
-        cast(coalesce(estimates.group_value, 'all') as string) as group_value,
-        cast(coalesce(estimates.dimension, 'all') as string) as dimension,
-        cast(coalesce(estimates.question_id, 'all') as string) as question_id,
-        cast(coalesce(estimates.n, 0) as bigint) as n,
-        cast(estimates.n_eff as double) as n_eff,
-        cast(estimates.mean as double) as mean,
-        cast(estimates.se as double) as se,
-        cast(estimates.lo as double) as mean_lo,
-        cast(estimates.hi as double) as mean_hi,
-        cast(estimates.deff as double) as deff,
-        cast(estimates.top2 as double) as top2_share,
-        cast(estimates.top2_lo as double) as top2_share_lo,
-        cast(estimates.top2_hi as double) as top2_share_hi,
-        cast(estimates.bottom2 as double) as bottom2_share,
-        cast(estimates.dont_know_share as double) as dont_know_share,
-        coalesce(cast(estimates.is_weighted as boolean), false) as is_weighted,
-        cast(estimates.null_reason as string) as null_reason
+        policies.policy,
+        policies.version as policy_version,
+        policies.good_line,
+        policies.bad_line,
+        policies.participation_floor
     from estimates
     left join divisions on estimates.division_code = divisions.division_code
+    left join policies
+        on
+            policies.area = ''
+            and coalesce(estimates.held_on, {{ run_date() }}) between policies.valid_from and policies.valid_to
+),
+
+judged as (
+    select
+        governed.*,
+        -- Judged as reviews are: by where the interval lies; a wave that few answered is at best watched.
+        case
+            when policy is null then 'no_policy'
+            when role = 'background' then 'not_about_satisfaction'
+            when good_share_lo is null or good_share_hi is null then 'no_interval'
+            when good_share_hi < bad_line then 'surely_below_bad_line'
+            when good_share_lo >= good_line and response_rate >= participation_floor then 'surely_above_good_line'
+            when good_share_lo >= good_line then 'too_few_took_part'
+            when good_share_lo >= bad_line and good_share_hi < good_line then 'surely_between_lines'
+            else 'interval_crosses_a_line'
+        end as verdict_reason
+    from governed
+),
+
+final as (
+    select
+        cast(wave as string) as wave,
+        cast(held_on as date) as held_on,
+        cast(area_level as string) as area_level,
+        cast(division_code as string) as division_code,
+        division_name,
+        cast(group_name as string) as group_name,
+        cast(group_value as string) as group_value,
+        cast(dimension as string) as dimension,
+        cast(question_id as string) as question_id,
+        cast(wording as string) as wording,
+        -- Filled where the release hides a cell; the warehouse hides nothing.
+        cast(null as string) as suppressed_reason,
+        cast(question_text as string) as question_text,
+        cast(role as string) as role,
+        cast(n as bigint) as n,
+        n_eff,
+        mean,
+        se,
+        mean_lo,
+        mean_hi,
+        cast(df as bigint) as df,
+        deff,
+        top2_share,
+        top2_share_lo,
+        top2_share_hi,
+        bottom2_share,
+        bottom2_share_lo,
+        bottom2_share_hi,
+        net,
+        net_se,
+        net_lo,
+        net_hi,
+        good_share,
+        good_share_lo,
+        good_share_hi,
+        dont_know_share,
+        refused_share,
+        nps,
+        nps_se,
+        nps_lo,
+        nps_hi,
+        acsi,
+        acsi_se,
+        acsi_lo,
+        acsi_hi,
+        cast(unflagged_n as bigint) as unflagged_n,
+        unflagged_mean,
+        unflagged_mean_se,
+        unflagged_mean_lo,
+        unflagged_mean_hi,
+        unflagged_good_share,
+        unflagged_good_share_lo,
+        unflagged_good_share_hi,
+        cast(previous_wave as string) as previous_wave,
+        previous_mean,
+        change,
+        change_se,
+        change_lo,
+        change_hi,
+        change_p,
+        change_p_adjusted,
+        cast(is_change_significant as boolean) as is_change_significant,
+        cast(change_null_reason as string) as change_null_reason,
+        mode_effect,
+        mode_effect_se,
+        mode_effect_lo,
+        mode_effect_hi,
+        mode_effect_p_adjusted,
+        cast(rank as bigint) as area_rank,
+        cast(rank_lo as bigint) as area_rank_lo,
+        cast(rank_hi as bigint) as area_rank_hi,
+        cast(n_ranked as bigint) as areas_ranked,
+        sampling_se,
+        modelled_mean,
+        modelled_rmse,
+        modelled_lo,
+        modelled_hi,
+        modelled_own_weight,
+        coalesce(cast(is_modelled as boolean), false) as is_modelled,
+        cast(modelled_covariates as string) as modelled_covariates,
+        cast(modelled_null_reason as string) as modelled_null_reason,
+        case
+            when verdict_reason = 'surely_below_bad_line' then 'bad'
+            when verdict_reason = 'surely_above_good_line' then 'good'
+            when verdict_reason in ('too_few_took_part', 'surely_between_lines') then 'watch'
+            else 'undetermined'
+        end as verdict,
+        verdict_reason,
+        good_line,
+        bad_line,
+        participation_floor,
+        policy,
+        policy_version,
+        response_rate,
+        cast(is_weighted as boolean) as is_weighted,
+        cast(flags as string) as flags,
+        cast(null_reason as string) as null_reason
+    from judged
 )
 
 select * from final

@@ -169,6 +169,8 @@ final as (
         division_level,
         period,
         area_type,
+        -- Filled where the release hides a row.
+        cast(null as string) as suppressed_reason,
         numerator,
         denominator,
         value,

@@ -1,0 +1,272 @@
+"""Which rows of which published table are withheld, as the product contracts describe them; for `release`.
+
+Belongs here: a contract's `disclosure` property → a table of cells with totals, and the rows to hide. What hiding
+takes, and the proof that it works, is in `statistics.disclosure`; files and the swap are in `release`. A contract says
+
+    {rule: none, because: …}                         no figure about few people
+    {rule: records, quasi_identifiers: [columns]}    one row is one event; the certificate says how many are alike
+    {rule: count, count: column, …}                  rows with 1 to k − 1 people are withheld, and what gives them away
+        tables: [columns]      rows that differ here are never added up
+        cells: {name: {level: column, code: column, within: divisions}}   what is part of what: a code of a level, within
+                               the divisions above it or, without `within`, within everything (level and code `all`)
+        shown: [columns]       what stays readable; every other column outside the key becomes null
+        not_identifying: [codes]   codes by which nobody can be recognised, such as unknown
+        where: {column: [values]}  the rows the rule is about
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import duckdb
+import polars as pl
+
+from contracts.model import SUPPRESSED, Product, seed
+from orchestration.paths import DataDirectory
+from orchestration.statistics.cell_tables import Hierarchies
+from orchestration.statistics.disclosure import audit_suppression, k_anonymity, small_differences, suppress
+
+# One and the same for every hidden row: which of them are small is part of the secret.
+WITHHELD = "人数过少或可由其他数字推出 · too few people, or it would give away a figure of too few"
+ALL = "all"
+LEVELS = ("province", "city", "county", "town", "village")
+CELL, VALUE, SMALL = "_cell", "_value", "_is_small"
+
+
+@dataclass(frozen=True)
+class Withheld:
+    """`hidden`: keys of the rows to hide. `state`: every cell with its value and sign, for the next release.
+    `facts`: what the certificate says: rows, primary, secondary, unsafe and why, and how many
+    shown figures differ by fewer than k people from the release before (the difference is about those few)."""
+
+    hidden: pl.DataFrame
+    state: pl.DataFrame
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def parameter(table: str, name: str, day: date) -> int:
+    """A parameter of the disclosure policy in force on `day`; the table's own row goes before the one for all."""
+    rows = [
+        r for r in seed("disclosure_policies")
+        if r["parameter"] == name and r["table_name"] in (table, "*") and r["valid_from"] <= day.isoformat()
+    ]  # fmt: skip
+    return int(max(rows, key=lambda r: (r["table_name"] == table, r["valid_from"]))["value"])
+
+
+def needed(product: Product) -> list[str]:
+    """The columns of a table that `withhold` looks at."""
+    stated = product.disclosure
+    levels = [c for cell in stated.get("cells", {}).values() for c in (cell["level"], cell["code"])]
+    return list(
+        dict.fromkeys([*product.key, *stated.get("tables", ()), *levels, stated["count"], *stated.get("where", ())])
+    )
+
+
+def records(product: Product, frame: pl.DataFrame, day: date) -> dict[str, Any]:
+    """How recognisable the rows of a record-level table are, for the certificate; nothing is hidden."""
+    columns = list(product.disclosure["quasi_identifiers"])
+    k = parameter(product.id, "records_k", day)
+    return {"rule": "records", "by": columns, "k": k, **k_anonymity(frame, columns, k=k).row(0, named=True)}
+
+
+def withhold(
+    product: Product, frame: pl.DataFrame, divisions: pl.DataFrame, previous: pl.DataFrame | None, day: date
+) -> Withheld:
+    """The rows of a table to hide, protected against its own totals and against the release before.
+
+    Args:
+        frame: key, count and `where` columns of the table as the warehouse has it.
+        divisions: `division_code` and a column `<level>_code` for the ancestor at each of `LEVELS`.
+        previous: `state` of the release that readers see now, null if there is none.
+
+    A part of the table (one value of `tables`) whose figures are those of the release before keeps its pattern. Where
+    nothing that is still unknown can protect a figure, its whole part is withheld; what an earlier release has
+    already shown cannot be taken back and is counted as unsafe.
+    """
+    stated = product.disclosure
+    k = parameter(product.id, "k", day)
+    about = frame
+    for column, values in stated.get("where", {}).items():
+        about = about.filter(pl.col(column).is_in(values))
+    parts = list(stated.get("tables", ()))
+    cells, hierarchies = _cells(stated, about, divisions)
+    cells = _identifying(cells, stated, k)
+    done = [
+        _part(part, hierarchies, k, _of_part(previous, part, parts))
+        for part in (cells.partition_by(parts) if parts else [cells])
+        if part.height
+    ]
+    state = pl.concat([p for p, _ in done]) if done else cells.with_columns(suppression=pl.lit(None, pl.String))
+    unsafe = [row for _, rows in done for row in rows]
+    counts = dict(state["suppression"].value_counts().rows())
+    revised = small_differences(state, previous, product.key, VALUE, k=k).height if previous is not None else 0
+    facts = {
+        "small_revisions": revised,
+        "rule": "count", "k": k, "rows": frame.height, "primary": counts.get("primary", 0),
+        "secondary": counts.get("secondary", 0), "unsafe": len(unsafe), "why_unsafe": sorted(set(unsafe)),
+    }  # fmt: skip
+    hidden = state.filter(pl.col("suppression").is_not_null()).select(product.key)
+    return Withheld(hidden, state, facts)
+
+
+def selection(
+    con: duckdb.DuckDBPyConnection,
+    data: DataDirectory,
+    product: Product,
+    source: str,
+    register: str,
+    release_id: str,
+    previous_id: str | None,
+) -> tuple[str, str, dict[str, Any]]:
+    """How a table may be read out of the warehouse: its columns, a join, and what the certificate says of it.
+
+    `source` and `register` name the table and dim_division on `con`, which is left with the view `hidden_rows`. What
+    is withheld never reaches the candidate; the cells of this release are kept for the next one to compare with.
+    """
+    stated = product.disclosure
+    names = ", ".join(f'source."{f.name}"' for f in product.fields)
+    if stated["rule"] == "records":
+        wanted = ", ".join(f'"{c}"' for c in stated["quasi_identifiers"])
+        return names, "", records(product, con.sql(f"select {wanted} from {source}").pl(), data.today())
+    if stated["rule"] != "count":
+        return names, "", dict(stated)
+    wanted = ", ".join(f'"{c}"' for c in needed(product))
+    ancestors = ", ".join(f"{level}_code" for level in LEVELS)
+    kept = data.disclosed / (previous_id or "none") / f"{product.id}.parquet"
+    found = withhold(
+        product,
+        con.sql(f"select {wanted} from {source}").pl(),
+        con.sql(f"select division_code, {ancestors} from {register}").pl(),
+        pl.read_parquet(kept) if kept.is_file() else None,
+        data.today(),
+    )
+    (data.disclosed / release_id).mkdir(parents=True, exist_ok=True)
+    found.state.write_parquet(data.disclosed / release_id / f"{product.id}.parquet")
+    con.register("hidden_rows", found.hidden.with_columns(is_hidden=pl.lit(True)).to_arrow())
+    columns = [_column(f.name, hideable=f.name in product.hideable) for f in product.fields]
+    same = " and ".join(f'source."{k}" is not distinct from hidden_rows."{k}"' for k in product.key)
+    return ", ".join(columns), f"left join hidden_rows on {same}", found.facts
+
+
+def _column(name: str, *, hideable: bool) -> str:
+    if name == SUPPRESSED:
+        return f"case when is_hidden then '{WITHHELD}' end as \"{name}\""
+    return f'case when is_hidden is null then source."{name}" end as "{name}"' if hideable else f'source."{name}"'
+
+
+# ── cells ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def _cells(
+    stated: Mapping[str, Any], frame: pl.DataFrame, divisions: pl.DataFrame
+) -> tuple[pl.DataFrame, dict[str, dict[str, str]]]:
+    """The rows with `_value` and one column per independent way of dividing everybody, and what is part of what in each.
+
+    Divisions of all levels are one way; every other level is a way of its own, for it divides everybody again.
+    """
+    table = frame.with_columns(pl.col(stated["count"]).fill_null(0).alias(VALUE))
+    hierarchies: dict[str, dict[str, str]] = {}
+    for name, cell in stated.get("cells", {}).items():
+        level, code = cell["level"], cell["code"]
+        unit = pl.concat_str(level, pl.lit(":"), code)
+        within = LEVELS if cell.get("within") == "divisions" else ()
+        others = [v for v in table[level].unique().sort() if v != ALL and v not in within]
+        ways = ([(f"{CELL}_{name}", list(within))] if within else []) + [(f"{CELL}_{name}_{o}", [o]) for o in others]
+        for way, levels in ways:
+            table = table.with_columns(
+                pl.when(pl.col(level).is_in(levels)).then(unit).otherwise(pl.lit(ALL)).alias(way)
+            )
+            present = set(table[way]) - {ALL}
+            hierarchies[way] = _parents(present, divisions if len(levels) > 1 else None)
+    return table, {way: parents for way, parents in hierarchies.items() if parents}
+
+
+def _parents(units: set[str], divisions: pl.DataFrame | None) -> dict[str, str]:
+    """Unit → the nearest unit above it that is in the table, else everything."""
+    if divisions is None:
+        return dict.fromkeys(units, ALL)
+    ancestors = {row["division_code"]: row for row in divisions.iter_rows(named=True)}
+    found = {}
+    for unit in units:
+        level, _, code = unit.partition(":")
+        above = [
+            f"{upper}:{_ancestor(ancestors.get(code), upper, code)}"
+            for upper in reversed(LEVELS[: LEVELS.index(level)])
+        ]
+        found[unit] = next((u for u in above if u in units), ALL)
+    return found
+
+
+def _ancestor(row: Mapping[str, Any] | None, level: str, code: str) -> str | None:
+    """The unit of a level that a code lies in: as the register says, else by its national digits; unknown in unknown."""
+    if row is not None:
+        return row[f"{level}_code"]
+    digits = {"province": 2, "city": 4, "county": 6, "town": 9}[level]
+    return code[:digits].ljust(12, "0") if len(code) == 12 and code.isdigit() else code
+
+
+def _identifying(cells: pl.DataFrame, stated: Mapping[str, Any], k: int) -> pl.DataFrame:
+    """Marks cells by whose code nobody can be recognised: they may protect others and need no protection."""
+    codes = stated.get("not_identifying", [])
+    columns = [cell["code"] for cell in stated.get("cells", {}).values()]
+    anonymous = pl.any_horizontal(pl.col(c).is_in(codes) for c in columns) if codes and columns else pl.lit(False)
+    small = pl.col(VALUE).is_between(1, k - 1)
+    return cells.with_columns((small & ~anonymous).alias(SMALL))
+
+
+# ── patterns ────────────────────────────────────────────────────────────────────────────────────
+
+
+def _of_part(previous: pl.DataFrame | None, part: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame | None:
+    if previous is None or not set(part.columns) <= set(previous.columns):
+        return None
+    same = previous.join(part.select(by).head(1), on=list(by), how="semi", nulls_equal=True) if by else previous
+    return same if same.height else None
+
+
+def _part(
+    part: pl.DataFrame, hierarchies: Hierarchies, k: int, previous: pl.DataFrame | None
+) -> tuple[pl.DataFrame, list[str]]:
+    """One part with `suppression`, and why each unsafe cell of it is unsafe."""
+    ways = list(hierarchies)
+    if previous is not None and _unchanged(part, previous, ways):
+        return previous.select(*part.columns, "suppression"), []
+    nothing = part.with_columns(suppression=pl.lit(None, pl.String))
+    if not part[SMALL].any():
+        return nothing, []
+    if not ways:
+        return part.with_columns(suppression=pl.when(SMALL).then(pl.lit("primary"))), []
+    additive = {way: _additive(part, way, ways, parents) for way, parents in hierarchies.items()}
+    found = suppress(part, additive, VALUE, k=k, previous=previous, identifying=SMALL)
+    unsafe = _unsafe(found, additive, k, previous)
+    if "bracketed" in unsafe:
+        rest = pl.when(SMALL).then(pl.lit("primary")).when(pl.col(VALUE) > 0).then(pl.lit("secondary"))
+        found = part.with_columns(suppression=rest)
+        unsafe = _unsafe(found, additive, k, previous)
+    return found, unsafe
+
+
+def _unchanged(part: pl.DataFrame, previous: pl.DataFrame, ways: Sequence[str]) -> bool:
+    """The same cells with the same values, needing the same protection, as in the release before."""
+    columns = [*ways, VALUE, SMALL]
+    if part.height != previous.height or not {*part.columns} <= {*previous.columns}:
+        return False
+    return part.select(columns).sort(ways).equals(previous.select(columns).sort(ways))
+
+
+def _additive(part: pl.DataFrame, way: str, ways: Sequence[str], parents: Mapping[str, str]) -> dict[str, str]:
+    """The parents whose parts do not exceed them. Where they do the figures are of different people, so that nobody
+    can subtract one from the other."""
+    others = [w for w in ways if w != way]
+    parts = part.with_columns(pl.col(way).replace_strict(parents, default=None, return_dtype=pl.String)).drop_nulls(way)
+    sums = parts.group_by(way, *others).agg(pl.col(VALUE).sum().alias("_parts"))
+    exceeded = set(part.join(sums, on=[way, *others]).filter(pl.col("_parts") > pl.col(VALUE))[way])
+    return {child: parent for child, parent in parents.items() if parent not in exceeded}
+
+
+def _unsafe(found: pl.DataFrame, hierarchies: Hierarchies, k: int, previous: pl.DataFrame | None) -> list[str]:
+    audited = audit_suppression(found, hierarchies, VALUE, k=k, previous=previous, identifying=SMALL)
+    return audited.filter(~pl.col("is_safe"))["reason"].to_list()

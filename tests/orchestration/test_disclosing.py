@@ -1,0 +1,240 @@
+"""What is withheld when a release leaves the house, driven by the contracts alone and tried on what readers can see."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import polars as pl
+import pytest
+from scipy.optimize import linprog
+
+from contracts.model import SUPPRESSED, ContractError, load_product, load_products
+from orchestration import disclosing, release
+from orchestration.paths import DataDirectory
+
+PRODUCTS = {name: load_products()[name] for name in ("dim_division", "review_scorecard", "release_log")}
+SCORECARD = PRODUCTS["review_scorecard"]
+SOME: Mapping[str, Any] = {
+    "string": "x", "integer": 1, "number": 1.0, "boolean": False, "date": date(2026, 3, 1), "timestamp": datetime(2026, 3, 1),
+}  # fmt: skip
+TODAY, MONTH = date(2026, 3, 1), date(2026, 2, 1)
+# village → active reviews; two towns of one county, one province
+VILLAGES = {"990101001001": 3, "990101001002": 40, "990101001003": 25, "990101002001": 60, "990101002002": 7, "990101002003": 9}  # fmt: skip
+DEPARTMENTS = {"health": 100, "sports": 40, "culture": 4}
+
+
+def cells(villages: Mapping[str, int], departments: Mapping[str, int], month: date = MONTH) -> dict[tuple[date, str, str], int]:  # fmt: skip
+    """Month, dimension, code → active reviews, with every total."""
+    total = sum(villages.values())
+    found = {(month, "all", "all"): total, **{(month, "department", c): n for c, n in departments.items()}}
+    for level, digits in (("province", 2), ("city", 4), ("county", 6), ("town", 9), ("village", 12)):
+        for code, n in villages.items():
+            unit = (month, level, code[:digits].ljust(12, "0"))
+            found[unit] = found.get(unit, 0) + n
+    return found
+
+
+def usual(fields: Any, **values: Any) -> list[Any]:
+    row = {f.name: (next(iter(f.enum)) if f.enum else SOME[f.kind]) for f in fields if f.name != SUPPRESSED}
+    return [(row | {SUPPRESSED: None} | values)[f.name] for f in fields]
+
+
+def fill(data: DataDirectory, table: Mapping[tuple[date, str, str], int]) -> None:
+    """The warehouse: the scorecard with every other figure made of the count, and the register of divisions."""
+    data.warehouse.parent.mkdir(parents=True, exist_ok=True)
+    data.warehouse.unlink(missing_ok=True)
+    scores = [
+        usual(
+            SCORECARD.fields, month=m, dimension=d, code=c, contacts=1000, reviews=n, active_reviews=n, good_reviews=n,
+            strictly_good_reviews=n, n5=n, good_rate=1.0,
+        )
+        for (m, d, c), n in table.items()
+    ]  # fmt: skip
+    divisions = [
+        usual(
+            PRODUCTS["dim_division"].fields, division_code=code, level="village", is_fictional=True,
+            province_code="990000000000", city_code="990100000000", county_code="990101000000",
+            town_code=code[:9] + "000", village_code=code,
+        )
+        for code in VILLAGES
+    ]  # fmt: skip
+    with duckdb.connect(str(data.warehouse)) as con:
+        con.execute("create schema s")
+        for name, rows in (("review_scorecard", scores), ("dim_division", divisions)):
+            fields = PRODUCTS[name].fields
+            con.execute(f"create table s.{name} ({', '.join(f'{f.name} {f.sql_type}' for f in fields)})")
+            con.executemany(f"insert into s.{name} values ({', '.join('?' for _ in fields)})", rows)
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DataDirectory:
+    directory = DataDirectory(tmp_path)
+    directory.set_calendar(TODAY, date(2026, 1, 1))
+    monkeypatch.setattr(release, "load_products", lambda: PRODUCTS)
+    monkeypatch.setattr(release, "code_version", lambda: "1")
+    return directory
+
+
+@pytest.fixture
+def unaudited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The audit takes seconds; the first test runs it on a table with withheld rows."""
+    monkeypatch.setattr("contracts.audit.audit", lambda *_: ([], 1))
+
+
+def published(data: DataDirectory) -> pl.DataFrame:
+    return pl.read_parquet(data.published / "parquet" / "review_scorecard.parquet")
+
+
+def bracket(table: pl.DataFrame, dimension: str, code: str) -> tuple[float, float]:
+    """What a reader can work out of a hidden figure from what is published, written out anew: totals are sums."""
+    rows = {(d, c): n for d, c, n in table.select("dimension", "code", "active_reviews").rows()}
+    names = list(rows)
+    upper = {"village": ("town", 9), "town": ("county", 6), "county": ("city", 4), "city": ("province", 2), "province": ("all", 0), "department": ("all", 0)}  # fmt: skip
+    sums: dict[tuple[tuple[str, str], str], list[tuple[str, str]]] = {}
+    for d, c in names:
+        if d in upper:
+            above, digits = upper[d]
+            sums.setdefault(((above, c[:digits].ljust(12, "0") if digits else "all"), d), []).append((d, c))
+    matrix = np.zeros((len(sums), len(names)))
+    for i, ((total, _), parts) in enumerate(sums.items()):
+        matrix[i, names.index(total)] = -1
+        matrix[i, [names.index(p) for p in parts]] = 1
+    bounds = [(n, n) if n is not None else (0, None) for n in rows.values()]
+    goal = np.array([1.0 if name == (dimension, code) else 0.0 for name in names])
+    low, high = (linprog(s * goal, A_eq=matrix, b_eq=np.zeros(len(sums)), bounds=bounds) for s in (1, -1))
+    return float(low.fun), float("inf") if high.status == 3 else -float(high.fun)
+
+
+def test_small_figures_and_what_gives_them_away_never_leave(data) -> None:
+    fill(data, cells(VILLAGES, DEPARTMENTS))
+    certificate, _ = release.release(data)
+    table = published(data)
+    hidden = table.filter(pl.col(SUPPRESSED).is_not_null())
+    small = {("village", c) for c, n in VILLAGES.items() if n < 10} | {("department", "culture")}
+    withheld = set(hidden.select("dimension", "code").rows())
+    assert small < withheld
+    assert ("all", "all") not in withheld
+    assert certificate.disclosure["review_scorecard"] | {"primary": 4, "unsafe": 0, "k": 10} == certificate.disclosure["review_scorecard"]  # fmt: skip
+    assert certificate.disclosure["review_scorecard"]["secondary"] == len(withheld) - 4
+    assert hidden[SUPPRESSED].unique().to_list() == [disclosing.WITHHELD]
+    for name in SCORECARD.hideable:
+        assert hidden[name].null_count() == hidden.height, name
+    assert hidden["contacts"].to_list() == [1000] * hidden.height
+    for dimension, code in sorted(small):
+        low, high = bracket(table, dimension, code)
+        assert low == pytest.approx(0), (dimension, code)
+        assert high >= 10, (dimension, code)
+    with duckdb.connect(str(data.published / release.DATABASE), read_only=True) as con:
+        shown = con.execute(f"select count(*) from review_scorecard where {SUPPRESSED} is null").fetchone()
+    assert shown == (table.height - hidden.height,)
+
+
+def test_without_the_second_step_the_figures_could_be_had() -> None:
+    """The measure itself: hiding the small village alone leaves its town minus the others."""
+    rows = [
+        (d, c, None if (d, c) == ("village", "990101001001") else n) for (_, d, c), n in cells(VILLAGES, {}).items()
+    ]
+    table = pl.DataFrame(rows, schema=["dimension", "code", "active_reviews"], orient="row")
+    assert bracket(table, "village", "990101001001") == pytest.approx((3, 3))
+
+
+def test_an_unchanged_month_keeps_its_pattern_and_a_new_one_gets_its_own(data, unaudited, monkeypatch) -> None:
+    fill(data, cells(VILLAGES, DEPARTMENTS))
+    release.release(data)
+    first = published(data)
+    march = {c: n + 1 for c, n in VILLAGES.items()}
+    fill(data, {**cells(VILLAGES, DEPARTMENTS), **cells(march, {}, date(2026, 3, 1))})
+    solved: list[date] = []
+    suppress = disclosing.suppress
+    monkeypatch.setattr(
+        disclosing, "suppress", lambda part, *a, **k: (solved.append(part["month"][0]), suppress(part, *a, **k))[1]
+    )
+    release.release(data)
+    assert solved == [date(2026, 3, 1)]
+    again = published(data)
+    assert again.filter(pl.col("month") == MONTH).equals(first)
+    assert again.filter(pl.col("month") == date(2026, 3, 1))[SUPPRESSED].is_not_null().sum() >= 4
+    assert [p.name for p in data.disclosed.iterdir()] == ["2026-03-01.2"]
+
+
+def test_a_figure_that_the_release_before_has_shown_protects_nobody(data, unaudited) -> None:
+    before = VILLAGES | {"990101001001": 30}
+    fill(data, cells(before, {}))
+    release.release(data)
+    assert ("village", "990101001001") not in set(published(data).filter(pl.col(SUPPRESSED).is_not_null()).select("dimension", "code").rows())  # fmt: skip
+    fill(data, cells(VILLAGES, {}))
+    certificate, _ = release.release(data)
+    table = published(data)
+    # Its neighbours are known from the last release: only totals that were revised since can still protect it.
+    known = {(d, c): n for (_, d, c), n in cells(before, {}).items() if cells(VILLAGES, {})[MONTH, d, c] == n}
+    remembered = table.with_columns(
+        pl.struct("dimension", "code", "active_reviews").map_elements(
+            lambda r: r["active_reviews"] if r["active_reviews"] is not None else known.get((r["dimension"], r["code"]))
+            if r["code"] in ("990101001002", "990101001003", "990101002001") else None,
+            return_dtype=pl.Int64,
+        ).alias("active_reviews")
+    )  # fmt: skip
+    low, high = bracket(remembered, "village", "990101001001")
+    assert low == pytest.approx(0)
+    assert high >= 10
+    assert certificate.disclosure["review_scorecard"]["unsafe"] == 0
+
+
+def test_people_of_unknown_place_are_nobody_who_could_be_recognised(data, unaudited) -> None:
+    table = cells({c: n for c, n in VILLAGES.items() if n >= 10}, {"health": 100, "unknown": 3})
+    fill(data, table)
+    release.release(data)
+    assert published(data)[SUPPRESSED].null_count() == len(table)
+
+
+def test_a_column_nobody_decided_on_is_withheld() -> None:
+    field = replace(SCORECARD.by_name["good_rate"], name="brand_new")
+    grown = replace(SCORECARD, fields=(*SCORECARD.fields, field))
+    assert "brand_new" in grown.hideable
+    assert {"month", "code", "contacts", SUPPRESSED} & grown.hideable == set()
+
+
+@pytest.mark.parametrize("product", load_products().values(), ids=lambda p: p.id)
+def test_every_published_table_says_how_it_treats_the_few(product) -> None:
+    assert product.disclosure["rule"] in ("none", "records", "count"), "say so under customProperties.disclosure"
+
+
+@pytest.mark.parametrize(
+    ("stated", "sentence"),
+    [
+        ("{rule: count, count: peeple}", "no column 'peeple'"),
+        ("{rule: hide}", "none, records or count expected, found 'hide'"),
+        ("{rule: none}", "disclosure.because"),
+    ],
+)
+def test_a_contract_that_says_it_wrongly_is_refused(tmp_path, stated, sentence) -> None:
+    text = SCORECARD.path.read_text(encoding="utf-8")
+    start, end = text.index("      - property: disclosure"), text.index("    quality:")
+    path = tmp_path / SCORECARD.path.name
+    path.write_text(f"{text[:start]}      - {{property: disclosure, value: {stated}}}\n{text[end:]}", encoding="utf-8")
+    with pytest.raises(ContractError, match=sentence):
+        load_product(path)
+
+
+def test_records_that_stand_alone_are_counted() -> None:
+    product = load_products()["fct_review"]
+    columns = product.disclosure["quasi_identifiers"]
+    frame = pl.DataFrame({c: ["a"] * 12 + ["b"] * 2 for c in columns})
+    facts = disclosing.records(product, frame, TODAY)
+    assert (facts["n"], facts["smallest"], facts["n_below_k"], facts["is_safe"]) == (14, 2, 2, False)
+
+
+def test_the_policy_of_a_table_goes_before_the_one_for_all(monkeypatch) -> None:
+    rows = [
+        {"table_name": "*", "parameter": "k", "value": "10", "valid_from": "2020-01-01"},
+        {"table_name": "t", "parameter": "k", "value": "5", "valid_from": "2020-01-01"},
+        {"table_name": "t", "parameter": "k", "value": "3", "valid_from": "2027-01-01"},
+    ]
+    monkeypatch.setattr(disclosing, "seed", lambda _: rows)
+    assert [disclosing.parameter(t, "k", TODAY) for t in ("t", "other")] == [5, 10]
