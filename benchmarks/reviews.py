@@ -63,7 +63,7 @@ def make_feeds(data: DataDirectory, reviews: int) -> None:
                 closed_at - interval 1 hour as opened_at, closed_at, chance % 5 > 0 as named
             from made
         """,
-        "evaluation.reviews": f"""
+        "evaluation.reviews": """
             select
                 case_no, contact_no, 1 as review_no, cast(level as varchar) as satisfaction, cast(level as varchar) as satisfaction_level,
                 'interface' as satisfaction_scheme,
