@@ -23,7 +23,7 @@ from orchestration import feeds, ledger, linkage, survey
 from orchestration.paths import DBT_PROJECT, DataDirectory
 from orchestration.warehouse import DBT, environment, variables
 
-STANDARD = ("fct_contact", "fct_review", "fct_rectification")
+STANDARD = ("fct_contact", "review_judgements", "fct_review", "fct_rectification")
 EVALUATION = ("review_counts", "review_units", "review_scorecard")
 ALLOWED_RATIO = 2.0
 COUNTS = """
@@ -63,7 +63,7 @@ def make_feeds(data: DataDirectory, reviews: int) -> None:
                 closed_at - interval 1 hour as opened_at, closed_at, chance % 5 > 0 as named
             from made
         """,
-        "evaluation.reviews": f"""
+        "evaluation.reviews": """
             select
                 case_no, contact_no, 1 as review_no, cast(level as varchar) as satisfaction, cast(level as varchar) as satisfaction_level,
                 'interface' as satisfaction_scheme,
