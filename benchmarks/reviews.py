@@ -23,7 +23,7 @@ from orchestration import feeds, ledger, linkage, survey
 from orchestration.paths import DBT_PROJECT, DataDirectory
 from orchestration.warehouse import DBT, environment, variables
 
-STANDARD = ("fct_contact", "fct_review", "fct_rectification")
+STANDARD = ("fct_contact", "review_judgements", "fct_review", "fct_rectification")
 EVALUATION = ("review_counts", "review_units", "review_scorecard")
 ALLOWED_RATIO = 2.0
 COUNTS = """

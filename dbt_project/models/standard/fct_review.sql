@@ -1,287 +1,21 @@
-{%- set sent_columns = [
-    'case_no', 'contact_no', 'review_no', 'level', 'tags', 'has_comment', 'channel_code', 'reviewed_at', 'reviewer_key',
-    'is_default', 'is_update', 'is_withdrawn', '_sender', '_receipt', '_row', '_received_at',
-] -%}
 with
 
-reviews as (
-    select * from {{ ref('stg_evaluation__reviews') }}
-),
-
-contacts as (
-    select * from {{ ref('fct_contact') }}
-),
-
-rectifications as (
-    select * from {{ ref('stg_evaluation__rectifications') }}
+judgements as (
+    select * from {{ ref('review_judgements') }}
 ),
 
 policies as (
     select * from {{ ref('dim_review_policy') }}
 ),
 
-divisions as (
-    select * from {{ ref('division_latest') }}
-),
-
--- Nearly every key comes once: only the others need to be put in order.
-repeated_keys as (
-    select
-        case_no,
-        contact_no,
-        review_no
-    from reviews
-    group by case_no, contact_no, review_no
-    having count(*) > 1
-),
-
--- What was sent first under a key says whose review it is. The same person's later row, or a record that says it
--- updates, corrects it; anything else under the key is a duplicate.
-first_sent as (
-    select
-        {%- for column in sent_columns %}
-        reviews.{{ column }},
-        {%- endfor %}
-        reviews._sender || '|' || coalesce(reviews.reviewer_key, '') || '|' || reviews.channel_code as own_origin,
-        first_value(reviews._sender || '|' || coalesce(reviews.reviewer_key, '') || '|' || reviews.channel_code) over (
-            partition by reviews.case_no, reviews.contact_no, reviews.review_no
-            order by reviews._received_at, reviews._receipt, reviews._row
-        ) as first_origin
-    from reviews
-    inner join repeated_keys
-        on
-            reviews.case_no = repeated_keys.case_no
-            and reviews.contact_no = repeated_keys.contact_no
-            and reviews.review_no = repeated_keys.review_no
-),
-
-sent as (
-    select
-        first_sent.*,
-        case when is_update then first_origin else own_origin end as origin
-    from first_sent
-),
-
--- Within one delivery the earliest row counts; between deliveries of one origin the newest delivery does.
-numbered as (
-    select
-        sent.*,
-        row_number() over (
-            partition by case_no, contact_no, review_no, origin
-            order by _received_at desc, _receipt desc, _row asc
-        ) as newest_of_origin,
-        row_number() over (
-            partition by case_no, contact_no, review_no
-            order by
-                (case when origin = first_origin then 0 else 1 end) asc,
-                _received_at desc, _receipt desc, _row asc
-        ) as occurrence,
-        row_number() over (
-            partition by case_no, contact_no, review_no, origin, _receipt
-            order by _row
-        ) as copy_in_delivery
-    from sent
-),
-
--- A row that its own later delivery replaced is history (it stays in accepted/); a copy is a duplicate and stays here.
-kept as (
-    select
-        {{ sent_columns | join(',\n        ') }},
-        occurrence
-    from numbered
-    where newest_of_origin = 1 or copy_in_delivery > 1 or origin <> first_origin
-    union all
-    select
-        {%- for column in sent_columns %}
-        reviews.{{ column }},
-        {%- endfor %}
-        1 as occurrence
-    from reviews
-    left join repeated_keys
-        on
-            reviews.case_no = repeated_keys.case_no
-            and reviews.contact_no = repeated_keys.contact_no
-            and reviews.review_no = repeated_keys.review_no
-    where repeated_keys.case_no is null
-),
-
-findings as (
-    {{ newest_row('rectifications', key=['case_no', 'contact_no', 'review_no']) }}
-),
-
-matched as (
-    select
-        {%- for column in sent_columns if column not in ('is_update', '_row', '_received_at') %}
-        kept.{{ column }},
-        {%- endfor %}
-        kept.occurrence > 1 as is_duplicate,
-        contacts.contact_id,
-        coalesce(contacts.department_code, 'unknown') as department_code,
-        coalesce(contacts.service_item_code, 'unknown') as service_item_code,
-        coalesce(contacts.division_code, 'unknown') as division_code,
-        contacts.facility_id,
-        contacts.window_no,
-        contacts.contact_channel,
-        contacts.closed_at,
-        contacts.closed_month,
-        contacts.is_named,
-        cast(kept.reviewed_at as date) as reviewed_on,
-        -- Malicious is what somebody decided on a day, not what somebody suspects.
-        case
-            when findings.finding <> 'malicious' or findings.malicious_decided_at is not null then findings.finding
-        end as finding,
-        findings.malicious_decided_at,
-        findings.appeal,
-        findings.appeal_decided_at,
-        {{ text_key(['kept.case_no', 'kept.contact_no', 'kept.review_no', 'kept.occurrence']) }} as review_id
-    from kept
-    left join contacts
-        on
-            kept.case_no = contacts.case_no
-            and kept.contact_no = contacts.contact_no
-    left join findings
-        on
-            kept.case_no = findings.case_no
-            and kept.contact_no = findings.contact_no
-            and kept.review_no = findings.review_no
-),
-
-places as (
-    select distinct
-        division_code,
-        reviewed_on
-    from matched
-),
-
--- The policy of the smallest area around the place that had one in force on the day.
-placed_policies as (
-    select
-        places.division_code,
-        places.reviewed_on,
-        policies.*,
-        row_number() over (
-            partition by places.division_code, places.reviewed_on
-            order by {{ area_nearness('policies.area', 'divisions') }} desc, policies.valid_from desc
-        ) as nearest
-    from places
-    left join divisions on places.division_code = divisions.division_code
-    inner join policies
-        on
-            places.reviewed_on between policies.valid_from and policies.valid_to
-            and {{ area_nearness('policies.area', 'divisions') }} is not null
-),
-
-judged as (
-    select
-        matched.*,
-        policies.policy,
-        policies.version as policy_version,
-        policies.area as policy_area,
-        policies.valid_from as policy_from,
-        policies.silence_level,
-        policies.silence_days,
-        policies.review_window_days,
-        {{ days_between('cast(matched.closed_at as date)', 'matched.reviewed_on') }} as days_after_close,
-        {{ seconds_between('matched.closed_at', 'matched.reviewed_at') }} as lag_seconds,
-        case
-            when matched.level = 5 then policies.points_5
-            when matched.level = 4 then policies.points_4
-            when matched.level = 3 then policies.points_3
-            when matched.level = 2 then policies.points_2
-            when matched.level = 1 then policies.points_1
-        end as points,
-        matched.level >= policies.good_level_min as is_good,
-        matched.level >= policies.strict_good_level_min as is_strictly_good,
-        matched.level <= policies.bad_level_max as is_bad,
-        case
-            when matched.contact_id is null then 'no_contact'
-            when matched.is_default then 'default'
-            when matched.is_duplicate then 'duplicate'
-            when matched.is_withdrawn then 'withdrawn'
-            when matched.appeal = 'upheld' then 'appeal_upheld'
-            when matched.appeal = 'filed' and policies.open_appeal_counts = 0 then 'appeal_filed'
-            when matched.finding in ('malicious', 'mistaken') then matched.finding
-            when matched.level is null then 'level_unknown'
-            when policies.policy is null then 'no_policy'
-            when matched.closed_at is null or matched.reviewed_at < matched.closed_at then 'before_close'
-            -- A follow-up answers the rectification: the window is that of the first review.
-            when
-                matched.review_no = 1
-                and {{ days_between('cast(matched.closed_at as date)', 'matched.reviewed_on') }} > policies.review_window_days
-                then 'after_window'
-            else 'valid'
-        end as validity
-    from matched
-    left join placed_policies as policies
-        on
-            matched.division_code = policies.division_code
-            and matched.reviewed_on = policies.reviewed_on
-            and policies.nearest = 1
-),
-
--- What is read below: the rules read some of it, the table shows the rest.
-explained as (
-    select
-        review_id,
-        contact_id,
-        review_no,
-        reviewed_at,
-        reviewed_on,
-        closed_month,
-        department_code,
-        service_item_code,
-        division_code,
-        facility_id,
-        window_no,
-        contact_channel,
-        channel_code,
-        is_named,
-        level,
-        is_good,
-        is_strictly_good,
-        is_bad,
-        points,
-        validity,
-        tags,
-        has_comment,
-        reviewer_key,
-        policy,
-        policy_version,
-        policy_area,
-        policy_from,
-        _sender,
-        _receipt,
-        -- Times given to the minute cannot show a lag to the second.
-        case
-            when extract(second from reviewed_at) <> 0 or extract(second from closed_at) <> 0 then lag_seconds
-        end as lag_seconds,
-        case validity
-            when 'default'
-                then
-                    '{"level": ' || coalesce(cast(level as string), 'null')
-                    || ', "policy_level": ' || coalesce(cast(cast(silence_level as bigint) as string), 'null')
-                    || ', "days": ' || coalesce(cast(days_after_close as string), 'null')
-                    || ', "policy_days": ' || coalesce(cast(cast(silence_days as bigint) as string), 'null') || '}'
-            when 'duplicate'
-                then '{"counted_review": "' || {{ text_key(['case_no', 'contact_no', 'review_no', "'1'"]) }} || '"}'
-            when 'appeal_upheld' then '{"decided_on": "' || cast(cast(appeal_decided_at as date) as string) || '"}'
-            when 'malicious' then '{"decided_on": "' || cast(cast(malicious_decided_at as date) as string) || '"}'
-            when 'before_close' then '{"seconds_before_close": ' || cast(-lag_seconds as string) || '}'
-            when 'after_window'
-                then
-                    '{"days": ' || cast(days_after_close as string)
-                    || ', "policy_days": ' || cast(cast(review_window_days as bigint) as string) || '}'
-        end as validity_evidence
-    from judged
-),
-
+-- What a rule may read of a review.
 eligible as (
     select
         review_id,
         reviewer_key,
         reviewed_at,
         reviewed_on,
-        closed_month,
+        contact_month,
         department_code,
         channel_code,
         coalesce(facility_id, division_code) as place,
@@ -292,7 +26,7 @@ eligible as (
         lag_seconds,
         policy_area,
         policy_from
-    from explained
+    from judgements
     where validity = 'valid' and review_no = 1
 ),
 
@@ -426,7 +160,7 @@ cells as (
     select
         eligible.place,
         coalesce(eligible.window_no, eligible.department_code || eligible.channel_code) as counter,
-        eligible.closed_month,
+        eligible.contact_month,
         eligible.level,
         eligible.tags,
         {{ shift }} as shift,
@@ -446,7 +180,7 @@ cells as (
     group by
         eligible.place,
         coalesce(eligible.window_no, eligible.department_code || eligible.channel_code),
-        eligible.closed_month,
+        eligible.contact_month,
         eligible.level,
         eligible.tags,
         floor(eligible.lag_seconds / policies.lag_tolerance_seconds + {{ shift }})
@@ -462,14 +196,14 @@ neighbours as (
         floor(eligible.lag_seconds / cells.tolerance_seconds + cells.shift) = cells.cell as is_inside,
         count(*) over (
             partition by
-                cells.place, cells.counter, cells.closed_month, cells.level, cells.tags, cells.shift, cells.cell
+                cells.place, cells.counter, cells.contact_month, cells.level, cells.tags, cells.shift, cells.cell
         ) as reviews_around
     from cells
     inner join eligible
         on
             cells.place = eligible.place
             and cells.counter = coalesce(eligible.window_no, eligible.department_code || eligible.channel_code)
-            and cells.closed_month = eligible.closed_month
+            and cells.contact_month = eligible.contact_month
             and cells.level = eligible.level
             and cells.tags = eligible.tags
             and eligible.is_wordless
@@ -617,55 +351,42 @@ caught as (
     ) as every_rule
 ),
 
-suspected as (
-    select
-        explained.*,
-        caught.rule as suspect_rule,
-        coalesce(caught.evidence, explained.validity_evidence) as evidence
-    from explained
-    left join caught
-        on
-            explained.review_id = caught.review_id
-            and caught.first_rule = 1
-),
-
 final as (
     select
-        review_id,
-        contact_id,
-        cast(review_no as bigint) as review_no,
-        reviewed_at,
-        reviewed_on,
-        closed_month as contact_month,
-        department_code,
-        service_item_code,
-        division_code,
-        facility_id,
-        window_no,
-        contact_channel,
-        channel_code,
-        is_named,
-        cast(level as bigint) as level,
-        case
-            when validity = 'default' or level is null then null
-            when is_bad then 'bad'
-            when is_good then 'good'
-            else 'neither'
-        end as verdict,
-        validity <> 'default' and coalesce(is_strictly_good, false) as is_strictly_good,
-        cast(points as double) as points,
-        validity,
-        suspect_rule,
-        evidence,
-        validity = 'valid' and suspect_rule is null as is_active,
-        tags,
-        has_comment,
-        policy,
-        policy_version,
-        policy_area,
-        _sender as sender,
-        _receipt as receipt
-    from suspected
+        judgements.review_id,
+        judgements.contact_id,
+        judgements.review_no,
+        judgements.reviewed_at,
+        judgements.reviewed_on,
+        judgements.contact_month,
+        judgements.department_code,
+        judgements.service_item_code,
+        judgements.division_code,
+        judgements.facility_id,
+        judgements.window_no,
+        judgements.contact_channel,
+        judgements.channel_code,
+        judgements.is_named,
+        judgements.level,
+        judgements.verdict,
+        judgements.is_strictly_good,
+        judgements.points,
+        judgements.validity,
+        caught.rule as suspect_rule,
+        coalesce(caught.evidence, judgements.validity_evidence) as evidence,
+        judgements.validity = 'valid' and caught.rule is null as is_active,
+        judgements.tags,
+        judgements.has_comment,
+        judgements.policy,
+        judgements.policy_version,
+        judgements.policy_area,
+        judgements.sender,
+        judgements.receipt
+    from judgements
+    left join caught
+        on
+            judgements.review_id = caught.review_id
+            and caught.first_rule = 1
 )
 
 select * from final
