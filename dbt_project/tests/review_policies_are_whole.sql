@@ -123,7 +123,7 @@ problems as (
     {%- endfor %}
     union all
     select
-        '权重之和不为 1 · the weights of ' || label || ' add to ' || cast({{ weights | join(' + ') }} as string)
+        '权重之和不为 1 · the weights of ' || label || ' add to ' || {{ fixed_digits(weights | join(' + '), 4) }}
         || ', not to 1: {{ weights | join(", ") }}.' as sentence
     from resolved
     where abs({{ weights | join(' + ') }} - 1) > 1e-9 or least({{ weights | join(', ') }}) < 0

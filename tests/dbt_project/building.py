@@ -25,6 +25,18 @@ def dbt_build(
     data: DataDirectory, *arguments: str, variables: Mapping[str, Any] | None = None
 ) -> subprocess.CompletedProcess[str]:
     """`dbt build` in a data directory, whatever comes of it."""
+    return _dbt(data, "build", *arguments, variables=variables)
+
+
+def compiled(data: DataDirectory, *selection: str, variables: Mapping[str, Any] | None = None) -> dict[str, str]:
+    """The SQL of models and tests by name, as dbt would send it."""
+    run = _dbt(data, "compile", "--select", *selection, variables=variables)
+    assert run.returncode == 0, run.stdout[-3000:]
+    files = (data.root / "dbt" / "compiled").rglob("*.sql")
+    return {path.stem: path.read_text(encoding="utf-8") for path in files}
+
+
+def _dbt(data: DataDirectory, *arguments: str, variables: Mapping[str, Any] | None) -> subprocess.CompletedProcess[str]:
     for feed in load_feeds().values():
         feeds.ensure_typed(data, feed)
     survey.ensure_typed(data)
@@ -34,7 +46,7 @@ def dbt_build(
     data.warehouse.parent.mkdir(parents=True, exist_ok=True)
     return subprocess.run(
         [
-            str(Path(sys.executable).parent / "dbt"), "--quiet", "build", *arguments,
+            str(Path(sys.executable).parent / "dbt"), "--quiet", *arguments,
             "--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT),
             "--vars", json.dumps({"run_date": RUN_DATE.isoformat(), **(variables or {})}),
         ],

@@ -109,7 +109,9 @@ final as (
         unit_months.dimension,
         unit_months.code,
         {%- for count in counts %}
-        cast(sum(unit_months.{{ count }}) as {{ 'double' if count == 'points' else 'bigint' }}) as {{ count }}{{ ',' if not loop.last }}
+        cast(
+            sum(unit_months.{{ count }}) as {{ 'double' if count == 'points' else 'bigint' }}
+        ) as {{ count }}{{ ',' if not loop.last }}
         {%- endfor %}
     from unit_months
     inner join periods on unit_months.month = periods.month

@@ -1,7 +1,6 @@
-{%- set thresholds = [
-    'burst_gap_seconds', 'burst_min_reviews', 'burst_pace_factor', 'burst_around_seconds', 'reviewer_daily_limit',
-    'lag_min_reviews', 'lag_tolerance_seconds', 'lag_neighbourhood_seconds', 'lag_share_min',
-    'surge_min_reviews', 'surge_baseline_days', 'surge_baseline_days_min', 'surge_volume_z', 'surge_rating_z',
+{%- set sent_columns = [
+    'case_no', 'contact_no', 'review_no', 'level', 'tags', 'has_comment', 'channel_code', 'reviewed_at', 'reviewer_key',
+    'is_default', 'is_update', 'is_withdrawn', '_sender', '_receipt', '_row', '_received_at',
 ] -%}
 with
 
@@ -25,17 +24,35 @@ divisions as (
     select * from {{ ref('division_latest') }}
 ),
 
+-- Nearly every key comes once: only the others need to be put in order.
+repeated_keys as (
+    select
+        case_no,
+        contact_no,
+        review_no
+    from reviews
+    group by case_no, contact_no, review_no
+    having count(*) > 1
+),
+
 -- What was sent first under a key says whose review it is. The same person's later row, or a record that says it
 -- updates, corrects it; anything else under the key is a duplicate.
 first_sent as (
     select
-        reviews.*,
-        _sender || '|' || coalesce(reviewer_key, '') || '|' || channel_code as own_origin,
-        first_value(_sender || '|' || coalesce(reviewer_key, '') || '|' || channel_code) over (
-            partition by case_no, contact_no, review_no
-            order by _received_at, _receipt, _row
+        {%- for column in sent_columns %}
+        reviews.{{ column }},
+        {%- endfor %}
+        reviews._sender || '|' || coalesce(reviews.reviewer_key, '') || '|' || reviews.channel_code as own_origin,
+        first_value(reviews._sender || '|' || coalesce(reviews.reviewer_key, '') || '|' || reviews.channel_code) over (
+            partition by reviews.case_no, reviews.contact_no, reviews.review_no
+            order by reviews._received_at, reviews._receipt, reviews._row
         ) as first_origin
     from reviews
+    inner join repeated_keys
+        on
+            reviews.case_no = repeated_keys.case_no
+            and reviews.contact_no = repeated_keys.contact_no
+            and reviews.review_no = repeated_keys.review_no
 ),
 
 sent as (
@@ -69,10 +86,23 @@ numbered as (
 -- A row that its own later delivery replaced is history (it stays in accepted/); a copy is a duplicate and stays here.
 kept as (
     select
-        numbered.*,
-        occurrence > 1 as is_duplicate
+        {{ sent_columns | join(',\n        ') }},
+        occurrence
     from numbered
     where newest_of_origin = 1 or copy_in_delivery > 1 or origin <> first_origin
+    union all
+    select
+        {%- for column in sent_columns %}
+        reviews.{{ column }},
+        {%- endfor %}
+        1 as occurrence
+    from reviews
+    left join repeated_keys
+        on
+            reviews.case_no = repeated_keys.case_no
+            and reviews.contact_no = repeated_keys.contact_no
+            and reviews.review_no = repeated_keys.review_no
+    where repeated_keys.case_no is null
 ),
 
 findings as (
@@ -81,7 +111,10 @@ findings as (
 
 matched as (
     select
-        kept.*,
+        {%- for column in sent_columns if column not in ('is_update', '_row', '_received_at') %}
+        kept.{{ column }},
+        {%- endfor %}
+        kept.occurrence > 1 as is_duplicate,
         contacts.contact_id,
         coalesce(contacts.department_code, 'unknown') as department_code,
         coalesce(contacts.service_item_code, 'unknown') as service_item_code,
@@ -144,9 +177,7 @@ judged as (
         policies.policy,
         policies.version as policy_version,
         policies.area as policy_area,
-        {%- for threshold in thresholds %}
-        policies.{{ threshold }},
-        {%- endfor %}
+        policies.valid_from as policy_from,
         policies.silence_level,
         policies.silence_days,
         policies.review_window_days,
@@ -188,87 +219,157 @@ judged as (
             and policies.nearest = 1
 ),
 
--- What a rule may read of a review. The counter is a window of a hall, or a department's channel where there is no window.
+-- What is read below: the rules read some of it, the table shows the rest.
+explained as (
+    select
+        review_id,
+        contact_id,
+        review_no,
+        reviewed_at,
+        reviewed_on,
+        closed_month,
+        department_code,
+        service_item_code,
+        division_code,
+        facility_id,
+        window_no,
+        contact_channel,
+        channel_code,
+        is_named,
+        level,
+        is_good,
+        is_strictly_good,
+        is_bad,
+        points,
+        validity,
+        tags,
+        has_comment,
+        reviewer_key,
+        policy,
+        policy_version,
+        policy_area,
+        policy_from,
+        _sender,
+        _receipt,
+        -- Times given to the minute cannot show a lag to the second.
+        case
+            when extract(second from reviewed_at) <> 0 or extract(second from closed_at) <> 0 then lag_seconds
+        end as lag_seconds,
+        case validity
+            when 'default'
+                then
+                    '{"level": ' || coalesce(cast(level as string), 'null')
+                    || ', "policy_level": ' || coalesce(cast(cast(silence_level as bigint) as string), 'null')
+                    || ', "days": ' || coalesce(cast(days_after_close as string), 'null')
+                    || ', "policy_days": ' || coalesce(cast(cast(silence_days as bigint) as string), 'null') || '}'
+            when 'duplicate'
+                then '{"counted_review": "' || {{ text_key(['case_no', 'contact_no', 'review_no', "'1'"]) }} || '"}'
+            when 'appeal_upheld' then '{"decided_on": "' || cast(cast(appeal_decided_at as date) as string) || '"}'
+            when 'malicious' then '{"decided_on": "' || cast(cast(malicious_decided_at as date) as string) || '"}'
+            when 'before_close' then '{"seconds_before_close": ' || cast(-lag_seconds as string) || '}'
+            when 'after_window'
+                then
+                    '{"days": ' || cast(days_after_close as string)
+                    || ', "policy_days": ' || cast(cast(review_window_days as bigint) as string) || '}'
+        end as validity_evidence
+    from judged
+),
+
 eligible as (
     select
         review_id,
         reviewer_key,
         reviewed_at,
         reviewed_on,
-        closed_month as contact_month,
-        coalesce(facility_id, division_code) || '/' || window_no as hall_window,
-        coalesce(
-            coalesce(facility_id, division_code) || '/' || window_no, department_code || '//' || channel_code
-        ) as counter,
-        department_code || '/' || coalesce(facility_id, division_code) as unit,
+        closed_month,
+        department_code,
+        channel_code,
+        coalesce(facility_id, division_code) as place,
+        window_no,
         level,
         coalesce(tags, '') as tags,
         not has_comment as is_wordless,
-        -- Times given to the minute cannot show a lag to the second.
-        case
-            when extract(second from reviewed_at) <> 0 or extract(second from closed_at) <> 0 then lag_seconds
-        end as lag_seconds,
-        {{ thresholds | join(',\n        ') }}
-    from judged
+        lag_seconds,
+        policy_area,
+        policy_from
+    from explained
     where validity = 'valid' and review_no = 1
 ),
 
 -- Rule burst. Five stars at one window with the same tags and no text, each soon after the one before.
 spaced as (
     select
-        review_id,
-        hall_window,
-        tags,
-        reviewed_at,
-        burst_gap_seconds,
-        burst_min_reviews,
-        burst_pace_factor,
-        burst_around_seconds,
-        lag(reviewed_at) over (partition by hall_window, tags order by reviewed_at, review_id) as reviewed_before
+        eligible.review_id,
+        eligible.place,
+        eligible.window_no,
+        eligible.tags,
+        eligible.reviewed_at,
+        eligible.policy_area,
+        eligible.policy_from,
+        lag(eligible.reviewed_at) over (
+            partition by eligible.place, eligible.window_no, eligible.tags
+            order by eligible.reviewed_at, eligible.review_id
+        ) as reviewed_before
     from eligible
-    where is_wordless and level = 5 and hall_window is not null
+    where eligible.is_wordless and eligible.level = 5 and eligible.window_no is not null
 ),
 
 runs as (
     select
-        spaced.*,
+        spaced.review_id,
+        spaced.place,
+        spaced.window_no,
+        spaced.tags,
+        spaced.reviewed_at,
+        spaced.policy_area,
+        spaced.policy_from,
         sum(
             case
                 when
-                    reviewed_before is null
-                    or {{ seconds_between('reviewed_before', 'reviewed_at') }} > burst_gap_seconds
+                    spaced.reviewed_before is null
+                    or {{ seconds_between('spaced.reviewed_before', 'spaced.reviewed_at') }} > policies.burst_gap_seconds
                     then 1
                 else 0
             end
         ) over (
-            partition by hall_window, tags
-            order by reviewed_at, review_id
+            partition by spaced.place, spaced.window_no, spaced.tags
+            order by spaced.reviewed_at, spaced.review_id
             rows between unbounded preceding and current row
         ) as run
     from spaced
+    inner join policies
+        on
+            spaced.policy_area = policies.area
+            and spaced.policy_from = policies.valid_from
 ),
 
 bursts as (
     select
-        hall_window,
-        tags,
-        run,
+        runs.place,
+        runs.window_no,
+        runs.tags,
+        runs.run,
         count(*) as reviews,
-        min(reviewed_at) as first_at,
-        max(reviewed_at) as last_at,
-        {{ seconds_between('min(reviewed_at)', 'max(reviewed_at)') }} as seconds,
-        max(burst_gap_seconds) as gap_seconds,
-        max(burst_pace_factor) as pace_factor,
-        max(burst_around_seconds) as around_seconds
+        min(runs.reviewed_at) as first_at,
+        max(runs.reviewed_at) as last_at,
+        {{ seconds_between('min(runs.reviewed_at)', 'max(runs.reviewed_at)') }} as seconds,
+        max(policies.burst_gap_seconds) as gap_seconds,
+        max(policies.burst_pace_factor) as pace_factor,
+        max(policies.burst_around_seconds) as around_seconds
     from runs
-    group by hall_window, tags, run
-    having count(*) >= max(burst_min_reviews)
+    inner join policies
+        on
+            runs.policy_area = policies.area
+            and runs.policy_from = policies.valid_from
+    group by runs.place, runs.window_no, runs.tags, runs.run
+    having count(*) >= max(policies.burst_min_reviews)
 ),
 
 -- A busy window is no burst: what matters is how far it outruns the window's other reviews before, during and after.
 paced as (
     select
-        bursts.hall_window,
+        bursts.place,
+        bursts.window_no,
         bursts.tags,
         bursts.run,
         bursts.reviews,
@@ -276,16 +377,18 @@ paced as (
         bursts.gap_seconds,
         bursts.pace_factor,
         bursts.around_seconds,
-        count(*) - bursts.reviews as others
+        greatest(count(*) - bursts.reviews, 0) as others
     from bursts
     inner join eligible
         on
-            bursts.hall_window = eligible.hall_window
+            bursts.place = eligible.place
+            and bursts.window_no = eligible.window_no
             and cast(bursts.first_at as date) = eligible.reviewed_on
             and {{ seconds_between('bursts.first_at', 'eligible.reviewed_at') }} >= -bursts.around_seconds
             and {{ seconds_between('bursts.last_at', 'eligible.reviewed_at') }} <= bursts.around_seconds
     group by
-        bursts.hall_window,
+        bursts.place,
+        bursts.window_no,
         bursts.tags,
         bursts.run,
         bursts.reviews,
@@ -299,14 +402,15 @@ caught_in_burst as (
     select
         runs.review_id,
         'burst' as rule,
-        1 as place,
+        1 as priority,
         '{"reviews": ' || cast(paced.reviews as string)
         || ', "seconds": ' || cast(paced.seconds as string)
-        || ', "other_reviews_around": ' || cast(greatest(paced.others, 0) as string) || '}' as evidence
+        || ', "other_reviews_around": ' || cast(paced.others as string) || '}' as evidence
     from paced
     inner join runs
         on
-            paced.hall_window = runs.hall_window
+            paced.place = runs.place
+            and paced.window_no = runs.window_no
             and paced.tags = runs.tags
             and paced.run = runs.run
     where
@@ -315,123 +419,106 @@ caught_in_burst as (
 ),
 
 -- Rule constant_lag. The same tags, no text, and the same time after closing: people's lags spread, a program's do not.
--- Two grids, half a cell apart, so that no edge cuts a lag in two.
-lags as (
+-- Counted at a window, or in a department's channel where there is none, on two grids half a cell apart, so that no edge
+-- cuts a lag in two.
+cells as (
     {%- for shift in ['0.0', '0.5'] %}
     select
-        review_id,
-        counter,
-        contact_month,
-        level,
-        tags,
-        lag_seconds,
+        eligible.place,
+        coalesce(eligible.window_no, eligible.department_code || eligible.channel_code) as counter,
+        eligible.closed_month,
+        eligible.level,
+        eligible.tags,
         {{ shift }} as shift,
-        floor(lag_seconds / lag_tolerance_seconds + {{ shift }}) as cell,
-        lag_min_reviews,
-        lag_neighbourhood_seconds,
-        lag_share_min
+        floor(eligible.lag_seconds / policies.lag_tolerance_seconds + {{ shift }}) as cell,
+        count(*) as reviews,
+        min(eligible.lag_seconds) as lag_lo,
+        max(eligible.lag_seconds) as lag_hi,
+        max(policies.lag_tolerance_seconds) as tolerance_seconds,
+        max(policies.lag_neighbourhood_seconds) as neighbourhood_seconds,
+        max(policies.lag_share_min) as share_min
     from eligible
-    where is_wordless and lag_seconds is not null
+    inner join policies
+        on
+            eligible.policy_area = policies.area
+            and eligible.policy_from = policies.valid_from
+    where eligible.is_wordless and eligible.lag_seconds is not null
+    group by
+        eligible.place,
+        coalesce(eligible.window_no, eligible.department_code || eligible.channel_code),
+        eligible.closed_month,
+        eligible.level,
+        eligible.tags,
+        floor(eligible.lag_seconds / policies.lag_tolerance_seconds + {{ shift }})
+    having count(*) >= max(policies.lag_min_reviews)
     {{ 'union all' if not loop.last }}
     {%- endfor %}
 ),
 
-cells as (
+neighbours as (
     select
-        counter,
-        contact_month,
-        level,
-        tags,
-        shift,
-        cell,
-        count(*) as reviews,
-        min(lag_seconds) as lag_lo,
-        max(lag_seconds) as lag_hi,
-        max(lag_neighbourhood_seconds) as neighbourhood_seconds,
-        max(lag_share_min) as share_min
-    from lags
-    group by counter, contact_month, level, tags, shift, cell
-    having count(*) >= max(lag_min_reviews)
-),
-
-neighbourhoods as (
-    select
-        cells.counter,
-        cells.contact_month,
-        cells.level,
-        cells.tags,
-        cells.shift,
-        cells.cell,
-        cells.reviews,
-        cells.lag_lo,
-        cells.share_min,
-        count(*) as reviews_around
+        cells.*,
+        eligible.review_id,
+        floor(eligible.lag_seconds / cells.tolerance_seconds + cells.shift) = cells.cell as is_inside,
+        count(*) over (
+            partition by
+                cells.place, cells.counter, cells.closed_month, cells.level, cells.tags, cells.shift, cells.cell
+        ) as reviews_around
     from cells
     inner join eligible
         on
-            cells.counter = eligible.counter
-            and cells.contact_month = eligible.contact_month
+            cells.place = eligible.place
+            and cells.counter = coalesce(eligible.window_no, eligible.department_code || eligible.channel_code)
+            and cells.closed_month = eligible.closed_month
             and cells.level = eligible.level
             and cells.tags = eligible.tags
             and eligible.is_wordless
             and eligible.lag_seconds
             between cells.lag_lo - cells.neighbourhood_seconds / 2 and cells.lag_hi + cells.neighbourhood_seconds / 2
-    group by
-        cells.counter,
-        cells.contact_month,
-        cells.level,
-        cells.tags,
-        cells.shift,
-        cells.cell,
-        cells.reviews,
-        cells.lag_lo,
-        cells.share_min
 ),
 
 caught_by_lag as (
     select
-        lags.review_id,
+        review_id,
         'constant_lag' as rule,
-        2 as place,
-        '{"reviews": ' || cast(neighbourhoods.reviews as string)
-        || ', "lag_seconds": ' || cast(neighbourhoods.lag_lo as string)
-        || ', "reviews_around": ' || cast(neighbourhoods.reviews_around as string) || '}' as evidence
-    from neighbourhoods
-    inner join lags
-        on
-            neighbourhoods.counter = lags.counter
-            and neighbourhoods.contact_month = lags.contact_month
-            and neighbourhoods.level = lags.level
-            and neighbourhoods.tags = lags.tags
-            and neighbourhoods.shift = lags.shift
-            and neighbourhoods.cell = lags.cell
-    where neighbourhoods.reviews >= neighbourhoods.share_min * neighbourhoods.reviews_around
+        2 as priority,
+        '{"reviews": ' || cast(reviews as string)
+        || ', "lag_seconds": ' || cast(lag_lo as string)
+        || ', "reviews_around": ' || cast(reviews_around as string) || '}' as evidence
+    from neighbours
+    where is_inside and reviews >= share_min * reviews_around
 ),
 
 -- Rule same_reviewer. One reviewer at one window more often in a day than anybody is served there.
 reviewer_days as (
     select
-        reviewer_key,
-        hall_window,
-        reviewed_on,
+        eligible.reviewer_key,
+        eligible.place,
+        eligible.window_no,
+        eligible.reviewed_on,
         count(*) as reviews
     from eligible
-    where reviewer_key is not null and hall_window is not null
-    group by reviewer_key, hall_window, reviewed_on
-    having count(*) > max(reviewer_daily_limit)
+    inner join policies
+        on
+            eligible.policy_area = policies.area
+            and eligible.policy_from = policies.valid_from
+    where eligible.reviewer_key is not null and eligible.window_no is not null
+    group by eligible.reviewer_key, eligible.place, eligible.window_no, eligible.reviewed_on
+    having count(*) > max(policies.reviewer_daily_limit)
 ),
 
 caught_by_reviewer as (
     select
         eligible.review_id,
         'same_reviewer' as rule,
-        3 as place,
+        3 as priority,
         '{"reviews": ' || cast(reviewer_days.reviews as string) || '}' as evidence
     from reviewer_days
     inner join eligible
         on
             reviewer_days.reviewer_key = eligible.reviewer_key
-            and reviewer_days.hall_window = eligible.hall_window
+            and reviewer_days.place = eligible.place
+            and reviewer_days.window_no = eligible.window_no
             and reviewer_days.reviewed_on = eligible.reviewed_on
 ),
 
@@ -447,28 +534,27 @@ caught_singly as (
 -- a busy or a good day. What the other rules caught is no part of it.
 unit_days as (
     select
-        unit,
-        reviewed_on,
+        eligible.department_code,
+        eligible.place,
+        eligible.reviewed_on,
         count(*) as reviews,
-        sum(case when level = 5 then 1 else 0 end) as fives,
-        max(surge_min_reviews) as min_reviews,
-        max(surge_baseline_days) as baseline_days,
-        max(surge_baseline_days_min) as baseline_days_min,
-        max(surge_volume_z) as volume_z,
-        max(surge_rating_z) as rating_z
+        sum(case when eligible.level = 5 then 1 else 0 end) as fives,
+        max(eligible.policy_area) as policy_area,
+        max(eligible.policy_from) as policy_from
     from eligible
-    where review_id not in (select caught_singly.review_id from caught_singly)
-    group by unit, reviewed_on
+    where eligible.review_id not in (select caught_singly.review_id from caught_singly)
+    group by eligible.department_code, eligible.place, eligible.reviewed_on
 ),
 
 habits as (
     select
-        busy.unit,
+        busy.department_code,
+        busy.place,
         busy.reviewed_on,
         busy.reviews,
         cast(busy.fives as double) / busy.reviews as five_share,
-        busy.volume_z,
-        busy.rating_z,
+        max(policies.surge_volume_z) as volume_z,
+        max(policies.surge_rating_z) as rating_z,
         avg(cast(usual.reviews as double)) as usual_reviews,
         greatest(
             avg(cast(usual.reviews as double) * usual.reviews)
@@ -479,28 +565,26 @@ habits as (
         cast(sum(usual.reviews) as double) as baseline_reviews,
         (sum(usual.fives) + 0.5) / (sum(usual.reviews) + 1.0) as usual_five_share
     from unit_days as busy
+    inner join policies
+        on
+            busy.policy_area = policies.area
+            and busy.policy_from = policies.valid_from
+            and busy.reviews >= policies.surge_min_reviews
     inner join unit_days as usual
         on
-            busy.unit = usual.unit
-            and usual.reviewed_on < busy.reviewed_on
-            and {{ days_between('usual.reviewed_on', 'busy.reviewed_on') }} <= busy.baseline_days
-    where busy.reviews >= busy.min_reviews
-    group by
-        busy.unit,
-        busy.reviewed_on,
-        busy.reviews,
-        busy.fives,
-        busy.volume_z,
-        busy.rating_z,
-        busy.baseline_days_min
-    having count(*) >= busy.baseline_days_min
+            busy.department_code = usual.department_code
+            and busy.place = usual.place
+            and busy.reviewed_on > usual.reviewed_on
+            and {{ days_between('usual.reviewed_on', 'busy.reviewed_on') }} <= policies.surge_baseline_days
+    group by busy.department_code, busy.place, busy.reviewed_on, busy.reviews, busy.fives
+    having count(*) >= max(policies.surge_baseline_days_min)
 ),
 
 caught_in_surge as (
     select
         eligible.review_id,
         'surge' as rule,
-        4 as place,
+        4 as priority,
         '{"reviews": ' || cast(habits.reviews as string)
         || ', "usual_reviews": ' || {{ fixed_digits('habits.usual_reviews', 1) }}
         || ', "five_star_share": ' || {{ fixed_digits('habits.five_share', 3) }}
@@ -508,7 +592,8 @@ caught_in_surge as (
     from habits
     inner join eligible
         on
-            habits.unit = eligible.unit
+            habits.department_code = eligible.department_code
+            and habits.place = eligible.place
             and habits.reviewed_on = eligible.reviewed_on
             and eligible.is_wordless
             and eligible.level = 5
@@ -524,7 +609,7 @@ caught as (
         review_id,
         rule,
         evidence,
-        row_number() over (partition by review_id order by place, evidence) as first_rule
+        row_number() over (partition by review_id order by priority, evidence) as first_rule
     from (
         select * from caught_singly
         union all
@@ -534,32 +619,13 @@ caught as (
 
 suspected as (
     select
-        judged.*,
+        explained.*,
         caught.rule as suspect_rule,
-        case judged.validity
-            when 'valid' then caught.evidence
-            when 'default'
-                then
-                    '{"level": ' || coalesce(cast(judged.level as string), 'null')
-                    || ', "policy_level": ' || coalesce(cast(cast(judged.silence_level as bigint) as string), 'null')
-                    || ', "days": ' || coalesce(cast(judged.days_after_close as string), 'null')
-                    || ', "policy_days": ' || coalesce(cast(cast(judged.silence_days as bigint) as string), 'null') || '}'
-            when 'duplicate'
-                then
-                    '{"counted_review": "'
-                    || {{ text_key(['judged.case_no', 'judged.contact_no', 'judged.review_no', "'1'"]) }} || '"}'
-            when 'appeal_upheld' then '{"decided_on": "' || cast(cast(judged.appeal_decided_at as date) as string) || '"}'
-            when 'malicious' then '{"decided_on": "' || cast(cast(judged.malicious_decided_at as date) as string) || '"}'
-            when 'before_close' then '{"seconds_before_close": ' || cast(-judged.lag_seconds as string) || '}'
-            when 'after_window'
-                then
-                    '{"days": ' || cast(judged.days_after_close as string)
-                    || ', "policy_days": ' || cast(cast(judged.review_window_days as bigint) as string) || '}'
-        end as evidence
-    from judged
+        coalesce(caught.evidence, explained.validity_evidence) as evidence
+    from explained
     left join caught
         on
-            judged.review_id = caught.review_id
+            explained.review_id = caught.review_id
             and caught.first_rule = 1
 ),
 

@@ -1,0 +1,167 @@
+"""Five million reviews through the models that judge them, beside one hand-written statement that only counts.
+
+Run: `python -m benchmarks.reviews [MILLIONS]`. Contacts and reviews are made in DuckDB as the door would have accepted them:
+300 halls of 8 windows and 20 items each, a quarter of the reviews written by default, honest lags, tags and words. Timed: what dbt says each
+model took (two threads), and the statement on the same tables. The aim: the evaluation models in at most twice its time.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import duckdb
+
+from contracts.model import load_feeds
+from orchestration import feeds, ledger, linkage, survey
+from orchestration.paths import DBT_PROJECT, DataDirectory
+from orchestration.warehouse import DBT, environment, variables
+
+STANDARD = ("fct_contact", "fct_review", "fct_rectification")
+EVALUATION = ("review_counts", "review_units", "review_scorecard")
+ALLOWED_RATIO = 2.0
+COUNTS = """
+    create or replace temp table counted as
+    select
+        date_trunc('month', contacts.closed_at) as month, contacts.department_code, contacts.service_item_code,
+        contacts.contact_channel, divisions.county_code, count(*) as contacts, count(reviews.level) as reviews,
+        count(*) filter (where reviews.level = 1) as n1, count(*) filter (where reviews.level = 2) as n2,
+        count(*) filter (where reviews.level = 3) as n3, count(*) filter (where reviews.level = 4) as n4,
+        count(*) filter (where reviews.level = 5) as n5
+    from standard.fct_contact as contacts
+    left join standard.fct_review as reviews on contacts.contact_id = reviews.contact_id
+    left join standard.division_latest as divisions on contacts.division_code = divisions.division_code
+    group by all
+"""
+
+
+def make_feeds(data: DataDirectory, reviews: int) -> None:
+    """Writes contacts (1.5 for each review) and reviews over a year, typed as the door types them."""
+    contacts = reviews * 3 // 2
+    made = f"""
+        select
+            lpad(cast(n as varchar), 12, '0') as case_no, 1 as contact_no, cast(hash(n) % 1000000007 as bigint) as chance,
+            timestamp '2025-03-01 09:00:00' + to_seconds(cast(hash(n, 'closed') % (360 * 86400) as bigint)) as closed_at,
+            cast(hash(n, 'hall') % 300 as integer) as hall, cast(1 + hash(n, 'window') % 8 as varchar) as window_no,
+            cast(1 + (hash(n, 'hall') % 300 * 7 + hash(n, 'item') % 20) % 80 as bigint) as item
+        from range({contacts}) as numbers (n)
+    """
+    departments = "['health', 'sports', 'culture', 'housing', 'education', 'justice', 'civil_affairs', 'veterans']"
+    selections = {
+        "evaluation.contacts": f"""
+            select
+                case_no, contact_no, {departments}[1 + item % 8] as department_code,
+                'BPS' || lpad(cast(item as varchar), 2, '0') as service_item_code,
+                '9901' || lpad(cast(hall % 7 as varchar), 2, '0') || '001' || lpad(cast(hall as varchar), 3, '0') as division_code,
+                'hall' || cast(hall as varchar) as facility_code, window_no, cast(1 + hash(chance, 'channel') % 3 as varchar) as channel,
+                closed_at - interval 1 hour as opened_at, closed_at, chance % 5 > 0 as named
+            from made
+        """,
+        "evaluation.reviews": f"""
+            select
+                case_no, contact_no, 1 as review_no, cast(level as varchar) as satisfaction, cast(level as varchar) as satisfaction_level,
+                'interface' as satisfaction_scheme,
+                case when hash(chance, 'tagged') % 10 < 6 then cast(level as varchar) || cast(10 + hash(chance, 'tag') % 8 as varchar) end as tags,
+                case when hash(chance, 'worded') % 10 = 0 then '办得快' end as comment,
+                case when hash(chance, 'default') % 4 = 0 then '7' else '4' end as channel, 'zj' as channels_scheme,
+                closed_at + to_seconds(cast(20 + hash(chance, 'lag') % 90000 as bigint)) as reviewed_at, case_no as reviewer_key
+            from (
+                select made.*, case when r < 80 then 5 when r < 92 then 4 when r < 96 then 3 when r < 98 then 2 else 1 end as level
+                from (select made.*, hash(chance, 'level') % 100 as r from made) as made
+            )
+            where hash(chance, 'takes part') % 3 < 2
+        """,
+    }  # fmt: skip
+    with duckdb.connect() as con:
+        con.execute("set threads = 2")
+        con.execute(f"create temp table made as {made}")
+        for feed, selection in selections.items():
+            folder = data.accepted / feed
+            typed = con.execute(f"describe from '{folder}/_never.parquet'").fetchall()
+            con.execute(f"create or replace temp view sent as {selection}")
+            have = {name for name, *_ in con.execute("describe sent").fetchall()} | {"_row"}
+            provenance = {
+                "_feed": f"'{feed}'",
+                "_sender": "'shifan'",
+                "_receipt": f"'{feed}'",
+                "_contract_version": "'1'",
+            }
+            provenance["_received_at"] = "timestamp '2026-03-01 02:00:00'"
+            columns = ", ".join(
+                f"cast({name if name in have else provenance.get(name, 'null')} as {kind}) as {name}"
+                for name, kind, *_ in typed
+            )
+            con.execute(
+                f"copy (select {columns} from (select *, row_number() over () as _row from sent)) to '{folder}/rows.parquet'"
+            )
+
+
+def dbt(data: DataDirectory, *arguments: str) -> None:
+    """Runs dbt on the data directory.
+
+    Raises:
+        subprocess.CalledProcessError: a model could not be built; dbt's own words are on the terminal.
+    """
+    folders = [
+        "--project-dir",
+        str(DBT_PROJECT),
+        "--profiles-dir",
+        str(DBT_PROJECT),
+        "--vars",
+        json.dumps(variables(data)),
+    ]
+    subprocess.run([str(DBT), "--quiet", *arguments, *folders], env={**os.environ, **environment(data)}, check=True)
+
+
+def seconds_of_models(data: DataDirectory) -> dict[str, float]:
+    """Model → seconds, as the last dbt run says."""
+    (results,) = data.root.glob("dbt/run_results.json")
+    return {r["unique_id"].split(".")[-1]: r["execution_time"] for r in json.loads(results.read_text())["results"]}
+
+
+def counting(data: DataDirectory) -> float:
+    """Seconds of the hand-written statement: the better of two runs."""
+    times = []
+    with duckdb.connect(str(data.warehouse), read_only=True) as con:
+        con.execute("set threads = 2; set memory_limit = '2GB'")
+        for _ in range(2):
+            start = time.perf_counter()
+            con.execute(COUNTS)
+            times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def main() -> None:
+    """Print the measurements beside what is allowed."""
+    reviews = int(float(sys.argv[1] if len(sys.argv) > 1 else 5) * 1_000_000)
+    with tempfile.TemporaryDirectory() as folder:
+        data = DataDirectory(Path(folder))
+        data.derived.mkdir()
+        for feed in load_feeds().values():
+            feeds.ensure_typed(data, feed)
+        survey.ensure_typed(data)
+        linkage.ensure_typed(data)
+        ledger.table(data).write_parquet(ledger.path(data))
+        data.warehouse.parent.mkdir(parents=True, exist_ok=True)
+        make_feeds(data, reviews)
+        dbt(data, "build", "--select", "+review_scorecard", "--exclude-resource-type", "unit_test", "test")
+        seconds = seconds_of_models(data)
+        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
+        by_hand = counting(data)
+    evaluation = sum(seconds[model] for model in EVALUATION)
+    print(f"{reviews:,} reviews of {reviews * 3 // 2:,} contacts, two threads")
+    print(f"  counts by one statement      {by_hand:6.1f} s")
+    for model in (*STANDARD, *EVALUATION):
+        print(f"  {model:28} {seconds[model]:6.1f} s")
+    print(f"  evaluation / counts          {evaluation / by_hand:6.1f}   (allowed {ALLOWED_RATIO:.0f})")
+    print(f"  peak of dbt                  {peak:6.0f} MB")
+
+
+if __name__ == "__main__":
+    main()
