@@ -145,6 +145,8 @@ def test_what_is_found_is_brushing(truth, suspects) -> None:
     sharp = [rule for rule in rules if rule != "surge"]
     assert sum(true[r] for r in sharp) / sum(rules[r] for r in sharp) >= 0.97
     assert sum(true.values()) / sum(rules.values()) >= 0.9
+    bought_hall, _ = BRUSHED["surge"]
+    assert [case for case in suspects if case not in truth.brushed and not case.endswith(bought_hall)] == []
 
 
 def test_the_score_without_suspects_is_nearer_to_the_truth(truth, built) -> None:
