@@ -102,7 +102,7 @@ def survey_charts(database: Path) -> dict[str, str]:
                 charts[f"survey_{wave}_drivers.svg"] = interval_chart(
                     f"{wave} 什么与总体满意度相关 · What goes with overall satisfaction",
                     "占可解释部分的百分比及 95 % 区间，相关不是因果 · % of what is explained, association not effect",
-                    [Bar(*row) for row in drivers], 0, 50,
+                    [Bar(*row) for row in drivers], 0, 50 if all((row[3] or 0) <= 50 for row in drivers) else 100,
                 )  # fmt: skip
     return charts
 

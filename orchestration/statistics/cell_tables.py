@@ -90,11 +90,11 @@ def read_table(
     k: int,
     dominance: Dominance | None,
     previous: pl.DataFrame | None,
-    identifying: str | None = None,
+    needing: str | None = None,
 ) -> CellTable:
     dimensions = list(hierarchies)
     amounts = {"largest": dominance.largest, "second": dominance.second} if dominance else {}
-    amounts |= {"identifying": identifying} if identifying else {}
+    amounts |= {"needing": needing} if needing else {}
     require_columns(frame.columns, {"value": value, **amounts} | {f"dimension {d}": d for d in dimensions})
     repeated = frame.filter(pl.struct(dimensions).is_duplicated())
     if repeated.height:
@@ -111,9 +111,8 @@ def read_table(
     cells = values.to_numpy()
     equations, rests = _equations(frame, hierarchies, cells)
     below, above = _protection(frame, cells, k, dominance)
-    if identifying is not None:
-        recognised = frame[identifying].to_numpy()
-        below, above = np.where(recognised, below, 0.0), np.where(recognised, above, 0.0)
+    if needing is not None:
+        below, above = _stated_protection(cells, frame[needing].to_numpy(), k)
     padding = np.zeros(len(rests), dtype=bool)
     known = _known_before(frame, dimensions, value, previous)
     hidden = ~shown(frame)
@@ -138,6 +137,12 @@ def _protection(frame: pl.DataFrame, cells: Floats, k: int, dominance: Dominance
     second = frame[dominance.second].cast(pl.Float64).fill_null(0).to_numpy()
     missing = np.maximum(dominance.p / 100 * largest - (cells - largest - second), 0.0)
     return np.minimum(missing, cells), missing
+
+
+def _stated_protection(cells: Floats, needs: Mask, k: int) -> tuple[Floats, Floats]:
+    """Protection of the cells named: a small one must be able to be anything from 0 to k, a larger one k more or less."""
+    needs = needs & (cells > 0)
+    return np.where(needs, np.minimum(cells, k), 0.0), np.where(needs, np.where(cells < k, k - cells, k), 0.0)
 
 
 def _known_before(frame: pl.DataFrame, dimensions: list[str], value: str, previous: pl.DataFrame | None) -> Mask:
