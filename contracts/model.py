@@ -410,6 +410,7 @@ def _check_disclosure(product: Product) -> None:
         *(name for key in ("tables", "shown", "quasi_identifiers", "where") for name in stated.get(key, ())),
     ]
     named += [cell[part] for cell in stated.get("cells", {}).values() for part in ("level", "code")]
+    named += list(stated.get("periods", {}).values())
     named += [SUPPRESSED] if stated["rule"] == "count" else []
     for name in filter(None, named):
         if name not in product.by_name:

@@ -12,6 +12,8 @@ takes, and the proof that it works, is in `statistics.disclosure`; files and the
         shown: [columns]       what stays readable; every other column outside the key becomes null
         not_identifying: [codes]   codes by which nobody can be recognised, such as unknown
         where: {column: [values]}  the rows the rule is about
+        periods: {start: column, end: column}   where rows are of days, months, quarters …: a longer period that would give
+                               away a withheld shorter one within it is withheld too
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ from orchestration.statistics.disclosure import audit_suppression, k_anonymity, 
 WITHHELD = "人数过少或可由其他数字推出 · too few people, or it would give away a figure of too few"
 ALL = "all"
 LEVELS = ("province", "city", "county", "town", "village")
-CELL, VALUE, SMALL = "_cell", "_value", "_is_small"
+CELL, VALUE, NEEDS = "_cell", "_value", "_needs"
 
 
 @dataclass(frozen=True)
@@ -94,11 +96,15 @@ def withhold(
     parts = list(stated.get("tables", ()))
     cells, hierarchies = _cells(stated, about, divisions)
     cells = _identifying(cells, stated, k)
-    done = [
-        _part(part, hierarchies, k, _of_part(previous, part, parts))
-        for part in (cells.partition_by(parts) if parts else [cells])
-        if part.height
-    ]
+    done: list[tuple[pl.DataFrame, list[str]]] = []
+    for part in _shortest_first(cells, parts, stated.get("periods")):
+        needing = _giving_away(part, [p for p, _ in done], list(hierarchies), stated.get("periods"), k)
+        twin = next((p for p, _ in done if _same_figures(p, part, list(hierarchies))), None)
+        done.append(
+            (_as_in(part, twin, list(hierarchies)), [])
+            if twin is not None
+            else _part(needing, hierarchies, k, _of_part(previous, part, parts))
+        )
     state = pl.concat([p for p, _ in done]) if done else cells.with_columns(suppression=pl.lit(None, pl.String))
     unsafe = [row for _, rows in done for row in rows]
     counts = dict(state["suppression"].value_counts().rows())
@@ -214,7 +220,40 @@ def _identifying(cells: pl.DataFrame, stated: Mapping[str, Any], k: int) -> pl.D
     columns = [cell["code"] for cell in stated.get("cells", {}).values()]
     anonymous = pl.any_horizontal(pl.col(c).is_in(codes) for c in columns) if codes and columns else pl.lit(False)
     small = pl.col(VALUE).is_between(1, k - 1)
-    return cells.with_columns((small & ~anonymous).alias(SMALL))
+    return cells.with_columns((small & ~anonymous).alias(NEEDS))
+
+
+def _shortest_first(cells: pl.DataFrame, by: Sequence[str], periods: Mapping[str, str] | None) -> list[pl.DataFrame]:
+    found = [part for part in (cells.partition_by(by) if by else [cells]) if part.height]
+    if not periods:
+        return found
+    return sorted(found, key=lambda part: part[periods["end"]][0] - part[periods["start"]][0])
+
+
+def _giving_away(
+    part: pl.DataFrame, done: Sequence[pl.DataFrame], ways: Sequence[str], periods: Mapping[str, str] | None, k: int
+) -> pl.DataFrame:
+    """The part in which a unit also needs protection if its figure less the shown figures of the periods within would
+    be that of one withheld period, or of several with fewer than k people together."""
+    if not periods:
+        return part
+    start, end = part[periods["start"]][0], part[periods["end"]][0]
+    within = [p for p in done if p[periods["start"]][0] >= start and p[periods["end"]][0] <= end]
+    # Only the shortest divide the time; a quarter within a year is made of the same months.
+    shortest = [p for p in within if not any(_holds(p, other, periods) for other in within)]
+    if not shortest:
+        return part
+    withheld = pl.concat(shortest).filter(pl.col("suppression").is_not_null() & (pl.col(VALUE) > 0))
+    sums = withheld.group_by(ways).agg(pl.len().alias("_periods"), pl.col(VALUE).sum().alias("_people"))
+    joined = part.join(sums, on=list(ways), how="left", maintain_order="left")
+    tells = ((pl.col("_periods") == 1) | (pl.col("_people") < k)).fill_null(False)
+    return joined.with_columns(pl.col(NEEDS) | tells).drop("_periods", "_people")
+
+
+def _holds(longer: pl.DataFrame, shorter: pl.DataFrame, periods: Mapping[str, str]) -> bool:
+    """Whether another, shorter period lies within."""
+    (a, b), (c, d) = ((p[periods["start"]][0], p[periods["end"]][0]) for p in (longer, shorter))
+    return a <= c and d <= b and (a, b) != (c, d)
 
 
 # ── patterns ────────────────────────────────────────────────────────────────────────────────────
@@ -235,15 +274,15 @@ def _part(
     if previous is not None and _unchanged(part, previous, ways):
         return previous.select(*part.columns, "suppression"), []
     nothing = part.with_columns(suppression=pl.lit(None, pl.String))
-    if not part[SMALL].any():
+    if not part[NEEDS].any():
         return nothing, []
     if not ways:
-        return part.with_columns(suppression=pl.when(SMALL).then(pl.lit("primary"))), []
+        return part.with_columns(suppression=pl.when(NEEDS).then(pl.lit("primary"))), []
     additive = {way: _additive(part, way, ways, parents) for way, parents in hierarchies.items()}
-    found = suppress(part, additive, VALUE, k=k, previous=previous, identifying=SMALL)
+    found = suppress(part, additive, VALUE, k=k, previous=previous, needing=NEEDS)
     unsafe = _unsafe(found, additive, k, previous)
     if "bracketed" in unsafe:
-        rest = pl.when(SMALL).then(pl.lit("primary")).when(pl.col(VALUE) > 0).then(pl.lit("secondary"))
+        rest = pl.when(NEEDS).then(pl.lit("primary")).when(pl.col(VALUE) > 0).then(pl.lit("secondary"))
         found = part.with_columns(suppression=rest)
         unsafe = _unsafe(found, additive, k, previous)
     return found, unsafe
@@ -251,10 +290,21 @@ def _part(
 
 def _unchanged(part: pl.DataFrame, previous: pl.DataFrame, ways: Sequence[str]) -> bool:
     """The same cells with the same values, needing the same protection, as in the release before."""
-    columns = [*ways, VALUE, SMALL]
+    columns = [*ways, VALUE, NEEDS]
     if part.height != previous.height or not {*part.columns} <= {*previous.columns}:
         return False
     return part.select(columns).sort(ways).equals(previous.select(columns).sort(ways))
+
+
+def _same_figures(one: pl.DataFrame, other: pl.DataFrame, ways: Sequence[str]) -> bool:
+    """Whether two parts are of the same cells and values, such as a year of one month: one pattern tells no more than two."""
+    if one.height != other.height or not ways:
+        return False
+    return one.select(*ways, VALUE).sort(ways).equals(other.select(*ways, VALUE).sort(ways))
+
+
+def _as_in(part: pl.DataFrame, twin: pl.DataFrame, ways: Sequence[str]) -> pl.DataFrame:
+    return part.join(twin.select(*ways, "suppression"), on=list(ways), how="left", maintain_order="left")
 
 
 def _additive(part: pl.DataFrame, way: str, ways: Sequence[str], parents: Mapping[str, str]) -> dict[str, str]:
@@ -268,5 +318,5 @@ def _additive(part: pl.DataFrame, way: str, ways: Sequence[str], parents: Mappin
 
 
 def _unsafe(found: pl.DataFrame, hierarchies: Hierarchies, k: int, previous: pl.DataFrame | None) -> list[str]:
-    audited = audit_suppression(found, hierarchies, VALUE, k=k, previous=previous, identifying=SMALL)
+    audited = audit_suppression(found, hierarchies, VALUE, k=k, previous=previous, needing=NEEDS)
     return audited.filter(~pl.col("is_safe"))["reason"].to_list()

@@ -20,7 +20,7 @@ import duckdb
 import polars as pl
 
 from contracts.model import Product, load_products
-from orchestration import disclosing, ledger, worklists
+from orchestration import charts, disclosing, ledger, worklists
 from orchestration.paths import PROJECT, DataDirectory, data_directory
 from orchestration.warehouse import POOL, only_writer
 
@@ -81,6 +81,7 @@ def release(data: DataDirectory, log: Any = None) -> tuple[Certificate, bool]:
                 t for t, facts in certificate.tables.items() if previous.tables.get(t) != facts
             )
         _write_log(data, candidate, certificate)
+        charts.write(candidate / DATABASE, candidate / "charts")
         if log:
             log.info(f"auditing the candidate {certificate.release_id}")
         broken, certificate.expectations = audit(candidate / DATABASE, load_products())
@@ -255,6 +256,7 @@ def _publish(data: DataDirectory, candidate: Path, release_id: str) -> None:
     _link(data.published / DATABASE, Path("current") / DATABASE)
     _link(data.published / "parquet", Path("current") / "parquet")
     _link(data.published / worklists.FOLDER, Path("current") / worklists.FOLDER)
+    _link(data.published / "charts", Path("current") / "charts")
     for old in sorted(folder.parent.iterdir(), key=lambda p: p.stat().st_mtime)[:-KEPT_RELEASES]:
         shutil.rmtree(old)
     for old in data.disclosed.glob("*"):

@@ -90,11 +90,11 @@ def read_table(
     k: int,
     dominance: Dominance | None,
     previous: pl.DataFrame | None,
-    identifying: str | None = None,
+    needing: str | None = None,
 ) -> CellTable:
     dimensions = list(hierarchies)
     amounts = {"largest": dominance.largest, "second": dominance.second} if dominance else {}
-    amounts |= {"identifying": identifying} if identifying else {}
+    amounts |= {"needing": needing} if needing else {}
     require_columns(frame.columns, {"value": value, **amounts} | {f"dimension {d}": d for d in dimensions})
     repeated = frame.filter(pl.struct(dimensions).is_duplicated())
     if repeated.height:
@@ -111,9 +111,8 @@ def read_table(
     cells = values.to_numpy()
     equations, rests = _equations(frame, hierarchies, cells)
     below, above = _protection(frame, cells, k, dominance)
-    if identifying is not None:
-        recognised = frame[identifying].to_numpy()
-        below, above = np.where(recognised, below, 0.0), np.where(recognised, above, 0.0)
+    if needing is not None:
+        below, above = _stated_protection(cells, frame[needing].to_numpy(), k)
     padding = np.zeros(len(rests), dtype=bool)
     known = _known_before(frame, dimensions, value, previous)
     hidden = ~shown(frame)
@@ -138,6 +137,12 @@ def _protection(frame: pl.DataFrame, cells: Floats, k: int, dominance: Dominance
     second = frame[dominance.second].cast(pl.Float64).fill_null(0).to_numpy()
     missing = np.maximum(dominance.p / 100 * largest - (cells - largest - second), 0.0)
     return np.minimum(missing, cells), missing
+
+
+def _stated_protection(cells: Floats, needs: Mask, k: int) -> tuple[Floats, Floats]:
+    """Protection of the cells named: a small one must be able to be anything from 0 to k, a larger one k more or less."""
+    needs = needs & (cells > 0)
+    return np.where(needs, np.minimum(cells, k), 0.0), np.where(needs, np.where(cells < k, k - cells, k), 0.0)
 
 
 def _known_before(frame: pl.DataFrame, dimensions: list[str], value: str, previous: pl.DataFrame | None) -> Mask:
@@ -215,13 +220,38 @@ def shift(table: CellTable, cell: int, amount: float, hidden: Mask) -> Floats:
     has the least total value. All zero if everything that could change was shown before.
     """
     free = hidden & ~table.known_before
-    near = _neighbourhood(table, cell) & (table.value > 0) & ~table.known_before
-    for candidates in (free, free | near):
-        candidates[cell] = True
-        found = _least_shift(table, cell, amount, _component(table, cell, candidates), free)
-        if found is not None:
-            return found
-    return np.zeros(len(table.value))
+    free[cell] = True
+    linked = _component(table, cell, free)
+    found = _shift_among_parts(table, cell, amount, linked)
+    if found is None:
+        found = _least_shift(table, cell, amount, linked, free)
+    if found is None:
+        near = _neighbourhood(table, cell) & (table.value > 0) & ~table.known_before
+        found = _least_shift(table, cell, amount, _component(table, cell, free | near), free)
+    return np.zeros(len(table.value)) if found is None else found
+
+
+def _are_parts_of_one(table: CellTable, cells: Mask) -> bool:
+    """Whether the cells are parts of one shown total and stand in no other equation: then no programme is needed."""
+    touched = np.flatnonzero(table.equations_of(cells))
+    return len(touched) == 1 and bool((table.equations[touched][:, np.flatnonzero(cells)].toarray() > 0).all())
+
+
+def _shift_among_parts(table: CellTable, cell: int, amount: float, cells: Mask) -> Floats | None:
+    """The shift where the cells are parts of one total: the others make up for it, the largest first; null if they cannot."""
+    others = np.flatnonzero(cells & (np.arange(len(cells)) != cell))
+    if not len(others) or not _are_parts_of_one(table, cells):
+        return None
+    change = np.zeros(len(cells))
+    change[cell] = amount
+    if amount < 0:
+        change[others[np.argmax(table.value[others])]] = -amount
+        return change
+    left = amount
+    for other in others[np.argsort(-table.value[others])]:
+        change[other] = -min(left, table.value[other])
+        left += change[other]
+    return change if left <= 1e-9 else None
 
 
 def _least_shift(table: CellTable, cell: int, amount: float, cells: Mask, free: Mask) -> Floats | None:
@@ -293,6 +323,10 @@ def brackets(table: CellTable, cells: npt.NDArray[np.intp]) -> Iterator[tuple[in
         touched = np.flatnonzero(table.equations_of(component))
         if not len(touched):
             yield int(cell), (0.0, np.inf)
+            continue
+        if _are_parts_of_one(table, component):
+            total = float(table.value[index].sum())
+            yield int(cell), (0.0 if len(index) > 1 else total, total)
             continue
         matrix = table.equations[touched][:, index]
         objective = np.zeros(len(index))

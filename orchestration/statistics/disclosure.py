@@ -39,7 +39,7 @@ def suppress(
     k: int = 10,
     dominance: Dominance | None = None,
     previous: pl.DataFrame | None = None,
-    identifying: str | None = None,
+    needing: str | None = None,
 ) -> pl.DataFrame:
     """The table with `suppression`: primary (sensitive), secondary (protects a primary cell), null.
 
@@ -48,11 +48,12 @@ def suppress(
     is protected by what is missing to p%. An existing `suppression` is kept and added to, so that
     a table with several measures is treated one after the other.
     `previous`: the release before, with the same columns and `suppression`; an unrevised value
-    that it showed protects nobody now. `identifying`: a column of true and false; a cell where it is false stands for
-    nobody who could be recognised (people whose place is unknown) and needs no protection. Secondary cells are those of least total value that a
+    that it showed protects nobody now. `needing`: a column of true and false that names the cells to
+    protect instead: not a small one that nobody could be recognised by, but a large one that would give a small one
+    away; such a cell must be able to be k more or less. Secondary cells are those of least total value that a
     linear programme needs; prove the result with `audit_suppression`.
     """
-    table = read_table(frame, hierarchies, value, k=k, dominance=dominance, previous=previous, identifying=identifying)
+    table = read_table(frame, hierarchies, value, k=k, dominance=dominance, previous=previous, needing=needing)
     hidden = table.hidden | table.is_sensitive
     can_rise, can_fall = (~table.is_sensitive for _ in range(2))
     for cell in sorted(np.flatnonzero(table.is_sensitive), key=lambda c: -table.value[c]):
@@ -80,7 +81,7 @@ def audit_suppression(
     k: int = 10,
     dominance: Dominance | None = None,
     previous: pl.DataFrame | None = None,
-    identifying: str | None = None,
+    needing: str | None = None,
 ) -> pl.DataFrame:
     """What a reader of the table can work out about every sensitive cell.
 
@@ -88,7 +89,7 @@ def audit_suppression(
     published cells allow, by linear programme; hi null if unbounded), lo_allowed, hi_allowed (the
     policy's), is_safe and reason: published, published_before, bracketed, or null if safe.
     """
-    table = read_table(frame, hierarchies, value, k=k, dominance=dominance, previous=previous, identifying=identifying)
+    table = read_table(frame, hierarchies, value, k=k, dominance=dominance, previous=previous, needing=needing)
     cells = np.flatnonzero(table.is_sensitive)
     bracketed = dict(brackets(table, cells[table.hidden[cells]]))
     rows: list[tuple[float, float, float | None, float, float, bool, str | None]] = []

@@ -5,7 +5,7 @@ Here belongs what borrows strength across areas for means; rates of small units 
 the direct estimate beside it.
 
 Sources: Fay & Herriot (1979), JASA 74; Prasad & Rao (1990), JASA 85, and Datta & Lahiri (2000),
-Statistica Sinica 10, for the mean squared error; Rao & Molina (2015), Small Area Estimation, 6.
+Statistica Sinica 10, for the mean squared error; Satterthwaite (1946), Biometrics 2, for its degrees of freedom; Rao & Molina (2015), Small Area Estimation, 6.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy.typing as npt
 import polars as pl
 
 from orchestration.statistics.errors import StatisticsError, name_some, require_columns
-from orchestration.statistics.intervals import z_quantile
+from orchestration.statistics.intervals import t_quantile
 
 Floats = npt.NDArray[np.float64]
 
@@ -89,9 +89,12 @@ def fay_herriot(
     g1 = variance * (1 - gamma)
     g2 = (1 - gamma) ** 2 * np.einsum("ij,jk,ik->i", x, covariance, x)
     g3 = np.zeros(len(direct))
-    g3[used] = psi**2 * precision**3 * 2 / np.sum(precision**2)
+    variance_of_variance = 2 / np.sum(precision**2)
+    g3[used] = psi**2 * precision**3 * variance_of_variance
     rmse = np.sqrt(g1 + g2 + 2 * g3)
-    half = z_quantile(confidence) * rmse
+    with np.errstate(divide="ignore"):
+        df = np.minimum(2 * rmse**4 / ((1 - gamma) ** 4 * variance_of_variance), 1e6)
+    half = t_quantile(confidence, df) * rmse
     areas = frame.with_columns(
         modelled=pl.Series(modelled),
         rmse=pl.Series(rmse),

@@ -62,13 +62,13 @@ class SurveyPolicy:
 
 
 def survey_policy(day: date) -> SurveyPolicy:
-    """The newest version of every parameter that is in force on `day`, and every scheme of points."""
-    rows = sorted((r for r in seed("survey_policies") if r["valid_from"] <= day.isoformat()), key=lambda r: r["valid_from"])  # fmt: skip
-    if not rows:
-        raise StatisticsError(
-            f"seeds/survey_policies.csv has no policy that is in force on {day}.",
-            f"seeds/survey_policies.csv 没有在 {day} 有效的政策。",
-        )
+    """The newest version of every parameter that is in force on `day`, and every scheme of points.
+
+    A wave older than the first policy is read under the first: an estimate needs a method whenever it was asked.
+    """
+    rows = sorted(seed("survey_policies"), key=lambda r: r["valid_from"])
+    first = rows[0]["valid_from"]
+    rows = [r for r in rows if r["valid_from"] <= max(day.isoformat(), first)]
     schemes: dict[tuple[str, int], dict[int, float]] = {}
     for r in seed("survey_scales"):
         schemes.setdefault((r["scheme"], int(r["levels"])), {})[int(r["position"])] = float(r["points"])

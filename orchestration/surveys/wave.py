@@ -82,6 +82,9 @@ def read_wave(
     answers = _answers(responses, respondents, asked, scales)
     if answers.filter(pl.col("status") == "answered").height == 0:
         raise StatisticsError("The wave has no answer on a scale.", "本批次没有任何有效的量表答案。")
+    as_given = _as_given(respondents, asked, answers)
+    flags = _flags(samples, as_given, asked, answers, policy)
+    respondents = _copies_as_one_unit(respondents, as_given, flags, weighting)
     return Wave(
         name=name,
         held_on=held_on,
@@ -89,7 +92,7 @@ def read_wave(
         respondents=_with_areas(respondents),
         answers=answers,
         policy=policy,
-        flags=_flags(samples, respondents, asked, answers, policy),
+        flags=flags,
         outcomes=dict(samples.select(pl.col("outcome").fill_null("complete").value_counts()).unnest("outcome").rows()),
         **weighting,
     )
@@ -241,16 +244,44 @@ def _answers(
     )
 
 
-def _flags(
-    samples: pl.DataFrame, respondents: pl.DataFrame, asked: pl.DataFrame, answers: pl.DataFrame, policy: SurveyPolicy
-) -> pl.DataFrame:
-    """Who did not answer with care, by rule. Answers are compared as given, before reversed ones are turned round."""
+def _as_given(respondents: pl.DataFrame, asked: pl.DataFrame, answers: pl.DataFrame) -> pl.DataFrame:
+    """One row per respondent: seconds, and the value of every question in the order asked, before any is turned round."""
     items = asked["question_id"].to_list()
     wide = answers.pivot(on="question_id", index="respondent_id", values="value", aggregate_function="first")
     wide = wide.with_columns(pl.lit(None, pl.Float64).alias(i) for i in items if i not in wide.columns)
-    frame = respondents.select("respondent_id", "seconds").join(wide, on="respondent_id", how="left", maintain_order="left")  # fmt: skip
+    return respondents.select("respondent_id", "seconds").join(wide, on="respondent_id", how="left", maintain_order="left")  # fmt: skip
+
+
+def _copies_as_one_unit(
+    respondents: pl.DataFrame, as_given: pl.DataFrame, flags: pl.DataFrame, weighting: dict[str, Any]
+) -> pl.DataFrame:
+    """Where no sampling units are stated, questionnaires that repeat one another are one unit: a copy adds no precision.
+
+    Some files are weighted by repeating rows; taken for separate people they would make every interval too short.
+    """
+    copied = flags.filter(pl.col("rule") == "duplicate_answers")["respondent"]
+    if "psu" in weighting["design"] or not len(copied):
+        return respondents
+    items = [c for c in as_given.columns if c not in ("respondent_id", "seconds")]
+    vector = pl.concat_str([pl.col(i).cast(pl.String).fill_null("") for i in items], separator="|")
+    unit = as_given.select(
+        pl.when(pl.col("respondent_id").is_in(copied.implode())).then(vector).otherwise("respondent_id")
+    )
+    weighting["design"]["psu"] = "psu"
+    units = unit.to_series().n_unique()
+    weighting["notes"]["copies"] = (
+        f"{respondents.height} questionnaires are {units} different ones; the same answers count as one sampling unit. · "
+        f"{respondents.height} 份答卷中不同的只有 {units} 份,相同答卷按一个抽样单元计。"
+    )
+    return respondents.with_columns(unit.to_series().alias("psu"))
+
+
+def _flags(
+    samples: pl.DataFrame, as_given: pl.DataFrame, asked: pl.DataFrame, answers: pl.DataFrame, policy: SurveyPolicy
+) -> pl.DataFrame:
+    """Who did not answer with care, by rule. Answers are compared as given."""
     of_wave = quality_flags(
-        frame, "respondent_id", items, seconds="seconds",
+        as_given, "respondent_id", asked["question_id"].to_list(), seconds="seconds",
         run_share=policy.number("straight_line_share"), minimum_items=int(policy.number("straight_line_items")),
         speed_share=policy.number("speed_share"), missing_share=policy.number("missing_share"),
     )  # fmt: skip

@@ -186,6 +186,43 @@ def test_a_figure_that_the_release_before_has_shown_protects_nobody(data, unaudi
     assert certificate.disclosure["review_scorecard"]["unsafe"] == 0
 
 
+def test_a_year_does_not_give_away_the_one_month_that_is_withheld() -> None:
+    """A quarter less its shown months is the month in between; two withheld months with enough people are safe."""
+    stated = {
+        "rule": "count", "count": "active_reviews", "tables": ["kind", "start"], "periods": {"start": "start", "end": "end"},
+        "cells": {"unit": {"level": "dimension", "code": "code"}},
+    }  # fmt: skip
+    product = replace(SCORECARD, custom={"disclosure": stated}, fields=SCORECARD.fields)
+    months = {1: {"a": 3, "b": 50, "c": 60}, 2: {"a": 40, "b": 50, "c": 9}, 3: {"a": 30, "b": 50, "c": 8}}
+    rows = []
+    for kind, first, last, held in (
+        ("month", 1, 1, (1,)),
+        ("month", 2, 2, (2,)),
+        ("month", 3, 3, (3,)),
+        ("quarter", 1, 3, (1, 2, 3)),
+    ):
+        units = {c: sum(months[m][c] for m in held) for c in "abc"}
+        for dimension, code, n in [("facility", c, n) for c, n in units.items()] + [
+            ("all", "all", sum(units.values()))
+        ]:
+            rows.append((kind, date(2026, first, 1), date(2026, last, 28), dimension, code, n))
+    frame = pl.DataFrame(rows, schema=["kind", "start", "end", "dimension", "code", "active_reviews"], orient="row")
+    product = replace(
+        product,
+        fields=tuple(
+            replace(SCORECARD.by_name["code"], name=n, key_position=i)
+            for i, n in enumerate(("kind", "start", "dimension", "code"), 1)
+        ),
+    )
+    found = disclosing.withhold(product, frame, pl.DataFrame(), None, TODAY)
+    hidden = set(found.hidden.select("kind", "start", "code").rows())
+    quarter = {c for kind, _, c in hidden if kind == "quarter"}
+    assert {c for kind, start, c in hidden if kind == "month" and start.month == 1} >= {"a"}
+    assert "a" in quarter, "103 of the quarter less 70 of two months"
+    assert len(quarter) >= 2, "and the total of the quarter must not give it back"
+    assert found.facts["unsafe"] == 0
+
+
 def test_people_of_unknown_place_are_nobody_who_could_be_recognised(data, unaudited) -> None:
     table = cells({c: n for c, n in VILLAGES.items() if n >= 10}, {"health": 100, "unknown": 3})
     fill(data, table)

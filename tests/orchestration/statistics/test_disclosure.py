@@ -214,3 +214,37 @@ def test_k_anonymity_report() -> None:
     row = k_anonymity(frame, ["sex"], k=10).row(0, named=True)
     assert row == {"n": 16, "smallest": 1, "n_unique": 1, "n_below_k": 4, "is_safe": False}
     assert k_anonymity(frame.head(12), ["sex"])["is_safe"].all()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_parts_of_one_total_are_bracketed_as_a_linear_programme_would(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The closed form for hidden parts of a shown total, against the programme it saves."""
+    from orchestration.statistics import cell_tables
+
+    rng = np.random.default_rng(seed)
+    towns = {f"t{i}{j}": f"t{i}" for i in range(3) for j in range(5)}
+    values = {village: int(rng.integers(0, 25)) for village in towns}
+    totals = {t: sum(v for village, v in values.items() if towns[village] == t) for t in set(towns.values())}
+    units = {**values, **totals, "all": sum(totals.values())}
+    frame = pl.DataFrame({"unit": list(units), "n": list(units.values())})
+    hierarchy = {"unit": {**towns, **dict.fromkeys(totals, "all")}}
+    hidden = suppress(frame, hierarchy, "n")
+    quick = audit_suppression(hidden, hierarchy, "n")
+    monkeypatch.setattr(cell_tables, "_are_parts_of_one", lambda *_: False)
+    solved = audit_suppression(hidden, hierarchy, "n")
+    assert quick["is_safe"].all()
+    assert quick.height > 2
+    for bound in ("lo", "hi"):
+        assert quick[bound].to_list() == pytest.approx(solved[bound].to_list())
+
+
+def test_a_large_cell_can_be_named_as_needing_protection() -> None:
+    frame = pl.DataFrame({"unit": ["a", "b", "c", "all"], "n": [80, 60, 3, 143], "needs": [True, False, False, False]})
+    hierarchy = {"unit": dict.fromkeys("abc", "all")}
+    hidden = suppress(frame, hierarchy, "n", needing="needs")
+    assert hidden["suppression"].to_list()[:2] == ["primary", "secondary"]
+    (audited,) = audit_suppression(hidden, hierarchy, "n", needing="needs").rows(named=True)
+    assert (audited["lo_allowed"], audited["hi_allowed"], audited["is_safe"]) == (70, 90, True)
+    assert audited["hi"] - audited["lo"] >= 140

@@ -66,8 +66,18 @@ def test_errors_are_as_large_as_announced_and_smaller_than_direct_ones() -> None
         covered.append(np.mean((fitted["lo"].to_numpy() <= truth) & (truth <= fitted["hi"].to_numpy())))
         direct.append(np.mean((frame["mean"].to_numpy() - truth) ** 2))
     assert np.mean(announced) == pytest.approx(np.mean(squared), rel=0.08)
-    assert 0.92 <= np.mean(covered) <= 0.97
+    assert 0.93 <= np.mean(covered) <= 0.97
     assert np.mean(squared) < 0.6 * np.mean(direct)
+
+
+@pytest.mark.parametrize(("m", "sigma"), [(12, 3.0), (20, 1.0), (20, 6.0)])
+def test_intervals_cover_what_they_say_also_with_few_areas(m: int, sigma: float) -> None:
+    covered = []
+    for seed in range(100):
+        frame, truth = areas(seed + 5000, m, sigma)
+        fitted = fay_herriot(frame, covariates=["x"]).areas
+        covered.append(np.mean((fitted["lo"].to_numpy() <= truth) & (truth <= fitted["hi"].to_numpy())))
+    assert np.mean(covered) >= 0.93
 
 
 def test_an_area_nobody_was_asked_in_is_synthetic_and_less_certain() -> None:

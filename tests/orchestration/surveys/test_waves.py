@@ -160,6 +160,27 @@ def test_people_who_kept_silent_are_carried_by_their_stratum() -> None:
     assert "margins" in carried.notes
 
 
+def test_a_copy_of_a_questionnaire_adds_no_precision() -> None:
+    """Eight questions, so that a vector of answers means somebody; every questionnaire comes three times."""
+    rows = wave(each=10)
+    eight = pl.concat([rows["survey_responses"].with_columns(question_id=pl.col("question_id") + s) for s in ("", "b")])
+    asked = pl.concat([rows["survey_questions"].with_columns(question_id=pl.col("question_id") + s) for s in ("", "b")])
+    sample = rows["survey_samples"].with_columns(pl.lit(None, pl.String).alias(c) for c in ("psu", "stratum"))
+    once = {"survey_questions": asked, "survey_samples": sample, "survey_responses": eight, "survey_margins": rows["survey_margins"].clear()}  # fmt: skip
+    rng = pl.Series("answer", [str(1 + (i * 7919) % 5) for i in range(eight.height)])
+    once["survey_responses"] = eight.with_columns(rng)
+    thrice = once | {
+        feed: pl.concat([once[feed].with_columns(respondent_id=pl.col("respondent_id") + c) for c in "xyz"])
+        for feed in ("survey_samples", "survey_responses")
+    }
+    one, copied = read(once), read(thrice)
+    single, triple = (row(scores.score_wave(w), dimension="overall") for w in (one, copied))
+    assert triple["n"] == 3 * single["n"]
+    assert triple["mean"] == pytest.approx(single["mean"])
+    assert triple["se"] == pytest.approx(single["se"], rel=0.02)
+    assert "different ones" in copied.notes["copies"]
+
+
 # ── wording, waves ──────────────────────────────────────────────────────────────────────────────
 
 
