@@ -63,7 +63,16 @@ def needed(product: Product) -> list[str]:
     stated = product.disclosure
     levels = [c for cell in stated.get("cells", {}).values() for c in (cell["level"], cell["code"])]
     return list(
-        dict.fromkeys([*product.key, *stated.get("tables", ()), *levels, stated["count"], *stated.get("where", ())])
+        dict.fromkeys(
+            [
+                *product.key,
+                *stated.get("tables", ()),
+                *levels,
+                stated["count"],
+                *stated.get("where", ()),
+                *stated.get("periods", {}).values(),
+            ]
+        )
     )
 
 
