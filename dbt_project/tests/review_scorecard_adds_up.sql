@@ -36,7 +36,7 @@ where
     or good_rate_rank not between good_rate_rank_lo and good_rate_rank_hi
     or good_rate_rank_hi > units_ranked
     or good_rate_change not between good_rate_change_lo and good_rate_change_hi
-    or good_rate_change_p > good_rate_change_p_adjusted
+    or good_rate_change_p > good_rate_change_p_adjusted + 1e-12
     or abs(
         score_weight_good + score_weight_participation + score_weight_on_time + score_weight_reply + score_weight_revisit - 1
     ) > 1e-9
