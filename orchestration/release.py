@@ -92,7 +92,16 @@ def release(data: DataDirectory, log: Any = None) -> tuple[Certificate, bool]:
         _publish(data, candidate, certificate.release_id)
     finally:
         shutil.rmtree(candidate, ignore_errors=True)
+        _forget_cells(data)
     return certificate, True
+
+
+def _forget_cells(data: DataDirectory) -> None:
+    """Only the release that readers see is compared with: cells of any other, published or not, are not kept."""
+    standing = current(data)
+    for kept in data.disclosed.glob("*"):
+        if standing is None or kept.name != standing.release_id:
+            shutil.rmtree(kept)
 
 
 def current(data: DataDirectory) -> Certificate | None:
@@ -259,9 +268,6 @@ def _publish(data: DataDirectory, candidate: Path, release_id: str) -> None:
     _link(data.published / "charts", Path("current") / "charts")
     for old in sorted(folder.parent.iterdir(), key=lambda p: p.stat().st_mtime)[:-KEPT_RELEASES]:
         shutil.rmtree(old)
-    for old in data.disclosed.glob("*"):
-        if old.name != release_id:
-            shutil.rmtree(old)
 
 
 def _link(link: Path, target: Path) -> None:

@@ -163,6 +163,13 @@ def test_an_unchanged_month_keeps_its_pattern_and_a_new_one_gets_its_own(data, u
     assert [p.name for p in data.disclosed.iterdir()] == ["2026-03-01.2"]
 
 
+def test_a_night_that_releases_nothing_keeps_the_cells_of_the_release_that_stands(data, unaudited) -> None:
+    fill(data, cells(VILLAGES, DEPARTMENTS))
+    for new in (True, False):
+        assert release.release(data)[1] is new
+        assert [p.name for p in data.disclosed.iterdir()] == ["2026-03-01.1"]
+
+
 def test_a_figure_that_the_release_before_has_shown_protects_nobody(data, unaudited) -> None:
     before = VILLAGES | {"990101001001": 30}
     fill(data, cells(before, {}))
