@@ -113,11 +113,12 @@ problems as (
     where
         area <> ''
         and policy = '{{ var("review_policy") }}'
-        and area not in (select division_code from divisions)
+        and area not in (select divisions.division_code from divisions)
         and (select count(*) from divisions) > 1
     {%- for parameter in parameters %}
     union all
-    select '参数空缺 · ' || label || ' leaves {{ parameter }} open, and so does the base policy.' as sentence
+    select
+        '参数空缺 · ' || label || ' leaves {{ parameter }} open, and so does the base policy.' as sentence
     from resolved
     where {{ parameter }} is null
     {%- endfor %}
