@@ -60,6 +60,17 @@ followed as (
     from versions
 ),
 
+opened as (
+    select
+        label,
+        case
+            {%- for parameter in parameters %}
+            when {{ parameter }} is null then '{{ parameter }}'
+            {%- endfor %}
+        end as missing
+    from resolved
+),
+
 problems as (
     select
         '没有这项政策 · no rows of the policy ' || chosen.policy || ' hold everywhere; '
@@ -107,20 +118,17 @@ problems as (
     from followed
     where next_from <> {{ add_days('valid_to', 1) }}
     union all
-    select
-        '没有这个地区 · ' || label || ' holds in ' || area || ', which is no division.' as sentence
+    select '没有这个地区 · ' || label || ' holds in ' || area || ', which is no division.' as sentence
     from versions
     where
         area <> ''
         and policy = '{{ var("review_policy") }}'
-        and area not in (select division_code from divisions)
+        and area not in (select divisions.division_code from divisions)
         and (select count(*) from divisions) > 1
-    {%- for parameter in parameters %}
     union all
-    select '参数空缺 · ' || label || ' leaves {{ parameter }} open, and so does the base policy.' as sentence
-    from resolved
-    where {{ parameter }} is null
-    {%- endfor %}
+    select '参数空缺 · ' || label || ' leaves ' || missing || ' open, and so does the base policy.' as sentence
+    from opened
+    where missing is not null
     union all
     select
         '权重之和不为 1 · the weights of ' || label || ' add to ' || {{ fixed_digits(weights | join(' + '), 4) }}
