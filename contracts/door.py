@@ -162,20 +162,62 @@ def pass_file(
         guards: whether the contract's file guards may hold the file for a person.
         progress: told the number of rows received so far, after each batch.
     """
-    started = time.monotonic()
-    outcome = Outcome()
-    try:
+    outcome = read_file(delivery, key=key, accepted=accepted, quarantine=quarantine, known=known, progress=progress)
+    return settle_file(delivery, outcome, accepted=accepted, quarantine=quarantine, before=before, guards=guards)
+
+
+def read_file(
+    delivery: Delivery,
+    *,
+    key: Key,
+    accepted: Path,
+    quarantine: Path,
+    known: Mapping[str, pl.Series] | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Outcome:
+    """The first half of `pass_file`, which needs no other file: every row judged by itself and written to its side."""
+
+    def read(outcome: Outcome) -> None:
         opened = open_delivery(delivery, known)
         _describe(outcome, opened)
         _write_split(delivery, opened, outcome, accepted, quarantine, key=key, progress=progress)
         if outcome.rows_received == 0 and delivery.feed.delivery == "snapshot":
             raise _refusal("no_rows", delivery)
-        before = before or Before()
-        _settle_keys(delivery, outcome, accepted, quarantine, before)
+
+    return _whatever_happens(read, delivery, Outcome(), accepted, quarantine)
+
+
+def settle_file(
+    delivery: Delivery,
+    outcome: Outcome,
+    *,
+    accepted: Path,
+    quarantine: Path,
+    before: Before | None = None,
+    guards: bool = True,
+) -> Outcome:
+    """The second half of `pass_file`: the file beside those that count already."""
+
+    def settle(outcome: Outcome) -> None:
+        compared = before or Before()
+        _settle_keys(delivery, outcome, accepted, quarantine, compared)
         if guards:
-            _ask_the_guards(delivery, outcome, accepted, before)
+            _ask_the_guards(delivery, outcome, accepted, compared)
         stored = outcome.row_checksum or checksum(accepted)
         outcome.row_checksum = stored if outcome.verdict == "accepted" else None
+
+    if outcome.verdict == "refused":
+        return outcome
+    return _whatever_happens(settle, delivery, outcome, accepted, quarantine)
+
+
+def _whatever_happens(
+    work: Callable[[Outcome], None], delivery: Delivery, outcome: Outcome, accepted: Path, quarantine: Path
+) -> Outcome:
+    """The outcome of a half; of a file that is refused no row stays."""
+    started, before = time.monotonic(), outcome.seconds
+    try:
+        work(outcome)
     except Unreadable as refused:
         outcome = _refused(outcome, refused)
     except Exception as error:
@@ -183,7 +225,7 @@ def pass_file(
     if outcome.verdict == "refused":
         accepted.unlink(missing_ok=True)
         quarantine.unlink(missing_ok=True)
-    outcome.seconds = round(time.monotonic() - started, 3)
+    outcome.seconds = round(before + time.monotonic() - started, 3)
     return outcome
 
 
@@ -393,4 +435,4 @@ def _place_of(error: Exception) -> str:
     return f"{type(error).__name__}, {Path(ours[-1].filename).name}:{ours[-1].lineno}"
 
 
-__all__ = ["Before", "Delivery", "Opened", "Outcome", "checksum", "empty_accepted", "empty_quarantine", "open_delivery", "pass_file"]  # fmt: skip
+__all__ = ["Before", "Delivery", "Opened", "Outcome", "checksum", "empty_accepted", "empty_quarantine", "open_delivery", "pass_file", "read_file", "settle_file"]  # fmt: skip

@@ -9,7 +9,8 @@ Does not belong here: what is in a file (contracts) and what Dagster shows of it
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
@@ -19,13 +20,14 @@ from typing import Any
 import polars as pl
 
 from contracts.approvals import Approval, approvals
-from contracts.door import Before, Delivery, Outcome, empty_accepted, empty_quarantine, pass_file
+from contracts.door import Before, Delivery, Outcome, empty_accepted, empty_quarantine, read_file, settle_file
 from contracts.messages import message
 from contracts.model import Feed, load_layouts
 from contracts.privacy import Key, load_key
 from orchestration import landing
 from orchestration.landing import Archived, Attempt
 from orchestration.paths import DataDirectory
+from orchestration.reading_ahead import ReadAhead
 
 
 def take_in(
@@ -43,7 +45,10 @@ def take_in(
     house = House(data, feed)
     outcomes = dict(landing.latest(landing.attempts(data, feed.id)))
     standing = Standing(feed)
-    for item in in_order(landing.archived(data, feed.id, date.min, date.max), house.approved):
+    items = in_order(landing.archived(data, feed.id, date.min, date.max), house.approved)
+    untried = [i for i in items if i.receipt not in outcomes and first <= i.received_on <= last and i.path.is_file()]
+    ahead = house.read_ahead(untried)
+    for item in items:
         outcome, basis = outcomes.get(item.receipt), standing.basis(item)
         inside = first <= item.received_on <= last and item.path.is_file()
         if inside and (replay or _is_pending(house, item, outcome, basis)):
@@ -51,7 +56,7 @@ def take_in(
                 log.info(
                     f"{item.shown_name}: {item.size_bytes:,} bytes from {item.sender}, received {item.received_at}"
                 )
-            outcome = _through_the_door(house, item, standing)
+            outcome = _through_the_door(house, item, standing, ahead.result(item.receipt))
             outcomes[item.receipt] = outcome
             made.append(outcome)
         if outcome and outcome.verdict == "accepted":
@@ -187,6 +192,37 @@ class House:
         layout = load_layouts().get((self.feed.id, sender))
         return layout.version if layout else None
 
+    def delivery(self, item: Archived) -> Delivery:
+        layout = load_layouts().get((self.feed.id, item.sender))
+        return Delivery(item.path, item.shown_name, self.feed, item.sender, item.receipt, item.received_at, layout)
+
+    def read(self, item: Archived) -> Outcome:
+        """The first half of the door, into files that nobody counts yet."""
+        return read_file(
+            self.delivery(item), key=self.key, known=self.known,
+            accepted=_accepted_path(self.data, item).with_suffix(".writing"),
+            quarantine=_place(self.data.quarantine, item).with_suffix(".writing"),
+        )  # fmt: skip
+
+    def read_ahead(self, items: Sequence[Archived]) -> ReadAhead[Outcome]:
+        """Begins to read the items, where there are many."""
+        bare = House(self.data, self.feed)  # what it has looked up is not sent along
+        _ = self.key  # made on first use, by one process only
+        number = time.time_ns()
+        return ReadAhead(_read_there, [(item.receipt, item.size_bytes, (number, bare, item)) for item in items])
+
+
+# What the processes that read ahead have looked up, of one feed at a time: what others hold may change between feeds.
+_THERE: dict[int, House] = {}
+
+
+def _read_there(task: tuple[int, House, Archived]) -> Outcome:
+    number, house, item = task
+    if number not in _THERE:
+        _THERE.clear()
+        _THERE[number] = house
+    return _THERE[number].read(item)
+
 
 def _land(data: DataDirectory, feed: Feed, arrival: landing.Arrival) -> list[Attempt]:
     """Archives one arrival; only a duplicate or a listed file that is not there makes a receipt already here."""
@@ -240,16 +276,16 @@ def _is_pending(house: House, item: Archived, outcome: Attempt | None, basis: st
     )
 
 
-def _through_the_door(house: House, item: Archived, standing: Standing) -> Attempt:
+def _through_the_door(house: House, item: Archived, standing: Standing, read: Outcome | None = None) -> Attempt:
+    """`read`: what the first half of the door made of it, where that was done ahead."""
     data, feed = house.data, house.feed
     layout = load_layouts().get((feed.id, item.sender))
     approval = house.approved.get(item.receipt)
-    delivery = Delivery(item.path, item.shown_name, feed, item.sender, item.receipt, item.received_at, layout)
-    target, quarantine = _accepted_path(data, item), _place(data.quarantine, item)
+    delivery, target, quarantine = house.delivery(item), _accepted_path(data, item), _place(data.quarantine, item)
     staged, staged_quarantine = target.with_suffix(".writing"), quarantine.with_suffix(".writing")
-    outcome = pass_file(
-        delivery, key=house.key, accepted=staged, quarantine=staged_quarantine, before=standing.before(data, item),
-        known=house.known, guards=approval is None,
+    outcome = settle_file(
+        delivery, read or house.read(item), accepted=staged, quarantine=staged_quarantine,
+        before=standing.before(data, item), guards=approval is None,
     )  # fmt: skip
     _put_in_place(outcome, staged, target, staged_quarantine, quarantine)
     if outcome.verdict != "accepted":
