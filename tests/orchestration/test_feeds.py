@@ -12,7 +12,7 @@ import pytest
 
 from contracts.approvals import approve
 from contracts.model import Continuity, Feed, Guards, load_feeds
-from orchestration import landing, ledger
+from orchestration import landing, ledger, reading_ahead
 from orchestration.intake import pending, take_in
 from orchestration.landing import Attempt
 from orchestration.paths import SHANGHAI, DataDirectory
@@ -352,6 +352,28 @@ def test_a_file_that_comes_late_gives_what_it_would_have_given_in_time(city, tmp
     assert late.stored() == in_time.stored()
     assert late.rows().height == 8
     assert late.night() == []
+
+
+def test_files_read_side_by_side_give_what_they_give_one_by_one(city, tmp_path, monkeypatch) -> None:
+    told = []
+    for name, many_files in (("one_by_one", 1_000), ("side_by_side", 2)):
+        monkeypatch.setattr(reading_ahead, "MANY", many_files)
+        sports = City(tmp_path / name, changed(load_feeds()["sports.openings"], guards=NO_GUARDS))
+        for day in range(1, 8):  # every file repeats a key of the day before; the last is no table
+            sports.deliver(
+                f"{day}.csv",
+                openings(*many(f"2026-01-0{day}", 4), ("TY00000", f"2026-01-0{max(day - 1, 1)}", 1)),
+                day + 1,
+            )
+        sports.deliver("8.csv", "", 9)
+        attempts = sports.night()
+        told.append(
+            [(a.file_name, a.verdict, a.rows_accepted, a.rows_quarantined, a.reasons, a.basis) for a in attempts]
+        )
+        told.append(sports.stored())
+    assert told[:2] == told[2:]
+    assert [a[1] for a in told[0]] == ["accepted"] * 7 + ["refused"]
+    assert [a[3] for a in told[0][1:7]] == [1] * 6
 
 
 def test_the_archive_alone_gives_the_same_rows_again(tmp_path, monkeypatch) -> None:
