@@ -6,7 +6,6 @@ Run: `python -m benchmarks.backbone`. Takes the public files through the door on
 
 from __future__ import annotations
 
-import json
 import os
 import resource
 import subprocess
@@ -22,7 +21,7 @@ from contracts.model import load_feeds
 from orchestration import feeds, ledger, linkage, survey
 from orchestration.paths import DBT_PROJECT, DataDirectory
 from orchestration.rehearsal import set_up_real
-from orchestration.warehouse import DBT, environment, variables
+from orchestration.warehouse import DBT, environment
 
 DIVISIONS = "reference.divisions"
 MODELS = ("+division_restatement", "dim_division_history", "division_latest", "division_problem")
@@ -51,7 +50,7 @@ def build(data: DataDirectory) -> tuple[float, float]:
     ledger.table(data).write_parquet(ledger.path(data))
     data.warehouse.parent.mkdir(parents=True, exist_ok=True)
     folders = ["--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)]
-    command = [str(DBT), "--quiet", "run", "--select", *MODELS, *folders, "--vars", json.dumps(variables(data))]
+    command = [str(DBT), "--quiet", "run", "--select", *MODELS, *folders]
     surroundings = {**os.environ, **environment(data)}
     # The seeds are a few hundred rows and not the point.
     subprocess.run([str(DBT), "--quiet", "seed", *folders], env=surroundings, check=True)

@@ -21,7 +21,7 @@ import duckdb
 from contracts.model import load_feeds
 from orchestration import feeds, ledger, linkage, survey
 from orchestration.paths import DBT_PROJECT, DataDirectory
-from orchestration.warehouse import DBT, environment, variables
+from orchestration.warehouse import DBT, environment
 
 STANDARD = ("fct_contact", "review_judgements", "fct_review", "fct_rectification")
 EVALUATION = ("review_counts", "review_units", "review_scorecard")
@@ -113,8 +113,6 @@ def dbt(data: DataDirectory, *arguments: str) -> None:
         str(DBT_PROJECT),
         "--profiles-dir",
         str(DBT_PROJECT),
-        "--vars",
-        json.dumps(variables(data)),
     ]
     subprocess.run([str(DBT), "--quiet", *arguments, *folders], env={**os.environ, **environment(data)}, check=True)
 

@@ -47,10 +47,11 @@ def audit(database: Path, products: Mapping[str, Product]) -> tuple[list[str], i
             promises = list(expectations(product))
             checked += len(promises)
             # One pass over the rows asks for everything that a row alone can break; which promise it was is asked after.
-            predicates = {p: sql for p in promises if (sql := _breach(p))}
-            rows = f"select * from {{batch}} where {' or '.join(predicates.values()) or 'false'}"
+            breaches = [_breach(p) for p in promises]
+            rows = f"select * from {{batch}} where {' or '.join(filter(None, breaches)) or 'false'}"
             query = gx.expectations.UnexpectedRowsExpectation(unexpected_rows_query=rows)
-            failed = _failed(batch, [*(p for p in promises if p not in predicates), query])
+            of_tables = [p for p, breach in zip(promises, breaches, strict=True) if breach is None]
+            failed = _failed(batch, [*of_tables, query])
             if any(f.expectation_config.type == query.expectation_type for f in failed):
                 failed = _failed(batch, promises) or failed
             broken += [_sentence(name, f) for f in failed]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from calendar import monthrange
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, datetime
@@ -51,8 +52,8 @@ def fill(data: DataDirectory, table: Mapping[tuple[date, str, str], int]) -> Non
     data.warehouse.unlink(missing_ok=True)
     scores = [
         usual(
-            SCORECARD.fields, month=m, dimension=d, code=c, contacts=1000, reviews=n, active_reviews=n, good_reviews=n,
-            strictly_good_reviews=n, n5=n, good_rate=1.0,
+            SCORECARD.fields, period_kind="month", period_start=m, month=m, dimension=d, code=c, contacts=1000, reviews=n, active_reviews=n, good_reviews=n,
+            strictly_good_reviews=n, n5=n, good_rate=1.0, period_end=date(m.year, m.month, monthrange(m.year, m.month)[1]),
         )
         for (m, d, c), n in table.items()
     ]  # fmt: skip
@@ -153,7 +154,9 @@ def test_an_unchanged_month_keeps_its_pattern_and_a_new_one_gets_its_own(data, u
     solved: list[date] = []
     suppress = disclosing.suppress
     monkeypatch.setattr(
-        disclosing, "suppress", lambda part, *a, **k: (solved.append(part["month"][0]), suppress(part, *a, **k))[1]
+        disclosing,
+        "suppress",
+        lambda part, *a, **k: (solved.append(part["period_start"][0]), suppress(part, *a, **k))[1],
     )
     release.release(data)
     assert solved == [date(2026, 3, 1)]
