@@ -472,11 +472,15 @@ final as (
         end as score_null_reason,
         nullif(concat_ws(
             ','
-            {%- for part, rate in parts.items() %}, case when {{ rate }} is null then '{{ part }}' end{% endfor %}
+            {%- for part, rate in parts.items() %},
+            case when {{ rate }} is null then '{{ part }}' end
+            {%- endfor %}
         ), '') as score_missing_parts,
         nullif(concat_ws(
             ','
-            {%- for rate in targets %}, case when {{ rate }} < {{ rate }}_target then '{{ rate }}' end{% endfor %}
+            {%- for rate in targets %},
+            case when {{ rate }} < {{ rate }}_target then '{{ rate }}' end
+            {%- endfor %}
         ), '') as targets_missed,
         good_line,
         bad_line,
