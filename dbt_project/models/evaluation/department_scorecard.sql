@@ -206,6 +206,7 @@ asked as (
         waves.mean_lo as survey_mean_lo,
         waves.mean_hi as survey_mean_hi,
         waves.is_weighted as survey_is_weighted,
+        waves.verdict as survey_verdict,
         row_number() over (
             partition by keys.month, keys.department_code, keys.division_code
             order by waves.wave_start desc nulls last, waves.wave desc, waves.area_level desc
@@ -290,6 +291,7 @@ beside as (
         asked.survey_mean_lo,
         asked.survey_mean_hi,
         asked.survey_is_weighted,
+        asked.survey_verdict,
         timeliness.feed_days,
         timeliness.timely_feed_days,
         quality.feed_rows,
@@ -437,6 +439,7 @@ final as (
         survey_mean_lo,
         survey_mean_hi,
         survey_is_weighted,
+        survey_verdict,
         cast(feed_days as bigint) as feed_days,
         timely_share,
         cast(feed_rows as bigint) as feed_rows,
