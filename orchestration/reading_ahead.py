@@ -14,7 +14,7 @@ from functools import cache
 from multiprocessing import get_context
 from typing import Generic, TypeVar
 
-# A process takes about two seconds to begin: fewer files than this are done by then.
+# A process takes about two seconds to begin: fewer files than this are done by then. Once begun, it stays.
 MANY = 16
 SMALL_BYTES = 32_000_000
 
@@ -29,7 +29,8 @@ class ReadAhead(Generic[Result]):
         """`items`: (name, bytes, item); `work` is a function of a module, given one item at a time."""
         small = [(name, item) for name, size, item in items if size <= SMALL_BYTES]
         self._begun: dict[str, Future[Result]] = {}
-        if len(small) >= MANY and (os.cpu_count() or 1) > 1:
+        begun = _processes.cache_info().currsize > 0
+        if len(small) >= (2 if begun else MANY) and (os.cpu_count() or 1) > 1:
             try:
                 self._begun = {name: _processes().submit(work, item) for name, item in small}
             except BrokenExecutor:
