@@ -58,7 +58,7 @@ class Night:
     failed_steps: dict[str, str] = field(default_factory=dict)
     models: int = 0
     checks: int = 0
-    failed_checks: int = 0
+    unmet_checks: dict[str, str] = field(default_factory=dict)  # name → ERROR or WARN
     released: bool = False
     release_id: str | None = None
 
@@ -97,15 +97,16 @@ def run(data: DataDirectory, console: Console) -> Night:
         with _progress(console, f"feeds, {first} to {last}", feeds) as advance:
             _execute(
                 ingest, instance, schedules.range_tags(first, last), advance, {"STEP_SUCCESS", "STEP_FAILURE"},
-                night.failed_feeds, log,
+                night.failed_feeds, {}, log,
             )  # fmt: skip
         night.attempts = [a for a in landing.attempts(data) if (a.receipt, a.attempt) not in before]
         models = len(build.asset_layer.selected_asset_keys)
         with _progress(console, "models, checks, audit, release", models) as advance:
-            events = _execute(build, instance, {}, advance, {"ASSET_MATERIALIZATION"}, night.failed_steps, log)
+            events = _execute(
+                build, instance, {}, advance, {"ASSET_MATERIALIZATION"}, night.failed_steps, night.unmet_checks, log
+            )
     night.models = events.get("ASSET_MATERIALIZATION", 0)
     night.checks = events.get("ASSET_CHECK_EVALUATION", 0)
-    night.failed_checks = events.get("failed checks", 0)
     now = current(data)
     night.release_id = now.release_id if now else None
     night.released = bool(now and (previous is None or previous.release_id != now.release_id))
@@ -119,9 +120,10 @@ def _execute(
     advance: Callable[[], None],
     steps: set[str],
     failed: dict[str, str],
+    unmet: dict[str, str],
     log: Path,
 ) -> dict[str, int]:
-    """Runs a job in this process; counts its events and keeps the first sentence of each failed step."""
+    """Runs a job in this process; counts its events, keeps the first sentence of each failed step and unmet checks."""
     from orchestration.warehouse import BUILT
 
     counts: dict[str, int] = {}
@@ -138,7 +140,7 @@ def _execute(
         if kind in steps and event.step_key != "warehouse":
             advance()
         if kind == "ASSET_CHECK_EVALUATION" and not event.event_specific_data.passed:
-            counts["failed checks"] = counts.get("failed checks", 0) + 1
+            unmet[event.event_specific_data.check_name] = event.event_specific_data.severity.name
         if kind == "STEP_FAILURE" and event.step_key:
             failed[event.step_key] = _first_sentence(event.step_failure_data)
 
@@ -221,12 +223,13 @@ def tell(data: DataDirectory, night: Night, console: Console) -> None:
         console.print("\n Nothing has been released yet.")
         return
     if night.released:
-        failed = f", {night.failed_checks} failed" if night.failed_checks else ""
         console.print(
             f"\n released [bold]{certificate.release_id}[/bold]: {len(certificate.tables) + 1} tables, "
             f"{sum(t['rows'] for t in certificate.tables.values()):,} rows, {certificate.expectations} expectations met "
-            f"({night.checks} checks on {night.models} assets{failed})"
+            f"({night.checks} checks on {night.models} assets)"
         )
+        for check, severity in night.unmet_checks.items():
+            console.print(f" {'to look at' if severity == 'WARN' else 'not met'}: {check}, see its asset in the UI")
     else:
         console.print(f"\n nothing changed: {certificate.release_id} stands")
     if certificate.fictional:

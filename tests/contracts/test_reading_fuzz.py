@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from contracts.reading import Limits, Reading, Unreadable, delimited, open_table
 from contracts.reading import cells as cells_module
 
-CORPUS = sorted(p for p in (Path(__file__).parents[1] / "data").iterdir() if p.suffix not in (".py", ".yaml", ".md"))
+DATA = Path(__file__).parents[1] / "data"
+CORPUS = sorted(p for p in DATA.iterdir() if p.is_file() and p.suffix not in (".py", ".yaml", ".md"))
 QUIET = settings(deadline=None, suppress_health_check=list(HealthCheck), max_examples=150)
 SMALL = Limits(
     unpacked_bytes=5_000_000, document_bytes=2_000_000, workbook_bytes=20_000_000, workbook_cells=200_000, columns=200
