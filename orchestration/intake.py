@@ -279,7 +279,6 @@ def _is_pending(house: House, item: Archived, outcome: Attempt | None, basis: st
 def _through_the_door(house: House, item: Archived, standing: Standing, read: Outcome | None = None) -> Attempt:
     """`read`: what the first half of the door made of it, where that was done ahead."""
     data, feed = house.data, house.feed
-    layout = load_layouts().get((feed.id, item.sender))
     approval = house.approved.get(item.receipt)
     delivery, target, quarantine = house.delivery(item), _accepted_path(data, item), _place(data.quarantine, item)
     staged, staged_quarantine = target.with_suffix(".writing"), quarantine.with_suffix(".writing")
@@ -294,7 +293,7 @@ def _through_the_door(house: House, item: Archived, standing: Standing, read: Ou
         receipt=item.receipt, feed=feed.id, sender=item.sender, file_name=item.shown_name, sha256=item.sha256,
         size_bytes=item.size_bytes, received_at=item.received_at, received_on=item.received_on,
         attempted_at=data.now(), contract_version=feed.version,
-        layout_version=layout.version if layout else None, basis=standing.basis(item),
+        layout_version=house.layout_version(item.sender), basis=standing.basis(item),
         released_by=approval.by if approval else None, released_why=approval.why if approval else None,
         **vars(outcome),
     )  # fmt: skip
