@@ -181,13 +181,10 @@ def _by_scheme(arrangement: Arrangement, spec: FieldSpec, scheme: str, columns: 
     """The canonical code of another field under the scheme the layout declares; null for a code outside it."""
     source = arrangement.feed.by_name[spec.derived_from or ""]
     codes = scheme_codes(source.code_list or "", scheme)
-    text = _half_width(_text(arrangement, source.name, columns).str.strip_chars())
+    text = _text(arrangement, source.name, columns).str.strip_chars()
+    full_width = str.maketrans("0123456789", "０１２３４５６７８９")
+    codes = {code.translate(full_width): level for code, level in codes.items()} | dict(codes)
     return text.replace_strict(codes, default=None, return_dtype=pl.String)
-
-
-def _half_width(text: pl.Expr) -> pl.Expr:
-    full = "０１２３４５６７８９"
-    return text.str.replace_many(list(full), [str(i) for i in range(10)])
 
 
 def unmapped(arrangement: Arrangement, laid: pl.DataFrame) -> dict[str, pl.Expr]:

@@ -92,6 +92,11 @@ def cast(text: pl.Series, kind: Kind, options: CastOptions = CastOptions()) -> t
         String, a key of `messages.MESSAGES` where refused, else null.
     """
     text = text.cast(pl.String)
+    nothing = text.null_count()
+    if text.len() > 1 and (nothing == text.len() or (nothing == 0 and (text == text[0]).all())):
+        # A column of one value, or of none, is a common one: a constant of the layout, a field nobody fills.
+        values, reasons = cast(text.head(1), kind, options)
+        return values.new_from_index(0, text.len()), reasons.new_from_index(0, text.len())
     if kind == "string":
         return _strings(text, options), _no_reasons(text)
     values = _plainly(text, kind, options)

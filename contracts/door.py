@@ -269,7 +269,11 @@ def _write_split(
     progress: Callable[[int], None] | None,
 ) -> None:
     told = pl.DataFrame(schema=_TOLD)
-    with Sink(accepted, empty_accepted(delivery.feed)) as good, Sink(quarantine, empty_quarantine()) as bad:
+    pseudonyms = [f.stored_as for f in delivery.feed.stored if f.classification == "identifier"]
+    with (
+        Sink(accepted, empty_accepted(delivery.feed), random=pseudonyms) as good,
+        Sink(quarantine, empty_quarantine()) as bad,
+    ):
         # While one batch is written, the next is pseudonymised and the one after it read and judged.
         for part in _ahead(_pseudonymised(delivery, key, _ahead(_judged(delivery.feed, opened)))):
             good.write(_stored(delivery, part.accepted))

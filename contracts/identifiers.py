@@ -40,6 +40,7 @@ EMAIL = r"[A-Za-z0-9._%+\-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9\-]{0,62}\.)+[A-Za-z]{
 
 _PHONE_SEPARATORS = r"[\s()\-./]"
 _COUNTRY = r"^(?:\+|00)86"
+_PLAIN, _PLAIN_PHONE = "^[0-9A-Z]*$", "^0?[1-9][0-9]*$"
 _PHONE_EXTENSION = r"(?i)(?:转|轉|分机|分機|ext\.?|#|x)\s*[0-9]{1,6}$"
 
 
@@ -73,8 +74,15 @@ def valid_phone(value: pl.Expr) -> pl.Expr:
 
     Area codes are not looked up, so a Taiwanese landline or mobile number (0 and 8 or 9 digits) passes as well.
     """
-    bare = value.str.replace(_PHONE_EXTENSION, "").str.replace_all(_PHONE_SEPARATORS, "").str.replace(_COUNTRY, "")
-    return bare.str.contains(f"^(?:{MOBILE}|{LANDLINE})$")
+
+    def one_by_one(values: pl.Series) -> pl.Series:
+        # Nearly all are bare mobile numbers; only the others are stripped of what may stand around a number.
+        holds = values.str.contains(f"^{MOBILE}$")
+        left = values.filter(~holds)
+        bare = left.str.replace(_PHONE_EXTENSION, "").str.replace_all(_PHONE_SEPARATORS, "").str.replace(_COUNTRY, "")
+        return holds.scatter((~holds).arg_true(), bare.str.contains(f"^(?:{MOBILE}|{LANDLINE})$"))
+
+    return value.map_batches(one_by_one, return_dtype=pl.Boolean, is_elementwise=True)
 
 
 def valid_email(value: pl.Expr) -> pl.Expr:
@@ -115,11 +123,13 @@ def canonical(values: pl.Series, semantic: str | None) -> pl.Series:
     resident id as the 18-character id the same person was given later, also where the contract does not say
     which kind of identifier a column holds.
     """
-    if (values.str.len_bytes() != values.str.len_chars()).any():
-        values = values.str.normalize("NFKC")
-    values = values.str.replace_all(r"\s", "").str.to_uppercase()
+    # Most columns are spelt so already, which one look tells.
+    if not values.str.contains(_PLAIN_PHONE if semantic == "phone" else _PLAIN).all():
+        values = values.str.normalize("NFKC").str.replace_all(r"\s", "").str.to_uppercase()
+        if semantic == "phone":
+            values = values.str.replace_all(_PHONE_SEPARATORS, "").str.replace(_COUNTRY, "")
     if semantic == "phone":
-        return values.str.replace_all(_PHONE_SEPARATORS, "").str.replace(_COUNTRY, "")
+        return values
     old = values.str.contains(f"^{RESIDENT_ID_15}$")
     if old.any():
         return pl.select(pl.when(old).then(_lengthened(pl.lit(values))).otherwise(values)).to_series()

@@ -171,6 +171,8 @@ def _read(
 
 
 def _positions(buffer: bytes, byte: int) -> np.ndarray:
+    if bytes([byte]) not in buffer:
+        return np.empty(0, np.intp)
     return np.flatnonzero(np.frombuffer(buffer, np.uint8) == byte)
 
 
@@ -215,27 +217,30 @@ def _sound_rows(
 ) -> pl.DataFrame:
     """Rows of whole records with sound quotes; records in which something is odd go to the exact reader."""
     count = _newlines(piece)
-    lines = np.arange(line, line + count)
-    if quotes.size:  # a line end inside quotes begins no record
-        lines = lines[np.append(True, _is_outside(_positions(piece, NEWLINE), quotes)[:-1])]
     own = {at: mark for at, mark in marks.items() if line <= at < line + count}
     try:
         if own:
             raise _Odd
-        return _parse(piece, quotes, dialect, lines)
+        frame = _parse(piece, quotes, dialect)
+        # As many rows as lines: each line is a record, and nobody has to look for line ends inside quotes.
+        lines = np.arange(line, line + count) if frame.height == count else _record_lines(piece, quotes, line)
+        return _numbered(frame, lines, dialect)
     except _Odd:
-        return _sorted_out(piece, quotes, dialect, lines, own)
+        return _sorted_out(piece, quotes, dialect, _record_lines(piece, quotes, line), own)
+
+
+def _record_lines(piece: bytes, quotes: np.ndarray, line: int) -> np.ndarray:
+    """The line each record begins at: a line end inside quotes begins none."""
+    begins = np.append(True, _is_outside(_positions(piece, NEWLINE), quotes)[:-1])
+    return line + np.flatnonzero(begins)
 
 
 def _is_outside(positions: np.ndarray, quotes: np.ndarray) -> np.ndarray:
     return np.searchsorted(quotes, positions) % 2 == 0
 
 
-def _parse(piece: bytes, quotes: np.ndarray, dialect: Dialect, lines: np.ndarray) -> pl.DataFrame:
-    """Rows of a regular piece.
-
-    Args:
-        lines: the line each record begins at.
+def _parse(piece: bytes, quotes: np.ndarray, dialect: Dialect) -> pl.DataFrame:
+    """Rows of a regular piece, as many as it has records.
 
     Raises:
         _Odd: not every record has as many cells as the header.
@@ -256,7 +261,18 @@ def _parse(piece: bytes, quotes: np.ndarray, dialect: Dialect, lines: np.ndarray
     lengths = frame.select(pl.all().str.len_bytes())
     doubled = int(np.count_nonzero(quotes[2::2] - quotes[1:-1:2] == 1))
     accounted = sum(lengths.sum().row(0)) + frame.height * len(dialect.headers) + quotes.size - doubled
-    if accounted != len(piece) or lines.size != frame.height or max(lengths.max().row(0)) > dialect.cell_chars:
+    if accounted != len(piece) or max(lengths.max().row(0)) > dialect.cell_chars:
+        raise _Odd
+    return frame
+
+
+def _numbered(frame: pl.DataFrame, lines: np.ndarray, dialect: Dialect) -> pl.DataFrame:
+    """Every row with the line it begins at; blank rows are left out.
+
+    Raises:
+        _Odd: there are more or fewer rows than lines.
+    """
+    if lines.size != frame.height:
         raise _Odd
     frame = frame.with_columns(pl.Series(ROW, lines, dtype=pl.Int64), pl.lit(None, dtype=pl.String).alias(SHAPE))
     return _without_blank_rows(frame, dialect.headers)
@@ -285,7 +301,10 @@ def _sorted_out(
     is_line = lengths > 1  # an empty line is no row
     try:
         regular = data[np.repeat(is_line & ~odd, lengths)].tobytes()
-        found = [_parse(regular, _positions(regular, QUOTE), dialect, lines[is_line & ~odd])] if regular else []
+        found = []
+        if regular:
+            rows = _parse(regular, _positions(regular, QUOTE), dialect)
+            found.append(_numbered(rows, lines[is_line & ~odd], dialect))
     except _Odd:
         found, odd = [], np.ones_like(odd)
     odd &= is_line

@@ -17,7 +17,7 @@ from contracts.model import Continuity, ContractError, Feed, Guards, load_feed, 
 from contracts.privacy import Key
 from contracts.rows import empty_reasons
 
-KEY = Key(b"a key for tests, 16+")
+KEY = Key("a key for tests, 16+")
 RECEIVED = datetime(2026, 3, 1, 2)
 HEADER = "场馆编号,开放日期,接待人次"
 

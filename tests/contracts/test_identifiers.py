@@ -154,6 +154,16 @@ def test_spellings_of_one_identifier_become_one() -> None:
     assert phones == ["13812345678", "13812345678", "013812345678"]
 
 
+@given(st.sampled_from([None, "phone", "resident_id"]), st.from_regex(r"\A(?:\+|00)?[0-9A-Za-z -]{0,20}\Z"))
+def test_the_spelling_does_not_depend_on_the_neighbours(semantic: str | None, value: str) -> None:
+    assert spelt(semantic, value) == spelt(semantic, value, " ８６ a")[:1]
+
+
+def test_a_number_among_others_is_judged_as_it_is_alone() -> None:
+    numbers = ["13812345678", None, "+86 138 1234 5678", "5712", "028-85123456"]
+    assert verdict("phone", *numbers) == [verdict("phone", number)[0] for number in numbers]
+
+
 @given(resident_ids(first_birth=date(1911, 1, 1)))
 def test_an_old_resident_id_becomes_the_new_one_of_the_same_person(value: str) -> None:
     if value[6:8] == "19":
