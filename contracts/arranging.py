@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 import polars as pl
 
-from contracts.model import Feed, FieldSpec, Join, Layout, scheme_codes
+from contracts.model import Feed, FieldSpec, Join, Layout, Match, scheme_codes
 from contracts.reading import fold
 
 # What reading adds to every batch: the row as the sender counts it, and what is wrong with its shape.
@@ -45,6 +45,7 @@ def known_headers(feed: Feed, layout: Layout | None) -> list[str]:
         own += [column for part in parts for column, _ in _placeholders(part)]
         own += layout.melt.id if layout.melt else []
         own += layout.keep.where if layout.keep else []
+        own += [match.column for match in layout.match.values()]
         if layout.coordinates:
             own += [c for c in (layout.coordinates.longitude, layout.coordinates.latitude) if c]
     return list(dict.fromkeys([*own, *feed.spellings]))
@@ -80,7 +81,7 @@ def arrange(feed: Feed, layout: Layout | None, headers: Sequence[str]) -> Arrang
         columns[name] = explicit[0] if explicit else found[0]
     provided = set(columns)
     if layout:
-        provided |= {*layout.join, *layout.constants, *layout.absent}
+        provided |= {*layout.join, *layout.match, *layout.constants, *layout.absent}
         # A field counts as provided where every record of a row has it.
         provided |= set.intersection(*map(set, layout.expand)) if layout.expand else set()
     missing = tuple(f.name for f in feed.fields if f.required and f.name not in provided)
@@ -163,6 +164,8 @@ def _text(arrangement: Arrangement, name: str, columns: Sequence[str]) -> pl.Exp
         return _by_scheme(arrangement, spec, scheme, columns)
     if name in layout.join:
         text = pl.concat_str([_piece(part) for part in layout.join[name].from_])
+    if match := layout.match.get(name):
+        text = _matched(match, text)
     constant = scheme or layout.constants.get(name)
     if constant is not None:
         literal = str(constant).lower() if isinstance(constant, bool) else str(constant)
@@ -174,6 +177,14 @@ def _text(arrangement: Arrangement, name: str, columns: Sequence[str]) -> pl.Exp
         stripped = text.str.strip_chars()
         default = {"keep": stripped, "null": pl.lit(None, dtype=pl.String), "reject": stripped}[rule.otherwise]
         text = stripped.replace_strict(rule.map, default=default, return_dtype=pl.String)
+    return text
+
+
+def _matched(match: Match, text: pl.Expr) -> pl.Expr:
+    source = pl.col(match.column).str.strip_chars()
+    for pattern, gives in reversed(match.patterns.items()):
+        whole = f"^(?:{pattern})$"
+        text = pl.when(source.str.contains(whole)).then(_filled(source.str.replace(whole, gives))).otherwise(text)
     return text
 
 

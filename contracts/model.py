@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 import yaml
 from open_data_contract_standard.model import OpenDataContractStandard, SchemaProperty
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 CONTRACTS = Path(__file__).parent
 FEEDS = CONTRACTS / "feeds"
@@ -300,6 +300,30 @@ class Join(_Part):
     from_: list[str] = Field(alias="from", min_length=1)
 
 
+class Match(_Part):
+    """A value that the shape of another column's text gives away (a county by its six digits).
+
+    Attributes:
+        patterns: regular expression over the whole text → what it gives, with its groups as `${1}`; the first that fits
+            counts, an empty text gives nothing. What none fits stays as it was sent.
+    """
+
+    column: str
+    patterns: dict[str, str] = Field(min_length=1)
+
+    @field_validator("patterns")
+    @classmethod
+    def _can_be_searched(cls, patterns: dict[str, str]) -> dict[str, str]:
+        import polars as pl  # whose expressions it will be
+
+        for pattern, gives in patterns.items():
+            try:
+                pl.Series([""]).str.replace(f"^(?:{pattern})$", gives)
+            except pl.exceptions.PolarsError:
+                raise ValueError(f"{pattern!r} is no regular expression") from None
+        return patterns
+
+
 class Coordinates(_Part):
     crs: Literal["wgs84", "gcj02", "bd09"] = "wgs84"
     longitude: str | None = None
@@ -334,6 +358,7 @@ class Layout(_Part):
     keep: Keep | None = None
     rename: dict[str, str] = {}
     join: dict[str, Join] = {}
+    match: dict[str, Match] = {}
     # Several records in one row (county, district and village): a `field: '{column} text'` template each. The last is
     # the row itself; what the others describe comes once in the whole file, however many rows mention it.
     expand: list[dict[str, str]] = []
@@ -430,6 +455,7 @@ def load_layout(path: Path, feed: Feed) -> Layout:
     targets: Iterable[tuple[str, Iterable[str]]] = (
         ("rename", layout.rename.values()),
         ("join", layout.join),
+        ("match", layout.match),
         ("expand", [name for record in layout.expand for name in record]),
         ("absent", layout.absent),
         ("constants", layout.constants),

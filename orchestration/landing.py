@@ -188,7 +188,7 @@ def _listed(data: DataDirectory, feed: str) -> Iterator[Arrival]:
     with path.open(encoding="utf-8-sig", newline="") as file:
         for row in csv.DictReader(file):
             if row["feed"] == feed:
-                received = datetime.combine(date.fromisoformat(row["received_on"]), datetime.min.time())
+                received = datetime.fromisoformat(row["received_on"])  # a day is its midnight
                 yield Arrival(feed, row["sender"], Path(row["path"]), received, keep=True)
 
 

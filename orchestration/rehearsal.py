@@ -12,7 +12,7 @@ import json
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +89,7 @@ def set_up_real(data: DataDirectory, console: Console, files: Path = REAL_FILES)
         console.print(f" No real files: {files} is not there, so there is nothing to do.", markup=False)
         return False
     deliveries = real_deliveries(files)
-    received = [date.fromisoformat(row["received_on"]) for row in deliveries]
+    received = [datetime.fromisoformat(row["received_on"]).date() for row in deliveries]
     data.set_calendar(max(received), min(received))
     data.inbox.mkdir(parents=True, exist_ok=True)
     with (data.inbox / DELIVERY_LIST).open("w", encoding="utf-8", newline="") as file:

@@ -57,6 +57,15 @@ def test_a_constant_fills_and_never_overwrites() -> None:
     assert frame["status"].to_list() == ["0", "1", "1"]
 
 
+def test_a_value_is_read_off_the_shape_of_a_code() -> None:
+    patterns = {"..0000": "", "(..)..00": "${1}0000000000", "([0-9]{4})..": "${1}00000000"}
+    said = layout(DIVISIONS, match={"parent_code": {"column": "码", "patterns": patterns}}, constants={"level": "county"})
+    frame = laid(DIVISIONS, said, 码=["110000", " 130100 ", "130102", "1301", None], 上级代码=["x", "x", "x", "x", "x"])
+    assert frame["parent_code"].to_list() == [None, "130000000000", "130100000000", "x", "x"]
+    assert {"parent_code", "level"}.isdisjoint(arrange(DIVISIONS, said, ["码"]).missing)
+    assert "码" in known_headers(DIVISIONS, said)
+
+
 def test_join_is_null_where_a_column_is_empty() -> None:
     said = layout(HEALTH, join={"division_name": {"from": ["示范市", "{区}", "{村}"]}})
     frame = laid(HEALTH, said, 区=["东区", "东区"], 村=["一村", " "])

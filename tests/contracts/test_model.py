@@ -137,6 +137,8 @@ def test_a_mistake_in_a_contract_is_named_by_file_and_key(tmp_path, change, key,
         ("rename: {甲: no_such_field}", "no_such_field"),
         ("colour: red", "colour"),
         ("coordinates: {crs: mars}", "coordinates.crs"),
+        ("match: {level: {column: 码, patterns: {'(..': city}}}", "no regular expression"),
+        ("match: {no_such_field: {column: 码, patterns: {'..': city}}}", "no_such_field"),
         ("values: {status: {map: {a: b}, otherwise: guess}}", "otherwise"),
     ],
 )

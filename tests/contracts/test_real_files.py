@@ -40,10 +40,17 @@ LARGE = {
     ("reference.divisions", "vonng_2016"): (713035, 713035),
     ("reference.divisions", "modood_2023_villages"): (620573, 620573),
 }
+# 72 files, by the month they describe: provinces, prefectures and counties in each.
+COUNTY_VINTAGES = ("reference.divisions", "gb2260")
 
 
 def taken_in(shared_data: Path, folder: Path, feed: str, sender: str) -> tuple[Outcome, Path, Path]:
     row = next(r for r in real_deliveries(shared_data) if (r["feed"], r["sender"]) == (feed, sender))
+    return passed(row, folder)
+
+
+def passed(row: dict[str, str], folder: Path) -> tuple[Outcome, Path, Path]:
+    feed, sender = row["feed"], row["sender"]
     path, contract = Path(row["path"]), load_feeds()[feed]
     moment = datetime.fromisoformat(row["received_on"])
     delivery = Delivery(path, path.name, contract, sender, "receipt", moment, load_layouts()[feed, sender])
@@ -67,9 +74,9 @@ def in_tainan(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def test_every_file_of_the_list_is_there_and_expected(shared_data) -> None:
-    listed = {(r["feed"], r["sender"]): Path(r["path"]) for r in real_deliveries(shared_data)}
-    assert set(listed) == set(EXPECTED) | set(LARGE)
-    assert [p for p in listed.values() if not p.is_file()] == []
+    listed = real_deliveries(shared_data)
+    assert {(r["feed"], r["sender"]) for r in listed} == set(EXPECTED) | set(LARGE) | {COUNTY_VINTAGES}
+    assert [r["path"] for r in listed if not Path(r["path"]).is_file()] == []
 
 
 @pytest.mark.parametrize(("feed", "sender"), EXPECTED)
@@ -88,6 +95,32 @@ def test_every_row_of_a_real_file_is_accounted_for(shared_data, tmp_path, feed, 
 def test_the_mainland_comes_in_whole(shared_data, tmp_path, feed, sender) -> None:
     outcome, _, _ = taken_in(shared_data, tmp_path, feed, sender)
     assert (outcome.rows_received, outcome.rows_accepted) == LARGE[feed, sender]
+
+
+def test_seventy_two_vintages_of_counties_come_in_whole_and_the_last_of_a_year_is_the_latest(shared_data, tmp_path) -> None:
+    listed = [r for r in real_deliveries(shared_data) if (r["feed"], r["sender"]) == COUNTY_VINTAGES]
+    last, received, quarantined = {}, 0, 0
+    for row in listed:
+        outcome, accepted, _ = passed(row, tmp_path)
+        source = pl.read_csv(row["path"], separator="\t", infer_schema=False)
+        # Some editions give one code to two places: the second is quarantined, for nobody here knows which is right.
+        assert (outcome.rows_received, outcome.rows_accepted) == (source.height, source["Code"].n_unique())
+        assert {reason["rule"] for reason in outcome.reasons} <= {"key_repeated"}
+        rows = pl.read_parquet(accepted)
+        (vintage,) = rows["vintage"].unique()
+        assert row["received_on"] > last.get(vintage, ("",))[0]
+        last[vintage] = (row["received_on"], source["Revision"][0])
+        received += source.height
+        quarantined += outcome.rows_quarantined
+        if vintage == 2019:
+            of = {r["code"]: (r["name"], r["level"], r["parent_code"]) for r in rows.rows(named=True)}
+    assert (len(listed), received, quarantined, min(last), max(last)) == (72, 231_177, 17, 1980, 2019)
+    assert last[2015][1] == "201512"
+    assert of["110101000000"] == ("东城区", "county", "110000000000")  # a municipality has no prefectures
+    assert of["130102000000"] == ("长安区", "county", "130100000000")
+    assert of["469001000000"] == ("五指山市", "county", "460000000000")  # directly below its province
+    assert of["130100000000"][1:] == ("city", "130000000000")
+    assert of["130000000000"][1:] == ("province", None)
 
 
 @pytest.mark.parametrize(("one", "other"), [("Q2_7", "Q27"), ("^province", "province"), ("1__2", "12")])
