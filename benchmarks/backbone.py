@@ -24,13 +24,18 @@ from orchestration.rehearsal import set_up_real
 from orchestration.warehouse import DBT, environment
 
 DIVISIONS = "reference.divisions"
+MAINLAND = (
+    "vonng_2016",
+    *(f"modood_2023_{level}" for level in ("provinces", "cities", "areas", "streets", "villages")),
+)
+TAIWAN, COUNTIES = "kiang_villages", "gb2260"
 MODELS = ("+division_restatement", "dim_division_history", "division_latest", "division_problem")
 ALLOWED_SECONDS, ALLOWED_MEGABYTES = 60, 2_000
 
 
-def take_in_mainland(data: DataDirectory, console: Console) -> float | None:
-    """Takes both vintages through the door; seconds, or None where the files are not there."""
-    if not set_up_real(data, console):
+def take_in(data: DataDirectory, console: Console, *senders: str) -> float | None:
+    """Takes the divisions of some senders through the door; seconds, or None where the files are not there."""
+    if not set_up_real(data, console, senders=senders):
         return None
     start = time.perf_counter()
     feeds.take_in(data, load_feeds()[DIVISIONS], data.first_day(), data.today())
@@ -79,7 +84,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         data = DataDirectory(Path(folder))
         data.derived.mkdir()
-        door = take_in_mainland(data, console)
+        door = take_in(data, console, *MAINLAND, TAIWAN)
         if door is None:
             return
         seconds, megabytes = build(data)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
@@ -79,8 +79,10 @@ def real_deliveries(files: Path = REAL_FILES) -> list[dict[str, str]]:
         return [row | {"path": str(files / row["path"])} for row in csv.DictReader(file)]
 
 
-def set_up_real(data: DataDirectory, console: Console, files: Path = REAL_FILES) -> bool:
-    """Lists the real files for the landing, which reads them where they lie; False where there are none.
+def set_up_real(
+    data: DataDirectory, console: Console, files: Path = REAL_FILES, *, senders: Collection[str] | None = None
+) -> bool:
+    """Lists the real files (of some senders only) for the landing, which reads them where they lie; False where none are.
 
     The files are of several years; all are taken in on one day, the last of the newest year among them, and the
     calendar stands still on it: nothing is overdue on the day it came.
@@ -88,7 +90,7 @@ def set_up_real(data: DataDirectory, console: Console, files: Path = REAL_FILES)
     if not files.is_dir():
         console.print(f" No real files: {files} is not there, so there is nothing to do.", markup=False)
         return False
-    deliveries = real_deliveries(files)
+    deliveries = [row for row in real_deliveries(files) if senders is None or row["sender"] in senders]
     received = [datetime.fromisoformat(row["received_on"]).date() for row in deliveries]
     data.set_calendar(max(received), min(received))
     data.inbox.mkdir(parents=True, exist_ok=True)

@@ -59,7 +59,9 @@ def test_a_constant_fills_and_never_overwrites() -> None:
 
 def test_a_value_is_read_off_the_shape_of_a_code() -> None:
     patterns = {"..0000": "", "(..)..00": "${1}0000000000", "([0-9]{4})..": "${1}00000000"}
-    said = layout(DIVISIONS, match={"parent_code": {"column": "码", "patterns": patterns}}, constants={"level": "county"})
+    said = layout(
+        DIVISIONS, match={"parent_code": {"column": "码", "patterns": patterns}}, constants={"level": "county"}
+    )
     frame = laid(DIVISIONS, said, 码=["110000", " 130100 ", "130102", "1301", None], 上级代码=["x", "x", "x", "x", "x"])
     assert frame["parent_code"].to_list() == [None, "130000000000", "130100000000", "x", "x"]
     assert {"parent_code", "level"}.isdisjoint(arrange(DIVISIONS, said, ["码"]).missing)

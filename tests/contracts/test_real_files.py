@@ -97,7 +97,9 @@ def test_the_mainland_comes_in_whole(shared_data, tmp_path, feed, sender) -> Non
     assert (outcome.rows_received, outcome.rows_accepted) == LARGE[feed, sender]
 
 
-def test_seventy_two_vintages_of_counties_come_in_whole_and_the_last_of_a_year_is_the_latest(shared_data, tmp_path) -> None:
+def test_seventy_two_vintages_of_counties_come_in_whole_and_the_last_of_a_year_is_the_latest(
+    shared_data, tmp_path
+) -> None:
     listed = [r for r in real_deliveries(shared_data) if (r["feed"], r["sender"]) == COUNTY_VINTAGES]
     last, received, quarantined = {}, 0, 0
     for row in listed:

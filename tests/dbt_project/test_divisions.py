@@ -148,7 +148,7 @@ REFORMS = {
 @pytest.mark.slow
 def test_known_reforms_of_the_mainland_are_found(shared_data: Path, tmp_path: Path) -> None:
     data = directory(tmp_path)
-    backbone.take_in_mainland(data, Console(quiet=True))
+    backbone.take_in(data, Console(quiet=True), *backbone.MAINLAND, backbone.TAIWAN)
     backbone.build(data)
     query = """
         select old_code, old_name, max(change), list(new_name)
@@ -172,6 +172,71 @@ def test_known_reforms_of_the_mainland_are_found(shared_data: Path, tmp_path: Pa
     assert [name for name, _ in reused] == ["红雨村民委员会", "迴龙村村民委员会"]
     assert len({key for _, key in reused}) == 2
     assert lost == (0,)
+
+
+# ── counties from 1980 to 2019 ──────────────────────────────────────────────────────────────────
+
+# The same place under a new code or name: what it was, the last year of that, what it became.
+CONTINUED = {
+    ("110221000000", "昌平县"): (1998, "110114000000", "昌平区"),
+    ("110228000000", "密云县"): (2014, "110118000000", "密云区"),
+    ("330181000000", "萧山市"): (2000, "330109000000", "萧山区"),
+    ("330185000000", "临安市"): (2016, "330112000000", "临安区"),
+    ("420600000000", "襄樊市"): (2009, "420600000000", "襄阳市"),
+    ("530800000000", "思茅市"): (2006, "530800000000", "普洱市"),
+    ("533421000000", "中甸县"): (2000, "533421000000", "香格里拉县"),
+}
+# Dissolved into a neighbour, which a list of codes does not say: no heir is made up, the figures count one level up.
+DISSOLVED = {
+    ("110103000000", "崇文区"): (2009, "110000000000"),
+    ("310103000000", "卢湾区"): (2010, "310000000000"),
+    ("310119000000", "南汇区"): (2008, "310000000000"),
+    ("320503000000", "平江区"): (2010, "320500000000"),  # the list called 201112 has 姑苏区 of September 2012 already
+    ("320103000000", "白下区"): (2011, "320100000000"),  # no list of 2012 is there
+}
+
+
+@pytest.mark.slow
+def test_forty_years_of_counties_hold_together(shared_data: Path, tmp_path: Path) -> None:
+    """The 72 county vintages: reforms that everybody knows are told as they were, and nobody is there twice or lost."""
+    data = directory(tmp_path)
+    backbone.take_in(data, Console(quiet=True), backbone.COUNTIES)
+    build_divisions(data)
+    with duckdb.connect(str(data.warehouse), read_only=True) as con:
+        history = frame(
+            con,
+            "select division_code, name, valid_from_year, valid_to_year, unit_key from standard.dim_division_history",
+        )
+        ended = frame(
+            con,
+            "select old_code, old_name, from_vintage, new_code, new_name, change from standard.division_successor where change <> 'unchanged'",
+        )
+        counted = frame(con, "select vintage, division_code, restated_code, weight from standard.division_restatement")
+    for (code, name), (last, heir, heir_name) in CONTINUED.items():
+        (told,) = ended.filter(old_code=code, old_name=name, from_vintage=last).rows(named=True)
+        wanted = "renamed" if code == heir else "moved"
+        assert (told["new_code"], told["new_name"], told["change"]) == (heir, heir_name, wanted), name
+        assert (history.filter(division_code=code)["unit_key"].n_unique() == 1) or code != heir
+    for (code, name), (last, above) in DISSOLVED.items():
+        (told,) = ended.filter(old_code=code, old_name=name).rows(named=True)
+        assert (told["from_vintage"], told["new_code"], told["change"]) == (last, None, "abolished"), name
+        assert counted.filter(vintage=last, division_code=code)["restated_code"].to_list() == [above]
+    assert history["valid_from_year"].min() == 1980
+    weights = counted.group_by("vintage", "division_code").agg(pl.col("weight").sum())["weight"]
+    assert weights.len() == units_of_the_files(shared_data)
+    assert (weights - 1).abs().max() < 1e-9
+
+
+def frame(con: Any, query: str) -> pl.DataFrame:
+    return pl.DataFrame(pl.from_arrow(con.sql(query).to_arrow_table()))
+
+
+def units_of_the_files(shared_data: Path) -> int:
+    """How many units the last list of each year holds, counted from the files."""
+    last: dict[str, int] = {}
+    for path in sorted((shared_data / "divisions" / "gb2260").glob("*.tsv")):
+        last[path.stem[:4]] = pl.read_csv(path, separator="\t", infer_schema=False)["Code"].n_unique()
+    return sum(last.values())
 
 
 # ── a broken backbone ───────────────────────────────────────────────────────────────────────────

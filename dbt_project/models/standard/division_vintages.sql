@@ -20,7 +20,8 @@ disputed as (
         code
     from delivered
     group by vintage, code
-    having min(name || '|' || coalesce(parent_code, '')) <> max(name || '|' || coalesce(parent_code, ''))
+    -- Who does not say what stands above does not contradict.
+    having min(name) <> max(name) or min(parent_code) <> max(parent_code)
 ),
 
 -- One unit in thirty is a parent: the ways to the top are walked once for these, not once for every village.
@@ -51,6 +52,13 @@ paths as (
         parent_3.code as step_3_code,
         parent_4.code as step_4_code,
         parent_5.code as step_5_code,
+        -- Where the way to the top ends: null at a unit that names nobody above it.
+        case
+            {%- for step in [5, 4, 3, 2] %}
+            when parent_{{ step }}.code is not null then parent_{{ step }}.parent_code
+            {%- endfor %}
+            else parent_1.parent_code
+        end as beyond_code,
         {%- for level in levels %}
         coalesce(
             {%- for step in range(1, 6) %}
@@ -84,6 +92,7 @@ chained as (
         unit.latitude,
         unit._sender as sender,
         unit._receipt as receipt,
+        case when paths.code is null then unit.parent_code else paths.beyond_code end as beyond_code,
         paths.grandparent_code,
         paths.parent_stem,
         paths.grandparent_stem,
@@ -127,8 +136,13 @@ final as (
         village_code,
         longitude,
         latitude,
-        -- The topmost unit of the list: what another list says of another place does not concern this one.
-        coalesce(province_code, city_code, county_code, town_code, village_code, code) as top_code,
+        -- The topmost unit of the list: what another list says of another place does not concern this one. Where the list has
+        -- left out a unit on the way, a statistical code still says the province.
+        case
+            when province_code is null and beyond_code is not null and length(code) = 12
+                then substr(code, 1, 2) || '0000000000'
+            else coalesce(province_code, city_code, county_code, town_code, village_code, code)
+        end as top_code,
         {{ name_stem('name', 'level') }} as name_stem,
         grandparent_code,
         parent_stem,
