@@ -1,19 +1,28 @@
+{{ config(
+    materialized=kept(),
+    pre_hook="{{ take_out('(case_no, contact_no) in (select case_no, contact_no from ' ~ ref('review_delta') ~ ')') }}",
+    post_hook="{{ say_mended() }}",
+) }}
 {%- set sent_columns = [
     'case_no', 'contact_no', 'review_no', 'level', 'tags', 'has_comment', 'channel_code', 'reviewed_at', 'reviewer_key',
     'is_default', 'is_update', 'is_withdrawn', '_sender', '_receipt', '_row', '_received_at',
 ] -%}
+{{ after('review_delta') }}
 with
 
 reviews as (
     select * from {{ ref('stg_evaluation__reviews') }}
+    {{ of_touched_contacts() }}
 ),
 
 contacts as (
     select * from {{ ref('fct_contact') }}
+    {{ of_touched_contacts() }}
 ),
 
 rectifications as (
     select * from {{ ref('stg_evaluation__rectifications') }}
+    {{ of_touched_contacts() }}
 ),
 
 policies as (
@@ -223,14 +232,19 @@ final as (
     select
         review_id,
         contact_id,
+        case_no,
+        contact_no,
         cast(review_no as bigint) as review_no,
         reviewed_at,
         reviewed_on,
         closed_month as contact_month,
+        -- A review counts in the month its contact closed, so that it stands beside the contacts it is a share of.
+        coalesce(closed_month, {{ month_start('reviewed_on') }}) as counted_month,
         department_code,
         service_item_code,
         division_code,
         facility_id,
+        coalesce(facility_id, division_code) as place,
         window_no,
         contact_channel,
         channel_code,
