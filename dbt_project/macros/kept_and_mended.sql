@@ -69,3 +69,10 @@
 {% macro of_touched_contacts() -%}
     {%- if is_incremental() %}where (case_no, contact_no) in (select case_no, contact_no from {{ ref('review_delta') }}){% endif -%}
 {%- endmacro %}
+
+{#- The same for a test: after a build of everything, everything. -#}
+{% macro of_mended_contacts() -%}
+    {%- set delta = ref('review_delta') -%}
+    {%- set steps = review_steps() if execute else ['', '', ''] -%}
+    {%- if steps[0] == invocation_id and steps[1] %}where (case_no, contact_no) in (select case_no, contact_no from {{ delta }}){% endif -%}
+{%- endmacro %}
