@@ -37,3 +37,24 @@
             )
     )
 {%- endmacro %}
+
+{#- The reviews that a rule may read; of a table that is mended, those of the touched place-months (a CTE `touched`), and so many days
+before and after them. For a `where` on review_judgements under the name `judgements`. -#}
+{% macro may_be_suspected(days_before='0', days_after='0') -%}
+    judgements.validity = 'valid'
+        and judgements.review_no = 1
+    {%- if is_incremental() %}
+        and {{ is_touched('judgements', days_before, days_after) }}
+    {%- endif %}
+{%- endmacro %}
+
+{% macro is_touched(relation, days_before='0', days_after='0') -%}
+    exists (
+            select 1
+            from touched
+            where
+                {{ relation }}.place = touched.place
+                and {{ relation }}.reviewed_on >= {{ add_days('touched.from_day', '-' ~ days_before) }}
+                and {{ relation }}.reviewed_on <= {{ add_days('touched.to_day', days_after) }}
+        )
+{%- endmacro %}

@@ -39,7 +39,8 @@ repeated_keys as (
         case_no,
         contact_no,
         review_no
-    from reviews
+    from {{ ref('stg_evaluation__reviews') }}
+    {{ of_touched_contacts() }}
     group by case_no, contact_no, review_no
     having count(*) > 1
 ),
@@ -156,28 +157,45 @@ matched as (
 ),
 
 places as (
-    select distinct
-        division_code,
-        reviewed_on
-    from matched
+    select distinct division_code from {{ ref('fct_contact') }}
+    {{ of_touched_contacts() }}
+    union distinct
+    select 'unknown' as division_code
 ),
 
--- The policy of the smallest area around the place that had one in force on the day.
+-- Between two turns of any policy one and the same is in force in a place.
+turns as (
+    select valid_from as turned_on from policies
+    union distinct
+    select {{ add_days('valid_to', 1) }} as turned_on
+    from policies
+    where valid_to < cast('9999-12-31' as date)
+),
+
+periods as (
+    select
+        turned_on,
+        coalesce(
+            {{ add_days('lead(turned_on) over (order by turned_on)', -1) }}, cast('9999-12-31' as date)
+        ) as holds_to
+    from turns
+),
+
+-- The policy of the smallest area around the place that was in force.
 placed_policies as (
     select
-        places.division_code,
-        places.reviewed_on,
+        places.division_code as place_code,
+        periods.turned_on,
+        periods.holds_to,
         policies.*,
         row_number() over (
-            partition by places.division_code, places.reviewed_on
+            partition by places.division_code, periods.turned_on
             order by {{ area_nearness('policies.area', 'divisions') }} desc, policies.valid_from desc
         ) as nearest
     from places
     left join divisions on places.division_code = divisions.division_code
-    inner join policies
-        on
-            places.reviewed_on between policies.valid_from and policies.valid_to
-            and {{ area_nearness('policies.area', 'divisions') }} is not null
+    inner join policies on {{ area_nearness('policies.area', 'divisions') }} is not null
+    inner join periods on periods.turned_on between policies.valid_from and policies.valid_to
 ),
 
 judged as (
@@ -223,8 +241,8 @@ judged as (
     from matched
     left join placed_policies as policies
         on
-            matched.division_code = policies.division_code
-            and matched.reviewed_on = policies.reviewed_on
+            matched.division_code = policies.place_code
+            and matched.reviewed_on between policies.turned_on and policies.holds_to
             and policies.nearest = 1
 ),
 

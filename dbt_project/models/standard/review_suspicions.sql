@@ -3,14 +3,11 @@
     pre_hook="{{ take_out(in_suspicion_scope()) }}",
     post_hook="{{ say_mended() }}",
 ) }}
+{%- set reach = suspicion_reach() -%}
 {#- The reach of a rule is a place and a month (docs/decisions/0014): a new rule that looks further must say so in suspicion_scope. -#}
 {%- set is_mended = is_incremental() -%}
 {{ after('review_delta') }}
 with
-
-judgements as (
-    select * from {{ ref('review_judgements') }}
-),
 
 policies as (
     select * from {{ ref('dim_review_policy') }}
@@ -26,74 +23,58 @@ kept as (
 ),
 
 {% endif -%}
--- What a rule may read of a review.
-eligible as (
+-- Rule burst. Five stars at one window on one day with the same tags and no text, each soon after the one before. Most
+-- windows have too few of them for a burst: those need not be put in order.
+wordless_fives as (
     select
-        review_id,
-        reviewer_key,
-        reviewed_at,
-        reviewed_on,
-        department_code,
-        channel_code,
+        judgements.review_id,
+        judgements.place,
+        judgements.window_no,
+        judgements.reviewed_on,
+        coalesce(judgements.tags, '') as tags,
+        judgements.reviewed_at,
+        judgements.policy_area,
+        judgements.policy_from
+    from {{ ref('review_judgements') }} as judgements
+    where
+        {{ may_be_suspected() }}
+        and judgements.level = 5
+        and not judgements.has_comment
+        and judgements.window_no is not null
+),
+
+long_enough as (
+    select
         place,
         window_no,
-        level,
-        coalesce(tags, '') as tags,
-        not has_comment as is_wordless,
-        {{ month_start('reviewed_on') }} as review_month,
-        lag_seconds,
-        policy_area,
-        policy_from
-    from judgements
-    where
-        validity = 'valid'
-        and review_no = 1
-        {%- if is_mended %}
-        and exists (
-            select 1
-            from touched
-            where
-                judgements.place = touched.place
-                and judgements.reviewed_on >= {{ add_days('touched.from_day', '-' ~ suspicion_reach()) }}
-                and judgements.reviewed_on <= {{ add_days('touched.to_day', suspicion_reach()) }}
-        )
-        {%- endif %}
+        reviewed_on,
+        tags
+    from wordless_fives
+    group by place, window_no, reviewed_on, tags
+    having count(*) >= (select min(policies.burst_min_reviews) from policies)
 ),
 
-{% if is_mended -%}
-judged_anew as (
-    select eligible.*
-    from eligible
-    where
-        exists (
-            select 1
-            from touched
-            where eligible.place = touched.place and eligible.reviewed_on between touched.from_day and touched.to_day
-        )
-),
-{%- else -%}
-judged_anew as (
-    select * from eligible
-),
-{%- endif %}
-
--- Rule burst. Five stars at one window on one day with the same tags and no text, each soon after the one before.
 spaced as (
     select
-        eligible.review_id,
-        eligible.place,
-        eligible.window_no,
-        eligible.tags,
-        eligible.reviewed_at,
-        eligible.reviewed_on,
-        eligible.policy_area,
-        eligible.policy_from,
-        lag(eligible.reviewed_at) over (
-            partition by eligible.place, eligible.window_no, eligible.reviewed_on, eligible.tags
-            order by eligible.reviewed_at, eligible.review_id
+        wordless_fives.review_id,
+        wordless_fives.place,
+        wordless_fives.window_no,
+        wordless_fives.tags,
+        wordless_fives.reviewed_at,
+        wordless_fives.reviewed_on,
+        wordless_fives.policy_area,
+        wordless_fives.policy_from,
+        lag(wordless_fives.reviewed_at) over (
+            partition by wordless_fives.place, wordless_fives.window_no, wordless_fives.reviewed_on, wordless_fives.tags
+            order by wordless_fives.reviewed_at, wordless_fives.review_id
         ) as reviewed_before
-    from judged_anew as eligible
-    where eligible.is_wordless and eligible.level = 5 and eligible.window_no is not null
+    from wordless_fives
+    inner join long_enough
+        on
+            wordless_fives.place = long_enough.place
+            and wordless_fives.window_no = long_enough.window_no
+            and wordless_fives.reviewed_on = long_enough.reviewed_on
+            and wordless_fives.tags = long_enough.tags
 ),
 
 runs as (
@@ -149,6 +130,16 @@ bursts as (
     having count(*) >= max(policies.burst_min_reviews)
 ),
 
+at_windows as (
+    select
+        judgements.place,
+        judgements.window_no,
+        judgements.reviewed_on,
+        judgements.reviewed_at
+    from {{ ref('review_judgements') }} as judgements
+    where {{ may_be_suspected() }}
+),
+
 -- A busy window is no burst: what matters is how far it outruns the window's other reviews before, during and after.
 paced as (
     select
@@ -164,13 +155,13 @@ paced as (
         bursts.around_seconds,
         greatest(count(*) - bursts.reviews, 0) as others
     from bursts
-    inner join judged_anew as eligible
+    inner join at_windows
         on
-            bursts.place = eligible.place
-            and bursts.window_no = eligible.window_no
-            and bursts.reviewed_on = eligible.reviewed_on
-            and {{ seconds_between('bursts.first_at', 'eligible.reviewed_at') }} >= -bursts.around_seconds
-            and {{ seconds_between('bursts.last_at', 'eligible.reviewed_at') }} <= bursts.around_seconds
+            bursts.place = at_windows.place
+            and bursts.window_no = at_windows.window_no
+            and bursts.reviewed_on = at_windows.reviewed_on
+            and {{ seconds_between('bursts.first_at', 'at_windows.reviewed_at') }} >= -bursts.around_seconds
+            and {{ seconds_between('bursts.last_at', 'at_windows.reviewed_at') }} <= bursts.around_seconds
     group by
         bursts.place,
         bursts.window_no,
@@ -206,38 +197,87 @@ caught_in_burst as (
 ),
 
 -- Rule constant_lag. The same tags, no text, and the same time after closing: people's lags spread, a program's do not.
--- Counted by the month of the review at a window, or in a department's channel where there is none, on two grids half a cell apart, so that no edge
--- cuts a lag in two.
+-- Counted by the month of the review at a window, or in a department's channel where there is none, on two grids half a cell
+-- apart, so that no edge cuts a lag in two.
+timed as (
+    select
+        judgements.review_id,
+        judgements.place,
+        coalesce(judgements.window_no, judgements.department_code || judgements.channel_code) as counter,
+        {{ month_start('judgements.reviewed_on') }} as review_month,
+        judgements.level,
+        coalesce(judgements.tags, '') as tags,
+        judgements.lag_seconds,
+        judgements.lag_seconds / policies.lag_tolerance_seconds as lag_in_cells,
+        policies.lag_min_reviews as min_reviews,
+        policies.lag_tolerance_seconds as tolerance_seconds,
+        policies.lag_neighbourhood_seconds as neighbourhood_seconds,
+        policies.lag_share_min as share_min
+    from {{ ref('review_judgements') }} as judgements
+    inner join policies
+        on
+            judgements.policy_area = policies.area
+            and judgements.policy_from = policies.valid_from
+    where
+        {{ may_be_suspected() }}
+        and not judgements.has_comment
+        and judgements.lag_seconds is not null
+),
+
+-- A cell that is full enough has a half that is half as full, whatever the level and the tags: all others need no counting.
+dense_halves as (
+    select
+        place,
+        counter,
+        review_month,
+        floor(2 * lag_in_cells) as half
+    from timed
+    group by place, counter, review_month, floor(2 * lag_in_cells)
+    having 2 * count(*) >= (select min(policies.lag_min_reviews) from policies)
+),
+
+near_dense_halves as (
+    {%- for step in [-1, 0, 1] %}
+    select
+        place,
+        counter,
+        review_month,
+        half + ({{ step }}) as half
+    from dense_halves
+    {{ 'union distinct' if not loop.last }}
+    {%- endfor %}
+),
+
+countable as (
+    select timed.*
+    from timed
+    inner join near_dense_halves
+        on
+            timed.place = near_dense_halves.place
+            and timed.counter = near_dense_halves.counter
+            and timed.review_month = near_dense_halves.review_month
+            and floor(2 * timed.lag_in_cells) = near_dense_halves.half
+),
+
 cells as (
     {%- for shift in ['0.0', '0.5'] %}
     select
-        eligible.place,
-        coalesce(eligible.window_no, eligible.department_code || eligible.channel_code) as counter,
-        eligible.review_month,
-        eligible.level,
-        eligible.tags,
+        place,
+        counter,
+        review_month,
+        level,
+        tags,
         {{ shift }} as shift,
-        floor(eligible.lag_seconds / policies.lag_tolerance_seconds + {{ shift }}) as cell,
+        floor(lag_in_cells + {{ shift }}) as cell,
         count(*) as reviews,
-        min(eligible.lag_seconds) as lag_lo,
-        max(eligible.lag_seconds) as lag_hi,
-        max(policies.lag_tolerance_seconds) as tolerance_seconds,
-        max(policies.lag_neighbourhood_seconds) as neighbourhood_seconds,
-        max(policies.lag_share_min) as share_min
-    from judged_anew as eligible
-    inner join policies
-        on
-            eligible.policy_area = policies.area
-            and eligible.policy_from = policies.valid_from
-    where eligible.is_wordless and eligible.lag_seconds is not null
-    group by
-        eligible.place,
-        coalesce(eligible.window_no, eligible.department_code || eligible.channel_code),
-        eligible.review_month,
-        eligible.level,
-        eligible.tags,
-        floor(eligible.lag_seconds / policies.lag_tolerance_seconds + {{ shift }})
-    having count(*) >= max(policies.lag_min_reviews)
+        min(lag_seconds) as lag_lo,
+        max(lag_seconds) as lag_hi,
+        max(tolerance_seconds) as tolerance_seconds,
+        max(neighbourhood_seconds) as neighbourhood_seconds,
+        max(share_min) as share_min
+    from countable
+    group by place, counter, review_month, level, tags, floor(lag_in_cells + {{ shift }})
+    having count(*) >= max(min_reviews)
     {{ 'union all' if not loop.last }}
     {%- endfor %}
 ),
@@ -245,22 +285,21 @@ cells as (
 neighbours as (
     select
         cells.*,
-        eligible.review_id,
-        floor(eligible.lag_seconds / cells.tolerance_seconds + cells.shift) = cells.cell as is_inside,
+        timed.review_id,
+        floor(timed.lag_seconds / cells.tolerance_seconds + cells.shift) = cells.cell as is_inside,
         count(*) over (
             partition by
                 cells.place, cells.counter, cells.review_month, cells.level, cells.tags, cells.shift, cells.cell
         ) as reviews_around
     from cells
-    inner join judged_anew as eligible
+    inner join timed
         on
-            cells.place = eligible.place
-            and cells.counter = coalesce(eligible.window_no, eligible.department_code || eligible.channel_code)
-            and cells.review_month = eligible.review_month
-            and cells.level = eligible.level
-            and cells.tags = eligible.tags
-            and eligible.is_wordless
-            and eligible.lag_seconds
+            cells.place = timed.place
+            and cells.counter = timed.counter
+            and cells.review_month = timed.review_month
+            and cells.level = timed.level
+            and cells.tags = timed.tags
+            and timed.lag_seconds
             between cells.lag_lo - cells.neighbourhood_seconds / 2 and cells.lag_hi + cells.neighbourhood_seconds / 2
 ),
 
@@ -277,36 +316,59 @@ caught_by_lag as (
 ),
 
 -- Rule same_reviewer. One reviewer at one window more often in a day than anybody is served there.
+named_reviews as (
+    select
+        judgements.review_id,
+        judgements.reviewer_key,
+        judgements.place,
+        judgements.window_no,
+        judgements.reviewed_on,
+        judgements.policy_area,
+        judgements.policy_from
+    from {{ ref('review_judgements') }} as judgements
+    where
+        {{ may_be_suspected() }}
+        and judgements.reviewer_key is not null
+        and judgements.window_no is not null
+),
+
+frequent_reviewers as (
+    select reviewer_key
+    from named_reviews
+    group by reviewer_key
+    having count(*) > (select min(policies.reviewer_daily_limit) from policies)
+),
+
 reviewer_days as (
     select
-        eligible.reviewer_key,
-        eligible.place,
-        eligible.window_no,
-        eligible.reviewed_on,
+        named_reviews.reviewer_key,
+        named_reviews.place,
+        named_reviews.window_no,
+        named_reviews.reviewed_on,
         count(*) as reviews
-    from judged_anew as eligible
+    from named_reviews
+    inner join frequent_reviewers on named_reviews.reviewer_key = frequent_reviewers.reviewer_key
     inner join policies
         on
-            eligible.policy_area = policies.area
-            and eligible.policy_from = policies.valid_from
-    where eligible.reviewer_key is not null and eligible.window_no is not null
-    group by eligible.reviewer_key, eligible.place, eligible.window_no, eligible.reviewed_on
+            named_reviews.policy_area = policies.area
+            and named_reviews.policy_from = policies.valid_from
+    group by named_reviews.reviewer_key, named_reviews.place, named_reviews.window_no, named_reviews.reviewed_on
     having count(*) > max(policies.reviewer_daily_limit)
 ),
 
 caught_by_reviewer as (
     select
-        eligible.review_id,
+        named_reviews.review_id,
         'same_reviewer' as rule,
         3 as priority,
         '{"reviews": ' || cast(reviewer_days.reviews as string) || '}' as evidence
     from reviewer_days
-    inner join judged_anew as eligible
+    inner join named_reviews
         on
-            reviewer_days.reviewer_key = eligible.reviewer_key
-            and reviewer_days.place = eligible.place
-            and reviewer_days.window_no = eligible.window_no
-            and reviewer_days.reviewed_on = eligible.reviewed_on
+            reviewer_days.reviewer_key = named_reviews.reviewer_key
+            and reviewer_days.place = named_reviews.place
+            and reviewer_days.window_no = named_reviews.window_no
+            and reviewer_days.reviewed_on = named_reviews.reviewed_on
 ),
 
 caught_singly as (
@@ -328,19 +390,33 @@ caught_before_surge as (
 
 -- Rule surge. A unit's day with far more reviews and far more five stars than the same unit's days before: either alone is
 -- a busy or a good day. What the other rules caught is no part of it.
+countable_days as (
+    select
+        judgements.review_id,
+        judgements.department_code,
+        judgements.place,
+        judgements.reviewed_on,
+        judgements.level,
+        judgements.has_comment,
+        judgements.policy_area,
+        judgements.policy_from
+    from {{ ref('review_judgements') }} as judgements
+    where {{ may_be_suspected(reach, reach) }}
+),
+
 unit_days as (
     select
-        eligible.department_code,
-        eligible.place,
-        eligible.reviewed_on,
+        countable_days.department_code,
+        countable_days.place,
+        countable_days.reviewed_on,
         count(*) as reviews,
-        sum(case when eligible.level = 5 then 1 else 0 end) as fives,
-        max(eligible.policy_area) as policy_area,
-        max(eligible.policy_from) as policy_from
-    from eligible
-    left join caught_before_surge on eligible.review_id = caught_before_surge.review_id
+        sum(case when countable_days.level = 5 then 1 else 0 end) as fives,
+        max(countable_days.policy_area) as policy_area,
+        max(countable_days.policy_from) as policy_from
+    from countable_days
+    left join caught_before_surge on countable_days.review_id = caught_before_surge.review_id
     where caught_before_surge.review_id is null
-    group by eligible.department_code, eligible.place, eligible.reviewed_on
+    group by countable_days.department_code, countable_days.place, countable_days.reviewed_on
 ),
 
 habits as (
@@ -375,14 +451,7 @@ habits as (
             and {{ days_between('usual.reviewed_on', 'busy.reviewed_on') }} <= policies.surge_baseline_days
     {%- if is_mended %}
     where
-        exists (
-            select 1
-            from touched
-            where
-                busy.place = touched.place
-                and busy.reviewed_on >= touched.from_day
-                and busy.reviewed_on <= {{ add_days('touched.to_day', suspicion_reach()) }}
-        )
+        {{ is_touched('busy', '0', reach) }}
     {%- endif %}
     group by busy.department_code, busy.place, busy.reviewed_on, busy.reviews, busy.fives
     having count(*) >= max(policies.surge_baseline_days_min)
@@ -390,7 +459,7 @@ habits as (
 
 caught_in_surge as (
     select
-        eligible.review_id,
+        countable_days.review_id,
         'surge' as rule,
         4 as priority,
         '{"reviews": ' || cast(habits.reviews as string)
@@ -398,13 +467,13 @@ caught_in_surge as (
         || ', "five_star_share": ' || {{ fixed_digits('habits.five_share', 3) }}
         || ', "usual_five_star_share": ' || {{ fixed_digits('habits.usual_five_share', 3) }} || '}' as evidence
     from habits
-    inner join eligible
+    inner join countable_days
         on
-            habits.department_code = eligible.department_code
-            and habits.place = eligible.place
-            and habits.reviewed_on = eligible.reviewed_on
-            and eligible.is_wordless
-            and eligible.level = 5
+            habits.department_code = countable_days.department_code
+            and habits.place = countable_days.place
+            and habits.reviewed_on = countable_days.reviewed_on
+            and not countable_days.has_comment
+            and countable_days.level = 5
     where
         habits.reviews - habits.usual_reviews > habits.volume_z * sqrt(habits.usual_variance)
         and habits.five_share - habits.usual_five_share > habits.rating_z * sqrt(
@@ -443,7 +512,7 @@ final as (
         judgements.is_strictly_good,
         judgements.points
     from caught
-    inner join judgements on caught.review_id = judgements.review_id
+    inner join {{ ref('review_judgements') }} as judgements on caught.review_id = judgements.review_id
     {%- if is_mended %}
     left join kept on caught.review_id = kept.review_id
     {%- endif %}
@@ -451,6 +520,7 @@ final as (
         caught.first_rule = 1
         {%- if is_mended %}
         and kept.review_id is null
+        and {{ is_touched('judgements', '0', reach) }}
         {%- endif %}
 )
 
