@@ -125,22 +125,24 @@ def _write(data: DataDirectory, candidate: Path, products: Mapping[str, Product]
     con.execute("set preserve_insertion_order = true")
     # DuckDB 2.0.0 draws wrong conclusions from column statistics in some queries (see dbt_project/profiles.yml).
     con.execute("set disabled_optimizers = 'statistics_propagation'")
-    con.execute(f"attach '{_quoted(data.warehouse)}' as warehouse (read_only)")
+    # Under the name it has when dbt writes it: views say it in full.
+    house = data.warehouse.stem
+    con.execute(f"attach '{_quoted(data.warehouse)}' as {house} (read_only)")
     con.execute(f"attach '{_quoted(candidate / DATABASE)}' as release (storage_version '{STORAGE_VERSION}')")
     (candidate / "parquet").mkdir()
     schemas: dict[str, str] = dict(
         con.execute(
-            "select table_name, table_schema from information_schema.tables where table_catalog = 'warehouse'"
+            f"select table_name, table_schema from information_schema.tables where table_catalog = '{house}'"
         ).fetchall()
     )
-    register = f"warehouse.{schemas['dim_division']}.dim_division"
+    register = f"{house}.{schemas['dim_division']}.dim_division"
     (fictional,) = _one(con, f"select coalesce(bool_or(is_fictional), false) from {register}")
     tables: dict[str, dict[str, Any]] = {}
     disclosure: dict[str, dict[str, Any]] = {}
     release_id, previous = _next_id(data), current(data)
     before = previous.release_id if previous else None
     for name, product in products.items():
-        source = f'warehouse."{schemas[name]}"."{name}"'
+        source = f'{house}."{schemas[name]}"."{name}"'
         columns, hidden, disclosure[name] = disclosing.selection(
             con, data, product, source, register, release_id, before
         )

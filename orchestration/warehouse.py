@@ -5,11 +5,13 @@ that leaves (release).
 """
 
 import fcntl
+import hashlib
 import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from threading import Thread
@@ -61,7 +63,18 @@ def environment(data: DataDirectory) -> dict[str, str]:
         "DBT_LOG_LEVEL_FILE": "info",
         # The day it is: no model asks the clock.
         "MINSHENG_RUN_DATE": data.today().isoformat(),
+        # Tables that are kept from night to night are built whole where what builds them has changed.
+        "MINSHENG_MODELS": models_checksum(),
     }
+
+
+@cache
+def models_checksum() -> str:
+    """SHA-256 (16 digits) over the SQL of models and macros, whatever folder they lie in."""
+    digest = hashlib.sha256()
+    for path in sorted(p for part in ("models", "macros") for p in (DBT_PROJECT / part).rglob("*.sql")):
+        digest.update(path.relative_to(DBT_PROJECT).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
 
 
 def manifest(data: DataDirectory) -> Path:
@@ -141,11 +154,13 @@ def warehouse_assets() -> list[dg.AssetsDefinition]:
 
 
 def row_counts(data: DataDirectory) -> dict[str, int]:
-    """Rows of every table of the warehouse by name; views are not counted, for that would read the files again."""
+    """Rows of every table and view of the warehouse by name, without staging: that would read the files again."""
     if not data.warehouse.is_file():
         return {}
     with duckdb.connect(str(data.warehouse), read_only=True) as con:
-        names = con.execute("select schema_name, table_name from duckdb_tables()").fetchall()
+        names = con.execute(
+            "select table_schema, table_name from information_schema.tables where table_schema <> 'staging'"
+        ).fetchall()
         return {
             table: con.execute(f'select count(*) from "{schema}"."{table}"').fetchall()[0][0] for schema, table in names
         }

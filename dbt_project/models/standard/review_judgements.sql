@@ -1,19 +1,28 @@
+{{ config(
+    materialized=kept(),
+    pre_hook="{{ take_out('(case_no, contact_no) in (select case_no, contact_no from ' ~ ref('review_delta') ~ ')') }}",
+    post_hook="{{ say_mended() }}",
+) }}
 {%- set sent_columns = [
     'case_no', 'contact_no', 'review_no', 'level', 'tags', 'has_comment', 'channel_code', 'reviewed_at', 'reviewer_key',
     'is_default', 'is_update', 'is_withdrawn', '_sender', '_receipt', '_row', '_received_at',
 ] -%}
+{{ after('review_delta') }}
 with
 
 reviews as (
     select * from {{ ref('stg_evaluation__reviews') }}
+    {{ of_touched_contacts() }}
 ),
 
 contacts as (
     select * from {{ ref('fct_contact') }}
+    {{ of_touched_contacts() }}
 ),
 
 rectifications as (
     select * from {{ ref('stg_evaluation__rectifications') }}
+    {{ of_touched_contacts() }}
 ),
 
 policies as (
@@ -30,7 +39,8 @@ repeated_keys as (
         case_no,
         contact_no,
         review_no
-    from reviews
+    from {{ ref('stg_evaluation__reviews') }}
+    {{ of_touched_contacts() }}
     group by case_no, contact_no, review_no
     having count(*) > 1
 ),
@@ -147,28 +157,45 @@ matched as (
 ),
 
 places as (
-    select distinct
-        division_code,
-        reviewed_on
-    from matched
+    select distinct division_code from {{ ref('fct_contact') }}
+    {{ of_touched_contacts() }}
+    union distinct
+    select 'unknown' as division_code
 ),
 
--- The policy of the smallest area around the place that had one in force on the day.
+-- Between two turns of any policy one and the same is in force in a place.
+turns as (
+    select valid_from as turned_on from policies
+    union distinct
+    select {{ add_days('valid_to', 1) }} as turned_on
+    from policies
+    where valid_to < cast('9999-12-31' as date)
+),
+
+periods as (
+    select
+        turned_on,
+        coalesce(
+            {{ add_days('lead(turned_on) over (order by turned_on)', -1) }}, cast('9999-12-31' as date)
+        ) as holds_to
+    from turns
+),
+
+-- The policy of the smallest area around the place that was in force.
 placed_policies as (
     select
-        places.division_code,
-        places.reviewed_on,
+        places.division_code as place_code,
+        periods.turned_on,
+        periods.holds_to,
         policies.*,
         row_number() over (
-            partition by places.division_code, places.reviewed_on
+            partition by places.division_code, periods.turned_on
             order by {{ area_nearness('policies.area', 'divisions') }} desc, policies.valid_from desc
         ) as nearest
     from places
     left join divisions on places.division_code = divisions.division_code
-    inner join policies
-        on
-            places.reviewed_on between policies.valid_from and policies.valid_to
-            and {{ area_nearness('policies.area', 'divisions') }} is not null
+    inner join policies on {{ area_nearness('policies.area', 'divisions') }} is not null
+    inner join periods on periods.turned_on between policies.valid_from and policies.valid_to
 ),
 
 judged as (
@@ -214,8 +241,8 @@ judged as (
     from matched
     left join placed_policies as policies
         on
-            matched.division_code = policies.division_code
-            and matched.reviewed_on = policies.reviewed_on
+            matched.division_code = policies.place_code
+            and matched.reviewed_on between policies.turned_on and policies.holds_to
             and policies.nearest = 1
 ),
 
@@ -223,14 +250,19 @@ final as (
     select
         review_id,
         contact_id,
+        case_no,
+        contact_no,
         cast(review_no as bigint) as review_no,
         reviewed_at,
         reviewed_on,
         closed_month as contact_month,
+        -- A review counts in the month its contact closed, so that it stands beside the contacts it is a share of.
+        coalesce(closed_month, {{ month_start('reviewed_on') }}) as counted_month,
         department_code,
         service_item_code,
         division_code,
         facility_id,
+        coalesce(facility_id, division_code) as place,
         window_no,
         contact_channel,
         channel_code,

@@ -1,0 +1,105 @@
+{{ config(
+    materialized=kept(),
+    pre_hook="{{ take_out('month in (' ~ touched_months() ~ ')') }}",
+    post_hook="{{ say_mended() }}",
+) }}
+{%- set dimensions = ['department_code', 'service_item_code', 'division_code', 'facility_id', 'contact_channel'] -%}
+{%- set sides = {
+    'contact_counts': ['contacts'],
+    'review_counts': [
+        'reviews', 'default_reviews', 'invalid_reviews', 'valid_reviews',
+        'n1', 'n2', 'n3', 'n4', 'n5', 'good_reviews', 'strictly_good_reviews', 'bad_reviews',
+        'second_reviews', 'second_satisfied', 'points',
+    ],
+} -%}
+{%- set counts = sides.values() | sum(start=[]) -%}
+{{ after('review_delta') }}
+with
+
+contacts as (
+    select * from {{ ref('fct_contact') }}
+),
+
+reviews as (
+    select * from {{ ref('review_judgements') }}
+),
+
+{% if is_incremental() -%}
+touched_months as (
+    {{ touched_months() }}
+),
+
+{% endif -%}
+contact_counts as (
+    select
+        closed_month as month,
+        {{ dimensions | join(',\n        ') }},
+        count(*) as contacts
+    from contacts
+    where
+        closed_month is not null
+        {%- if is_incremental() %}
+        and closed_month in (select touched_months.month from touched_months)
+        {%- endif %}
+    group by
+        closed_month,
+        {{ dimensions | join(', ') }}
+),
+
+review_counts as (
+    select
+        counted_month as month,
+        {{ dimensions | join(',\n        ') }},
+        sum(case when review_no = 1 then 1 else 0 end) as reviews,
+        sum(case when review_no = 1 and validity = 'default' then 1 else 0 end) as default_reviews,
+        sum(case when review_no = 1 and validity not in ('valid', 'default') then 1 else 0 end) as invalid_reviews,
+        sum(case when review_no = 1 and validity = 'valid' then 1 else 0 end) as valid_reviews,
+        {%- for level in range(1, 6) %}
+        sum(case when review_no = 1 and validity = 'valid' and level = {{ level }} then 1 else 0 end) as n{{ level }},
+        {%- endfor %}
+        sum(case when review_no = 1 and validity = 'valid' and verdict = 'good' then 1 else 0 end) as good_reviews,
+        sum(case when review_no = 1 and validity = 'valid' and is_strictly_good then 1 else 0 end) as strictly_good_reviews,
+        sum(case when review_no = 1 and validity = 'valid' and verdict = 'bad' then 1 else 0 end) as bad_reviews,
+        sum(case when review_no > 1 and validity = 'valid' then 1 else 0 end) as second_reviews,
+        sum(case when review_no > 1 and validity = 'valid' and verdict = 'good' then 1 else 0 end) as second_satisfied,
+        sum(case when review_no = 1 and validity = 'valid' then points else 0 end) as points
+    from reviews
+    {%- if is_incremental() %}
+    where counted_month in (select touched_months.month from touched_months)
+    {%- endif %}
+    group by
+        counted_month,
+        {{ dimensions | join(', ') }}
+),
+
+stacked as (
+    {%- for side, own in sides.items() %}
+    select
+        month,
+        {{ dimensions | join(',\n        ') }},
+        {%- for count in counts %}
+        {{ count if count in own else '0 as ' ~ count }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from {{ side }}
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+),
+
+final as (
+    select
+        month,
+        {%- for dimension in dimensions %}
+        coalesce({{ dimension }}, {{ "'none'" if dimension == 'facility_id' else "'unknown'" }}) as {{ dimension }},
+        {%- endfor %}
+        {%- for count in counts %}
+        cast(sum({{ count }}) as {{ 'double' if count == 'points' else 'bigint' }}) as {{ count }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from stacked
+    group by
+        month,
+        {%- for dimension in dimensions %}
+        coalesce({{ dimension }}, {{ "'none'" if dimension == 'facility_id' else "'unknown'" }}){{ ',' if not loop.last }}
+        {%- endfor %}
+)
+
+select * from final

@@ -1,0 +1,137 @@
+"""Nights of a small service city: deliveries that come, are corrected, superseded or withdrawn, and dbt between them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import duckdb
+import numpy as np
+import polars as pl
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+from dbt.cli.main import dbtRunner
+
+from contracts.model import load_feeds
+from orchestration import feeds, ledger, linkage, review_words, survey
+from orchestration.paths import DBT_PROJECT, DataDirectory
+from orchestration.warehouse import environment
+
+CHAIN = (
+    "review_deliveries", "review_delta", "fct_contact", "review_judgements", "review_suspicions", "fct_review",
+    "fct_rectification", "review_counts_as_judged", "review_counts",
+)  # fmt: skip
+# What tells of the way a state was reached, not of the state.
+OF_THE_WAY = {"review_deliveries", "review_delta"}
+Row = dict[str, Any]
+
+
+@dataclass
+class City:
+    """A data directory, what has been delivered to it, and a generator of what residents do."""
+
+    data: DataDirectory
+    rng: np.random.Generator
+    contacts: dict[str, Row] = field(default_factory=dict)
+    reviews: dict[str, Row] = field(default_factory=dict)
+    checksums: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for feed in load_feeds().values():
+            feeds.ensure_typed(self.data, feed)
+        survey.ensure_typed(self.data)
+        linkage.ensure_typed(self.data)
+        review_words.ensure_typed(self.data)
+        self.data.warehouse.parent.mkdir(parents=True, exist_ok=True)
+
+    def contact(self, hall: str, closed: datetime, *, window: str = "1", division: str = "990101001001") -> Row:
+        case_no = f"{closed:%Y%m%d}{len(self.contacts):06}"
+        row = {
+            "case_no": case_no, "contact_no": 1, "service_item_code": str(self.rng.choice(["BPS02", "BPS03"])),
+            "department_code": "health", "division_code": division, "facility_code": hall, "window_no": window,
+            "channel": "1", "named": True, "opened_at": closed - timedelta(hours=1), "closed_at": closed,
+        }  # fmt: skip
+        self.contacts[case_no] = row
+        return row
+
+    def review(self, contact: Row, lag_seconds: float, *, level: int = 5, tags: str | None = None, comment: str | None = None,
+               review_no: int = 1, **more: Any) -> Row:  # fmt: skip
+        row = {
+            "case_no": contact["case_no"], "contact_no": 1, "review_no": review_no, "satisfaction": str(level),
+            "satisfaction_level": str(level), "satisfaction_scheme": "interface", "tags": tags, "comment": comment,
+            "channel": "4", "channels_scheme": "zj", "reviewer_key": contact["case_no"],
+            "reviewed_at": contact["closed_at"] + timedelta(seconds=lag_seconds),
+        } | more  # fmt: skip
+        self.reviews[contact["case_no"]] = row
+        return row
+
+    def day(self, hall: str, day: datetime, people: int, *, five: float = 0.7) -> tuple[list[Row], list[Row]]:
+        """A hall's contacts of a day and what people say of them within two days."""
+        contacts, reviews = [], []
+        for seconds in np.sort(self.rng.uniform(0, 8 * 3600, people)):
+            closed = day + timedelta(hours=9, seconds=round(float(seconds)))
+            contact = self.contact(hall, closed, window=str(self.rng.integers(1, 3)))
+            contacts.append(contact)
+            level = 5 if self.rng.random() < five else int(self.rng.integers(1, 5))
+            tags = f"{level}{self.rng.integers(10, 14)}" if self.rng.random() < 0.7 else None
+            lag = float(self.rng.choice([self.rng.uniform(20, 3600), self.rng.uniform(20, 2 * 86400)]))
+            reviews.append(self.review(contact, lag, level=level, tags=tags, comment="慢" if level < 3 else None))
+        return contacts, reviews
+
+    def deliver(self, feed_id: str, receipt: str, rows: list[Row], received: datetime) -> None:
+        """Puts a file among the accepted; the same receipt again puts other rows in its place."""
+        feed = load_feeds()[feed_id]
+        empty = pl.read_parquet(self.data.accepted / feed.id / "_never.parquet")
+        provenance = {"_feed": feed.id, "_sender": "shifan", "_receipt": receipt, "_received_at": received, "_contract_version": "1"}  # fmt: skip
+        frame = pl.DataFrame([r | provenance | {"_row": n} for n, r in enumerate(rows, 2)], infer_schema_length=None)
+        missing = [pl.lit(None).alias(c) for c in empty.columns if c not in frame.columns]
+        frame = frame.with_columns(missing).select(empty.columns).cast(empty.schema)  # type: ignore[arg-type]
+        path = self.data.accepted / feed.id / received.date().isoformat() / f"{receipt}.parquet"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        frame.write_parquet(path)
+        self.checksums[receipt] = str(frame.hash_rows(seed=1).sum())
+
+    def withdraw(self, receipt: str) -> None:
+        """Takes a file from among the accepted, as when another took its place."""
+        (path,) = self.data.accepted.glob(f"*/*/{receipt}.parquet")
+        path.unlink()
+        del self.checksums[receipt]
+
+    def night(self, *selection: str, full_refresh: bool = False) -> None:
+        """dbt on what is accepted now; the models that reviews pass through unless told otherwise."""
+        rows = [{"receipt": r, "row_checksum": c, "is_latest": True, "verdict": "accepted"} for r, c in self.checksums.items()]  # fmt: skip
+        typed = ledger.table(self.data)
+        known = pl.DataFrame(rows, schema={name: typed.schema[name] for name in ("receipt", "row_checksum", "is_latest", "verdict")})  # fmt: skip
+        pl.concat([typed, known], how="diagonal").write_parquet(ledger.path(self.data))
+        os.environ.update(environment(self.data) | {"MINSHENG_RUN_DATE": "2026-06-30"})
+        folders = ["--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)]
+        flags = ["--full-refresh"] if full_refresh else []
+        result = dbtRunner().invoke(
+            ["--quiet", "build", "--exclude-resource-type", "test", "unit_test", "--select", *(selection or CHAIN), *flags, *folders]
+        )
+        DuckDBConnectionManager.close_all_connections()
+        assert result.success, result.exception or [r.message for r in result.result if r.status == "error"]  # type: ignore[union-attr]
+
+    def ask(self, query: str) -> list[tuple[Any, ...]]:
+        with duckdb.connect(str(self.data.warehouse)) as con:
+            return con.execute(query).fetchall()
+
+    def was_mended(self) -> bool:
+        """Whether the last night mended the tables, rather than building them whole."""
+        ((said,),) = self.ask("select comment from duckdb_tables() where table_name = 'review_delta'")
+        return bool(said.split(" ")[1])
+
+    def tables(self) -> Mapping[str, tuple[int, str]]:
+        """Table → rows and a checksum over them, numbers to 12 digits, whatever order they lie in."""
+        with duckdb.connect(str(self.data.warehouse)) as con:
+            return {name: _checksum(con, name) for name in CHAIN if name not in OF_THE_WAY}
+
+
+def _checksum(con: duckdb.DuckDBPyConnection, name: str) -> tuple[int, str]:
+    ((schema,),) = con.execute(f"select table_schema from information_schema.tables where table_name = '{name}'").fetchall()  # fmt: skip
+    kinds = con.execute(f'describe "{schema}"."{name}"').fetchall()
+    columns = ", ".join(f"printf('%.12g', \"{c}\")" if kind == "DOUBLE" else f'"{c}"' for c, kind, *_ in kinds)
+    (found,) = con.execute(f'select count(*), coalesce(sum(hash({columns})::hugeint), 0)::varchar from "{schema}"."{name}"').fetchall()  # fmt: skip
+    return found
