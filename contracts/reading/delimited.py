@@ -258,10 +258,10 @@ def _parse(piece: bytes, quotes: np.ndarray, dialect: Dialect) -> pl.DataFrame:
         )
     except pl.exceptions.PolarsError:
         raise _Odd from None
+    lengths = frame.select(pl.all().str.len_bytes())
     doubled = int(np.count_nonzero(quotes[2::2] - quotes[1:-1:2] == 1))
-    lengths = [column.str.len_bytes() for column in frame]
-    accounted = sum(n.sum() for n in lengths) + frame.height * len(dialect.headers) + quotes.size - doubled
-    if accounted != len(piece) or max(n.max() or 0 for n in lengths) > dialect.cell_chars:
+    accounted = sum(lengths.sum().row(0)) + frame.height * len(dialect.headers) + quotes.size - doubled
+    if accounted != len(piece) or max(lengths.max().row(0)) > dialect.cell_chars:
         raise _Odd
     return frame
 
