@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import polars as pl
 
@@ -36,6 +36,8 @@ from contracts.writing import (
     empty_accepted,
     empty_quarantine,
 )
+
+Part = TypeVar("Part")
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ class Opened:
     door: Checker
 
     def splits(self) -> Iterator[Split]:
-        for laid in lay_out_all(self.arrangement, self.table.batches()):
+        for laid in lay_out_all(self.arrangement, _ahead(self.table.batches())):
             yield split(self.door, laid)
 
 
@@ -274,7 +276,7 @@ def _write_split(
         Sink(accepted, empty_accepted(delivery.feed), random=pseudonyms) as good,
         Sink(quarantine, empty_quarantine()) as bad,
     ):
-        # While one batch is written, the next is pseudonymised and the one after it read and judged.
+        # While one batch is written, the next is pseudonymised, the one after it judged and the one after that read.
         for part in _ahead(_pseudonymised(delivery, key, _ahead(_judged(delivery.feed, opened)))):
             good.write(_stored(delivery, part.accepted))
             bad.write(_pointing(delivery, part.reasons))
@@ -303,7 +305,7 @@ def _pseudonymised(delivery: Delivery, key: Key, parts: Iterator[Split]) -> Iter
     return (replace(part, accepted=pseudonymise(part.accepted, delivery.feed, key, on=day)) for part in parts)
 
 
-def _ahead(parts: Iterator[Split]) -> Iterator[Split]:
+def _ahead(parts: Iterator[Part]) -> Iterator[Part]:
     """The same parts; while one is worked on, the next is made in a thread."""
     with ThreadPoolExecutor(max_workers=1) as worker:
         following = worker.submit(next, parts, None)

@@ -54,8 +54,8 @@ class Sink:
     """A Parquet file written batch by batch; typed and readable even when no row ever comes.
 
     Attributes:
-        random: columns of which no value tells anything about another (pseudonyms): no dictionary, least or largest
-            value would ever be of use.
+        random: columns of which no value tells anything about another (pseudonyms): no dictionary would help, and to
+            press their hexadecimal digits to half would cost a fourteenth of the door's work.
         digest: of the rows written so far.
     """
 
@@ -68,15 +68,15 @@ class Sink:
         from pyarrow import parquet
 
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        ordered = [f.name for f in self.schema if f.name not in self.random]
-        # Row numbers and times grow from row to row: their differences are small.
-        growing = [f.name for f in self.schema if str(f.type) in ("int64", "timestamp[us]")]
+        # Row numbers and times grow from row to row: their differences are small, and a range says what a file holds.
+        growing = [f.name for f in self.schema if str(f.type) in ("int64", "timestamp[us]", "date32[day]")]
+        repeating = [f.name for f in self.schema if f.name not in {*self.random, *growing}]
         self._writer = parquet.ParquetWriter(
             self.path,
             self.schema,
-            compression="zstd",
-            use_dictionary=[name for name in ordered if name not in growing],
-            write_statistics=ordered,
+            compression={f.name: "none" if f.name in self.random else "zstd" for f in self.schema},
+            use_dictionary=repeating,
+            write_statistics=growing,
             column_encoding=dict.fromkeys(growing, "DELTA_BINARY_PACKED"),
         )
         return self

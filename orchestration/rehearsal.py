@@ -121,7 +121,7 @@ def tell_real(data: DataDirectory, console: Console) -> None:
 FILES = """
     select file_name, split_part(feed, '.', 2), rows_received, rows_accepted, rows_quarantined,
            case when rows_quarantined > 0 then commonest_field || ': ' || commonest_reason end
-    from feed_health where is_latest and verdict <> 'missing' order by feed, sender
+    from feed_health where is_latest and verdict <> 'missing' order by feed, sender, file_name
 """
 
 FACILITIES = """

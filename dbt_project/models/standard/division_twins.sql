@@ -5,6 +5,7 @@
     'same_stem_parent_renumbered': ['grandparent_code', 'parent_stem', 'name_stem'],
     'same_stem_parents_renumbered': ['top_code', 'grandparent_stem', 'parent_stem', 'name_stem'],
     'same_stem_same_grandparent': ['grandparent_code', 'name_stem'],
+    'same_stem_same_province': ['top_code', 'sole_stem'],
 } -%}
 with
 
@@ -14,6 +15,19 @@ vintages as (
 
 scopes as (
     select * from {{ ref('division_scopes') }}
+),
+
+-- From the county upwards a name that only one unit of the province bears tells the place, wherever its code has wandered.
+sole as (
+    select
+        vintage,
+        level,
+        top_code,
+        name_stem
+    from vintages
+    where level in ('city', 'county')
+    group by vintage, level, top_code, name_stem
+    having count(*) = 1
 ),
 
 units as (
@@ -29,13 +43,20 @@ units as (
         vintages.parent_stem,
         vintages.grandparent_code,
         vintages.grandparent_stem,
-        vintages.top_code
+        vintages.top_code,
+        sole.name_stem as sole_stem
     from vintages
     inner join scopes
         on
             vintages.top_code = scopes.top_code
             and vintages.level = scopes.level
             and vintages.vintage = scopes.vintage
+    left join sole
+        on
+            vintages.vintage = sole.vintage
+            and vintages.level = sole.level
+            and vintages.top_code = sole.top_code
+            and vintages.name_stem = sole.name_stem
 ),
 
 kept as (
