@@ -109,7 +109,17 @@ class City:
         folders = ["--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)]
         flags = ["--full-refresh"] if full_refresh else []
         result = dbtRunner().invoke(
-            ["--quiet", "build", "--exclude-resource-type", "test", "unit_test", "--select", *(selection or CHAIN), *flags, *folders]
+            [
+                "--quiet",
+                "build",
+                "--exclude-resource-type",
+                "test",
+                "unit_test",
+                "--select",
+                *(selection or CHAIN),
+                *flags,
+                *folders,
+            ]
         )
         DuckDBConnectionManager.close_all_connections()
         assert result.success, result.exception or [r.message for r in result.result if r.status == "error"]  # type: ignore[union-attr]

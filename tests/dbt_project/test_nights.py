@@ -89,17 +89,25 @@ def a_file_of_contacts_is_sent_again_corrected(city: City) -> None:
 
 def reviews_are_corrected_withdrawn_copied_and_answered(city: City) -> None:
     reviews = list(city.reviews.values())
-    corrected = [r | {"satisfaction": "1", "satisfaction_level": "1", "tags": None, "record_action": "U"} for r in reviews[5:60:9]]
+    corrected = [
+        r | {"satisfaction": "1", "satisfaction_level": "1", "tags": None, "record_action": "U"}
+        for r in reviews[5:60:9]
+    ]
     gone = [r | {"record_action": "D"} for r in reviews[7:90:13]]
     copied = [r | {"reviewer_key": "somebody else"} for r in reviews[9:70:17]]
     city.deliver("evaluation.reviews", "r_corrected", corrected + gone + copied, FIRST + timedelta(days=55))
     # The owner's later word: the copy becomes the third under its key.
-    city.deliver("evaluation.reviews", "r_once_more", [r | {"tags": "513"} for r in reviews[9:70:17]], FIRST + timedelta(days=56))
+    city.deliver(
+        "evaluation.reviews", "r_once_more", [r | {"tags": "513"} for r in reviews[9:70:17]], FIRST + timedelta(days=56)
+    )
     bad = [r for r in reviews if r["satisfaction_level"] in ("1", "2")]
     begun = {"accepted_at": FIRST + timedelta(days=50)}
     decided = {"finding": "malicious", "malicious_decided_at": FIRST + timedelta(days=54)}
     key = ("case_no", "contact_no", "review_no")
-    rows = [{k: r[k] for k in key} | begun | (decided if n % 3 == 0 else {"appeal": "upheld"}) for n, r in enumerate(bad[:9])]
+    rows = [
+        {k: r[k] for k in key} | begun | (decided if n % 3 == 0 else {"appeal": "upheld"})
+        for n, r in enumerate(bad[:9])
+    ]
     city.deliver("evaluation.rectifications", "f_first", rows, FIRST + timedelta(days=56))
     second = [city.review(city.contacts[r["case_no"]], 3e5, level=4, review_no=2) for r in bad[20:24]]
     city.deliver("evaluation.reviews", "r_second", second, FIRST + timedelta(days=56))
@@ -135,7 +143,8 @@ def test_nights_of_every_kind_leave_what_one_build_of_everything_makes(city: Cit
         assert city.was_mended(), happens.__name__
         states.append(city.tables())
         if Path("/tmp/data_incremental/debug").exists():
-            mended = city.tables(); city.night(full_refresh=True)
+            mended = city.tables()
+            city.night(full_refresh=True)
             assert city.tables() == mended, happens.__name__
     assert all(a["review_counts"] != b["review_counts"] for a, b in zip(states, states[1:], strict=False))
     city.night(full_refresh=True)
