@@ -3,6 +3,7 @@
 Run: `python -m benchmarks.reviews [MILLIONS]`. Contacts and reviews are made in DuckDB as the door would have accepted them:
 300 halls of 8 windows and 20 items each, a quarter of the reviews written by default, honest lags, tags and words. Timed: what dbt says each
 model took (two threads), and the statement on the same tables. The aim: the evaluation models in at most twice its time.
+Then one more day comes, 50,000 reviews: what the tables that are kept cost that night, and how many of their rows it wrote.
 """
 
 from __future__ import annotations
@@ -23,8 +24,11 @@ from orchestration import feeds, ledger, linkage, survey
 from orchestration.paths import DBT_PROJECT, DataDirectory
 from orchestration.warehouse import DBT, environment
 
-STANDARD = ("fct_contact", "review_judgements", "fct_review", "fct_rectification")
-EVALUATION = ("review_counts", "review_units", "review_scorecard")
+KEPT = ("review_delta", "fct_contact", "review_judgements", "review_suspicions", "review_counts_as_judged")
+STANDARD = (*KEPT[:4], "fct_review", "fct_rectification")
+EVALUATION = ("review_counts_as_judged", "review_counts", "review_units", "review_scorecard")
+HISTORY_DAYS = 360
+NEW_DAY = 50_000
 ALLOWED_RATIO = 2.0
 COUNTS = """
     create or replace temp table counted as
@@ -41,16 +45,17 @@ COUNTS = """
 """
 
 
-def make_feeds(data: DataDirectory, reviews: int) -> None:
-    """Writes contacts (1.5 for each review) and reviews over a year, typed as the door types them."""
+def make_feeds(data: DataDirectory, name: str, reviews: int, *, first_case: int = 0, first_day: int = 0, days: int = HISTORY_DAYS) -> None:  # fmt: skip
+    """Writes a delivery of contacts (1.5 for each review) and of reviews, day after day, typed as the door types them."""
     contacts = reviews * 3 // 2
     made = f"""
         select
             lpad(cast(n as varchar), 12, '0') as case_no, 1 as contact_no, cast(hash(n) % 1000000007 as bigint) as chance,
-            timestamp '2025-03-01 09:00:00' + to_seconds(cast(hash(n, 'closed') % (360 * 86400) as bigint)) as closed_at,
+            timestamp '2025-03-01 09:00:00' + to_days(cast({first_day} + (n - {first_case}) * {days} // {contacts} as integer))
+                + to_seconds(cast(hash(n, 'closed') % 28800 as bigint)) as closed_at,
             cast(hash(n, 'hall') % 300 as integer) as hall, cast(1 + hash(n, 'window') % 8 as varchar) as window_no,
             cast(1 + (hash(n, 'hall') % 300 * 7 + hash(n, 'item') % 20) % 80 as bigint) as item
-        from range({contacts}) as numbers (n)
+        from range({first_case}, {first_case + contacts}) as numbers (n)
     """
     departments = "['health', 'sports', 'culture', 'housing', 'education', 'justice', 'civil_affairs', 'veterans']"
     selections = {
@@ -89,7 +94,7 @@ def make_feeds(data: DataDirectory, reviews: int) -> None:
             provenance = {
                 "_feed": f"'{feed}'",
                 "_sender": "'shifan'",
-                "_receipt": f"'{feed}'",
+                "_receipt": f"'{feed} {name}'",
                 "_contract_version": "'1'",
             }
             provenance["_received_at"] = "timestamp '2026-03-01 02:00:00'"
@@ -98,7 +103,7 @@ def make_feeds(data: DataDirectory, reviews: int) -> None:
                 for name, kind, *_ in typed
             )
             con.execute(
-                f"copy (select {columns} from (select *, row_number() over () as _row from sent)) to '{folder}/rows.parquet'"
+                f"copy (select {columns} from (select *, row_number() over () as _row from sent)) to '{folder}/{name}.parquet'"
             )
 
 
@@ -135,6 +140,26 @@ def counting(data: DataDirectory) -> float:
     return min(times)
 
 
+def night(data: DataDirectory, *selection: str) -> tuple[dict[str, float], float]:
+    """Builds what is selected. Returns model → seconds, and the seconds of processor time that dbt took."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    dbt(data, "build", "--select", *selection, "--exclude-resource-type", "unit_test", "test")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return seconds_of_models(data), after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def touched_months(data: DataDirectory) -> int:
+    """Months that last night's deliveries touch."""
+    with duckdb.connect(str(data.warehouse), read_only=True) as con:
+        ((months,),) = con.execute(
+            """select count(distinct month) from (
+                select counted_month as month from standard.review_judgements
+                where (case_no, contact_no) in (select case_no, contact_no from standard.review_delta)
+                union select month_before from standard.review_delta where month_before is not null)"""
+        ).fetchall()
+    return int(months)
+
+
 def main() -> None:
     """Print the measurements beside what is allowed."""
     reviews = int(float(sys.argv[1] if len(sys.argv) > 1 else 5) * 1_000_000)
@@ -147,16 +172,30 @@ def main() -> None:
         linkage.ensure_typed(data)
         ledger.table(data).write_parquet(ledger.path(data))
         data.warehouse.parent.mkdir(parents=True, exist_ok=True)
-        make_feeds(data, reviews)
-        dbt(data, "build", "--select", "+review_scorecard", "--exclude-resource-type", "unit_test", "test")
-        seconds = seconds_of_models(data)
-        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
+        make_feeds(data, "history", reviews)
+        whole, whole_cpu = night(data, "+review_scorecard")
         by_hand = counting(data)
-    evaluation = sum(seconds[model] for model in EVALUATION)
-    print(f"{reviews:,} reviews of {reviews * 3 // 2:,} contacts, two threads")
+        _, idle_cpu = night(data, "review_deliveries", *KEPT)
+        make_feeds(data, "new_day", NEW_DAY, first_case=reviews * 3 // 2, first_day=HISTORY_DAYS, days=1)
+        mended, mended_cpu = night(data, "review_deliveries", *KEPT)
+        months = touched_months(data)
+        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
+    evaluation = sum(whole[model] for model in EVALUATION)
+    print(
+        f"{reviews:,} reviews of {reviews * 3 // 2:,} contacts, two threads; then a day of {NEW_DAY:,} that touches {months} months"
+    )
+    print(f"  {'':28} {'whole':>8} {'new day':>8}")
+    for model in dict.fromkeys((*STANDARD, *EVALUATION)):
+        day = f"{mended[model]:6.1f} s" if model in mended else ""
+        print(f"  {model:28} {whole[model]:6.1f} s {day:>8}")
+    of_whole, of_day = (sum(times[model] for model in KEPT) for times in (whole, mended))
+    print(
+        f"  {'tables that are kept':28} {of_whole:6.1f} s {of_day:6.1f} s   a new day costs {of_day / of_whole:.1%} of everything"
+    )
+    print(
+        f"  processor time of dbt        {whole_cpu:6.0f} s {mended_cpu:6.0f} s   of which {idle_cpu:.0f} s when nothing came"
+    )
     print(f"  counts by one statement      {by_hand:6.1f} s")
-    for model in (*STANDARD, *EVALUATION):
-        print(f"  {model:28} {seconds[model]:6.1f} s")
     print(f"  evaluation / counts          {evaluation / by_hand:6.1f}   (allowed {ALLOWED_RATIO:.0f})")
     print(f"  peak of dbt                  {peak:6.0f} MB")
 

@@ -23,7 +23,7 @@ from dagster_dbt import DagsterDbtTranslator, DbtCliInvocation, DbtCliResource, 
 from dagster_dbt.errors import DagsterDbtCliRuntimeError
 
 from contracts.model import load_feeds, load_products
-from orchestration import intake, ledger, linkage, review_words, survey
+from orchestration import column_lineage, intake, ledger, linkage, review_words, survey
 from orchestration.paths import DBT_PROJECT, DataDirectory, data_directory
 
 # One slot: whoever writes the warehouse holds it, whether the night or a person started the run.
@@ -140,13 +140,14 @@ def warehouse_assets() -> list[dg.AssetsDefinition]:
             # Unit tests try the code, not the data: `make test` runs them.
             arguments = ["build", "--exclude-resource-type", "unit_test"]
             os.environ.update(environment(where))  # the day may have changed since this process began
-            invocation = dbt.cli(arguments, context=context, target_path=where.dbt_target / "runs" / context.run_id[:8])
+            target = where.dbt_target / "runs" / context.run_id[:8]
+            invocation = dbt.cli(arguments, context=context, target_path=target)
             events, failure = _events(context, invocation)
-            rows = row_counts(where)
-        # Counted once, after dbt has let go of the file: dagster-dbt's own counting spins beside it all the while.
+            # Read once, after dbt has let go of the file: dagster-dbt's own reading spins beside it all the while.
+            seen = _seen(where, target, context.assets_def)
         for event in events:
             table = str(event.metadata["unique_id"].value).rpartition(".")[2] if isinstance(event, dg.Output) else None
-            yield event.with_metadata({**event.metadata, "dagster/row_count": rows[table]}) if table in rows else event
+            yield event.with_metadata({**event.metadata, **seen[table]}) if table in seen else event
         if failure:
             raise dg.Failure(description=_sentence(invocation), allow_retries=False) from failure
 
@@ -164,6 +165,18 @@ def row_counts(data: DataDirectory) -> dict[str, int]:
         return {
             table: con.execute(f'select count(*) from "{schema}"."{table}"').fetchall()[0][0] for schema, table in names
         }
+
+
+def _seen(data: DataDirectory, target: Path, assets: dg.AssetsDefinition) -> dict[str, dict[str, Any]]:
+    """Table → how many rows it has and what its columns are made of."""
+    seen: dict[str, dict[str, Any]] = {table: {"dagster/row_count": rows} for table, rows in row_counts(data).items()}
+    lineage = column_lineage.of_models(
+        target / "compiled", data.warehouse, {*assets.keys, *assets.dependency_keys}, models_checksum(),
+        data.dbt_target / "column_lineage.json",
+    ) if seen else {}  # fmt: skip
+    for table, of_columns in lineage.items():
+        seen.setdefault(table, {})["dagster/column_lineage"] = of_columns
+    return seen
 
 
 def _events(context: dg.AssetExecutionContext, invocation: DbtCliInvocation) -> tuple[list[Any], Exception | None]:

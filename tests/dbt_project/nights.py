@@ -37,6 +37,7 @@ class City:
     contacts: dict[str, Row] = field(default_factory=dict)
     reviews: dict[str, Row] = field(default_factory=dict)
     checksums: dict[str, str] = field(default_factory=dict)
+    manifest: Any = None
 
     def __post_init__(self) -> None:
         for feed in load_feeds().values():
@@ -106,13 +107,18 @@ class City:
         known = pl.DataFrame(rows, schema={name: typed.schema[name] for name in ("receipt", "row_checksum", "is_latest", "verdict")})  # fmt: skip
         pl.concat([typed, known], how="diagonal").write_parquet(ledger.path(self.data))
         os.environ.update(environment(self.data) | {"MINSHENG_RUN_DATE": "2026-06-30"})
-        folders = ["--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)]
         flags = ["--full-refresh"] if full_refresh else []
-        result = dbtRunner().invoke(
-            ["--quiet", "build", "--exclude-resource-type", "test", "unit_test", "--select", *(selection or CHAIN), *flags, *folders]
-        )
+        build = ["build", "--exclude-resource-type", "test", "unit_test", "--select", *(selection or CHAIN), *flags]
+        result = self._dbt(*build)
         DuckDBConnectionManager.close_all_connections()
-        assert result.success, result.exception or [r.message for r in result.result if r.status == "error"]  # type: ignore[union-attr]
+        assert result.success, result.exception or [r.message for r in result.result if r.status == "error"]
+
+    def _dbt(self, *arguments: str) -> Any:
+        """dbt in this process; the project is parsed once."""
+        folders = ["--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)]
+        if self.manifest is None:
+            self.manifest = dbtRunner().invoke(["--quiet", "parse", *folders]).result
+        return dbtRunner(manifest=self.manifest).invoke(["--quiet", *arguments, *folders])
 
     def ask(self, query: str) -> list[tuple[Any, ...]]:
         with duckdb.connect(str(self.data.warehouse)) as con:

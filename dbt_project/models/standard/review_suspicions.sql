@@ -3,9 +3,10 @@
     pre_hook="{{ take_out(in_suspicion_scope()) }}",
     post_hook="{{ say_mended() }}",
 ) }}
-{%- set reach = suspicion_reach() -%}
 {#- The reach of a rule is a place and a month (docs/decisions/0014): a new rule that looks further must say so in suspicion_scope. -#}
 {%- set is_mended = is_incremental() -%}
+{%- set reach = suspicion_reach() -%}
+{%- set days = suspicion_days() if is_mended else none -%}
 {{ after('review_delta') }}
 with
 
@@ -36,8 +37,10 @@ wordless_fives as (
         judgements.policy_area,
         judgements.policy_from
     from {{ ref('review_judgements') }} as judgements
+    {{ of_touched_places(days) }}
     where
-        {{ may_be_suspected() }}
+        judgements.validity = 'valid'
+        and judgements.review_no = 1
         and judgements.level = 5
         and not judgements.has_comment
         and judgements.window_no is not null
@@ -137,7 +140,10 @@ at_windows as (
         judgements.reviewed_on,
         judgements.reviewed_at
     from {{ ref('review_judgements') }} as judgements
-    where {{ may_be_suspected() }}
+    {{ of_touched_places(days) }}
+    where
+        judgements.validity = 'valid'
+        and judgements.review_no = 1
 ),
 
 -- A busy window is no burst: what matters is how far it outruns the window's other reviews before, during and after.
@@ -214,12 +220,14 @@ timed as (
         policies.lag_neighbourhood_seconds as neighbourhood_seconds,
         policies.lag_share_min as share_min
     from {{ ref('review_judgements') }} as judgements
+    {{ of_touched_places(days) }}
     inner join policies
         on
             judgements.policy_area = policies.area
             and judgements.policy_from = policies.valid_from
     where
-        {{ may_be_suspected() }}
+        judgements.validity = 'valid'
+        and judgements.review_no = 1
         and not judgements.has_comment
         and judgements.lag_seconds is not null
 ),
@@ -326,8 +334,10 @@ named_reviews as (
         judgements.policy_area,
         judgements.policy_from
     from {{ ref('review_judgements') }} as judgements
+    {{ of_touched_places(days) }}
     where
-        {{ may_be_suspected() }}
+        judgements.validity = 'valid'
+        and judgements.review_no = 1
         and judgements.reviewer_key is not null
         and judgements.window_no is not null
 ),
@@ -401,7 +411,10 @@ countable_days as (
         judgements.policy_area,
         judgements.policy_from
     from {{ ref('review_judgements') }} as judgements
-    where {{ may_be_suspected(reach, reach) }}
+    {{ of_touched_places(days, before=reach, after=reach) }}
+    where
+        judgements.validity = 'valid'
+        and judgements.review_no = 1
 ),
 
 unit_days as (
@@ -450,8 +463,11 @@ habits as (
             and busy.reviewed_on > usual.reviewed_on
             and {{ days_between('usual.reviewed_on', 'busy.reviewed_on') }} <= policies.surge_baseline_days
     {%- if is_mended %}
-    where
-        {{ is_touched('busy', '0', reach) }}
+    inner join touched
+        on
+            busy.place = touched.place
+            and busy.reviewed_on >= touched.from_day
+            and busy.reviewed_on <= {{ add_days('touched.to_day', reach) }}
     {%- endif %}
     group by busy.department_code, busy.place, busy.reviewed_on, busy.reviews, busy.fives
     having count(*) >= max(policies.surge_baseline_days_min)
@@ -513,6 +529,7 @@ final as (
         judgements.points
     from caught
     inner join {{ ref('review_judgements') }} as judgements on caught.review_id = judgements.review_id
+    {{ of_touched_places(days, after=reach) }}
     {%- if is_mended %}
     left join kept on caught.review_id = kept.review_id
     {%- endif %}
@@ -520,7 +537,6 @@ final as (
         caught.first_rule = 1
         {%- if is_mended %}
         and kept.review_id is null
-        and {{ is_touched('judgements', '0', reach) }}
         {%- endif %}
 )
 
