@@ -12,8 +12,8 @@ takes, and the proof that it works, is in `statistics.disclosure`; files and the
         shown: [columns]       what stays readable; every other column outside the key becomes null
         not_identifying: [codes]   codes by which nobody can be recognised, such as unknown
         where: {column: [values]}  the rows the rule is about
-        periods: {start: column, end: column}   where rows are of days, months, quarters …: a longer period that would give
-                               away a withheld shorter one within it is withheld too
+        periods: {kind: column, start: column, end: column}   where rows are of days, months, quarters …: a longer period
+                               is the sum of the shortest ones within it, so all periods are proved together
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from orchestration.statistics.disclosure import audit_suppression, k_anonymity, 
 WITHHELD = "人数过少或可由其他数字推出 · too few people, or it would give away a figure of too few"
 ALL = "all"
 LEVELS = ("province", "city", "county", "town", "village")
-CELL, VALUE, NEEDS = "_cell", "_value", "_needs"
+CELL, VALUE, NEEDS, PERIOD = "_cell", "_value", "_needs", "_cell_period"
 
 
 @dataclass(frozen=True)
@@ -102,18 +102,18 @@ def withhold(
     about = frame
     for column, values in stated.get("where", {}).items():
         about = about.filter(pl.col(column).is_in(values))
-    parts = list(stated.get("tables", ()))
     cells, hierarchies = _cells(stated, about, divisions)
     cells = _identifying(cells, stated, k)
-    done: list[tuple[pl.DataFrame, list[str]]] = []
-    for part in _shortest_first(cells, parts, stated.get("periods")):
-        needing = _giving_away(part, [p for p, _ in done], list(hierarchies), stated.get("periods"), k)
-        twin = next((p for p, _ in done if _same_figures(p, part, list(hierarchies))), None)
-        done.append(
-            (_as_in(part, twin, list(hierarchies)), [])
-            if twin is not None
-            else _part(needing, hierarchies, k, _of_part(previous, part, parts))
-        )
+    periods = stated.get("periods", {})
+    # Periods are added up with one another, so all of them are one table.
+    by = [column for column in stated.get("tables", ()) if column not in periods.values()]
+    if periods and cells.height:
+        cells, hierarchies = _over_time(cells, hierarchies, periods)
+    done = [
+        _part(part, hierarchies, k, _of_part(previous, part, by))
+        for part in (cells.partition_by(by) if by else [cells])
+        if part.height
+    ]
     state = pl.concat([p for p, _ in done]) if done else cells.with_columns(suppression=pl.lit(None, pl.String))
     unsafe = [row for _, rows in done for row in rows]
     counts = dict(state["suppression"].value_counts().rows())
@@ -232,37 +232,20 @@ def _identifying(cells: pl.DataFrame, stated: Mapping[str, Any], k: int) -> pl.D
     return cells.with_columns((small & ~anonymous).alias(NEEDS))
 
 
-def _shortest_first(cells: pl.DataFrame, by: Sequence[str], periods: Mapping[str, str] | None) -> list[pl.DataFrame]:
-    found = [part for part in (cells.partition_by(by) if by else [cells]) if part.height]
-    if not periods:
-        return found
-    return sorted(found, key=lambda part: part[periods["end"]][0] - part[periods["start"]][0])
+def _over_time(
+    cells: pl.DataFrame, hierarchies: Mapping[str, Mapping[str, str]], periods: Mapping[str, str]
+) -> tuple[pl.DataFrame, dict[str, Any]]:
+    """The cells with their period as one more way, and which longer periods each of the shortest is a part of."""
+    label = pl.concat_str([pl.col(periods[c]).cast(pl.String) for c in ("kind", "start", "end")], separator="|")
+    cells = cells.with_columns(label.alias(PERIOD))
+    held = cells.select(PERIOD, start=periods["start"], end=periods["end"]).unique().sort(PERIOD).rows()
 
+    def holds(longer: tuple[Any, ...], shorter: tuple[Any, ...]) -> bool:
+        return bool(longer[1] <= shorter[1] and shorter[2] <= longer[2] and longer[1:] != shorter[1:])
 
-def _giving_away(
-    part: pl.DataFrame, done: Sequence[pl.DataFrame], ways: Sequence[str], periods: Mapping[str, str] | None, k: int
-) -> pl.DataFrame:
-    """The part in which a unit also needs protection if its figure less the shown figures of the periods within would
-    be that of one withheld period, or of several with fewer than k people together."""
-    if not periods:
-        return part
-    start, end = part[periods["start"]][0], part[periods["end"]][0]
-    within = [p for p in done if p[periods["start"]][0] >= start and p[periods["end"]][0] <= end]
     # Only the shortest divide the time; a quarter within a year is made of the same months.
-    shortest = [p for p in within if not any(_holds(p, other, periods) for other in within)]
-    if not shortest:
-        return part
-    withheld = pl.concat(shortest).filter(pl.col("suppression").is_not_null() & (pl.col(VALUE) > 0))
-    sums = withheld.group_by(ways).agg(pl.len().alias("_periods"), pl.col(VALUE).sum().alias("_people"))
-    joined = part.join(sums, on=list(ways), how="left", maintain_order="left")
-    tells = ((pl.col("_periods") == 1) | (pl.col("_people") < k)).fill_null(False)
-    return joined.with_columns(pl.col(NEEDS) | tells).drop("_periods", "_people")
-
-
-def _holds(longer: pl.DataFrame, shorter: pl.DataFrame, periods: Mapping[str, str]) -> bool:
-    """Whether another, shorter period lies within."""
-    (a, b), (c, d) = ((p[periods["start"]][0], p[periods["end"]][0]) for p in (longer, shorter))
-    return a <= c and d <= b and (a, b) != (c, d)
+    shortest = [p for p in held if not any(holds(p, other) for other in held)]
+    return cells, {**hierarchies, PERIOD: {p[0]: [o[0] for o in held if holds(o, p)] for p in shortest}}
 
 
 # ── patterns ────────────────────────────────────────────────────────────────────────────────────
@@ -288,13 +271,31 @@ def _part(
     if not ways:
         return part.with_columns(suppression=pl.when(NEEDS).then(pl.lit("primary"))), []
     additive = {way: _additive(part, way, ways, parents) for way, parents in hierarchies.items()}
-    found = suppress(part, additive, VALUE, k=k, previous=previous, needing=NEEDS)
+    found = suppress(_as_before(nothing, previous, ways), additive, VALUE, k=k, previous=previous, needing=NEEDS)
     unsafe = _unsafe(found, additive, k, previous)
-    if "bracketed" in unsafe:
+    periods = [PERIOD] if PERIOD in ways else []
+    for within in ([periods] if periods else []) + [[]]:
+        bracketed = unsafe.filter(pl.col("reason") == "bracketed")
+        if not bracketed.height:
+            break
         rest = pl.when(NEEDS).then(pl.lit("primary")).when(pl.col(VALUE) > 0).then(pl.lit("secondary"))
-        found = part.with_columns(suppression=rest)
+        wholly = pl.lit(True) if not within else pl.col(PERIOD).is_in(bracketed[PERIOD].unique().implode())
+        found = found.with_columns(suppression=pl.when(wholly).then(rest).otherwise("suppression"))
         unsafe = _unsafe(found, additive, k, previous)
-    return found, unsafe
+    return found, unsafe["reason"].to_list()
+
+
+def _as_before(part: pl.DataFrame, previous: pl.DataFrame | None, ways: Sequence[str]) -> pl.DataFrame:
+    """The part in which every period whose figures are those of the release before has its pattern already."""
+    if previous is None or PERIOD not in ways:
+        return part
+    same = [
+        now[PERIOD][0]
+        for now in part.partition_by(PERIOD)
+        if _unchanged(now, previous.filter(pl.col(PERIOD) == now[PERIOD][0]), ways)
+    ]
+    kept = previous.filter(pl.col(PERIOD).is_in(same)).select(*ways, "suppression")
+    return part.drop("suppression").join(kept, on=list(ways), how="left", maintain_order="left")
 
 
 def _unchanged(part: pl.DataFrame, previous: pl.DataFrame, ways: Sequence[str]) -> bool:
@@ -305,27 +306,23 @@ def _unchanged(part: pl.DataFrame, previous: pl.DataFrame, ways: Sequence[str]) 
     return part.select(columns).sort(ways).equals(previous.select(columns).sort(ways))
 
 
-def _same_figures(one: pl.DataFrame, other: pl.DataFrame, ways: Sequence[str]) -> bool:
-    """Whether two parts are of the same cells and values, such as a year of one month: one pattern tells no more than two."""
-    if one.height != other.height or not ways:
-        return False
-    return one.select(*ways, VALUE).sort(ways).equals(other.select(*ways, VALUE).sort(ways))
-
-
-def _as_in(part: pl.DataFrame, twin: pl.DataFrame, ways: Sequence[str]) -> pl.DataFrame:
-    return part.join(twin.select(*ways, "suppression"), on=list(ways), how="left", maintain_order="left")
-
-
-def _additive(part: pl.DataFrame, way: str, ways: Sequence[str], parents: Mapping[str, str]) -> dict[str, str]:
+def _additive(
+    part: pl.DataFrame, way: str, ways: Sequence[str], parents: Mapping[str, str | Sequence[str]]
+) -> dict[str, list[str]]:
     """The parents whose parts do not exceed them. Where they do the figures are of different people, so that nobody
     can subtract one from the other."""
     others = [w for w in ways if w != way]
-    parts = part.with_columns(pl.col(way).replace_strict(parents, default=None, return_dtype=pl.String)).drop_nulls(way)
-    sums = parts.group_by(way, *others).agg(pl.col(VALUE).sum().alias("_parts"))
-    exceeded = set(part.join(sums, on=[way, *others]).filter(pl.col("_parts") > pl.col(VALUE))[way])
-    return {child: parent for child, parent in parents.items() if parent not in exceeded}
+    links = pl.DataFrame(
+        [(c, p) for c, ps in parents.items() for p in ([ps] if isinstance(ps, str) else ps)],
+        schema={way: pl.String, "_above": pl.String}, orient="row",
+    )  # fmt: skip
+    sums = part.join(links, on=way).group_by("_above", *others).agg(pl.col(VALUE).sum().alias("_parts"))
+    totals = part.join(sums.rename({"_above": way}), on=[way, *others])
+    exceeded = totals.filter(pl.col("_parts") > pl.col(VALUE))[way].unique()
+    kept = links.filter(~pl.col("_above").is_in(exceeded.implode()))
+    return dict(kept.group_by(way, maintain_order=True).agg("_above").rows())
 
 
-def _unsafe(found: pl.DataFrame, hierarchies: Hierarchies, k: int, previous: pl.DataFrame | None) -> list[str]:
-    audited = audit_suppression(found, hierarchies, VALUE, k=k, previous=previous, needing=NEEDS)
-    return audited.filter(~pl.col("is_safe"))["reason"].to_list()
+def _unsafe(found: pl.DataFrame, hierarchies: Hierarchies, k: int, previous: pl.DataFrame | None) -> pl.DataFrame:
+    audited = audit_suppression(found, hierarchies, VALUE, k=k, previous=previous, needing=NEEDS, only_unproven=True)
+    return audited.filter(~pl.col("is_safe"))

@@ -9,7 +9,7 @@ of their model, one sensitive cell and direction at a time, over the equations n
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
-Hierarchies = Mapping[str, Mapping[str, str]]
+Codes = npt.NDArray[np.int64]
+# Dimension → part → what it is a part of; several where it counts in several totals, as a month in a quarter and a year.
+Hierarchies = Mapping[str, Mapping[str, str | Sequence[str]]]
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,11 @@ class Dominance:
 
 @dataclass(frozen=True)
 class CellTable:
-    """Cells (the frame's rows, then unpublished rests) and the equations children − parent = 0."""
+    """Cells and the equations children − parent = 0.
+
+    Cells are the frame's rows, then unpublished rests, then what the release before had and this one has not: its
+    revised cells and its rests. A cell that was not revised is one and the same in both.
+    """
 
     value: Floats
     equations: csr_array
@@ -109,22 +115,22 @@ def read_table(
             f"{value!r} 在每个单元格都应为非负数;请提供隐藏之前的数据。",
         )
     cells = values.to_numpy()
-    equations, rests = _equations(frame, hierarchies, cells)
+    equations = _sums(frame, hierarchies, cells)
     below, above = _protection(frame, cells, k, dominance)
     if needing is not None:
         below, above = _stated_protection(cells, frame[needing].to_numpy(), k)
-    padding = np.zeros(len(rests), dtype=bool)
-    known = _known_before(frame, dimensions, value, previous)
-    hidden = ~shown(frame)
-    nothing = np.zeros(len(rests))
+    before = _earlier(frame, hierarchies, value, previous, len(cells) + len(equations.rests))
+    known = np.zeros(len(cells) + len(equations.rests) + len(before.values), dtype=bool)
+    known[before.shown] = True
+    nothing = np.zeros(len(known) - len(cells))
     return CellTable(
-        value=np.concatenate([cells, rests]),
-        equations=equations,
-        is_sensitive=np.concatenate([above > 0, padding]),
+        value=np.concatenate([cells, equations.rests, before.values]),
+        equations=_stacked([equations, before.sums], len(known)),
+        is_sensitive=np.concatenate([above > 0, nothing > 0]),
         below=np.concatenate([below, nothing]),
         above=np.concatenate([above, nothing]),
-        hidden=np.concatenate([hidden, ~padding]),
-        known_before=np.concatenate([known, padding]),
+        hidden=np.concatenate([~shown(frame), nothing == 0]),
+        known_before=known,
     )
 
 
@@ -145,40 +151,101 @@ def _stated_protection(cells: Floats, needs: Mask, k: int) -> tuple[Floats, Floa
     return np.where(needs, np.minimum(cells, k), 0.0), np.where(needs, np.where(cells < k, k - cells, k), 0.0)
 
 
-def _known_before(frame: pl.DataFrame, dimensions: list[str], value: str, previous: pl.DataFrame | None) -> Mask:
-    if previous is None:
-        return np.zeros(frame.height, dtype=bool)
-    before = previous.filter(pl.Series(shown(previous))).select(*dimensions, _before=pl.col(value))
-    joined = frame.select(*dimensions, value).join(
-        before, on=dimensions, how="left", nulls_equal=True, maintain_order="left"
+@dataclass(frozen=True)
+class _Sums:
+    """Equations as (equation, cell, sign) triplets; cells from `n_cells` on are the `rests`."""
+
+    equation: Codes
+    cell: Codes
+    sign: Floats
+    rests: Floats
+    count: int
+
+
+@dataclass(frozen=True)
+class _Earlier:
+    """The release before: its equations, the `values` of cells that only it has, and which cells it has `shown`."""
+
+    sums: _Sums
+    values: Floats
+    shown: Codes
+
+
+def _earlier(
+    frame: pl.DataFrame, hierarchies: Hierarchies, value: str, previous: pl.DataFrame | None, first: int
+) -> _Earlier:
+    """What the release before says: an unrevised cell is the same unknown as now, a revised one another, numbered from `first`."""
+    none: Codes = np.empty(0, dtype=np.int64)
+    nothing = _Sums(none, none, np.empty(0), np.empty(0), 0)
+    if previous is None or not previous.height:
+        return _Earlier(nothing, np.empty(0), none)
+    dimensions = list(hierarchies)
+    require_columns(previous.columns, {"value": value} | {f"dimension {d}": d for d in dimensions})
+    now = frame.select(*dimensions, _now=pl.col(value).cast(pl.Float64)).with_row_index("_cell")
+    joined = previous.select(*dimensions, _before=pl.col(value).cast(pl.Float64)).join(
+        now, on=dimensions, how="left", nulls_equal=True, maintain_order="left"
     )
-    mask: Mask = (joined["_before"] == joined[value]).fill_null(False).to_numpy()
-    return mask
+    same = (joined["_before"] == joined["_now"]).fill_null(False).to_numpy()
+    number = joined["_cell"].cast(pl.Int64).fill_null(-1).to_numpy().copy()
+    was_shown = shown(previous) & joined["_before"].is_not_null().to_numpy()
+    before = joined["_before"].to_numpy()
+    if not np.isfinite(before).all():
+        # Without the figures behind its hidden cells only what it showed can be compared.
+        return _Earlier(nothing, np.empty(0), number[same & was_shown])
+    number[~same] = first + np.arange((~same).sum())
+    sums = _sums(previous, hierarchies, before, refuse=False)
+    numbers = np.concatenate([number, first + (~same).sum() + np.arange(len(sums.rests))])
+    cell = numbers[sums.cell]
+    # A sum of unrevised figures is among the equations of this release already.
+    new = np.zeros(sums.count, dtype=bool)
+    new[sums.equation[cell >= first]] = True
+    kept = new[sums.equation]
+    renumbered = np.cumsum(new) - 1
+    return _Earlier(
+        _Sums(renumbered[sums.equation[kept]], cell[kept], sums.sign[kept], sums.rests, int(new.sum())),
+        np.concatenate([before[~same], sums.rests]),
+        number[was_shown],
+    )
 
 
-def _equations(frame: pl.DataFrame, hierarchies: Hierarchies, cells: Floats) -> tuple[csr_array, Floats]:
-    """Σ children + rest − parent = 0 per parent cell and dimension; rests of 0 are left out."""
+def _stacked(parts: Sequence[_Sums], n_cells: int) -> csr_array:
     from scipy.sparse import csr_array
 
+    starts = np.cumsum([0, *(part.count for part in parts)])
+    rows = np.concatenate([part.equation + start for part, start in zip(parts, starts, strict=False)])
+    cells = np.concatenate([part.cell for part in parts])
+    return csr_array((np.concatenate([part.sign for part in parts]), (rows, cells)), shape=(int(starts[-1]), n_cells))
+
+
+def _sums(frame: pl.DataFrame, hierarchies: Hierarchies, cells: Floats, *, refuse: bool = True) -> _Sums:
+    """Σ children + rest − parent = 0 per parent cell and dimension; rests of 0 are left out.
+
+    A total smaller than its parts is refused, or without `refuse` no equation.
+    """
     dimensions = list(hierarchies)
     indexed = frame.select(dimensions).with_row_index("_cell")
-    rows: list[npt.NDArray[np.int64]] = []
-    columns: list[npt.NDArray[np.int64]] = []
-    signs: list[Floats] = []
+    rows: list[Codes] = [np.empty(0, dtype=np.int64)]
+    columns: list[Codes] = [np.empty(0, dtype=np.int64)]
+    signs: list[Floats] = [np.empty(0)]
     rests: list[float] = []
     count = 0
     for dimension, parent_of in hierarchies.items():
         if not parent_of:
             continue
-        others = [d for d in dimensions if d != dimension]
-        parts = indexed.with_columns(
-            pl.col(dimension).replace_strict(parent_of, default=None, return_dtype=frame.schema[dimension])
-        ).filter(pl.col(dimension).is_not_null())
-        linked = parts.join(indexed.rename({"_cell": "_parent"}), on=[dimension, *others], nulls_equal=True)
+        links = [(c, p) for c, ps in parent_of.items() for p in ([ps] if isinstance(ps, str) else ps)]
+        kind = frame.schema[dimension]
+        within = pl.DataFrame(links, schema={dimension: pl.String, "_above": pl.String}, orient="row").cast(kind)
+        parts = indexed.join(within, on=dimension).drop(dimension).rename({"_above": dimension})
+        linked = parts.join(indexed.rename({"_cell": "_parent"}), on=dimensions, nulls_equal=True)
         parents, equation = np.unique(linked["_parent"].to_numpy(), return_inverse=True)
-        children = linked["_cell"].to_numpy()
+        children = linked["_cell"].cast(pl.Int64).to_numpy()
         rest = cells[parents] - np.bincount(equation, cells[children], minlength=len(parents))
-        _require_additive(frame, dimensions, parents, rest, cells)
+        if refuse:
+            _require_additive(frame, dimensions, parents, rest, cells)
+        adds = rest >= -1e-9 * np.maximum(cells[parents], 1)
+        kept = adds[equation]
+        equation, children = (np.cumsum(adds) - 1)[equation[kept]], children[kept]
+        parents, rest = parents[adds].astype(np.int64), rest[adds]
         unpublished = np.flatnonzero(rest > 1e-9 * np.maximum(cells[parents], 1))
         rest_cells = len(cells) + len(rests) + np.arange(len(unpublished))
         rows += [equation + count, np.arange(len(parents)) + count, unpublished + count]
@@ -186,11 +253,7 @@ def _equations(frame: pl.DataFrame, hierarchies: Hierarchies, cells: Floats) -> 
         signs += [np.ones(len(children)), -np.ones(len(parents)), np.ones(len(unpublished))]
         rests += rest[unpublished].tolist()
         count += len(parents)
-    size = (count, len(cells) + len(rests))
-    if not count:
-        return csr_array(size), np.array(rests)
-    entries = (np.concatenate(signs), (np.concatenate(rows), np.concatenate(columns)))
-    return csr_array(entries, shape=size), np.array(rests)
+    return _Sums(np.concatenate(rows), np.concatenate(columns), np.concatenate(signs), np.array(rests), count)
 
 
 def _require_additive(
@@ -229,6 +292,52 @@ def shift(table: CellTable, cell: int, amount: float, hidden: Mask) -> Floats:
         near = _neighbourhood(table, cell) & (table.value > 0) & ~table.known_before
         found = _least_shift(table, cell, amount, _component(table, cell, free | near), free)
     return np.zeros(len(table.value)) if found is None else found
+
+
+def reached(table: CellTable, cells: Mask, amount: Floats, hidden: Mask) -> Mask:
+    """Which of `cells` can each be `amount` higher (lower where negative) with nothing shown changed: proof by example.
+
+    One programme moves as many cells as it can, and those it did not bring far enough are tried again together;
+    a cell that is not among the result may still be reached alone.
+    """
+    from scipy.optimize import linprog
+    from scipy.sparse import csr_array, hstack
+
+    free = np.flatnonzero(hidden & ~table.known_before)
+    found = np.zeros(len(table.value), dtype=bool)
+    left = np.flatnonzero(cells & hidden & ~table.known_before & (amount != 0))
+    if not len(left):
+        return found
+    touched = table.equations_of(hidden & ~table.known_before)
+    matrix = table.equations[np.flatnonzero(touched)][:, free]
+    while len(left):
+        place = np.searchsorted(free, left)
+        size, n = len(left), len(free)
+        sign = np.sign(amount[left])
+        # The part of the way that each cell goes, at most all of it: part · amount ≤ change.
+        way = hstack(
+            [csr_array((-sign, (np.arange(size), place)), shape=(size, n)),
+             csr_array((np.abs(amount[left]), (np.arange(size), np.arange(size))), shape=(size, size))]
+        )  # fmt: skip
+        solved = linprog(
+            np.concatenate([np.zeros(n), -np.ones(size)]),
+            A_ub=way,
+            b_ub=np.zeros(size),
+            A_eq=hstack([matrix, csr_array((matrix.shape[0], size))]) if matrix.shape[0] else None,
+            b_eq=np.zeros(matrix.shape[0]) if matrix.shape[0] else None,
+            bounds=np.vstack(
+                [np.column_stack([-table.value[free], np.full(n, np.inf)]), np.tile([0.0, 1.0], (size, 1))]
+            ),
+            method="highs",
+        )
+        if solved.x is None:
+            return found
+        gone = solved.x[n:] >= 1 - 1e-7
+        if not gone.any():
+            return found
+        found[left[gone]] = True
+        left = left[~gone]
+    return found
 
 
 def _are_parts_of_one(table: CellTable, cells: Mask) -> bool:

@@ -5,7 +5,8 @@ release. What a policy's k and p are comes as an argument; who applies it is `re
 
 A table is one row per cell with dimension columns and an additive, non-negative count or amount.
 Totals are cells too: `hierarchies` says, per dimension, which value is part of which (child →
-parent). A parent's cell that is missing from the table is no total that anyone could subtract
+parent, or parents where it counts in several totals: a month in its quarter, its year and any twelve
+months; parts of one parent must not overlap). A parent's cell that is missing from the table is no total that anyone could subtract
 from; a parent that exceeds its children has an unpublished rest, which is unknown to the reader.
 The reader is assumed to know that nothing is negative, and not which cells are primary: publish
 one and the same sign for all hidden cells.
@@ -24,6 +25,7 @@ from orchestration.statistics.cell_tables import (
     Dominance,
     Hierarchies,
     brackets,
+    reached,
     read_table,
     shift,
     shown,
@@ -47,18 +49,19 @@ def suppress(
     a cell can be anything from 0 to k. With it, `value` is an amount under the p% rule, and a cell
     is protected by what is missing to p%. An existing `suppression` is kept and added to, so that
     a table with several measures is treated one after the other.
-    `previous`: the release before, with the same columns and `suppression`; an unrevised value
-    that it showed protects nobody now. `needing`: a column of true and false that names the cells to
+    `previous`: the release before, with the same columns, `suppression` and the figures behind it; an unrevised
+    value is the same unknown in both, so what the two give away together counts, and one that it showed protects nobody. `needing`: a column of true and false that names the cells to
     protect instead: not a small one that nobody could be recognised by, but a large one that would give a small one
     away; such a cell must be able to be k more or less. Secondary cells are those of least total value that a
     linear programme needs; prove the result with `audit_suppression`.
     """
     table = read_table(frame, hierarchies, value, k=k, dominance=dominance, previous=previous, needing=needing)
     hidden = table.hidden | table.is_sensitive
-    can_rise, can_fall = (~table.is_sensitive for _ in range(2))
+    can_rise = ~table.is_sensitive | reached(table, table.is_sensitive, table.above, hidden)
+    can_fall = ~table.is_sensitive | reached(table, table.is_sensitive, -table.below, hidden)
     for cell in sorted(np.flatnonzero(table.is_sensitive), key=lambda c: -table.value[c]):
-        for reached, amount in ((can_rise, table.above[cell]), (can_fall, -table.below[cell])):
-            if reached[cell] or amount == 0:
+        for enough, amount in ((can_rise, table.above[cell]), (can_fall, -table.below[cell])):
+            if enough[cell] or amount == 0:
                 continue
             change = shift(table, int(cell), float(amount), hidden)
             hidden |= change != 0
@@ -82,15 +85,24 @@ def audit_suppression(
     dominance: Dominance | None = None,
     previous: pl.DataFrame | None = None,
     needing: str | None = None,
+    only_unproven: bool = False,
 ) -> pl.DataFrame:
     """What a reader of the table can work out about every sensitive cell.
 
     One row per sensitive cell: the dimensions, value, lo and hi (the tightest bracket that the
     published cells allow, by linear programme; hi null if unbounded), lo_allowed, hi_allowed (the
     policy's), is_safe and reason: published, published_before, bracketed, or null if safe.
+    With `only_unproven` the rows are left out of cells that are safe because other tables with the same published
+    figures are known in which they are that much lower and higher: as strong a proof, and a few programmes
+    instead of two for each cell.
     """
     table = read_table(frame, hierarchies, value, k=k, dominance=dominance, previous=previous, needing=needing)
-    cells = np.flatnonzero(table.is_sensitive)
+    unproven = table.is_sensitive
+    if only_unproven:
+        rises = (table.above == 0) | reached(table, table.is_sensitive, table.above, table.hidden)
+        falls = (table.below == 0) | reached(table, table.is_sensitive, -table.below, table.hidden)
+        unproven = unproven & ~(rises & falls & table.hidden)
+    cells = np.flatnonzero(unproven)
     bracketed = dict(brackets(table, cells[table.hidden[cells]]))
     rows: list[tuple[float, float, float | None, float, float, bool, str | None]] = []
     for cell in cells:
