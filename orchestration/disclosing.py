@@ -12,6 +12,9 @@ takes, and the proof that it works, is in `statistics.disclosure`; files and the
         shown: [columns]       what stays readable; every other column outside the key becomes null
         not_identifying: [codes]   codes by which nobody can be recognised, such as unknown
         where: {column: [values]}  the rows the rule is about
+        compares: {columns: [columns], reason: column, earlier: {key column: column}}   what a row says of an earlier row, which
+                               is null where that row is withheld; `earlier` names its key, else it is the period before
+        audience: bureau       the table is left out of the public edition of a release, as one of records always is
         periods: {kind: column, start: column, end: column}   where rows are of days, months, quarters …: a longer period
                                is the sum of the shortest ones within it, so all periods are proved together
 """
@@ -34,17 +37,19 @@ from orchestration.statistics.disclosure import audit_suppression, k_anonymity, 
 # One and the same for every hidden row: which of them are small is part of the secret.
 WITHHELD = "人数过少或可由其他数字推出 · too few people, or it would give away a figure of too few"
 ALL = "all"
+EARLIER = "earlier_withheld"
 LEVELS = ("province", "city", "county", "town", "village")
 CELL, VALUE, NEEDS, PERIOD = "_cell", "_value", "_needs", "_cell_period"
 
 
 @dataclass(frozen=True)
 class Withheld:
-    """`hidden`: keys of the rows to hide. `state`: every cell with its value and sign, for the next release.
+    """`hidden`: keys of the rows to hide. `uncompared`: keys of shown rows whose earlier row is hidden. `state`: every cell with its value and sign, for the next release.
     `facts`: what the certificate says: rows, primary, secondary, unsafe and why, and how many
     shown figures differ by fewer than k people from the release before (the difference is about those few)."""
 
     hidden: pl.DataFrame
+    uncompared: pl.DataFrame
     state: pl.DataFrame
     facts: dict[str, Any] = field(default_factory=dict)
 
@@ -71,6 +76,7 @@ def needed(product: Product) -> list[str]:
                 stated["count"],
                 *stated.get("where", ()),
                 *stated.get("periods", {}).values(),
+                *stated.get("compares", {}).get("earlier", {}).values(),
             ]
         )
     )
@@ -124,7 +130,7 @@ def withhold(
         "secondary": counts.get("secondary", 0), "unsafe": len(unsafe), "why_unsafe": sorted(set(unsafe)),
     }  # fmt: skip
     hidden = state.filter(pl.col("suppression").is_not_null()).select(product.key)
-    return Withheld(hidden, state, facts)
+    return Withheld(hidden, _uncompared(state, hidden, product), state, facts)
 
 
 def selection(
@@ -160,16 +166,49 @@ def selection(
     )
     (data.disclosed / release_id).mkdir(parents=True, exist_ok=True)
     found.state.write_parquet(data.disclosed / release_id / f"{product.id}.parquet")
-    con.register("hidden_rows", found.hidden.with_columns(is_hidden=pl.lit(True)).to_arrow())
-    columns = [_column(f.name, hideable=f.name in product.hideable) for f in product.fields]
+    marked = [
+        found.hidden.with_columns(is_hidden=pl.lit(True)),
+        found.uncompared.with_columns(is_hidden=pl.lit(False)),
+    ]
+    con.register("hidden_rows", pl.concat(marked).to_arrow())
+    columns = [_column(f.name, product) for f in product.fields]
     same = " and ".join(f'source."{k}" is not distinct from hidden_rows."{k}"' for k in product.key)
     return ", ".join(columns), f"left join hidden_rows on {same}", found.facts
 
 
-def _column(name: str, *, hideable: bool) -> str:
+def _column(name: str, product: Product) -> str:
+    """A column as it is read: null in a withheld row, and null where it says something of a withheld earlier row."""
+    compares = product.disclosure.get("compares", {})
     if name == SUPPRESSED:
         return f"case when is_hidden then '{WITHHELD}' end as \"{name}\""
-    return f'case when is_hidden is null then source."{name}" end as "{name}"' if hideable else f'source."{name}"'
+    if name in compares.get("columns", ()):
+        return f'case when is_hidden is null then source."{name}" end as "{name}"'
+    if name == compares.get("reason"):
+        return f'case when is_hidden is null then source."{name}" when not is_hidden then \'{EARLIER}\' end as "{name}"'
+    return (
+        f'case when is_hidden then null else source."{name}" end as "{name}"'
+        if name in product.hideable
+        else f'source."{name}"'
+    )
+
+
+def _uncompared(state: pl.DataFrame, hidden: pl.DataFrame, product: Product) -> pl.DataFrame:
+    """Shown rows whose comparison with a withheld earlier row would tell what that row says."""
+    key, stated = list(product.key), product.disclosure
+    shown = state.filter(pl.col("suppression").is_null())
+    if not stated.get("compares") or not hidden.height:
+        return shown.select(key).clear()
+    if earlier := stated["compares"].get("earlier"):
+        named = [pl.col(earlier.get(k, k)).alias(f"_{k}") for k in key]
+    else:
+        start, end = (pl.col(stated["periods"][c]).cast(pl.Date) for c in ("start", "end"))
+        after = end.dt.offset_by("1d")
+        months = 12 * (after.dt.year() - start.dt.year()) + after.dt.month() - start.dt.month()
+        before = start.dt.offset_by(pl.format("-{}mo", months))
+        named = [(before if k == stated["periods"]["start"] else pl.col(k)).alias(f"_{k}") for k in key]
+    asked = shown.select(*key, *named)
+    withheld = hidden.rename({k: f"_{k}" for k in key})
+    return asked.join(withheld, on=[f"_{k}" for k in key], how="semi", nulls_equal=True).select(key)
 
 
 # ── cells ───────────────────────────────────────────────────────────────────────────────────────

@@ -349,6 +349,70 @@ def test_a_contract_that_says_it_wrongly_is_refused(tmp_path, stated, sentence) 
         load_product(path)
 
 
+def test_the_public_edition_cannot_be_recounted_from_single_reviews(data, unaudited, monkeypatch) -> None:
+    """The bureau has the reviews one by one; whoever has only the public edition has no way to count a withheld cell."""
+    products = {**PRODUCTS, "fct_review": load_products()["fct_review"]}
+    monkeypatch.setattr(release, "load_products", lambda: products)
+    fill(data, cells(VILLAGES, DEPARTMENTS))
+    fields = products["fct_review"].fields
+    reviews = [
+        usual(fields, review_id=f"review {code} {i}", division_code=code, contact_month=MONTH)
+        for code, n in VILLAGES.items()
+        for i in range(n)
+    ]
+    with duckdb.connect(str(data.warehouse)) as con:
+        con.execute(f"create table s.fct_review ({', '.join(f'{f.name} {f.sql_type}' for f in fields)})")
+        con.executemany(f"insert into s.fct_review values ({', '.join('?' for _ in fields)})", reviews)
+    certificate, _ = release.release(data)
+    with duckdb.connect(str(data.published / release.DATABASE), read_only=True) as con:
+        recounted = dict(con.execute("select division_code, count(*) from fct_review group by 1").fetchall())
+    assert recounted == VILLAGES, "the bureau's own edition: this is why it stays there"
+    public = data.published / release.PUBLIC
+    with duckdb.connect(str(public / release.PUBLIC_DATABASE), read_only=True) as con:
+        tables = {name for (name,) in con.execute("select table_name from duckdb_tables()").fetchall()}
+        columns = con.execute("select column_name from duckdb_columns() where not internal").fetchall()
+        shown = con.execute("select dimension, code, active_reviews from review_scorecard").fetchall()
+        assert con.execute("select count(*) from release_log").fetchone() == (1,)
+    assert tables == {"dim_division", "review_scorecard", "release_log"}
+    assert ("review_id",) not in columns
+    assert {p.stem for p in (public / "parquet").iterdir()} == tables
+    for code, n in VILLAGES.items():
+        if n < 10:
+            low, high = bracket(pl.DataFrame(shown, schema=["dimension", "code", "active_reviews"], orient="row"), "village", code)  # fmt: skip
+            assert (low, high >= 10) == (pytest.approx(0), True)
+    assert not any(b"review 9901" in p.read_bytes() for p in public.rglob("*") if p.is_file()), (
+        "not in a freed block either"
+    )
+    facts = certificate.disclosure["fct_review"]
+    assert (facts["rule"], facts["n"], facts["n_below_k"], facts["is_safe"]) == ("records", 144, 19, False)
+
+
+@pytest.mark.parametrize("product", load_products().values(), ids=lambda p: p.id)
+def test_a_table_of_single_events_stays_in_the_bureau(product) -> None:
+    """By its key: a review, a case or a respondent is an event, whatever the contract calls its rule."""
+    if {"review_id", "case_no", "contact_id", "respondent_id"} & {*product.by_name}:
+        assert not product.is_public
+    if product.disclosure["rule"] == "records":
+        assert product.disclosure["quasi_identifiers"], "its k-anonymity is in every certificate"
+
+
+def test_a_change_against_a_withheld_period_is_withheld(data, unaudited) -> None:
+    """The rate of a hidden month is that of the next less the change."""
+    march = {c: n + 20 for c, n in VILLAGES.items()}
+    fill(data, {**cells(VILLAGES, DEPARTMENTS), **cells(march, DEPARTMENTS, date(2026, 3, 1))})
+    with duckdb.connect(str(data.warehouse)) as con:
+        con.execute("update s.review_scorecard set good_rate_change = 0.125")
+    release.release(data)
+    table = published(data).filter(dimension="village").sort("month", "code")
+    february, new = table.filter(month=MONTH), table.filter(month=date(2026, 3, 1))
+    assert new[SUPPRESSED].null_count() == new.height
+    assert new["good_rate"].null_count() == 0
+    hidden = february[SUPPRESSED].is_not_null().to_list()
+    assert 0 < sum(hidden) < len(hidden)
+    assert new["good_rate_change"].is_null().to_list() == hidden
+    assert (new["good_rate_change_null_reason"] == "earlier_withheld").fill_null(False).to_list() == hidden
+
+
 def test_records_that_stand_alone_are_counted() -> None:
     product = load_products()["fct_review"]
     columns = product.disclosure["quasi_identifiers"]
