@@ -14,6 +14,8 @@ takes, and the proof that it works, is in `statistics.disclosure`; files and the
         where: {column: [values]}  the rows the rule is about
         compares: {columns: [columns], reason: column, earlier: {key column: column}}   what a row says of an earlier row, which
                                is null where that row is withheld; `earlier` names its key, else it is the period before
+        crossed: {table: name, cells: name, by: {level: column}, period: {kind: code, start: column}}   the rows are cells of
+                               that table divided once more, by another of its levels: both are proved together
         audience: bureau       the table is left out of the public edition of a release, as one of records always is
         periods: {kind: column, start: column, end: column}   where rows are of days, months, quarters …: a longer period
                                is the sum of the shortest ones within it, so all periods are proved together
@@ -39,7 +41,7 @@ WITHHELD = "人数过少或可由其他数字推出 · too few people, or it wou
 ALL = "all"
 EARLIER = "earlier_withheld"
 LEVELS = ("province", "city", "county", "town", "village")
-CELL, VALUE, NEEDS, PERIOD = "_cell", "_value", "_needs", "_cell_period"
+CELL, VALUE, NEEDS, PERIOD, FIXED = "_cell", "_value", "_needs", "_cell_period", "_fixed"
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,12 @@ def records(product: Product, frame: pl.DataFrame, day: date) -> dict[str, Any]:
 
 
 def withhold(
-    product: Product, frame: pl.DataFrame, divisions: pl.DataFrame, previous: pl.DataFrame | None, day: date
+    product: Product,
+    frame: pl.DataFrame,
+    divisions: pl.DataFrame,
+    previous: pl.DataFrame | None,
+    day: date,
+    crossed: pl.DataFrame | None = None,
 ) -> Withheld:
     """The rows of a table to hide, protected against its own totals and against the release before.
 
@@ -98,6 +105,7 @@ def withhold(
         frame: key, count and `where` columns of the table as the warehouse has it.
         divisions: `division_code` and a column `<level>_code` for the ancestor at each of `LEVELS`.
         previous: `state` of the release that readers see now, null if there is none.
+        crossed: `state` of the table that the contract names under `crossed`, which is not changed any more.
 
     A part of the table (one value of `tables`) whose figures are those of the release before keeps its pattern. Where
     nothing that is still unknown can protect a figure, its whole part is withheld; what an earlier release has
@@ -108,20 +116,25 @@ def withhold(
     about = frame
     for column, values in stated.get("where", {}).items():
         about = about.filter(pl.col(column).is_in(values))
-    cells, hierarchies = _cells(stated, about, divisions)
-    cells = _identifying(cells, stated, k)
-    periods = stated.get("periods", {})
+    if crossed is None:
+        cells, hierarchies = _cells(stated, about, divisions)
+        cells = _identifying(cells, stated, k)
+    else:
+        cells, hierarchies = _crossed(stated, about, divisions, crossed, k)
+    periods = {} if crossed is not None else stated.get("periods", {})
     # Periods are added up with one another, so all of them are one table.
-    by = [column for column in stated.get("tables", ()) if column not in periods.values()]
+    by = [column for column in stated.get("tables", ()) if column not in periods.values() and crossed is None]
     if periods and cells.height:
         cells, hierarchies = _over_time(cells, hierarchies, periods)
+    ways = list(hierarchies)
     done = [
-        _part(part, hierarchies, k, _of_part(previous, part, by))
+        _part(part, hierarchies, k, _of_part(previous, part, by, ways))
         for part in (cells.partition_by(by) if by else [cells])
         if part.height
     ]
     state = pl.concat([p for p, _ in done]) if done else cells.with_columns(suppression=pl.lit(None, pl.String))
     unsafe = [row for _, rows in done for row in rows]
+    whole, state = state, state.filter(~pl.col(FIXED)) if FIXED in state.columns else state
     counts = dict(state["suppression"].value_counts().rows())
     revised = small_differences(state, previous, product.key, VALUE, k=k).height if previous is not None else 0
     facts = {
@@ -130,7 +143,7 @@ def withhold(
         "secondary": counts.get("secondary", 0), "unsafe": len(unsafe), "why_unsafe": sorted(set(unsafe)),
     }  # fmt: skip
     hidden = state.filter(pl.col("suppression").is_not_null()).select(product.key)
-    return Withheld(hidden, _uncompared(state, hidden, product), state, facts)
+    return Withheld(hidden, _uncompared(state, hidden, product), whole, facts)
 
 
 def selection(
@@ -157,12 +170,14 @@ def selection(
     wanted = ", ".join(f'"{c}"' for c in needed(product))
     ancestors = ", ".join(f"{level}_code" for level in LEVELS)
     kept = data.disclosed / (previous_id or "none") / f"{product.id}.parquet"
+    other = data.disclosed / release_id / f"{stated['crossed']['table']}.parquet" if "crossed" in stated else None
     found = withhold(
         product,
         con.sql(f"select {wanted} from {source}").pl(),
         con.sql(f"select division_code, {ancestors} from {register}").pl(),
         pl.read_parquet(kept) if kept.is_file() else None,
         data.today(),
+        pl.read_parquet(other) if other and other.is_file() else None,
     )
     (data.disclosed / release_id).mkdir(parents=True, exist_ok=True)
     found.state.write_parquet(data.disclosed / release_id / f"{product.id}.parquet")
@@ -238,6 +253,39 @@ def _cells(
     return table, {way: parents for way, parents in hierarchies.items() if parents}
 
 
+def _crossed(
+    stated: Mapping[str, Any], frame: pl.DataFrame, divisions: pl.DataFrame, other: pl.DataFrame, k: int
+) -> tuple[pl.DataFrame, dict[str, Any]]:
+    """The rows as cells of another table, below that table as it is published."""
+    crossing, (cell,) = stated["crossed"], stated["cells"].values()
+    ways = [c for c in other.columns if c.startswith(f"{CELL}_")]
+    first = f"{CELL}_{crossing['cells']}"
+    labels = {first: pl.concat_str(cell["level"], pl.lit(":"), cell["code"])} | {
+        f"{first}_{level}": pl.concat_str(pl.lit(f"{level}:"), column) for level, column in crossing["by"].items()
+    }
+    kind, start, end, period = (other[c] for c in ("period_kind", "period_start", "period_end", PERIOD))
+    named = pl.DataFrame({"_kind": kind, "_start": start, "end": end, PERIOD: period}).unique()
+    at = named.filter(_kind=crossing["period"]["kind"]).select(
+        pl.col("_start").alias(crossing["period"]["start"]), PERIOD
+    )
+    rows = frame.with_columns(
+        pl.col(stated["count"]).fill_null(0).alias(VALUE),
+        *((labels[way] if way in labels else pl.lit(ALL)).alias(way) for way in ways if way != PERIOD),
+    ).join(at, on=crossing["period"]["start"], how="inner", maintain_order="left")
+    rows = _identifying(rows, stated, k).with_columns(
+        pl.lit(False).alias(FIXED), pl.lit(None, pl.String).alias("suppression")
+    )
+    cells = pl.concat([other.with_columns(pl.lit(True).alias(FIXED)), rows], how="diagonal_relaxed")
+    hierarchies: dict[str, Any] = {
+        way: _parents(set(cells[way]) - {ALL}, divisions if way == first else None) for way in ways if way != PERIOD
+    }
+    # Of equal periods the shortest gave its name.
+    periods = named.filter(pl.format("{}|{}|{}", "_kind", "_start", "end") == pl.col(PERIOD)).rename(
+        {"_start": "start"}
+    )
+    return cells, {**hierarchies, PERIOD: _parts_of_periods(periods)}
+
+
 def _parents(units: set[str], divisions: pl.DataFrame | None) -> dict[str, str]:
     """Unit → the nearest unit above it that is in the table, else everything."""
     if divisions is None:
@@ -254,10 +302,10 @@ def _parents(units: set[str], divisions: pl.DataFrame | None) -> dict[str, str]:
     return found
 
 
-def _ancestor(row: Mapping[str, Any] | None, level: str, code: str) -> str | None:
+def _ancestor(row: Mapping[str, Any] | None, level: str, code: str) -> str:
     """The unit of a level that a code lies in: as the register says, else by its national digits; unknown in unknown."""
-    if row is not None:
-        return row[f"{level}_code"]
+    if row is not None and row[f"{level}_code"] is not None:
+        return str(row[f"{level}_code"])
     digits = {"province": 2, "city": 4, "county": 6, "town": 9}[level]
     return code[:digits].ljust(12, "0") if len(code) == 12 and code.isdigit() else code
 
@@ -277,41 +325,79 @@ def _over_time(
     """The cells with their period as one more way, and which longer periods each of the shortest is a part of."""
     label = pl.concat_str([pl.col(periods[c]).cast(pl.String) for c in ("kind", "start", "end")], separator="|")
     cells = cells.with_columns(label.alias(PERIOD))
-    held = cells.select(PERIOD, start=periods["start"], end=periods["end"]).unique().sort(PERIOD).rows()
+    longer_of = _parts_of_periods(cells.select(PERIOD, start=periods["start"], end=periods["end"]).unique())
+    # A quarter of which one month has come is that month: the same unknowns, to be found once.
+    made_of: dict[str, list[str]] = {}
+    for shortest, longer in longer_of.items():
+        for period in longer:
+            made_of.setdefault(period, []).append(shortest)
+    same = {tuple(parts): period for period, parts in reversed(made_of.items())} | {(p,): p for p in longer_of}
+    merged = cells.with_columns(pl.col(PERIOD).replace({p: same[tuple(parts)] for p, parts in made_of.items()}))
+    if merged.group_by(PERIOD, *hierarchies).agg(pl.col(VALUE).n_unique())[VALUE].max() == 1:
+        kept = set(merged[PERIOD])
+        return merged, {**hierarchies, PERIOD: {p: [o for o in longer if o in kept] for p, longer in longer_of.items()}}
+    return cells, {**hierarchies, PERIOD: longer_of}
+
+
+def _parts_of_periods(held: pl.DataFrame) -> dict[str, list[str]]:
+    """Each of the shortest periods → the longer ones that hold it; columns `PERIOD`, start, end."""
+    rows = held.select(PERIOD, "start", "end").sort(PERIOD).rows()
 
     def holds(longer: tuple[Any, ...], shorter: tuple[Any, ...]) -> bool:
         return bool(longer[1] <= shorter[1] and shorter[2] <= longer[2] and longer[1:] != shorter[1:])
 
     # Only the shortest divide the time; a quarter within a year is made of the same months.
-    shortest = [p for p in held if not any(holds(p, other) for other in held)]
-    return cells, {**hierarchies, PERIOD: {p[0]: [o[0] for o in held if holds(o, p)] for p in shortest}}
+    shortest = [p for p in rows if not any(holds(p, other) for other in rows)]
+    return {p[0]: [o[0] for o in rows if holds(o, p)] for p in shortest}
 
 
 # ── patterns ────────────────────────────────────────────────────────────────────────────────────
 
 
-def _of_part(previous: pl.DataFrame | None, part: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame | None:
+def _of_part(
+    previous: pl.DataFrame | None, part: pl.DataFrame, by: Sequence[str], ways: Sequence[str]
+) -> pl.DataFrame | None:
+    """The cells of a part in the release before, each once."""
     if previous is None or not set(part.columns) <= set(previous.columns):
         return None
     same = previous.join(part.select(by).head(1), on=list(by), how="semi", nulls_equal=True) if by else previous
-    return same if same.height else None
+    return (
+        same.unique(ways, keep="first", maintain_order=True) if same.height and ways else same if same.height else None
+    )
 
 
 def _part(
-    part: pl.DataFrame, hierarchies: Hierarchies, k: int, previous: pl.DataFrame | None
+    rows: pl.DataFrame, hierarchies: Hierarchies, k: int, previous: pl.DataFrame | None
 ) -> tuple[pl.DataFrame, list[str]]:
     """One part with `suppression`, and why each unsafe cell of it is unsafe."""
     ways = list(hierarchies)
+    if not ways:
+        return rows.with_columns(suppression=pl.when(NEEDS).then(pl.lit("primary"))), []
+    cells, unsafe = _pattern(rows.unique(ways, keep="first", maintain_order=True), hierarchies, k, previous)
+    found = cells.select(*ways, _found="suppression")
+    joined = rows.join(found, on=ways, how="left", maintain_order="left")
+    return joined.with_columns(suppression="_found").drop("_found"), unsafe
+
+
+def _pattern(
+    part: pl.DataFrame, hierarchies: Hierarchies, k: int, previous: pl.DataFrame | None
+) -> tuple[pl.DataFrame, list[str]]:
+    """`_part` of cells that stand in one row each."""
+    ways = list(hierarchies)
     if previous is not None and _unchanged(part, previous, ways):
-        return previous.select(*part.columns, "suppression"), []
-    nothing = part.with_columns(suppression=pl.lit(None, pl.String))
+        return previous.select(*ways, "suppression"), []
+    nothing = part if FIXED in part.columns else part.with_columns(suppression=pl.lit(None, pl.String))
     if not part[NEEDS].any():
         return nothing, []
-    if not ways:
-        return part.with_columns(suppression=pl.when(NEEDS).then(pl.lit("primary"))), []
     additive = {way: _additive(part, way, ways, parents) for way, parents in hierarchies.items()}
-    found = suppress(_as_before(nothing, previous, ways), additive, VALUE, k=k, previous=previous, needing=NEEDS)
-    unsafe = _unsafe(found, additive, k, previous)
+    settings: dict[str, Any] = {
+        "k": k,
+        "previous": previous,
+        "needing": NEEDS,
+        "fixed": FIXED if FIXED in part.columns else None,
+    }
+    found = suppress(_as_before(nothing, previous, ways), additive, VALUE, **settings)
+    unsafe = _unsafe(found, additive, settings)
     periods = [PERIOD] if PERIOD in ways else []
     for within in ([periods] if periods else []) + [[]]:
         bracketed = unsafe.filter(pl.col("reason") == "bracketed")
@@ -319,8 +405,9 @@ def _part(
             break
         rest = pl.when(NEEDS).then(pl.lit("primary")).when(pl.col(VALUE) > 0).then(pl.lit("secondary"))
         wholly = pl.lit(True) if not within else pl.col(PERIOD).is_in(bracketed[PERIOD].unique().implode())
+        wholly = wholly & ~pl.col(FIXED) if FIXED in part.columns else wholly
         found = found.with_columns(suppression=pl.when(wholly).then(rest).otherwise("suppression"))
-        unsafe = _unsafe(found, additive, k, previous)
+        unsafe = _unsafe(found, additive, settings)
     return found, unsafe["reason"].to_list()
 
 
@@ -334,7 +421,8 @@ def _as_before(part: pl.DataFrame, previous: pl.DataFrame | None, ways: Sequence
         if _unchanged(now, previous.filter(pl.col(PERIOD) == now[PERIOD][0]), ways)
     ]
     kept = previous.filter(pl.col(PERIOD).is_in(same)).select(*ways, "suppression")
-    return part.drop("suppression").join(kept, on=list(ways), how="left", maintain_order="left")
+    joined = part.join(kept.rename({"suppression": "_kept"}), on=list(ways), how="left", maintain_order="left")
+    return joined.with_columns(pl.coalesce("suppression", "_kept").alias("suppression")).drop("_kept")
 
 
 def _unchanged(part: pl.DataFrame, previous: pl.DataFrame, ways: Sequence[str]) -> bool:
@@ -362,6 +450,6 @@ def _additive(
     return dict(kept.group_by(way, maintain_order=True).agg("_above").rows())
 
 
-def _unsafe(found: pl.DataFrame, hierarchies: Hierarchies, k: int, previous: pl.DataFrame | None) -> pl.DataFrame:
-    audited = audit_suppression(found, hierarchies, VALUE, k=k, previous=previous, needing=NEEDS, only_unproven=True)
+def _unsafe(found: pl.DataFrame, hierarchies: Hierarchies, settings: Mapping[str, Any]) -> pl.DataFrame:
+    audited = audit_suppression(found, hierarchies, VALUE, **settings, only_unproven=True)
     return audited.filter(~pl.col("is_safe"))

@@ -144,7 +144,8 @@ def _write(data: DataDirectory, candidate: Path, products: Mapping[str, Product]
     release_id, previous = _next_id(data), current(data)
     before = previous.release_id if previous else None
     # The public edition is the file as it stands before the first table of the bureau's own is written.
-    public_first = sorted(products.items(), key=lambda item: not item[1].is_public)
+    # A table whose cells are parts of another's is treated after it.
+    public_first = sorted(products.items(), key=lambda item: (not item[1].is_public, "crossed" in item[1].disclosure))
     n_public = sum(p.is_public for p in products.values())
     for number, (name, product) in enumerate(public_first):
         if number == n_public:

@@ -42,7 +42,7 @@ class Dominance:
 
 @dataclass(frozen=True)
 class CellTable:
-    """Cells and the equations children − parent = 0.
+    """Cells and the equations children − parent = 0; `known` ones cannot be hidden (any more).
 
     Cells are the frame's rows, then unpublished rests, then what the release before had and this one has not: its
     revised cells and its rests. A cell that was not revised is one and the same in both.
@@ -54,7 +54,7 @@ class CellTable:
     below: Floats
     above: Floats
     hidden: Mask
-    known_before: Mask
+    known: Mask
 
     @cached_property
     def links(self) -> tuple[csr_array, csr_array]:
@@ -70,6 +70,17 @@ class CellTable:
         for equation, cell in zip(*(self.equations > 0).nonzero(), strict=True):
             found[int(cell)].add(parent_of[int(equation)])
         return found
+
+    def apart(self, cells: Sequence[int]) -> Codes:
+        """As many of the cells, the first first, as stand in no equation together."""
+        of_cell, taken = self.links[1], np.zeros(self.equations.shape[0], dtype=bool)
+        chosen = []
+        for cell in cells:
+            equations = of_cell.indices[of_cell.indptr[cell] : of_cell.indptr[cell + 1]]
+            if not taken[equations].any():
+                taken[equations] = True
+                chosen.append(cell)
+        return np.array(chosen, dtype=np.int64)
 
     def equations_of(self, cells: Mask) -> Mask:
         mask: Mask = (self.links[0] @ cells.astype(np.float64)) > 0
@@ -97,10 +108,11 @@ def read_table(
     dominance: Dominance | None,
     previous: pl.DataFrame | None,
     needing: str | None = None,
+    fixed: str | None = None,
 ) -> CellTable:
     dimensions = list(hierarchies)
     amounts = {"largest": dominance.largest, "second": dominance.second} if dominance else {}
-    amounts |= {"needing": needing} if needing else {}
+    amounts |= {role: name for role, name in (("needing", needing), ("fixed", fixed)) if name}
     require_columns(frame.columns, {"value": value, **amounts} | {f"dimension {d}": d for d in dimensions})
     repeated = frame.filter(pl.struct(dimensions).is_duplicated())
     if repeated.height:
@@ -122,6 +134,8 @@ def read_table(
     before = _earlier(frame, hierarchies, value, previous, len(cells) + len(equations.rests))
     known = np.zeros(len(cells) + len(equations.rests) + len(before.values), dtype=bool)
     known[before.shown] = True
+    if fixed is not None:
+        known[: len(cells)] |= frame[fixed].to_numpy() & shown(frame)
     nothing = np.zeros(len(known) - len(cells))
     return CellTable(
         value=np.concatenate([cells, equations.rests, before.values]),
@@ -130,7 +144,7 @@ def read_table(
         below=np.concatenate([below, nothing]),
         above=np.concatenate([above, nothing]),
         hidden=np.concatenate([~shown(frame), nothing == 0]),
-        known_before=known,
+        known=known,
     )
 
 
@@ -275,69 +289,81 @@ def _require_additive(
         )
 
 
-def shift(table: CellTable, cell: int, amount: float, hidden: Mask) -> Floats:
-    """Changes of all cells to another table in which `cell` is `amount` higher (lower) and every
-    figure outside `hidden` near it, or shown before, is as published.
+def shift(table: CellTable, cells: Codes, amounts: Floats, hidden: Mask) -> Floats:
+    """Changes of all cells to another table in which each of `cells` is its amount higher (lower) and every
+    figure outside `hidden` near them, or shown before, is as published.
 
-    Prefers changes of hidden cells, which cost nothing; what else it changes must be hidden, and
-    has the least total value. All zero if everything that could change was shown before.
+    Prefers changes of hidden cells, which cost nothing; what else it changes must be hidden, and has the least total
+    value. Where all together are too much, one after the other; zero for a cell around which nothing can change.
     """
-    free = hidden & ~table.known_before
-    free[cell] = True
-    linked = _component(table, cell, free)
-    found = _shift_among_parts(table, cell, amount, linked)
-    if found is None:
-        found = _least_shift(table, cell, amount, linked, free)
-    if found is None:
-        near = _neighbourhood(table, cell) & (table.value > 0) & ~table.known_before
-        found = _least_shift(table, cell, amount, _component(table, cell, free | near), free)
-    return np.zeros(len(table.value)) if found is None else found
+    if not len(cells):
+        return np.zeros(len(table.value))
+    free = hidden & ~table.known
+    free[cells] = True
+    near = _neighbourhood(table, cells) & (table.value > 0) & ~table.known
+    found = _least_shift(table, cells, amounts, _component(table, cells, free | near), free)
+    if found is not None:
+        return found
+    if len(cells) == 1:
+        return np.zeros(len(table.value))
+    alone = [shift(table, cells[[i]], amounts[[i]], hidden) for i in range(len(cells))]
+    furthest: Floats = np.max(np.abs(alone), axis=0)
+    return furthest
 
 
 def reached(table: CellTable, cells: Mask, amount: Floats, hidden: Mask) -> Mask:
     """Which of `cells` can each be `amount` higher (lower where negative) with nothing shown changed: proof by example.
 
-    One programme moves as many cells as it can, and those it did not bring far enough are tried again together;
-    a cell that is not among the result may still be reached alone.
+    A programme moves many cells at once, of every group of linked cells as many as it can; those it did not bring far
+    enough are tried again with fewer others. What is refused alone cannot be reached.
     """
+    from scipy.sparse.csgraph import connected_components
+
+    free = np.flatnonzero(hidden & ~table.known)
+    found = np.zeros(len(table.value), dtype=bool)
+    left = np.flatnonzero(cells & hidden & ~table.known & (amount != 0))
+    if not len(left):
+        return found
+    matrix = table.equations[np.flatnonzero(table.equations_of(hidden & ~table.known))][:, free].tocsr()
+    group = connected_components(abs(matrix).T @ abs(matrix), directed=False)[1]
+    order, at_once = np.random.default_rng(0), len(left)
+    while len(left):
+        order.shuffle(left)
+        of_group = group[np.searchsorted(free, left)]
+        place = pl.DataFrame({"group": of_group}).select(pl.int_range(pl.len()).over("group")).to_series().to_numpy()
+        tried = left[place < at_once]
+        gone = _moved(matrix, free, table.value, tried, amount)
+        found[tried[gone]] = True
+        left = left[~found[left]]
+        if at_once == 1:
+            left = np.setdiff1d(left, tried[~gone])
+        elif gone.mean() < 0.5:
+            at_once = max(1, min(at_once, int(np.bincount(group[np.searchsorted(free, tried)]).max())) // 3)
+    return found
+
+
+def _moved(matrix: csr_array, free: Codes, value: Floats, tried: Codes, amount: Floats) -> Mask:
+    """Which of the cells `tried` the programme that brings them furthest on their way, all together, brings to its end."""
     from scipy.optimize import linprog
     from scipy.sparse import csr_array, hstack
 
-    free = np.flatnonzero(hidden & ~table.known_before)
-    found = np.zeros(len(table.value), dtype=bool)
-    left = np.flatnonzero(cells & hidden & ~table.known_before & (amount != 0))
-    if not len(left):
-        return found
-    touched = table.equations_of(hidden & ~table.known_before)
-    matrix = table.equations[np.flatnonzero(touched)][:, free]
-    while len(left):
-        place = np.searchsorted(free, left)
-        size, n = len(left), len(free)
-        sign = np.sign(amount[left])
-        # The part of the way that each cell goes, at most all of it: part · amount ≤ change.
-        way = hstack(
-            [csr_array((-sign, (np.arange(size), place)), shape=(size, n)),
-             csr_array((np.abs(amount[left]), (np.arange(size), np.arange(size))), shape=(size, size))]
-        )  # fmt: skip
-        solved = linprog(
-            np.concatenate([np.zeros(n), -np.ones(size)]),
-            A_ub=way,
-            b_ub=np.zeros(size),
-            A_eq=hstack([matrix, csr_array((matrix.shape[0], size))]) if matrix.shape[0] else None,
-            b_eq=np.zeros(matrix.shape[0]) if matrix.shape[0] else None,
-            bounds=np.vstack(
-                [np.column_stack([-table.value[free], np.full(n, np.inf)]), np.tile([0.0, 1.0], (size, 1))]
-            ),
-            method="highs",
-        )
-        if solved.x is None:
-            return found
-        gone = solved.x[n:] >= 1 - 1e-7
-        if not gone.any():
-            return found
-        found[left[gone]] = True
-        left = left[~gone]
-    return found
+    size, n = len(tried), len(free)
+    each, place = np.arange(size), np.searchsorted(free, tried)
+    # part · amount ≤ change, and no part is more than the whole way.
+    change = csr_array((-np.sign(amount[tried]), (each, place)), shape=(size, n))
+    part = csr_array((np.abs(amount[tried]), (each, each)), shape=(size, size))
+    solved = linprog(
+        np.concatenate([np.zeros(n), -np.ones(size)]),
+        A_ub=hstack([change, part]),
+        b_ub=np.zeros(size),
+        A_eq=hstack([matrix, csr_array((matrix.shape[0], size))]) if matrix.shape[0] else None,
+        b_eq=np.zeros(matrix.shape[0]) if matrix.shape[0] else None,
+        bounds=np.vstack([np.column_stack([-value[free], np.full(n, np.inf)]), np.tile([0.0, 1.0], (size, 1))]),
+        method="highs",
+    )
+    none: Mask = np.zeros(size, dtype=bool)
+    reached_end: Mask = none if solved.x is None else solved.x[n:] >= 1 - 1e-7
+    return reached_end
 
 
 def _are_parts_of_one(table: CellTable, cells: Mask) -> bool:
@@ -346,72 +372,54 @@ def _are_parts_of_one(table: CellTable, cells: Mask) -> bool:
     return len(touched) == 1 and bool((table.equations[touched][:, np.flatnonzero(cells)].toarray() > 0).all())
 
 
-def _shift_among_parts(table: CellTable, cell: int, amount: float, cells: Mask) -> Floats | None:
-    """The shift where the cells are parts of one total: the others make up for it, the largest first; null if they cannot."""
-    others = np.flatnonzero(cells & (np.arange(len(cells)) != cell))
-    if not len(others) or not _are_parts_of_one(table, cells):
-        return None
-    change = np.zeros(len(cells))
-    change[cell] = amount
-    if amount < 0:
-        change[others[np.argmax(table.value[others])]] = -amount
-        return change
-    left = amount
-    for other in others[np.argsort(-table.value[others])]:
-        change[other] = -min(left, table.value[other])
-        left += change[other]
-    return change if left <= 1e-9 else None
-
-
-def _least_shift(table: CellTable, cell: int, amount: float, cells: Mask, free: Mask) -> Floats | None:
+def _least_shift(table: CellTable, cells: Codes, amounts: Floats, candidates: Mask, free: Mask) -> Floats | None:
     from scipy.optimize import linprog
     from scipy.sparse import hstack
 
-    index = np.flatnonzero(cells)
-    touched = np.flatnonzero(table.equations_of(cells))
-    change = np.zeros(len(table.value))
-    if not len(touched):
-        change[cell] = amount
-        return change
+    index = np.flatnonzero(candidates)
+    touched = np.flatnonzero(table.equations_of(candidates))
     matrix = table.equations[touched][:, index]
     cost = np.where(free[index], 0.0, table.value[index] + 1)
-    position = int(np.searchsorted(index, cell))
-    # No cell can fall below zero; the cell in question moves by exactly the amount.
+    places = np.searchsorted(index, cells)
+    # No cell can fall below zero; the cells in question move by exactly their amounts.
     up = np.column_stack([np.zeros(len(index)), np.full(len(index), np.inf)])
     down = np.column_stack([np.zeros(len(index)), table.value[index]])
-    up[position], down[position] = max(amount, 0.0), max(-amount, 0.0)
+    up[places], down[places] = np.maximum(amounts, 0)[:, None], np.maximum(-amounts, 0)[:, None]
     found = linprog(
         np.concatenate([cost, cost]),
-        A_eq=hstack([matrix, -matrix], format="csr"),
-        b_eq=np.zeros(len(touched)),
+        A_eq=hstack([matrix, -matrix], format="csr") if len(touched) else None,
+        b_eq=np.zeros(len(touched)) if len(touched) else None,
         bounds=np.vstack([up, down]),
         method="highs",
     )
     if found.x is None:
         return None
+    change = np.zeros(len(table.value))
     change[index] = found.x[: len(index)] - found.x[len(index) :]
     change[np.abs(change) <= 1e-7] = 0.0
     return change
 
 
-def _neighbourhood(table: CellTable, cell: int) -> Mask:
+def _neighbourhood(table: CellTable, cells: Codes) -> Mask:
     """Cells within two equations, and every total above: enough for a pattern to exist."""
     near = np.zeros(len(table.value), dtype=bool)
-    near[cell] = True
+    near[cells] = True
     for _ in range(2):
         near |= table.cells_of(table.equations_of(near))
-    waiting = [cell]
+    waiting = cells.tolist()
+    seen = set(waiting)
     while waiting:
-        for parent in table.parents[waiting.pop()]:
+        for parent in table.parents[waiting.pop()] - seen:
+            seen.add(parent)
             waiting.append(parent)
-            near[parent] = True
+    near[list(seen)] = True
     return near
 
 
-def _component(table: CellTable, cell: int, candidates: Mask) -> Mask:
-    """The candidates that `cell` is linked with through equations of candidates."""
+def _component(table: CellTable, cells: Codes, candidates: Mask) -> Mask:
+    """The candidates that `cells` are linked with through equations of candidates."""
     linked = np.zeros(len(candidates), dtype=bool)
-    linked[cell] = True
+    linked[cells] = True
     while True:
         grown = (table.cells_of(table.equations_of(linked)) & candidates) | linked
         if grown.sum() == linked.sum():
@@ -423,11 +431,11 @@ def brackets(table: CellTable, cells: npt.NDArray[np.intp]) -> Iterator[tuple[in
     """(cell, (lo, hi)) for hidden cells, given everything published now or, unrevised, before."""
     from scipy.optimize import linprog
 
-    unknown = table.hidden & ~table.known_before
+    unknown = table.hidden & ~table.known
     for cell in cells:
         if not unknown[cell]:
             continue
-        component = _component(table, int(cell), unknown)
+        component = _component(table, np.array([cell]), unknown)
         index = np.flatnonzero(component)
         touched = np.flatnonzero(table.equations_of(component))
         if not len(touched):

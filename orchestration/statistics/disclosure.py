@@ -22,8 +22,10 @@ import numpy as np
 import polars as pl
 
 from orchestration.statistics.cell_tables import (
+    CellTable,
     Dominance,
     Hierarchies,
+    Mask,
     brackets,
     reached,
     read_table,
@@ -42,6 +44,7 @@ def suppress(
     dominance: Dominance | None = None,
     previous: pl.DataFrame | None = None,
     needing: str | None = None,
+    fixed: str | None = None,
 ) -> pl.DataFrame:
     """The table with `suppression`: primary (sensitive), secondary (protects a primary cell), null.
 
@@ -52,28 +55,36 @@ def suppress(
     `previous`: the release before, with the same columns, `suppression` and the figures behind it; an unrevised
     value is the same unknown in both, so what the two give away together counts, and one that it showed protects nobody. `needing`: a column of true and false that names the cells to
     protect instead: not a small one that nobody could be recognised by, but a large one that would give a small one
-    away; such a cell must be able to be k more or less. Secondary cells are those of least total value that a
+    away; such a cell must be able to be k more or less. `fixed`: a column of true and false that names cells of a table
+    that is published already: they are protected like the others, and those it shows stay shown. Secondary cells are those of least total value that a
     linear programme needs; prove the result with `audit_suppression`.
     """
-    table = read_table(frame, hierarchies, value, k=k, dominance=dominance, previous=previous, needing=needing)
+    table = read_table(frame, hierarchies, value, k=k, dominance=dominance, previous=previous, needing=needing, fixed=fixed)  # fmt: skip
     hidden = table.hidden | table.is_sensitive
-    can_rise = ~table.is_sensitive | reached(table, table.is_sensitive, table.above, hidden)
-    can_fall = ~table.is_sensitive | reached(table, table.is_sensitive, -table.below, hidden)
-    for cell in sorted(np.flatnonzero(table.is_sensitive), key=lambda c: -table.value[c]):
-        for enough, amount in ((can_rise, table.above[cell]), (can_fall, -table.below[cell])):
-            if enough[cell] or amount == 0:
-                continue
-            change = shift(table, int(cell), float(amount), hidden)
-            hidden |= change != 0
-            # One other table speaks for every sensitive cell that it moves far enough.
-            can_rise |= change >= table.above
-            can_fall |= change <= -table.below
+    _protect(table, hidden)
     earlier = frame["suppression"] if "suppression" in frame.columns else pl.lit(None, pl.String)
     return frame.with_columns(
         suppression=pl.when(pl.Series(table.is_sensitive[: frame.height]))
         .then(pl.lit("primary"))
         .otherwise(pl.coalesce(earlier, pl.when(pl.Series(hidden[: frame.height])).then(pl.lit("secondary"))))
     )
+
+
+def _protect(table: CellTable, hidden: Mask) -> None:
+    """Hides as many more cells as it takes for every sensitive one to be able to rise and fall far enough.
+
+    In rounds: what one cell needed may be all that its neighbours need, so they are looked at again together first.
+    """
+    left = table.is_sensitive.copy()
+    while left.any():
+        rises = (table.above == 0) | reached(table, left, table.above, hidden)
+        falls = (table.below == 0) | reached(table, left, -table.below, hidden)
+        left &= ~(rises & falls)
+        apart = table.apart(sorted(np.flatnonzero(left), key=lambda c: -table.value[c]))
+        left[apart] = False
+        for enough, amount in ((rises, table.above), (falls, -table.below)):
+            short = apart[~enough[apart]]
+            hidden |= shift(table, short, amount[short], hidden) != 0
 
 
 def audit_suppression(
@@ -85,6 +96,7 @@ def audit_suppression(
     dominance: Dominance | None = None,
     previous: pl.DataFrame | None = None,
     needing: str | None = None,
+    fixed: str | None = None,
     only_unproven: bool = False,
 ) -> pl.DataFrame:
     """What a reader of the table can work out about every sensitive cell.
@@ -96,7 +108,7 @@ def audit_suppression(
     figures are known in which they are that much lower and higher: as strong a proof, and a few programmes
     instead of two for each cell.
     """
-    table = read_table(frame, hierarchies, value, k=k, dominance=dominance, previous=previous, needing=needing)
+    table = read_table(frame, hierarchies, value, k=k, dominance=dominance, previous=previous, needing=needing, fixed=fixed)  # fmt: skip
     unproven = table.is_sensitive
     if only_unproven:
         rises = (table.above == 0) | reached(table, table.is_sensitive, table.above, table.hidden)
@@ -114,7 +126,7 @@ def audit_suppression(
         reason = None
         if not is_safe:
             reason = (
-                "published_before" if table.known_before[cell]
+                "published_before" if table.known[cell]
                 else "bracketed" if table.hidden[cell] else "published"
             )  # fmt: skip
         rows.append((actual, lo, None if np.isinf(hi) else hi, low_allowed, high_allowed, is_safe, reason))

@@ -313,6 +313,48 @@ def test_two_releases_together_tell_no_more(seed: int) -> None:
             assert assert_nobody_small_is_found(reader, table) > 0
 
 
+def test_a_table_that_divides_another_once_more_does_not_give_it_away() -> None:
+    """Departments × counties under the counties and the departments of the scorecard: all three are one table."""
+    product, rng = load_products()["department_scorecard"], np.random.default_rng(4)
+    counties, offices = [f"9901{i:02}000000" for i in range(1, 5)], ["health", "sports", "culture", "justice"]
+    n = {(o, c): int(rng.choice([4, 7, 15, 40, 90])) for o in offices for c in counties}
+    n["sports", counties[0]] = 3
+    by_county = {c: sum(n[o, c] for o in offices) for c in counties}
+    by_office = {o: sum(n[o, c] for c in counties) for o in offices}
+    total = sum(by_county.values())
+    above = [("all", "all", total), ("city", "990100000000", total), *(("county", c, v) for c, v in by_county.items())]
+    above += [("department", o, v) for o, v in by_office.items()]
+    scorecard = pl.DataFrame(
+        [("month", MONTH, date(2026, 2, 28), d, c, v) for d, c, v in above],
+        schema=["period_kind", "period_start", "period_end", "dimension", "code", "active_reviews"], orient="row",
+    )  # fmt: skip
+    below = [(MONTH, o, c, "county", v) for (o, c), v in n.items()]
+    below += [(MONTH, o, "990100000000", "city", v) for o, v in by_office.items()]
+    frame = pl.DataFrame(below, schema=["month", "department_code", "division_code", "level", "active_reviews"], orient="row")  # fmt: skip
+    register = pl.DataFrame(schema={"division_code": pl.String, **{f"{x}_code": pl.String for x in disclosing.LEVELS}})
+    first = disclosing.withhold(SCORECARD, scorecard, register, None, TODAY)
+    found = disclosing.withhold(product, frame, register, None, TODAY, first.state)
+    assert (first.facts["primary"], found.facts["unsafe"]) == (0, 0)
+    hidden = set(found.hidden.select("department_code", "division_code").rows())
+    index = {key: i for i, key in enumerate(n)}
+
+    def known(cells: list[tuple[str, str]]) -> tuple[list[float], float]:
+        return [float(key in cells) for key in n], float(sum(n[key] for key in cells))
+
+    sums = [known([(o, c) for c in counties]) for o in offices] + [known([(o, c) for o in offices]) for c in counties]
+    sums += [known([key]) for key in n if key not in hidden]
+    for key, value in n.items():
+        if value < 10:
+            low, high = (
+                linprog([sign * (i == index[key]) for i in range(len(n))], A_eq=[a for a, _ in sums], b_eq=[b for _, b in sums])
+                for sign in (1, -1)
+            )  # fmt: skip
+            assert low.fun == pytest.approx(0, abs=1e-6)
+            assert -high.fun >= 10 - 1e-6
+    alone = disclosing.withhold(product, frame, register, None, TODAY)
+    assert set(alone.hidden.select("department_code", "division_code").rows()) != hidden, "the counties' totals matter"
+
+
 def test_people_of_unknown_place_are_nobody_who_could_be_recognised(data, unaudited) -> None:
     table = cells({c: n for c, n in VILLAGES.items() if n >= 10}, {"health": 100, "unknown": 3})
     fill(data, table)
