@@ -289,3 +289,20 @@ def test_weights_are_trimmed_and_the_margins_still_hold() -> None:
     assert facts["n_eff"] == pytest.approx(240 / facts["deff_weighting"])
     margins = found.filter(pl.col("topic") == "margin")
     assert margins["weighted_after"].to_list() == pytest.approx(margins["population"].to_list())
+
+
+def test_a_change_in_the_same_communities_knows_that_they_are_the_same() -> None:
+    """Both waves of `wave` go to the same eight communities; another draw of villages is a sample of its own."""
+    first, second = (read(rows) for rows in (wave("2025Q1", seed=3), wave("2026Q1", seed=4, shift=0.1)))
+    estimated = pl.concat([scores.score_wave(w) for w in (first, second)])
+    dated = estimated.with_columns(held_on=pl.col("wave").str.head(4).cast(pl.Int32).pipe(lambda y: pl.date(y, 2, 1)))
+    overlap = comparisons.covariances(first, second)
+    assert overlap.height > 50
+    apart = row(comparisons.with_changes(dated, 0.05, 0.95), wave="2026Q1", question_id="Q1")
+    together = row(comparisons.with_changes(dated, 0.05, 0.95, overlap), wave="2026Q1", question_id="Q1")
+    shared = row(overlap, question_id="Q1")["covariance"]
+    assert together["change"] == apart["change"]
+    assert together["change_se"] ** 2 == pytest.approx(apart["change_se"] ** 2 - 2 * shared)
+    assert shared != 0
+    moved = change(wave("2026Q1", seed=4), "survey_samples", psu="x" + pl.col("psu"))
+    assert comparisons.covariances(first, read(moved)).height == 0
