@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 
 import polars as pl
 import pytest
@@ -306,3 +307,16 @@ def test_a_change_in_the_same_communities_knows_that_they_are_the_same() -> None
     assert shared != 0
     moved = change(wave("2026Q1", seed=4), "survey_samples", psu="x" + pl.col("psu"))
     assert comparisons.covariances(first, read(moved)).height == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "day"),
+    [
+        ("2025", date(2025, 7, 1)), ("2025Q3", date(2025, 8, 15)), ("2025-11", date(2025, 11, 15)), ("2025H2", date(2025, 10, 1)),
+        ("WJX-2026", date(2026, 7, 1)), ("2025年3月", date(2025, 3, 15)), ("20250301", date(2025, 7, 1)), ("pilot", None),
+    ],
+)  # fmt: skip
+def test_a_wave_without_interview_days_is_dated_by_its_name(name, day) -> None:
+    undated = change(wave(name, each=3), "survey_samples", answered_on=pl.lit(None, pl.Date))
+    assert read(undated).held_on == day
+    assert read(wave(name, each=3, day=date(2024, 12, 31))).held_on == date(2024, 12, 31)
