@@ -12,13 +12,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from orchestration.statistics.errors import StatisticsError, name_some, require_columns
+from orchestration.statistics.errors import StatisticsError, as_numbers, name_some, require_columns
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -27,7 +27,7 @@ Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 Codes = npt.NDArray[np.int64]
 # Dimension → part → what it is a part of; several where it counts in several totals, as a month in a quarter and a year.
-Hierarchies = Mapping[str, Mapping[str, str | Sequence[str]]]
+Hierarchies = Mapping[str, Mapping[Any, Any]]
 
 
 @dataclass(frozen=True)
@@ -113,14 +113,21 @@ def read_table(
     dimensions = list(hierarchies)
     amounts = {"largest": dominance.largest, "second": dominance.second} if dominance else {}
     amounts |= {role: name for role, name in (("needing", needing), ("fixed", fixed)) if name}
-    require_columns(frame.columns, {"value": value, **amounts} | {f"dimension {d}": d for d in dimensions})
+    require_columns(frame, {"value": value, **amounts} | {f"dimension {d}": d for d in dimensions})
+    _require_settings(hierarchies, k, dominance)
     repeated = frame.filter(pl.struct(dimensions).is_duplicated())
     if repeated.height:
         raise StatisticsError(
             f"A cell is given twice: {name_some(repeated.select(dimensions).unique().rows())}.",
             f"单元格重复:{name_some(repeated.select(dimensions).unique().rows())}。",
         )
-    values = frame[value].cast(pl.Float64)
+    values = as_numbers(frame[value], value)
+    for flag in filter(None, (needing, fixed)):
+        if frame.schema[flag] != pl.Boolean or frame[flag].null_count():
+            raise StatisticsError(
+                f"Expected true or false in every row of {flag!r}, got {frame.schema[flag]}.",
+                f"{flag!r} 应逐行为真或假。",
+            )
     if values.null_count() or not bool((values.is_finite() & (values >= 0)).all()):
         raise StatisticsError(
             f"Expected {value!r} ≥ 0 in every cell; give the figures before hiding any.",
@@ -146,6 +153,34 @@ def read_table(
         hidden=np.concatenate([~shown(frame), nothing == 0]),
         known=known,
     )
+
+
+def _several(parents: Any) -> list[Any]:
+    return list(parents) if isinstance(parents, list | tuple | set) else [parents]
+
+
+def _require_settings(hierarchies: Hierarchies, k: int, dominance: Dominance | None) -> None:
+    """A table needs a dimension, a part is not part of itself, and a policy is a positive number."""
+    if not hierarchies:
+        raise StatisticsError("Expected at least one dimension in hierarchies, got none.", "至少需要一个维度。")
+    if k < 1 or (dominance is not None and dominance.p <= 0):
+        raise StatisticsError(
+            f"Expected k ≥ 1 and p > 0, got k = {k}{f', p = {dominance.p}' if dominance else ''}.",
+            "k 应不小于 1,p 应大于 0。",
+        )
+    for dimension, parent_of in hierarchies.items():
+        for start in parent_of:
+            waiting, seen = _several(parent_of[start]), set()
+            while waiting:
+                above = waiting.pop()
+                if above == start:
+                    raise StatisticsError(
+                        f"{start!r} is part of itself in the hierarchy of {dimension!r}.",
+                        f"维度 {dimension!r} 中 {start!r} 是自身的一部分。",
+                    )
+                if above not in seen:
+                    seen.add(above)
+                    waiting += _several(parent_of.get(above, []))
 
 
 def _protection(frame: pl.DataFrame, cells: Floats, k: int, dominance: Dominance | None) -> tuple[Floats, Floats]:
@@ -194,7 +229,7 @@ def _earlier(
     if previous is None or not previous.height:
         return _Earlier(nothing, np.empty(0), none)
     dimensions = list(hierarchies)
-    require_columns(previous.columns, {"value": value} | {f"dimension {d}": d for d in dimensions})
+    require_columns(previous, {"value": value} | {f"dimension {d}": d for d in dimensions})
     now = frame.select(*dimensions, _now=pl.col(value).cast(pl.Float64)).with_row_index("_cell")
     joined = previous.select(*dimensions, _before=pl.col(value).cast(pl.Float64)).join(
         now, on=dimensions, how="left", nulls_equal=True, maintain_order="left"
@@ -246,9 +281,15 @@ def _sums(frame: pl.DataFrame, hierarchies: Hierarchies, cells: Floats, *, refus
     for dimension, parent_of in hierarchies.items():
         if not parent_of:
             continue
-        links = [(c, p) for c, ps in parent_of.items() for p in ([ps] if isinstance(ps, str) else ps)]
+        links = [(child, parent) for child, parents in parent_of.items() for parent in _several(parents)]
         kind = frame.schema[dimension]
-        within = pl.DataFrame(links, schema={dimension: pl.String, "_above": pl.String}, orient="row").cast(kind)
+        try:
+            within = pl.DataFrame(links, schema={dimension: kind, "_above": kind}, orient="row")
+        except TypeError:
+            raise StatisticsError(
+                f"The hierarchy of {dimension!r} must name values of the column, which are {kind}; it has {links[:3]}.",
+                f"维度 {dimension!r} 的层级应使用该列的取值({kind})。",
+            ) from None
         parts = indexed.join(within, on=dimension).drop(dimension).rename({"_above": dimension})
         linked = parts.join(indexed.rename({"_cell": "_parent"}), on=dimensions, nulls_equal=True)
         parents, equation = np.unique(linked["_parent"].to_numpy(), return_inverse=True)

@@ -50,7 +50,7 @@ def estimate_difference(
     Columns: `by`…, n_baseline, n_comparison, baseline, comparison, difference, se, lo, hi, df,
     p (two-sided t test of no difference), flags.
     """
-    require_columns(frame.columns, {"group": group})
+    require_columns(frame, {"group": group})
     if independent:
         crossed = [pl.struct(group, m).rank("dense").alias(m) for m in margins]
         frame = frame.with_columns(crossed)

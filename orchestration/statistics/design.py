@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from orchestration.statistics.errors import StatisticsError, name_some, require_columns
+from orchestration.statistics.errors import StatisticsError, as_numbers, name_some, require_columns
 from orchestration.statistics.weights import checked_weights, group_sums
 
 if TYPE_CHECKING:
@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.intp]
 Columns = str | Sequence[str] | None
+# What an estimate says of a domain; a column of the frame with such a name would stand twice in the result.
+RESULT_COLUMNS = {
+    "question", "n", "n_eff", "sum_weight", "estimate", "mean", "ratio", "proportion", "se", "lo", "hi", "deff", "df", "flags",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -92,7 +96,7 @@ def read_design(
     strata_keys, psu_keys = as_list(strata), as_list(psu)
     roles = {"weight": weight, "fpc": fpc, "base weight": base_weight}
     named = [*strata_keys, *psu_keys, *margins]
-    require_columns(frame.columns, roles | {f"design {key}": key for key in named})
+    require_columns(frame, roles | {f"design {key}": key for key in named})
     for key in named:
         if frame[key].null_count():
             raise StatisticsError(
@@ -162,7 +166,12 @@ class Domains:
 def read_domains(frame: pl.DataFrame, by: Columns, design: Design) -> Domains:
     """Domains by the values of `by` (a null is a value); without `by` the whole sample."""
     keys = as_list(by)
-    require_columns(frame.columns, {f"domain {key}": key for key in keys})
+    require_columns(frame, {f"domain {key}": key for key in keys})
+    if taken := sorted({*keys} & RESULT_COLUMNS):
+        raise StatisticsError(
+            f"A domain column cannot be called {name_some(taken)}, as a column of the result is. Rename it.",
+            f"分组列不能命名为 {name_some(taken)}(与结果列重名),请改名。",
+        )
     code, labels = group_codes(frame, keys)
     n_psus, n_strata = len(design.stratum), len(design.n_psus)
     pairs, pair = np.unique(code * n_psus + design.psu, return_inverse=True)
@@ -242,7 +251,7 @@ def _population_psus(
     frame: pl.DataFrame, fpc: str, stratum_of_row: Codes, labels: pl.DataFrame, n_psus: Codes
 ) -> Floats:
     sizes = (
-        frame.select(population=pl.col(fpc).cast(pl.Float64), stratum=stratum_of_row)
+        pl.DataFrame({"population": as_numbers(frame[fpc], fpc), "stratum": stratum_of_row})
         .group_by("stratum")
         .agg(
             low=pl.col("population").min(),

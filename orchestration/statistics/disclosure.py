@@ -141,7 +141,7 @@ def audit_suppression(
 
 def hide(frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
     """The table as published: `columns` null and `is_suppressed` true in hidden cells, all alike."""
-    require_columns(frame.columns, {"suppression": "suppression"})
+    require_columns(frame, {"suppression": "suppression"})
     hidden = pl.col("suppression").is_not_null()
     return frame.with_columns(
         *(pl.when(~hidden).then(pl.col(c)).alias(c) for c in columns), is_suppressed=hidden
@@ -170,7 +170,7 @@ def records_sharing(frame: pl.DataFrame, quasi_identifiers: Sequence[str]) -> pl
     A missing value matches anything.
     """
     keys = list(quasi_identifiers)
-    require_columns(frame.columns, {f"quasi-identifier {key}": key for key in keys})
+    require_columns(frame, {f"quasi-identifier {key}": key for key in keys})
     if not keys:
         return pl.Series("n_sharing", [frame.height] * frame.height, dtype=pl.Int64)
     missing = pl.struct(pl.col(key).is_null() for key in keys)

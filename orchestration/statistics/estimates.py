@@ -38,7 +38,7 @@ from orchestration.statistics.design import (
     strata_flags,
     variance,
 )
-from orchestration.statistics.errors import StatisticsError, require_columns
+from orchestration.statistics.errors import StatisticsError, as_numbers, require_columns
 from orchestration.statistics.intervals import korn_graubard, t_quantile, wilson_survey
 
 Srs = Literal["wr", "wor"]
@@ -192,8 +192,8 @@ def estimate_proportions(
 
 def read_answers(frame: pl.DataFrame, y: str) -> tuple[Floats, Floats]:
     """Answers with null as 0, and 1 where there is an answer."""
-    require_columns(frame.columns, {"answer": y})
-    column = frame[y].cast(pl.Float64)
+    require_columns(frame, {"answer": y})
+    column = as_numbers(frame[y], y)
     values = column.fill_null(0.0).to_numpy()
     if not np.isfinite(values).all():
         row = int(np.flatnonzero(~np.isfinite(values))[0])

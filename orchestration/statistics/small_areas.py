@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from orchestration.statistics.errors import StatisticsError, name_some, require_columns
+from orchestration.statistics.errors import StatisticsError, as_numbers, name_some, require_columns
 from orchestration.statistics.intervals import z_quantile
 
 Floats = npt.NDArray[np.float64]
@@ -58,11 +58,11 @@ def fay_herriot(
     likelihood supports it (flat prior): rmse takes σ² as known, and is too short a ruler where σ² is small.
     Refused: covariates with nulls or collinear; fewer usable areas than coefficients + 2.
     """
-    require_columns(frame.columns, {"estimate": estimate, "se": se})
-    require_columns(frame.columns, {f"covariate {name}": name for name in covariates})
+    require_columns(frame, {"estimate": estimate, "se": se})
+    require_columns(frame, {f"covariate {name}": name for name in covariates})
     x = _model_matrix(frame, covariates)
-    direct = frame[estimate].cast(pl.Float64).fill_null(np.nan).to_numpy()
-    error = frame[se].cast(pl.Float64).fill_null(np.nan).to_numpy()
+    direct = as_numbers(frame[estimate], estimate).fill_null(np.nan).to_numpy()
+    error = as_numbers(frame[se], se).fill_null(np.nan).to_numpy()
     if (error < 0).any():
         raise StatisticsError("A standard error cannot be negative.", "标准误不能为负。")
     flat = error == 0
@@ -111,7 +111,7 @@ def fay_herriot(
 def _model_matrix(frame: pl.DataFrame, covariates: Sequence[str]) -> Floats:
     columns = [np.ones(frame.height)]
     for name in covariates:
-        values = frame[name].cast(pl.Float64).fill_null(np.nan).to_numpy()
+        values = as_numbers(frame[name], name).fill_null(np.nan).to_numpy()
         if not np.isfinite(values).all():
             raise StatisticsError(
                 f"Covariate {name!r} must be known in every area; it is not in "
@@ -180,7 +180,8 @@ def _interval(
     synthetic = beta @ x_all.T
     mean = synthetic + gamma * (direct - synthetic)
     leverage = np.einsum("kib,ib->ki", x_all @ covariance, x_all)
-    spread = np.sqrt(sigma[:, None] ** 2 * (1 - gamma) + (1 - gamma) ** 2 * leverage)
+    # Not 0, where every area is known for certain.
+    spread = 1e-12 + np.sqrt(sigma[:, None] ** 2 * (1 - gamma) + (1 - gamma) ** 2 * leverage)
     centre = share @ mean
     reach = 8 * np.sqrt(share @ (spread**2 + (mean - centre) ** 2))
     bounds = []
