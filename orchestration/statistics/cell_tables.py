@@ -285,7 +285,7 @@ def _sums(frame: pl.DataFrame, hierarchies: Hierarchies, cells: Floats, *, refus
         kind = frame.schema[dimension]
         try:
             within = pl.DataFrame(links, schema={dimension: kind, "_above": kind}, orient="row")
-        except TypeError:
+        except (TypeError, pl.exceptions.PolarsError):
             raise StatisticsError(
                 f"The hierarchy of {dimension!r} must name values of the column, which are {kind}; it has {links[:3]}.",
                 f"维度 {dimension!r} 的层级应使用该列的取值({kind})。",

@@ -211,7 +211,7 @@ def _margins(side: _Side, n_units: int) -> Floats:
 
 
 def _coefficients(side: _Side, scores: Floats) -> Floats:
-    """Domains × categories: the regression of the scores on the margins with base weights (see `design.variance`)."""
+    """Domains × categories: the regression of the scores on the margins (see `design.variance`)."""
     from scipy import sparse
 
     calibration = side.design.calibration
