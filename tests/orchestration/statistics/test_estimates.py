@@ -287,7 +287,6 @@ def test_intervals_cover_the_truth_as_often_as_they_say() -> None:
         for name, row in rows.items():
             hits[name] += row["lo"][0] <= truth[name] <= row["hi"][0]
     coverage = {name: count / repeats for name, count in hits.items()}
-    print(coverage)
     assert all(0.93 <= share <= 0.97 for share in coverage.values()), coverage
 
 
