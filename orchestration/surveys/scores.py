@@ -116,9 +116,9 @@ def column(measure: str, dimension: str, question: str = "all") -> str:
 
 
 def cuts(wave: Wave) -> list[Cut]:
-    """All, each level of area, each group, and the coarsest areas × each group; finer crossings are too thin."""
+    """All, each level of area, each group, and as many levels of area × each group as the policy asks for, coarsest first."""
     groups = [g for g in GROUPS if (wave.respondents[g] != "unknown").any()]
-    crossed = [Cut(a, g) for a in wave.area_levels[:1] for g in groups]
+    crossed = [Cut(a, g) for a in wave.area_levels[: int(wave.policy.number("crossed_levels"))] for g in groups]
     return [Cut(), *(Cut(area=a) for a in wave.area_levels), *(Cut(group=g) for g in groups), *crossed]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 
 import polars as pl
@@ -320,3 +321,11 @@ def test_a_wave_without_interview_days_is_dated_by_its_name(name, day) -> None:
     undated = change(wave(name, each=3), "survey_samples", answered_on=pl.lit(None, pl.Date))
     assert read(undated).held_on == day
     assert read(wave(name, each=3, day=date(2024, 12, 31))).held_on == date(2024, 12, 31)
+
+
+def test_how_many_levels_of_area_are_crossed_with_groups_is_policy() -> None:
+    estimated = read(wave(each=6))
+    crossed = [c.area for c in scores.cuts(estimated) if c.area and c.group]
+    assert set(crossed) == set(estimated.area_levels[:1])
+    deeper = replace(estimated.policy, parameters={**estimated.policy.parameters, "crossed_levels": "2"})
+    assert {c.area for c in scores.cuts(replace(estimated, policy=deeper)) if c.area and c.group} == set(estimated.area_levels[:2])  # fmt: skip
