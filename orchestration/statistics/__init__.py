@@ -1,7 +1,7 @@
 """Survey and rate statistics as pure functions on frames and arrays; no Dagster, no files.
 
 weights → design → estimates, changes, overlap · intervals · scales · small_areas · ranks · drivers · quality ·
-disclosure (over cell_tables). What others call can be imported from here; scipy is loaded only by functions that need
+disclosure (over cell_tables, alternatives). What others call can be imported from here; scipy is loaded only by functions that need
 it. What no honest number can be made from raises `StatisticsError`, with a sentence in English and in Chinese.
 """
 

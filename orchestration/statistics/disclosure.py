@@ -21,17 +21,8 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from orchestration.statistics.cell_tables import (
-    CellTable,
-    Dominance,
-    Hierarchies,
-    Mask,
-    brackets,
-    reached,
-    read_table,
-    shift,
-    shown,
-)
+from orchestration.statistics.alternatives import brackets, reached, shift
+from orchestration.statistics.cell_tables import CellTable, Dominance, Hierarchies, Mask, read_table, shown
 from orchestration.statistics.errors import require_columns
 
 
