@@ -434,6 +434,7 @@ def test_a_table_of_single_events_stays_in_the_bureau(product) -> None:
     """By its key: a review, a case or a respondent is an event, whatever the contract calls its rule."""
     if {"review_id", "case_no", "contact_id", "respondent_id"} & {*product.by_name}:
         assert not product.is_public
+        assert product.disclosure["rule"] == "records"
     if product.disclosure["rule"] == "records":
         assert product.disclosure["quasi_identifiers"], "its k-anonymity is in every certificate"
 
