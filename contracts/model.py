@@ -263,6 +263,11 @@ class Product(Contract):
         """What the contract says of figures about few people (see orchestration/disclosing.py); `unstated` if nothing."""
         return self.custom.get("disclosure") or {"rule": "unstated"}
 
+    @property
+    def is_public(self) -> bool:
+        """Whether the table may leave the bureau: not where a row is an event, or the contract says it is the bureau's."""
+        return self.disclosure["rule"] != "records" and self.disclosure.get("audience") != "bureau"
+
     @cached_property
     def hideable(self) -> frozenset[str]:
         """Columns that are null in a withheld row: all but the key, the reason and what the contract says stays shown.
@@ -436,6 +441,12 @@ def _check_disclosure(product: Product) -> None:
     ]
     named += [cell[part] for cell in stated.get("cells", {}).values() for part in ("level", "code")]
     named += list(stated.get("periods", {}).values())
+    compares = stated.get("compares", {})
+    named += [*compares.get("columns", ()), compares.get("reason"), *compares.get("earlier", {}).values()]
+    if stated.get("audience", "bureau") != "bureau":
+        raise ContractError(
+            product.path, f"{where}.audience", f"bureau or nothing expected, found {stated['audience']!r}"
+        )
     named += [SUPPRESSED] if stated["rule"] == "count" else []
     for name in filter(None, named):
         if name not in product.by_name:

@@ -1,7 +1,8 @@
 """Which rows of which published table are withheld, as the product contracts describe them; for `release`.
 
-Belongs here: a contract's `disclosure` property → a table of cells with totals, and the rows to hide. What hiding
-takes, and the proof that it works, is in `statistics.disclosure`; files and the swap are in `release`. A contract says
+Belongs here: a contract's `disclosure` property → the rows to hide. The table as cells with totals is read in
+`published_cells`; what hiding takes, and the proof that it works, is in `statistics.disclosure`; files and the swap are
+in `release`. A contract says
 
     {rule: none, because: …}                         no figure about few people
     {rule: records, quasi_identifiers: [columns]}    one row is one event; the certificate says how many are alike
@@ -12,8 +13,13 @@ takes, and the proof that it works, is in `statistics.disclosure`; files and the
         shown: [columns]       what stays readable; every other column outside the key becomes null
         not_identifying: [codes]   codes by which nobody can be recognised, such as unknown
         where: {column: [values]}  the rows the rule is about
-        periods: {start: column, end: column}   where rows are of days, months, quarters …: a longer period that would give
-                               away a withheld shorter one within it is withheld too
+        compares: {columns: [columns], reason: column, earlier: {key column: column}}   what a row says of an earlier row, which
+                               is null where that row is withheld; `earlier` names its key, else it is the period before
+        crossed: {table: name, cells: name, by: {level: column}, period: {kind: code, start: column}}   the rows are cells of
+                               that table divided once more, by another of its levels: both are proved together
+        audience: bureau       the table is left out of the public edition of a release, as one of records always is
+        periods: {kind: column, start: column, end: column}   where rows are of days, months, quarters …: a longer period
+                               is the sum of the shortest ones within it, so all periods are proved together
 """
 
 from __future__ import annotations
@@ -28,23 +34,23 @@ import polars as pl
 
 from contracts.model import SUPPRESSED, Product, seed
 from orchestration.paths import DataDirectory
+from orchestration.published_cells import FIXED, LEVELS, NEEDS, PERIOD, VALUE, cross, identifying, over_time, read_cells
 from orchestration.statistics.cell_tables import Hierarchies
 from orchestration.statistics.disclosure import audit_suppression, k_anonymity, small_differences, suppress
 
 # One and the same for every hidden row: which of them are small is part of the secret.
 WITHHELD = "人数过少或可由其他数字推出 · too few people, or it would give away a figure of too few"
-ALL = "all"
-LEVELS = ("province", "city", "county", "town", "village")
-CELL, VALUE, NEEDS = "_cell", "_value", "_needs"
+EARLIER = "earlier_withheld"
 
 
 @dataclass(frozen=True)
 class Withheld:
-    """`hidden`: keys of the rows to hide. `state`: every cell with its value and sign, for the next release.
+    """`hidden`: keys of the rows to hide. `uncompared`: keys of shown rows whose earlier row is hidden. `state`: every cell with its value and sign, for the next release.
     `facts`: what the certificate says: rows, primary, secondary, unsafe and why, and how many
     shown figures differ by fewer than k people from the release before (the difference is about those few)."""
 
     hidden: pl.DataFrame
+    uncompared: pl.DataFrame
     state: pl.DataFrame
     facts: dict[str, Any] = field(default_factory=dict)
 
@@ -71,6 +77,7 @@ def needed(product: Product) -> list[str]:
                 stated["count"],
                 *stated.get("where", ()),
                 *stated.get("periods", {}).values(),
+                *stated.get("compares", {}).get("earlier", {}).values(),
             ]
         )
     )
@@ -84,7 +91,12 @@ def records(product: Product, frame: pl.DataFrame, day: date) -> dict[str, Any]:
 
 
 def withhold(
-    product: Product, frame: pl.DataFrame, divisions: pl.DataFrame, previous: pl.DataFrame | None, day: date
+    product: Product,
+    frame: pl.DataFrame,
+    divisions: pl.DataFrame,
+    previous: pl.DataFrame | None,
+    day: date,
+    crossed: pl.DataFrame | None = None,
 ) -> Withheld:
     """The rows of a table to hide, protected against its own totals and against the release before.
 
@@ -92,6 +104,7 @@ def withhold(
         frame: key, count and `where` columns of the table as the warehouse has it.
         divisions: `division_code` and a column `<level>_code` for the ancestor at each of `LEVELS`.
         previous: `state` of the release that readers see now, null if there is none.
+        crossed: `state` of the table that the contract names under `crossed`, which is not changed any more.
 
     A part of the table (one value of `tables`) whose figures are those of the release before keeps its pattern. Where
     nothing that is still unknown can protect a figure, its whole part is withheld; what an earlier release has
@@ -102,20 +115,25 @@ def withhold(
     about = frame
     for column, values in stated.get("where", {}).items():
         about = about.filter(pl.col(column).is_in(values))
-    parts = list(stated.get("tables", ()))
-    cells, hierarchies = _cells(stated, about, divisions)
-    cells = _identifying(cells, stated, k)
-    done: list[tuple[pl.DataFrame, list[str]]] = []
-    for part in _shortest_first(cells, parts, stated.get("periods")):
-        needing = _giving_away(part, [p for p, _ in done], list(hierarchies), stated.get("periods"), k)
-        twin = next((p for p, _ in done if _same_figures(p, part, list(hierarchies))), None)
-        done.append(
-            (_as_in(part, twin, list(hierarchies)), [])
-            if twin is not None
-            else _part(needing, hierarchies, k, _of_part(previous, part, parts))
-        )
+    if crossed is None:
+        cells, hierarchies = read_cells(stated, about, divisions)
+        cells = identifying(cells, stated, k)
+    else:
+        cells, hierarchies = cross(stated, about, divisions, crossed, k)
+    periods = {} if crossed is not None else stated.get("periods", {})
+    # Periods are added up with one another, so all of them are one table.
+    by = [column for column in stated.get("tables", ()) if column not in periods.values() and crossed is None]
+    if periods and cells.height:
+        cells, hierarchies = over_time(cells, hierarchies, periods)
+    ways = list(hierarchies)
+    done = [
+        _part(part, hierarchies, k, _of_part(previous, part, by, ways))
+        for part in (cells.partition_by(by) if by else [cells])
+        if part.height
+    ]
     state = pl.concat([p for p, _ in done]) if done else cells.with_columns(suppression=pl.lit(None, pl.String))
     unsafe = [row for _, rows in done for row in rows]
+    whole, state = state, state.filter(~pl.col(FIXED)) if FIXED in state.columns else state
     counts = dict(state["suppression"].value_counts().rows())
     revised = small_differences(state, previous, product.key, VALUE, k=k).height if previous is not None else 0
     facts = {
@@ -124,7 +142,7 @@ def withhold(
         "secondary": counts.get("secondary", 0), "unsafe": len(unsafe), "why_unsafe": sorted(set(unsafe)),
     }  # fmt: skip
     hidden = state.filter(pl.col("suppression").is_not_null()).select(product.key)
-    return Withheld(hidden, state, facts)
+    return Withheld(hidden, _uncompared(state, hidden, product), whole, facts)
 
 
 def selection(
@@ -151,150 +169,134 @@ def selection(
     wanted = ", ".join(f'"{c}"' for c in needed(product))
     ancestors = ", ".join(f"{level}_code" for level in LEVELS)
     kept = data.disclosed / (previous_id or "none") / f"{product.id}.parquet"
+    other = data.disclosed / release_id / f"{stated['crossed']['table']}.parquet" if "crossed" in stated else None
     found = withhold(
         product,
         con.sql(f"select {wanted} from {source}").pl(),
         con.sql(f"select division_code, {ancestors} from {register}").pl(),
         pl.read_parquet(kept) if kept.is_file() else None,
         data.today(),
+        pl.read_parquet(other) if other and other.is_file() else None,
     )
     (data.disclosed / release_id).mkdir(parents=True, exist_ok=True)
     found.state.write_parquet(data.disclosed / release_id / f"{product.id}.parquet")
-    con.register("hidden_rows", found.hidden.with_columns(is_hidden=pl.lit(True)).to_arrow())
-    columns = [_column(f.name, hideable=f.name in product.hideable) for f in product.fields]
+    marked = [
+        found.hidden.with_columns(is_hidden=pl.lit(True)),
+        found.uncompared.with_columns(is_hidden=pl.lit(False)),
+    ]
+    con.register("hidden_rows", pl.concat(marked).to_arrow())
+    columns = [_column(f.name, product) for f in product.fields]
     same = " and ".join(f'source."{k}" is not distinct from hidden_rows."{k}"' for k in product.key)
     return ", ".join(columns), f"left join hidden_rows on {same}", found.facts
 
 
-def _column(name: str, *, hideable: bool) -> str:
+def _column(name: str, product: Product) -> str:
+    """A column as it is read: null in a withheld row, and null where it says something of a withheld earlier row."""
+    compares = product.disclosure.get("compares", {})
     if name == SUPPRESSED:
         return f"case when is_hidden then '{WITHHELD}' end as \"{name}\""
-    return f'case when is_hidden is null then source."{name}" end as "{name}"' if hideable else f'source."{name}"'
+    if name in compares.get("columns", ()):
+        return f'case when is_hidden is null then source."{name}" end as "{name}"'
+    if name == compares.get("reason"):
+        return f'case when is_hidden is null then source."{name}" when not is_hidden then \'{EARLIER}\' end as "{name}"'
+    return (
+        f'case when is_hidden then null else source."{name}" end as "{name}"'
+        if name in product.hideable
+        else f'source."{name}"'
+    )
 
 
-# ── cells ───────────────────────────────────────────────────────────────────────────────────────
-
-
-def _cells(
-    stated: Mapping[str, Any], frame: pl.DataFrame, divisions: pl.DataFrame
-) -> tuple[pl.DataFrame, dict[str, dict[str, str]]]:
-    """The rows with `_value` and one column per independent way of dividing everybody, and what is part of what in each.
-
-    Divisions of all levels are one way; every other level is a way of its own, for it divides everybody again.
-    """
-    table = frame.with_columns(pl.col(stated["count"]).fill_null(0).alias(VALUE))
-    hierarchies: dict[str, dict[str, str]] = {}
-    for name, cell in stated.get("cells", {}).items():
-        level, code = cell["level"], cell["code"]
-        unit = pl.concat_str(level, pl.lit(":"), code)
-        within = LEVELS if cell.get("within") == "divisions" else ()
-        others = [v for v in table[level].unique().sort() if v != ALL and v not in within]
-        ways = ([(f"{CELL}_{name}", list(within))] if within else []) + [(f"{CELL}_{name}_{o}", [o]) for o in others]
-        for way, levels in ways:
-            table = table.with_columns(
-                pl.when(pl.col(level).is_in(levels)).then(unit).otherwise(pl.lit(ALL)).alias(way)
-            )
-            present = set(table[way]) - {ALL}
-            hierarchies[way] = _parents(present, divisions if len(levels) > 1 else None)
-    return table, {way: parents for way, parents in hierarchies.items() if parents}
-
-
-def _parents(units: set[str], divisions: pl.DataFrame | None) -> dict[str, str]:
-    """Unit → the nearest unit above it that is in the table, else everything."""
-    if divisions is None:
-        return dict.fromkeys(units, ALL)
-    ancestors = {row["division_code"]: row for row in divisions.iter_rows(named=True)}
-    found = {}
-    for unit in units:
-        level, _, code = unit.partition(":")
-        above = [
-            f"{upper}:{_ancestor(ancestors.get(code), upper, code)}"
-            for upper in reversed(LEVELS[: LEVELS.index(level)])
-        ]
-        found[unit] = next((u for u in above if u in units), ALL)
-    return found
-
-
-def _ancestor(row: Mapping[str, Any] | None, level: str, code: str) -> str | None:
-    """The unit of a level that a code lies in: as the register says, else by its national digits; unknown in unknown."""
-    if row is not None:
-        return row[f"{level}_code"]
-    digits = {"province": 2, "city": 4, "county": 6, "town": 9}[level]
-    return code[:digits].ljust(12, "0") if len(code) == 12 and code.isdigit() else code
-
-
-def _identifying(cells: pl.DataFrame, stated: Mapping[str, Any], k: int) -> pl.DataFrame:
-    """Marks cells by whose code nobody can be recognised: they may protect others and need no protection."""
-    codes = stated.get("not_identifying", [])
-    columns = [cell["code"] for cell in stated.get("cells", {}).values()]
-    anonymous = pl.any_horizontal(pl.col(c).is_in(codes) for c in columns) if codes and columns else pl.lit(False)
-    small = pl.col(VALUE).is_between(1, k - 1)
-    return cells.with_columns((small & ~anonymous).alias(NEEDS))
-
-
-def _shortest_first(cells: pl.DataFrame, by: Sequence[str], periods: Mapping[str, str] | None) -> list[pl.DataFrame]:
-    found = [part for part in (cells.partition_by(by) if by else [cells]) if part.height]
-    if not periods:
-        return found
-    return sorted(found, key=lambda part: part[periods["end"]][0] - part[periods["start"]][0])
-
-
-def _giving_away(
-    part: pl.DataFrame, done: Sequence[pl.DataFrame], ways: Sequence[str], periods: Mapping[str, str] | None, k: int
-) -> pl.DataFrame:
-    """The part in which a unit also needs protection if its figure less the shown figures of the periods within would
-    be that of one withheld period, or of several with fewer than k people together."""
-    if not periods:
-        return part
-    start, end = part[periods["start"]][0], part[periods["end"]][0]
-    within = [p for p in done if p[periods["start"]][0] >= start and p[periods["end"]][0] <= end]
-    # Only the shortest divide the time; a quarter within a year is made of the same months.
-    shortest = [p for p in within if not any(_holds(p, other, periods) for other in within)]
-    if not shortest:
-        return part
-    withheld = pl.concat(shortest).filter(pl.col("suppression").is_not_null() & (pl.col(VALUE) > 0))
-    sums = withheld.group_by(ways).agg(pl.len().alias("_periods"), pl.col(VALUE).sum().alias("_people"))
-    joined = part.join(sums, on=list(ways), how="left", maintain_order="left")
-    tells = ((pl.col("_periods") == 1) | (pl.col("_people") < k)).fill_null(False)
-    return joined.with_columns(pl.col(NEEDS) | tells).drop("_periods", "_people")
-
-
-def _holds(longer: pl.DataFrame, shorter: pl.DataFrame, periods: Mapping[str, str]) -> bool:
-    """Whether another, shorter period lies within."""
-    (a, b), (c, d) = ((p[periods["start"]][0], p[periods["end"]][0]) for p in (longer, shorter))
-    return a <= c and d <= b and (a, b) != (c, d)
+def _uncompared(state: pl.DataFrame, hidden: pl.DataFrame, product: Product) -> pl.DataFrame:
+    """Shown rows whose comparison with a withheld earlier row would tell what that row says."""
+    key, stated = list(product.key), product.disclosure
+    shown = state.filter(pl.col("suppression").is_null())
+    if not stated.get("compares") or not hidden.height:
+        return shown.select(key).clear()
+    if earlier := stated["compares"].get("earlier"):
+        named = [pl.col(earlier.get(k, k)).alias(f"_{k}") for k in key]
+    else:
+        start, end = (pl.col(stated["periods"][c]).cast(pl.Date) for c in ("start", "end"))
+        after = end.dt.offset_by("1d")
+        months = 12 * (after.dt.year() - start.dt.year()) + after.dt.month() - start.dt.month()
+        before = start.dt.offset_by(pl.format("-{}mo", months))
+        named = [(before if k == stated["periods"]["start"] else pl.col(k)).alias(f"_{k}") for k in key]
+    asked = shown.select(*key, *named)
+    withheld = hidden.rename({k: f"_{k}" for k in key})
+    return asked.join(withheld, on=[f"_{k}" for k in key], how="semi", nulls_equal=True).select(key)
 
 
 # ── patterns ────────────────────────────────────────────────────────────────────────────────────
 
 
-def _of_part(previous: pl.DataFrame | None, part: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame | None:
+def _of_part(
+    previous: pl.DataFrame | None, part: pl.DataFrame, by: Sequence[str], ways: Sequence[str]
+) -> pl.DataFrame | None:
+    """The cells of a part in the release before, each once."""
     if previous is None or not set(part.columns) <= set(previous.columns):
         return None
     same = previous.join(part.select(by).head(1), on=list(by), how="semi", nulls_equal=True) if by else previous
-    return same if same.height else None
+    return (
+        same.unique(ways, keep="first", maintain_order=True) if same.height and ways else same if same.height else None
+    )
 
 
 def _part(
-    part: pl.DataFrame, hierarchies: Hierarchies, k: int, previous: pl.DataFrame | None
+    rows: pl.DataFrame, hierarchies: Hierarchies, k: int, previous: pl.DataFrame | None
 ) -> tuple[pl.DataFrame, list[str]]:
     """One part with `suppression`, and why each unsafe cell of it is unsafe."""
     ways = list(hierarchies)
+    if not ways:
+        return rows.with_columns(suppression=pl.when(NEEDS).then(pl.lit("primary"))), []
+    cells, unsafe = _pattern(rows.unique(ways, keep="first", maintain_order=True), hierarchies, k, previous)
+    found = cells.select(*ways, _found="suppression")
+    joined = rows.join(found, on=ways, how="left", maintain_order="left")
+    return joined.with_columns(suppression="_found").drop("_found"), unsafe
+
+
+def _pattern(
+    part: pl.DataFrame, hierarchies: Hierarchies, k: int, previous: pl.DataFrame | None
+) -> tuple[pl.DataFrame, list[str]]:
+    """`_part` of cells that stand in one row each."""
+    ways = list(hierarchies)
     if previous is not None and _unchanged(part, previous, ways):
-        return previous.select(*part.columns, "suppression"), []
-    nothing = part.with_columns(suppression=pl.lit(None, pl.String))
+        return previous.select(*ways, "suppression"), []
+    nothing = part if FIXED in part.columns else part.with_columns(suppression=pl.lit(None, pl.String))
     if not part[NEEDS].any():
         return nothing, []
-    if not ways:
-        return part.with_columns(suppression=pl.when(NEEDS).then(pl.lit("primary"))), []
     additive = {way: _additive(part, way, ways, parents) for way, parents in hierarchies.items()}
-    found = suppress(part, additive, VALUE, k=k, previous=previous, needing=NEEDS)
-    unsafe = _unsafe(found, additive, k, previous)
-    if "bracketed" in unsafe:
+    settings: dict[str, Any] = {
+        "k": k,
+        "previous": previous,
+        "needing": NEEDS,
+        "fixed": FIXED if FIXED in part.columns else None,
+    }
+    found = suppress(_as_before(nothing, previous, ways), additive, VALUE, **settings)
+    unsafe = _unsafe(found, additive, settings)
+    periods = [PERIOD] if PERIOD in ways else []
+    for within in ([periods] if periods else []) + [[]]:
+        bracketed = unsafe.filter(pl.col("reason") == "bracketed")
+        if not bracketed.height:
+            break
         rest = pl.when(NEEDS).then(pl.lit("primary")).when(pl.col(VALUE) > 0).then(pl.lit("secondary"))
-        found = part.with_columns(suppression=rest)
-        unsafe = _unsafe(found, additive, k, previous)
-    return found, unsafe
+        wholly = pl.lit(True) if not within else pl.col(PERIOD).is_in(bracketed[PERIOD].unique().implode())
+        wholly = wholly & ~pl.col(FIXED) if FIXED in part.columns else wholly
+        found = found.with_columns(suppression=pl.when(wholly).then(rest).otherwise("suppression"))
+        unsafe = _unsafe(found, additive, settings)
+    return found, unsafe["reason"].to_list()
+
+
+def _as_before(part: pl.DataFrame, previous: pl.DataFrame | None, ways: Sequence[str]) -> pl.DataFrame:
+    """The part in which every period whose figures are those of the release before has its pattern already."""
+    if previous is None or PERIOD not in ways:
+        return part
+    same = [
+        now[PERIOD][0]
+        for now in part.partition_by(PERIOD)
+        if _unchanged(now, previous.filter(pl.col(PERIOD) == now[PERIOD][0]), ways)
+    ]
+    kept = previous.filter(pl.col(PERIOD).is_in(same)).select(*ways, "suppression")
+    joined = part.join(kept.rename({"suppression": "_kept"}), on=list(ways), how="left", maintain_order="left")
+    return joined.with_columns(pl.coalesce("suppression", "_kept").alias("suppression")).drop("_kept")
 
 
 def _unchanged(part: pl.DataFrame, previous: pl.DataFrame, ways: Sequence[str]) -> bool:
@@ -305,27 +307,23 @@ def _unchanged(part: pl.DataFrame, previous: pl.DataFrame, ways: Sequence[str]) 
     return part.select(columns).sort(ways).equals(previous.select(columns).sort(ways))
 
 
-def _same_figures(one: pl.DataFrame, other: pl.DataFrame, ways: Sequence[str]) -> bool:
-    """Whether two parts are of the same cells and values, such as a year of one month: one pattern tells no more than two."""
-    if one.height != other.height or not ways:
-        return False
-    return one.select(*ways, VALUE).sort(ways).equals(other.select(*ways, VALUE).sort(ways))
-
-
-def _as_in(part: pl.DataFrame, twin: pl.DataFrame, ways: Sequence[str]) -> pl.DataFrame:
-    return part.join(twin.select(*ways, "suppression"), on=list(ways), how="left", maintain_order="left")
-
-
-def _additive(part: pl.DataFrame, way: str, ways: Sequence[str], parents: Mapping[str, str]) -> dict[str, str]:
+def _additive(
+    part: pl.DataFrame, way: str, ways: Sequence[str], parents: Mapping[str, str | Sequence[str]]
+) -> dict[str, list[str]]:
     """The parents whose parts do not exceed them. Where they do the figures are of different people, so that nobody
     can subtract one from the other."""
     others = [w for w in ways if w != way]
-    parts = part.with_columns(pl.col(way).replace_strict(parents, default=None, return_dtype=pl.String)).drop_nulls(way)
-    sums = parts.group_by(way, *others).agg(pl.col(VALUE).sum().alias("_parts"))
-    exceeded = set(part.join(sums, on=[way, *others]).filter(pl.col("_parts") > pl.col(VALUE))[way])
-    return {child: parent for child, parent in parents.items() if parent not in exceeded}
+    links = pl.DataFrame(
+        [(c, p) for c, ps in parents.items() for p in ([ps] if isinstance(ps, str) else ps)],
+        schema={way: pl.String, "_above": pl.String}, orient="row",
+    )  # fmt: skip
+    sums = part.join(links, on=way).group_by("_above", *others).agg(pl.col(VALUE).sum().alias("_parts"))
+    totals = part.join(sums.rename({"_above": way}), on=[way, *others])
+    exceeded = totals.filter(pl.col("_parts") > pl.col(VALUE))[way].unique()
+    kept = links.filter(~pl.col("_above").is_in(exceeded.implode()))
+    return dict(kept.group_by(way, maintain_order=True).agg("_above").rows())
 
 
-def _unsafe(found: pl.DataFrame, hierarchies: Hierarchies, k: int, previous: pl.DataFrame | None) -> list[str]:
-    audited = audit_suppression(found, hierarchies, VALUE, k=k, previous=previous, needing=NEEDS)
-    return audited.filter(~pl.col("is_safe"))["reason"].to_list()
+def _unsafe(found: pl.DataFrame, hierarchies: Hierarchies, settings: Mapping[str, Any]) -> pl.DataFrame:
+    audited = audit_suppression(found, hierarchies, VALUE, **settings, only_unproven=True)
+    return audited.filter(~pl.col("is_safe"))

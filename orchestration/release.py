@@ -1,7 +1,8 @@
 """Write – audit – publish: the only code that touches `published/`.
 
-A release is a folder with a DuckDB file, Parquet files, the departments' worklists and a certificate. It is written
-beside, audited there, and becomes current by one rename; a reader sees the old release or the new one, never a part.
+A release is a folder with a DuckDB file, Parquet files, the departments' worklists and a certificate; `public` in it is
+the edition that may leave the bureau, without the tables of single events. It is written beside, audited there, and
+becomes current by one rename; a reader sees the old release or the new one, never a part.
 What is published is what the product contracts list, column by column.
 """
 
@@ -29,6 +30,8 @@ STORAGE_VERSION = "v1.2.0"
 KEPT_RELEASES = 7
 FICTIONAL = "虚构示例数据 · FICTIONAL demonstration data."
 DATABASE = "minsheng.duckdb"
+# What may leave the bureau: the same figures without the tables that have a row for each event (docs/decisions/0012).
+PUBLIC, PUBLIC_DATABASE = "public", "minsheng_public.duckdb"
 
 
 @dataclass
@@ -130,6 +133,7 @@ def _write(data: DataDirectory, candidate: Path, products: Mapping[str, Product]
     con.execute(f"attach '{_quoted(data.warehouse)}' as {house} (read_only)")
     con.execute(f"attach '{_quoted(candidate / DATABASE)}' as release (storage_version '{STORAGE_VERSION}')")
     (candidate / "parquet").mkdir()
+    (candidate / PUBLIC / "parquet").mkdir(parents=True)
     schemas: dict[str, str] = dict(
         con.execute(
             f"select table_name, table_schema from information_schema.tables where table_catalog = '{house}'"
@@ -141,7 +145,13 @@ def _write(data: DataDirectory, candidate: Path, products: Mapping[str, Product]
     disclosure: dict[str, dict[str, Any]] = {}
     release_id, previous = _next_id(data), current(data)
     before = previous.release_id if previous else None
-    for name, product in products.items():
+    # The public edition is the file as it stands before the first table of the bureau's own is written.
+    # A table whose cells are parts of another's is treated after it.
+    public_first = sorted(products.items(), key=lambda item: (not item[1].is_public, "crossed" in item[1].disclosure))
+    n_public = sum(p.is_public for p in products.values())
+    for number, (name, product) in enumerate(public_first):
+        if number == n_public:
+            _fork(con, candidate)
         source = f'{house}."{schemas[name]}"."{name}"'
         columns, hidden, disclosure[name] = disclosing.selection(
             con, data, product, source, register, release_id, before
@@ -155,7 +165,9 @@ def _write(data: DataDirectory, candidate: Path, products: Mapping[str, Product]
             con, f'select count(*), coalesce(sum(hash({_content(product)})::hugeint), 0)::varchar from release."{name}"'
         )
         tables[name] = {"rows": rows, "checksum": total}
-        _copy_parquet(con, candidate, name)
+        _copy_parquet(con, candidate, product)
+    if n_public == len(products):
+        _fork(con, candidate)
     con.execute("detach release")
     con.close()
     standing = ledger.table(data).filter(pl.col("superseded_by").is_null(), is_latest=True, verdict="accepted")
@@ -176,6 +188,13 @@ def _write(data: DataDirectory, candidate: Path, products: Mapping[str, Product]
     )
 
 
+def _fork(con: duckdb.DuckDBPyConnection, candidate: Path) -> None:
+    """Keeps the file as it is now as the public edition, and goes on with it."""
+    con.execute("detach release")
+    shutil.copy2(candidate / DATABASE, candidate / PUBLIC / PUBLIC_DATABASE)
+    con.execute(f"attach '{_quoted(candidate / DATABASE)}' as release (storage_version '{STORAGE_VERSION}')")
+
+
 def _content(product: Product) -> str:
     """A row's values for its checksum, numbers to 12 digits: a parallel sum differs in the last ones every night."""
     return ", ".join(f"printf('%.12g', \"{f.name}\")" if f.kind == "number" else f'"{f.name}"' for f in product.fields)
@@ -190,18 +209,20 @@ def _write_log(data: DataDirectory, candidate: Path, certificate: Certificate) -
     """The release log: every release so far and this one, as a table of the release itself."""
     product = load_products()["release_log"]
     rows = [_log_row(c) for c in [*releases(data), certificate]]
-    con = duckdb.connect()
-    con.execute(f"attach '{_quoted(candidate / DATABASE)}' as release")
     columns = ", ".join(f'"{f.name}" {f.sql_type}' for f in product.fields)
-    con.execute(f"create table release.release_log ({columns})")
     places = ", ".join("?" for _ in product.fields)
-    con.executemany(
-        f"insert into release.release_log values ({places})", [[row[f.name] for f in product.fields] for row in rows]
-    )
-    _comment(con, product, certificate.fictional)
-    _copy_parquet(con, candidate, "release_log")
-    con.execute("detach release")
-    con.close()
+    for database in (candidate / DATABASE, candidate / PUBLIC / PUBLIC_DATABASE):
+        con = duckdb.connect()
+        con.execute(f"attach '{_quoted(database)}' as release")
+        con.execute(f"create table release.release_log ({columns})")
+        con.executemany(
+            f"insert into release.release_log values ({places})", [[r[f.name] for f in product.fields] for r in rows]
+        )
+        _comment(con, product, certificate.fictional)
+        if database.name == DATABASE:
+            _copy_parquet(con, candidate, product)
+        con.execute("detach release")
+        con.close()
 
 
 def _write_worklists(
@@ -235,9 +256,12 @@ def _comment(con: duckdb.DuckDBPyConnection, product: Product, fictional: bool) 
         con.execute(f'comment on column release."{product.id}"."{f.name}" is {_literal(text)}')
 
 
-def _copy_parquet(con: duckdb.DuckDBPyConnection, candidate: Path, name: str) -> None:
-    target = candidate / "parquet" / f"{name}.parquet"
-    con.execute(f"copy release.\"{name}\" to '{_quoted(target)}' (format parquet, compression zstd)")
+def _copy_parquet(con: duckdb.DuckDBPyConnection, candidate: Path, product: Product) -> None:
+    """A table as Parquet; in the public edition the same file under a second name."""
+    target = candidate / "parquet" / f"{product.id}.parquet"
+    con.execute(f"copy release.\"{product.id}\" to '{_quoted(target)}' (format parquet, compression zstd)")
+    if product.is_public:
+        (candidate / PUBLIC / "parquet" / target.name).hardlink_to(target)
 
 
 def _same(previous: Certificate, new: Certificate) -> bool:
@@ -252,7 +276,7 @@ def _same(previous: Certificate, new: Certificate) -> bool:
 def _publish(data: DataDirectory, candidate: Path, release_id: str) -> None:
     """The candidate becomes `releases/<id>`, and one rename of the link `current` shows it to everybody.
 
-    `minsheng.duckdb`, `parquet` and `worklists` point through `current`, so they change in the same instant.
+    `minsheng.duckdb`, `parquet`, `worklists` and `public` point through `current`, so they change in the same instant.
     Connections that are open keep the file they have.
     """
     folder = data.published / "releases" / release_id
@@ -268,6 +292,7 @@ def _publish(data: DataDirectory, candidate: Path, release_id: str) -> None:
     _link(data.published / "parquet", Path("current") / "parquet")
     _link(data.published / worklists.FOLDER, Path("current") / worklists.FOLDER)
     _link(data.published / "charts", Path("current") / "charts")
+    _link(data.published / PUBLIC, Path("current") / PUBLIC)
     for old in sorted(folder.parent.iterdir(), key=lambda p: p.stat().st_mtime)[:-KEPT_RELEASES]:
         shutil.rmtree(old)
 

@@ -7,7 +7,7 @@ and policy are the same as last night is not estimated again.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -108,10 +108,10 @@ def estimate_all(data: DataDirectory) -> tuple[list[str], dict[str, str]]:
     if state.get("delivered") == delivered and all(path(data, t).is_file() for t in TABLES):
         return [], state["failed"]
     feeds = {feed: newest(data, feed) for feed in FEEDS}
-    waves, failed, estimated = {}, {}, []
+    waves, failed, estimated, rows_of = {}, {}, [], {}
     for wave in sorted(feeds["survey_questions"]["wave"].unique()):
         of_wave = {feed: rows.filter(pl.col("wave") == wave) for feed, rows in feeds.items()}
-        waves[wave] = _content(of_wave)
+        waves[wave], rows_of[wave] = _content(of_wave), of_wave
         if (
             state.get("waves", {}).get(wave) != waves[wave]
             or not (folder / f"wave-{wave}" / "survey_flags.parquet").is_file()
@@ -125,21 +125,54 @@ def estimate_all(data: DataDirectory) -> tuple[list[str], dict[str, str]]:
                 failed[wave] = problem
         elif wave in state["failed"]:
             failed[wave] = state["failed"][wave]
-    _put_together(data, folder, list(waves))
+    _put_together(data, folder, waves, rows_of)
     _write_state(folder, {"delivered": delivered, "waves": waves, "failed": failed})
     return estimated, failed
 
 
-def _put_together(data: DataDirectory, folder: Path, waves: list[str]) -> None:
+def _put_together(
+    data: DataDirectory, folder: Path, waves: Mapping[str, str], rows_of: Mapping[str, Mapping[str, pl.DataFrame]]
+) -> None:
     """The files dbt reads: all waves one below the other, with the changes from wave to wave."""
     policy = survey_policy(data.today())
+    rate, confidence = policy.number("false_discovery_rate"), policy.number("confidence")
     data.derived.mkdir(parents=True, exist_ok=True)
     for table, schema in TABLES.items():
         parts = [pl.read_parquet(folder / f"wave-{wave}" / f"{table}.parquet") for wave in waves]
         frame = pl.concat(parts) if parts else pl.DataFrame(schema=schema)
         if table == "survey_estimates" and parts:
-            frame = comparisons.with_changes(frame, policy.number("false_discovery_rate"), policy.number("confidence"))
+            compared = comparisons.with_changes(frame, rate, confidence).drop_nulls("change")
+            pairs = compared.select("previous_wave", "wave").unique().sort("previous_wave", "wave").rows()
+            overlap = _overlap(folder, pairs, waves, rows_of, data)
+            frame = comparisons.with_changes(frame, rate, confidence, overlap)
         frame.select(pl.col(c).cast(t) for c, t in schema.items()).write_parquet(path(data, table))
+
+
+def _overlap(
+    folder: Path,
+    pairs: Sequence[tuple[str, str]],
+    waves: Mapping[str, str],
+    rows_of: Mapping[str, Mapping[str, pl.DataFrame]],
+    data: DataDirectory,
+) -> pl.DataFrame:
+    """What pairs of waves have in common, kept from night to night: a pair is read again when one of the two changed."""
+    found = [pl.DataFrame(schema=comparisons.OVERLAP)]
+    kept = set()
+    for pair in pairs:
+        samples = [rows_of[wave]["survey_samples"] for wave in pair]
+        unit = "psu" if all(s["psu"].null_count() == 0 for s in samples) else "respondent_id"
+        if not set(samples[0][unit]) & set(samples[1][unit]):
+            continue
+        made_of = hashlib.sha256("".join(waves[wave] for wave in pair).encode()).hexdigest()[:16]
+        file = folder / f"overlap-{made_of}.parquet"
+        kept.add(file)
+        if not file.is_file():
+            read = [read_wave(*(rows_of[wave][feed] for feed in FEEDS), today=data.today()) for wave in pair]
+            comparisons.covariances(read[0], read[1]).write_parquet(file)
+        found.append(pl.read_parquet(file))
+    for old in set(folder.glob("overlap-*.parquet")) - kept:
+        old.unlink()
+    return pl.concat(found)
 
 
 def _fingerprint(data: DataDirectory) -> str:

@@ -1,31 +1,30 @@
-"""A table with totals as equations, and what linear programming says about its hidden cells.
+"""A table with totals as equations: its cells, what is part of what, and what the release before has shown.
 
-Here belongs the geometry: cells, additivity, which other tables have the same published figures.
-Which cells are sensitive and what is published is decided in `disclosure`.
-
-Source: Fischetti & Salazar (2001), Management Science 47; the heuristic is the linear relaxation
-of their model, one sensitive cell and direction at a time, over the equations near the cell.
+Here belongs what the frame says. Which other tables have the same published figures is in `alternatives`, which
+cells are sensitive and what is published in `disclosure`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from orchestration.statistics.errors import StatisticsError, name_some, require_columns
+from orchestration.statistics.errors import StatisticsError, as_numbers, name_some, require_columns
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
-Hierarchies = Mapping[str, Mapping[str, str]]
+Codes = npt.NDArray[np.int64]
+# Dimension → part → what it is a part of; several where it counts in several totals, as a month in a quarter and a year.
+Hierarchies = Mapping[str, Mapping[Any, Any]]
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,11 @@ class Dominance:
 
 @dataclass(frozen=True)
 class CellTable:
-    """Cells (the frame's rows, then unpublished rests) and the equations children − parent = 0."""
+    """Cells and the equations children − parent = 0; `known` ones cannot be hidden (any more).
+
+    Cells are the frame's rows, then unpublished rests, then what the release before had and this one has not: its
+    revised cells and its rests. A cell that was not revised is one and the same in both.
+    """
 
     value: Floats
     equations: csr_array
@@ -48,7 +51,7 @@ class CellTable:
     below: Floats
     above: Floats
     hidden: Mask
-    known_before: Mask
+    known: Mask
 
     @cached_property
     def links(self) -> tuple[csr_array, csr_array]:
@@ -64,6 +67,17 @@ class CellTable:
         for equation, cell in zip(*(self.equations > 0).nonzero(), strict=True):
             found[int(cell)].add(parent_of[int(equation)])
         return found
+
+    def apart(self, cells: Sequence[int]) -> Codes:
+        """As many of the cells, the first first, as stand in no equation together."""
+        of_cell, taken = self.links[1], np.zeros(self.equations.shape[0], dtype=bool)
+        chosen = []
+        for cell in cells:
+            equations = of_cell.indices[of_cell.indptr[cell] : of_cell.indptr[cell + 1]]
+            if not taken[equations].any():
+                taken[equations] = True
+                chosen.append(cell)
+        return np.array(chosen, dtype=np.int64)
 
     def equations_of(self, cells: Mask) -> Mask:
         mask: Mask = (self.links[0] @ cells.astype(np.float64)) > 0
@@ -91,41 +105,79 @@ def read_table(
     dominance: Dominance | None,
     previous: pl.DataFrame | None,
     needing: str | None = None,
+    fixed: str | None = None,
 ) -> CellTable:
     dimensions = list(hierarchies)
     amounts = {"largest": dominance.largest, "second": dominance.second} if dominance else {}
-    amounts |= {"needing": needing} if needing else {}
-    require_columns(frame.columns, {"value": value, **amounts} | {f"dimension {d}": d for d in dimensions})
+    amounts |= {role: name for role, name in (("needing", needing), ("fixed", fixed)) if name}
+    require_columns(frame, {"value": value, **amounts} | {f"dimension {d}": d for d in dimensions})
+    _require_settings(hierarchies, k, dominance)
     repeated = frame.filter(pl.struct(dimensions).is_duplicated())
     if repeated.height:
         raise StatisticsError(
             f"A cell is given twice: {name_some(repeated.select(dimensions).unique().rows())}.",
             f"单元格重复:{name_some(repeated.select(dimensions).unique().rows())}。",
         )
-    values = frame[value].cast(pl.Float64)
+    values = as_numbers(frame[value], value)
+    for flag in filter(None, (needing, fixed)):
+        if frame.schema[flag] != pl.Boolean or frame[flag].null_count():
+            raise StatisticsError(
+                f"Expected true or false in every row of {flag!r}, got {frame.schema[flag]}.",
+                f"{flag!r} 应逐行为真或假。",
+            )
     if values.null_count() or not bool((values.is_finite() & (values >= 0)).all()):
         raise StatisticsError(
             f"Expected {value!r} ≥ 0 in every cell; give the figures before hiding any.",
             f"{value!r} 在每个单元格都应为非负数;请提供隐藏之前的数据。",
         )
     cells = values.to_numpy()
-    equations, rests = _equations(frame, hierarchies, cells)
+    equations = _sums(frame, hierarchies, cells)
     below, above = _protection(frame, cells, k, dominance)
     if needing is not None:
         below, above = _stated_protection(cells, frame[needing].to_numpy(), k)
-    padding = np.zeros(len(rests), dtype=bool)
-    known = _known_before(frame, dimensions, value, previous)
-    hidden = ~shown(frame)
-    nothing = np.zeros(len(rests))
+    before = _earlier(frame, hierarchies, value, previous, len(cells) + len(equations.rests))
+    known = np.zeros(len(cells) + len(equations.rests) + len(before.values), dtype=bool)
+    known[before.shown] = True
+    if fixed is not None:
+        known[: len(cells)] |= frame[fixed].to_numpy() & shown(frame)
+    nothing = np.zeros(len(known) - len(cells))
     return CellTable(
-        value=np.concatenate([cells, rests]),
-        equations=equations,
-        is_sensitive=np.concatenate([above > 0, padding]),
+        value=np.concatenate([cells, equations.rests, before.values]),
+        equations=_stacked([equations, before.sums], len(known)),
+        is_sensitive=np.concatenate([above > 0, nothing > 0]),
         below=np.concatenate([below, nothing]),
         above=np.concatenate([above, nothing]),
-        hidden=np.concatenate([hidden, ~padding]),
-        known_before=np.concatenate([known, padding]),
+        hidden=np.concatenate([~shown(frame), nothing == 0]),
+        known=known,
     )
+
+
+def _several(parents: Any) -> list[Any]:
+    return list(parents) if isinstance(parents, list | tuple | set) else [parents]
+
+
+def _require_settings(hierarchies: Hierarchies, k: int, dominance: Dominance | None) -> None:
+    """A table needs a dimension, a part is not part of itself, and a policy is a positive number."""
+    if not hierarchies:
+        raise StatisticsError("Expected at least one dimension in hierarchies, got none.", "至少需要一个维度。")
+    if k < 1 or (dominance is not None and dominance.p <= 0):
+        raise StatisticsError(
+            f"Expected k ≥ 1 and p > 0, got k = {k}{f', p = {dominance.p}' if dominance else ''}.",
+            "k 应不小于 1,p 应大于 0。",
+        )
+    for dimension, parent_of in hierarchies.items():
+        for start in parent_of:
+            waiting, seen = _several(parent_of[start]), set()
+            while waiting:
+                above = waiting.pop()
+                if above == start:
+                    raise StatisticsError(
+                        f"{start!r} is part of itself in the hierarchy of {dimension!r}.",
+                        f"维度 {dimension!r} 中 {start!r} 是自身的一部分。",
+                    )
+                if above not in seen:
+                    seen.add(above)
+                    waiting += _several(parent_of.get(above, []))
 
 
 def _protection(frame: pl.DataFrame, cells: Floats, k: int, dominance: Dominance | None) -> tuple[Floats, Floats]:
@@ -145,40 +197,107 @@ def _stated_protection(cells: Floats, needs: Mask, k: int) -> tuple[Floats, Floa
     return np.where(needs, np.minimum(cells, k), 0.0), np.where(needs, np.where(cells < k, k - cells, k), 0.0)
 
 
-def _known_before(frame: pl.DataFrame, dimensions: list[str], value: str, previous: pl.DataFrame | None) -> Mask:
-    if previous is None:
-        return np.zeros(frame.height, dtype=bool)
-    before = previous.filter(pl.Series(shown(previous))).select(*dimensions, _before=pl.col(value))
-    joined = frame.select(*dimensions, value).join(
-        before, on=dimensions, how="left", nulls_equal=True, maintain_order="left"
+@dataclass(frozen=True)
+class _Sums:
+    """Equations as (equation, cell, sign) triplets; cells from `n_cells` on are the `rests`."""
+
+    equation: Codes
+    cell: Codes
+    sign: Floats
+    rests: Floats
+    count: int
+
+
+@dataclass(frozen=True)
+class _Earlier:
+    """The release before: its equations, the `values` of cells that only it has, and which cells it has `shown`."""
+
+    sums: _Sums
+    values: Floats
+    shown: Codes
+
+
+def _earlier(
+    frame: pl.DataFrame, hierarchies: Hierarchies, value: str, previous: pl.DataFrame | None, first: int
+) -> _Earlier:
+    """What the release before says: an unrevised cell is the same unknown as now, a revised one another, numbered from `first`."""
+    none: Codes = np.empty(0, dtype=np.int64)
+    nothing = _Sums(none, none, np.empty(0), np.empty(0), 0)
+    if previous is None or not previous.height:
+        return _Earlier(nothing, np.empty(0), none)
+    dimensions = list(hierarchies)
+    require_columns(previous, {"value": value} | {f"dimension {d}": d for d in dimensions})
+    now = frame.select(*dimensions, _now=pl.col(value).cast(pl.Float64)).with_row_index("_cell")
+    joined = previous.select(*dimensions, _before=pl.col(value).cast(pl.Float64)).join(
+        now, on=dimensions, how="left", nulls_equal=True, maintain_order="left"
     )
-    mask: Mask = (joined["_before"] == joined[value]).fill_null(False).to_numpy()
-    return mask
+    same = (joined["_before"] == joined["_now"]).fill_null(False).to_numpy()
+    number = joined["_cell"].cast(pl.Int64).fill_null(-1).to_numpy().copy()
+    was_shown = shown(previous) & joined["_before"].is_not_null().to_numpy()
+    before = joined["_before"].to_numpy()
+    if not np.isfinite(before).all():
+        # Without the figures behind its hidden cells only what it showed can be compared.
+        return _Earlier(nothing, np.empty(0), number[same & was_shown])
+    number[~same] = first + np.arange((~same).sum())
+    sums = _sums(previous, hierarchies, before, refuse=False)
+    numbers = np.concatenate([number, first + (~same).sum() + np.arange(len(sums.rests))])
+    cell = numbers[sums.cell]
+    # A sum of unrevised figures is among the equations of this release already.
+    new = np.zeros(sums.count, dtype=bool)
+    new[sums.equation[cell >= first]] = True
+    kept = new[sums.equation]
+    renumbered = np.cumsum(new) - 1
+    return _Earlier(
+        _Sums(renumbered[sums.equation[kept]], cell[kept], sums.sign[kept], sums.rests, int(new.sum())),
+        np.concatenate([before[~same], sums.rests]),
+        number[was_shown],
+    )
 
 
-def _equations(frame: pl.DataFrame, hierarchies: Hierarchies, cells: Floats) -> tuple[csr_array, Floats]:
-    """Σ children + rest − parent = 0 per parent cell and dimension; rests of 0 are left out."""
+def _stacked(parts: Sequence[_Sums], n_cells: int) -> csr_array:
     from scipy.sparse import csr_array
 
+    starts = np.cumsum([0, *(part.count for part in parts)])
+    rows = np.concatenate([part.equation + start for part, start in zip(parts, starts, strict=False)])
+    cells = np.concatenate([part.cell for part in parts])
+    return csr_array((np.concatenate([part.sign for part in parts]), (rows, cells)), shape=(int(starts[-1]), n_cells))
+
+
+def _sums(frame: pl.DataFrame, hierarchies: Hierarchies, cells: Floats, *, refuse: bool = True) -> _Sums:
+    """Σ children + rest − parent = 0 per parent cell and dimension; rests of 0 are left out.
+
+    A total smaller than its parts is refused, or without `refuse` no equation.
+    """
     dimensions = list(hierarchies)
     indexed = frame.select(dimensions).with_row_index("_cell")
-    rows: list[npt.NDArray[np.int64]] = []
-    columns: list[npt.NDArray[np.int64]] = []
-    signs: list[Floats] = []
+    rows: list[Codes] = [np.empty(0, dtype=np.int64)]
+    columns: list[Codes] = [np.empty(0, dtype=np.int64)]
+    signs: list[Floats] = [np.empty(0)]
     rests: list[float] = []
     count = 0
     for dimension, parent_of in hierarchies.items():
         if not parent_of:
             continue
-        others = [d for d in dimensions if d != dimension]
-        parts = indexed.with_columns(
-            pl.col(dimension).replace_strict(parent_of, default=None, return_dtype=frame.schema[dimension])
-        ).filter(pl.col(dimension).is_not_null())
-        linked = parts.join(indexed.rename({"_cell": "_parent"}), on=[dimension, *others], nulls_equal=True)
+        links = [(child, parent) for child, parents in parent_of.items() for parent in _several(parents)]
+        kind = frame.schema[dimension]
+        try:
+            within = pl.DataFrame(links, schema={dimension: kind, "_above": kind}, orient="row")
+        except (TypeError, pl.exceptions.PolarsError):
+            raise StatisticsError(
+                f"The hierarchy of {dimension!r} must name values of the column, which are {kind}; it has {links[:3]}.",
+                f"维度 {dimension!r} 的层级应使用该列的取值({kind})。",
+            ) from None
+        parts = indexed.join(within, on=dimension).drop(dimension).rename({"_above": dimension})
+        linked = parts.join(indexed.rename({"_cell": "_parent"}), on=dimensions, nulls_equal=True)
         parents, equation = np.unique(linked["_parent"].to_numpy(), return_inverse=True)
-        children = linked["_cell"].to_numpy()
+        children = linked["_cell"].cast(pl.Int64).to_numpy()
         rest = cells[parents] - np.bincount(equation, cells[children], minlength=len(parents))
-        _require_additive(frame, dimensions, parents, rest, cells)
+        if refuse:
+            _require_additive(frame, dimensions, parents, rest, cells)
+        adds = rest >= -1e-9 * np.maximum(cells[parents], 1)
+        kept = adds[equation]
+        equation, children = (np.cumsum(adds) - 1)[equation[kept]], children[kept]
+        parents, rest = parents[adds].astype(np.int64), rest[adds]
         unpublished = np.flatnonzero(rest > 1e-9 * np.maximum(cells[parents], 1))
         rest_cells = len(cells) + len(rests) + np.arange(len(unpublished))
         rows += [equation + count, np.arange(len(parents)) + count, unpublished + count]
@@ -186,11 +305,7 @@ def _equations(frame: pl.DataFrame, hierarchies: Hierarchies, cells: Floats) -> 
         signs += [np.ones(len(children)), -np.ones(len(parents)), np.ones(len(unpublished))]
         rests += rest[unpublished].tolist()
         count += len(parents)
-    size = (count, len(cells) + len(rests))
-    if not count:
-        return csr_array(size), np.array(rests)
-    entries = (np.concatenate(signs), (np.concatenate(rows), np.concatenate(columns)))
-    return csr_array(entries, shape=size), np.array(rests)
+    return _Sums(np.concatenate(rows), np.concatenate(columns), np.concatenate(signs), np.array(rests), count)
 
 
 def _require_additive(
@@ -210,133 +325,3 @@ def _require_additive(
             f"{len(wrong)} totals are smaller than the sum of their parts: {name_some(named)}.",
             f"{len(wrong)} 个合计小于其分项之和:{name_some(named)}。",
         )
-
-
-def shift(table: CellTable, cell: int, amount: float, hidden: Mask) -> Floats:
-    """Changes of all cells to another table in which `cell` is `amount` higher (lower) and every
-    figure outside `hidden` near it, or shown before, is as published.
-
-    Prefers changes of hidden cells, which cost nothing; what else it changes must be hidden, and
-    has the least total value. All zero if everything that could change was shown before.
-    """
-    free = hidden & ~table.known_before
-    free[cell] = True
-    linked = _component(table, cell, free)
-    found = _shift_among_parts(table, cell, amount, linked)
-    if found is None:
-        found = _least_shift(table, cell, amount, linked, free)
-    if found is None:
-        near = _neighbourhood(table, cell) & (table.value > 0) & ~table.known_before
-        found = _least_shift(table, cell, amount, _component(table, cell, free | near), free)
-    return np.zeros(len(table.value)) if found is None else found
-
-
-def _are_parts_of_one(table: CellTable, cells: Mask) -> bool:
-    """Whether the cells are parts of one shown total and stand in no other equation: then no programme is needed."""
-    touched = np.flatnonzero(table.equations_of(cells))
-    return len(touched) == 1 and bool((table.equations[touched][:, np.flatnonzero(cells)].toarray() > 0).all())
-
-
-def _shift_among_parts(table: CellTable, cell: int, amount: float, cells: Mask) -> Floats | None:
-    """The shift where the cells are parts of one total: the others make up for it, the largest first; null if they cannot."""
-    others = np.flatnonzero(cells & (np.arange(len(cells)) != cell))
-    if not len(others) or not _are_parts_of_one(table, cells):
-        return None
-    change = np.zeros(len(cells))
-    change[cell] = amount
-    if amount < 0:
-        change[others[np.argmax(table.value[others])]] = -amount
-        return change
-    left = amount
-    for other in others[np.argsort(-table.value[others])]:
-        change[other] = -min(left, table.value[other])
-        left += change[other]
-    return change if left <= 1e-9 else None
-
-
-def _least_shift(table: CellTable, cell: int, amount: float, cells: Mask, free: Mask) -> Floats | None:
-    from scipy.optimize import linprog
-    from scipy.sparse import hstack
-
-    index = np.flatnonzero(cells)
-    touched = np.flatnonzero(table.equations_of(cells))
-    change = np.zeros(len(table.value))
-    if not len(touched):
-        change[cell] = amount
-        return change
-    matrix = table.equations[touched][:, index]
-    cost = np.where(free[index], 0.0, table.value[index] + 1)
-    position = int(np.searchsorted(index, cell))
-    # No cell can fall below zero; the cell in question moves by exactly the amount.
-    up = np.column_stack([np.zeros(len(index)), np.full(len(index), np.inf)])
-    down = np.column_stack([np.zeros(len(index)), table.value[index]])
-    up[position], down[position] = max(amount, 0.0), max(-amount, 0.0)
-    found = linprog(
-        np.concatenate([cost, cost]),
-        A_eq=hstack([matrix, -matrix], format="csr"),
-        b_eq=np.zeros(len(touched)),
-        bounds=np.vstack([up, down]),
-        method="highs",
-    )
-    if found.x is None:
-        return None
-    change[index] = found.x[: len(index)] - found.x[len(index) :]
-    change[np.abs(change) <= 1e-7] = 0.0
-    return change
-
-
-def _neighbourhood(table: CellTable, cell: int) -> Mask:
-    """Cells within two equations, and every total above: enough for a pattern to exist."""
-    near = np.zeros(len(table.value), dtype=bool)
-    near[cell] = True
-    for _ in range(2):
-        near |= table.cells_of(table.equations_of(near))
-    waiting = [cell]
-    while waiting:
-        for parent in table.parents[waiting.pop()]:
-            waiting.append(parent)
-            near[parent] = True
-    return near
-
-
-def _component(table: CellTable, cell: int, candidates: Mask) -> Mask:
-    """The candidates that `cell` is linked with through equations of candidates."""
-    linked = np.zeros(len(candidates), dtype=bool)
-    linked[cell] = True
-    while True:
-        grown = (table.cells_of(table.equations_of(linked)) & candidates) | linked
-        if grown.sum() == linked.sum():
-            return linked
-        linked = grown
-
-
-def brackets(table: CellTable, cells: npt.NDArray[np.intp]) -> Iterator[tuple[int, tuple[float, float]]]:
-    """(cell, (lo, hi)) for hidden cells, given everything published now or, unrevised, before."""
-    from scipy.optimize import linprog
-
-    unknown = table.hidden & ~table.known_before
-    for cell in cells:
-        if not unknown[cell]:
-            continue
-        component = _component(table, int(cell), unknown)
-        index = np.flatnonzero(component)
-        touched = np.flatnonzero(table.equations_of(component))
-        if not len(touched):
-            yield int(cell), (0.0, np.inf)
-            continue
-        if _are_parts_of_one(table, component):
-            total = float(table.value[index].sum())
-            yield int(cell), (0.0 if len(index) > 1 else total, total)
-            continue
-        matrix = table.equations[touched][:, index]
-        objective = np.zeros(len(index))
-        objective[np.searchsorted(index, cell)] = 1.0
-        # The unknown figures satisfy the equations themselves, so their sum is the right-hand side.
-        settings = {
-            "A_eq": matrix,
-            "b_eq": matrix @ table.value[index],
-            "bounds": (0, None),
-            "method": "highs",
-        }
-        low, high = linprog(objective, **settings), linprog(-objective, **settings)
-        yield int(cell), (float(low.fun), float(-high.fun) if high.status == 0 else np.inf)

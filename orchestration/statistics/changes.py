@@ -13,6 +13,7 @@ import polars as pl
 
 from orchestration.statistics.design import (
     Columns,
+    Method,
     as_list,
     degrees_of_freedom,
     read_design,
@@ -40,6 +41,7 @@ def estimate_difference(
     independent: bool = False,
     base_weight: str | None = None,
     margins: Sequence[str] = (),
+    calibration: Method = "raking",
     confidence: float = 0.95,
 ) -> pl.DataFrame:
     """Mean of `comparison` minus mean of `baseline` (two values of `group`), with test, per domain.
@@ -50,12 +52,14 @@ def estimate_difference(
     Columns: `by`…, n_baseline, n_comparison, baseline, comparison, difference, se, lo, hi, df,
     p (two-sided t test of no difference), flags.
     """
-    require_columns(frame.columns, {"group": group})
+    require_columns(frame, {"group": group})
     if independent:
         crossed = [pl.struct(group, m).rank("dense").alias(m) for m in margins]
         frame = frame.with_columns(crossed)
         strata = [group, *(key for key in as_list(strata) if key != group)]
-    design = read_design(frame, weight, strata, psu, fpc, base_weight=base_weight, margins=margins)
+    design = read_design(
+        frame, weight, strata, psu, fpc, base_weight=base_weight, margins=margins, calibration=calibration
+    )
     domains = read_domains(frame, by, design)
     values, answered = read_answers(frame, y)
     scores = np.zeros(frame.height)
@@ -122,6 +126,7 @@ def estimate_change(
     panel: bool = False,
     base_weight: str | None = None,
     margins: Sequence[str] = (),
+    calibration: Method = "raking",
     confidence: float = 0.95,
 ) -> pl.DataFrame:
     """`estimate_difference` from wave `previous` to wave `current`; `panel`: the waves share PSUs.
@@ -130,6 +135,6 @@ def estimate_change(
     """
     return estimate_difference(
         frame, y, weight, wave, previous, current, strata, psu, fpc, by,
-        independent=not panel, base_weight=base_weight, margins=margins, confidence=confidence,
+        independent=not panel, base_weight=base_weight, margins=margins, calibration=calibration, confidence=confidence,
     ).rename({"n_baseline": "n_previous", "n_comparison": "n_current", "baseline": "previous",
               "comparison": "current", "difference": "change"})  # fmt: skip

@@ -16,13 +16,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from orchestration.statistics.errors import StatisticsError, name_some, require_columns
+from orchestration.statistics.errors import StatisticsError, as_numbers, name_some, require_columns
 from orchestration.statistics.weights import checked_weights, group_sums
 
 if TYPE_CHECKING:
@@ -31,14 +31,19 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.intp]
 Columns = str | Sequence[str] | None
+Method = Literal["raking", "linear"]  # how weights were brought to several margins
+# What an estimate says of a domain; a column of the frame with such a name would stand twice in the result.
+RESULT_COLUMNS = {
+    "question", "n", "n_eff", "sum_weight", "estimate", "mean", "ratio", "proportion", "se", "lo", "hi", "deff", "df", "flags",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Calibration:
     """Margins that the weights were brought to, prepared for the variance of any question.
 
-    `base`: the weight before. `indicators` (respondents × categories): who is in which category
-    of each margin. `inverse`: of their cross-product under base weights. `projected` = MC
+    `base`: the weight of the fit. `indicators` (respondents × categories): who is in which category
+    of each margin. `inverse`: of their cross-product under those weights. `projected` = MC
     (PSUs × categories) and `quadratic` = C'MC, where C are the PSU totals of the weighted
     indicators and M centres totals by stratum and scales them by `factor`.
     """
@@ -81,18 +86,21 @@ def read_design(
     *,
     base_weight: str | None = None,
     margins: Sequence[str] = (),
+    calibration: Method = "raking",
 ) -> Design:
     """The design described by columns of `frame`, one row per respondent.
 
     `strata` null: one stratum. `psu` null: every row its own. PSUs are nested in strata, so the
     same label in two strata means two PSUs. `fpc`: PSUs in the population of the row's stratum.
-    `margins` with `base_weight`: the columns that `weight` was post-stratified or raked to.
+    `margins` with `base_weight`: the columns that `weight` was brought to. Residuals on them are fitted with base
+    weights for post-stratification (one margin) and for `calibration="linear"`, and without weights for raking to
+    several, as R's `survey` and `svy` do (docs/decisions/0012).
     Refused: weights ≤ 0; null strata or PSUs; an fpc that varies in a stratum or is below n_h.
     """
     strata_keys, psu_keys = as_list(strata), as_list(psu)
     roles = {"weight": weight, "fpc": fpc, "base weight": base_weight}
     named = [*strata_keys, *psu_keys, *margins]
-    require_columns(frame.columns, roles | {f"design {key}": key for key in named})
+    require_columns(frame, roles | {f"design {key}": key for key in named})
     for key in named:
         if frame[key].null_count():
             raise StatisticsError(
@@ -127,6 +135,8 @@ def read_design(
     if base_weight is None:
         return design
     base = checked_weights(frame[base_weight])
+    if calibration == "raking" and len(margins) > 1:
+        base = np.ones(frame.height)
     return replace(design, calibration=_read_calibration(design, frame, base, margins))
 
 
@@ -162,7 +172,12 @@ class Domains:
 def read_domains(frame: pl.DataFrame, by: Columns, design: Design) -> Domains:
     """Domains by the values of `by` (a null is a value); without `by` the whole sample."""
     keys = as_list(by)
-    require_columns(frame.columns, {f"domain {key}": key for key in keys})
+    require_columns(frame, {f"domain {key}": key for key in keys})
+    if taken := sorted({*keys} & RESULT_COLUMNS):
+        raise StatisticsError(
+            f"A domain column cannot be called {name_some(taken)}, as a column of the result is. Rename it.",
+            f"分组列不能命名为 {name_some(taken)}(与结果列重名),请改名。",
+        )
     code, labels = group_codes(frame, keys)
     n_psus, n_strata = len(design.stratum), len(design.n_psus)
     pairs, pair = np.unique(code * n_psus + design.psu, return_inverse=True)
@@ -189,7 +204,7 @@ def variance(design: Design, domains: Domains, scores: Floats) -> Floats:
     linearised variable, summing to zero in each domain.
 
     V = Σ_h factor_h · Σ_i (z_hi − z̄_h)² over all PSUs of the stratum. With a calibration, z is
-    first replaced by its residual on the margins, fitted with base weights (Deville & Särndal 1992).
+    first replaced by its residual on the margins, fitted with `calibration.base` (Deville & Särndal 1992).
     """
     totals = domains.pair_sums(scores)
     n_psus = design.n_psus[domains.cell_stratum]
@@ -242,7 +257,7 @@ def _population_psus(
     frame: pl.DataFrame, fpc: str, stratum_of_row: Codes, labels: pl.DataFrame, n_psus: Codes
 ) -> Floats:
     sizes = (
-        frame.select(population=pl.col(fpc).cast(pl.Float64), stratum=stratum_of_row)
+        pl.DataFrame({"population": as_numbers(frame[fpc], fpc), "stratum": stratum_of_row})
         .group_by("stratum")
         .agg(
             low=pl.col("population").min(),

@@ -5,7 +5,8 @@ release. What a policy's k and p are comes as an argument; who applies it is `re
 
 A table is one row per cell with dimension columns and an additive, non-negative count or amount.
 Totals are cells too: `hierarchies` says, per dimension, which value is part of which (child →
-parent). A parent's cell that is missing from the table is no total that anyone could subtract
+parent, or parents where it counts in several totals: a month in its quarter, its year and any twelve
+months; parts of one parent must not overlap). A parent's cell that is missing from the table is no total that anyone could subtract
 from; a parent that exceeds its children has an unpublished rest, which is unknown to the reader.
 The reader is assumed to know that nothing is negative, and not which cells are primary: publish
 one and the same sign for all hidden cells.
@@ -20,14 +21,8 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from orchestration.statistics.cell_tables import (
-    Dominance,
-    Hierarchies,
-    brackets,
-    read_table,
-    shift,
-    shown,
-)
+from orchestration.statistics.alternatives import brackets, reached, shift
+from orchestration.statistics.cell_tables import CellTable, Dominance, Hierarchies, Mask, read_table, shown
 from orchestration.statistics.errors import require_columns
 
 
@@ -40,6 +35,7 @@ def suppress(
     dominance: Dominance | None = None,
     previous: pl.DataFrame | None = None,
     needing: str | None = None,
+    fixed: str | None = None,
 ) -> pl.DataFrame:
     """The table with `suppression`: primary (sensitive), secondary (protects a primary cell), null.
 
@@ -47,30 +43,39 @@ def suppress(
     a cell can be anything from 0 to k. With it, `value` is an amount under the p% rule, and a cell
     is protected by what is missing to p%. An existing `suppression` is kept and added to, so that
     a table with several measures is treated one after the other.
-    `previous`: the release before, with the same columns and `suppression`; an unrevised value
-    that it showed protects nobody now. `needing`: a column of true and false that names the cells to
+    `previous`: the release before, with the same columns, `suppression` and the figures behind it; an unrevised
+    value is the same unknown in both, so what the two give away together counts, and one that it showed protects nobody. `needing`: a column of true and false that names the cells to
     protect instead: not a small one that nobody could be recognised by, but a large one that would give a small one
-    away; such a cell must be able to be k more or less. Secondary cells are those of least total value that a
+    away; such a cell must be able to be k more or less. `fixed`: a column of true and false that names cells of a table
+    that is published already: they are protected like the others, and those it shows stay shown. Secondary cells are those of least total value that a
     linear programme needs; prove the result with `audit_suppression`.
     """
-    table = read_table(frame, hierarchies, value, k=k, dominance=dominance, previous=previous, needing=needing)
+    table = read_table(frame, hierarchies, value, k=k, dominance=dominance, previous=previous, needing=needing, fixed=fixed)  # fmt: skip
     hidden = table.hidden | table.is_sensitive
-    can_rise, can_fall = (~table.is_sensitive for _ in range(2))
-    for cell in sorted(np.flatnonzero(table.is_sensitive), key=lambda c: -table.value[c]):
-        for reached, amount in ((can_rise, table.above[cell]), (can_fall, -table.below[cell])):
-            if reached[cell] or amount == 0:
-                continue
-            change = shift(table, int(cell), float(amount), hidden)
-            hidden |= change != 0
-            # One other table speaks for every sensitive cell that it moves far enough.
-            can_rise |= change >= table.above
-            can_fall |= change <= -table.below
+    _protect(table, hidden)
     earlier = frame["suppression"] if "suppression" in frame.columns else pl.lit(None, pl.String)
     return frame.with_columns(
         suppression=pl.when(pl.Series(table.is_sensitive[: frame.height]))
         .then(pl.lit("primary"))
         .otherwise(pl.coalesce(earlier, pl.when(pl.Series(hidden[: frame.height])).then(pl.lit("secondary"))))
     )
+
+
+def _protect(table: CellTable, hidden: Mask) -> None:
+    """Hides as many more cells as it takes for every sensitive one to be able to rise and fall far enough.
+
+    In rounds: what one cell needed may be all that its neighbours need, so they are looked at again together first.
+    """
+    left = table.is_sensitive.copy()
+    while left.any():
+        rises = (table.above == 0) | reached(table, left, table.above, hidden)
+        falls = (table.below == 0) | reached(table, left, -table.below, hidden)
+        left &= ~(rises & falls)
+        apart = table.apart(sorted(np.flatnonzero(left), key=lambda c: -table.value[c]))
+        left[apart] = False
+        for enough, amount in ((rises, table.above), (falls, -table.below)):
+            short = apart[~enough[apart]]
+            hidden |= shift(table, short, amount[short], hidden) != 0
 
 
 def audit_suppression(
@@ -82,15 +87,25 @@ def audit_suppression(
     dominance: Dominance | None = None,
     previous: pl.DataFrame | None = None,
     needing: str | None = None,
+    fixed: str | None = None,
+    only_unproven: bool = False,
 ) -> pl.DataFrame:
     """What a reader of the table can work out about every sensitive cell.
 
     One row per sensitive cell: the dimensions, value, lo and hi (the tightest bracket that the
     published cells allow, by linear programme; hi null if unbounded), lo_allowed, hi_allowed (the
     policy's), is_safe and reason: published, published_before, bracketed, or null if safe.
+    With `only_unproven` the rows are left out of cells that are safe because other tables with the same published
+    figures are known in which they are that much lower and higher: as strong a proof, and a few programmes
+    instead of two for each cell.
     """
-    table = read_table(frame, hierarchies, value, k=k, dominance=dominance, previous=previous, needing=needing)
-    cells = np.flatnonzero(table.is_sensitive)
+    table = read_table(frame, hierarchies, value, k=k, dominance=dominance, previous=previous, needing=needing, fixed=fixed)  # fmt: skip
+    unproven = table.is_sensitive
+    if only_unproven:
+        rises = (table.above == 0) | reached(table, table.is_sensitive, table.above, table.hidden)
+        falls = (table.below == 0) | reached(table, table.is_sensitive, -table.below, table.hidden)
+        unproven = unproven & ~(rises & falls & table.hidden)
+    cells = np.flatnonzero(unproven)
     bracketed = dict(brackets(table, cells[table.hidden[cells]]))
     rows: list[tuple[float, float, float | None, float, float, bool, str | None]] = []
     for cell in cells:
@@ -102,7 +117,7 @@ def audit_suppression(
         reason = None
         if not is_safe:
             reason = (
-                "published_before" if table.known_before[cell]
+                "published_before" if table.known[cell]
                 else "bracketed" if table.hidden[cell] else "published"
             )  # fmt: skip
         rows.append((actual, lo, None if np.isinf(hi) else hi, low_allowed, high_allowed, is_safe, reason))
@@ -117,7 +132,7 @@ def audit_suppression(
 
 def hide(frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
     """The table as published: `columns` null and `is_suppressed` true in hidden cells, all alike."""
-    require_columns(frame.columns, {"suppression": "suppression"})
+    require_columns(frame, {"suppression": "suppression"})
     hidden = pl.col("suppression").is_not_null()
     return frame.with_columns(
         *(pl.when(~hidden).then(pl.col(c)).alias(c) for c in columns), is_suppressed=hidden
@@ -146,7 +161,7 @@ def records_sharing(frame: pl.DataFrame, quasi_identifiers: Sequence[str]) -> pl
     A missing value matches anything.
     """
     keys = list(quasi_identifiers)
-    require_columns(frame.columns, {f"quasi-identifier {key}": key for key in keys})
+    require_columns(frame, {f"quasi-identifier {key}": key for key in keys})
     if not keys:
         return pl.Series("n_sharing", [frame.height] * frame.height, dtype=pl.Int64)
     missing = pl.struct(pl.col(key).is_null() for key in keys)

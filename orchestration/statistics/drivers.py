@@ -19,7 +19,7 @@ import numpy.typing as npt
 import polars as pl
 
 from orchestration.statistics.design import Columns, Design, read_design
-from orchestration.statistics.errors import StatisticsError, require_columns
+from orchestration.statistics.errors import StatisticsError, as_numbers, require_columns, require_confidence
 from orchestration.statistics.weights import checked_weights, kish
 
 Floats = npt.NDArray[np.float64]
@@ -64,16 +64,18 @@ def lmg(
     too few complete answers, a constant or collinear column, strata without two PSUs, an R² that
     an F test at 5 % with Kish's n_eff cannot tell from 0.
     """
-    require_columns(frame.columns, {"outcome": outcome} | {f"driver {d}": d for d in drivers})
+    require_columns(frame, {"outcome": outcome} | {f"driver {d}": d for d in drivers})
     columns = [outcome, *drivers]
     if len(set(columns)) < len(columns) or len(drivers) < 2:
         raise StatisticsError(
             f"Expected at least two different drivers beside the outcome, got {list(drivers)}.",
             f"至少需要两个不同的驱动因素,现为 {list(drivers)}。",
         )
-    complete = frame.filter(
-        pl.all_horizontal(pl.col(c).is_not_null() & pl.col(c).cast(pl.Float64).is_not_nan() for c in columns)
-    )
+    if replicates < 1:
+        raise StatisticsError(f"Expected at least 1 bootstrap sample, got {replicates}.", "自助抽样至少 1 次。")
+    require_confidence(confidence)
+    frame = frame.with_columns(as_numbers(frame[c], c).alias(c) for c in columns)
+    complete = frame.filter(pl.all_horizontal(pl.col(c).is_finite().fill_null(False) for c in columns))
     checked_weights(frame[weight])
     table = pl.DataFrame({"driver": list(drivers), "performance": [_mean(frame, d, weight) for d in drivers]})
     n, n_incomplete = complete.height, frame.height - complete.height
@@ -132,10 +134,13 @@ def cronbach_alpha(frame: pl.DataFrame, items: Sequence[str], weight: str | None
     reason, for fewer than two items or complete answers, or a scale without variance.
     Items must point the same way: score reversed items first.
     """
-    require_columns(frame.columns, {"weight": weight} | {f"item {i}": i for i in items})
-    complete = frame.drop_nulls(list(items))
-    values = complete.select(pl.col(items).cast(pl.Float64)).to_numpy()
-    w = complete[weight].cast(pl.Float64).to_numpy() if weight else np.ones(len(values))
+    require_columns(frame, {"weight": weight} | {f"item {i}": i for i in items})
+    if len({*items}) < len(items):
+        raise StatisticsError(f"An item is named twice: {list(items)}.", f"项目重复:{list(items)}。")
+    scored = frame.with_columns(as_numbers(frame[i], i).alias(i) for i in items)
+    complete = scored.filter(pl.all_horizontal(pl.col(i).is_finite().fill_null(False) for i in items)) if items else scored.clear()  # fmt: skip
+    values = complete.select(pl.col(i) for i in items).to_numpy()
+    w = checked_weights(complete[weight]) if weight else np.ones(len(values))
     enough = len(values) >= 2
     covariance = np.atleast_2d(np.cov(values, rowvar=False, aweights=w)) if enough and len(items) else np.empty((0, 0))
     rows = [_alpha_row(None, covariance, range(len(items)), len(values))]
@@ -150,7 +155,7 @@ def importance_performance(
 ) -> pl.DataFrame:
     """`shares` with `quadrant`, cut at the means: concentrate_here (important, poor), keep_up
     (important, good), low_priority, possible_overkill; null where importance is unknown."""
-    require_columns(shares.columns, {"importance": importance, "performance": performance})
+    require_columns(shares, {"importance": importance, "performance": performance})
     important = pl.col(importance) >= pl.col(importance).mean()
     good = pl.col(performance) >= pl.col(performance).mean()
     return shares.with_columns(
@@ -189,7 +194,7 @@ def _is_significant(r2: float, n_eff: float, p: int) -> bool:
 
 
 def _mean(frame: pl.DataFrame, column: str, weight: str) -> float | None:
-    answered = frame.drop_nulls(column)
+    answered = frame.filter(pl.col(column).is_finite())
     if not answered.height:
         return None
     values, weights = (answered[c].cast(pl.Float64).to_numpy() for c in (column, weight))

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+import polars as pl
+
 
 class StatisticsError(ValueError):
     """What was expected, what came, where, what to do: one sentence in English, one in Chinese."""
@@ -24,12 +26,42 @@ def name_some(items: Iterable[object], limit: int = 5) -> str:
     return ", ".join(names[:limit]) + (f" and {rest} more" if rest > 0 else "")
 
 
-def require_columns(columns: Iterable[str], needed: Mapping[str, str | None]) -> None:
-    """Refuse a frame that lacks a named column; `needed` maps what it is for to its name."""
-    present = list(columns)
+def require_columns(frame: pl.DataFrame, needed: Mapping[str, str | None]) -> None:
+    """Refuse what is no frame, or lacks a named column; `needed` maps what it is for to its name."""
+    if not isinstance(frame, pl.DataFrame):
+        raise StatisticsError(
+            f"Expected a polars DataFrame, got {type(frame).__name__}; collect a LazyFrame first.",
+            f"应为 polars DataFrame,现为 {type(frame).__name__}。",
+        )
+    present = frame.columns
     missing = [f"{name!r} ({role})" for role, name in needed.items() if name is not None and name not in present]
     if missing:
         raise StatisticsError(
             f"Expected columns {name_some(missing)}; the frame has {name_some(present, 12)}.",
             f"缺少列:{name_some(missing)};现有列:{name_some(present, 12)}。",
+        )
+
+
+def as_numbers(values: pl.Series | Iterable[object], name: str) -> pl.Series:
+    """The values as floats, null where there is none; refuses text and anything else that is no number."""
+    try:
+        series = values if isinstance(values, pl.Series) else pl.Series(name, list(values), strict=False)
+        if series.dtype == pl.Null:
+            return series.cast(pl.Float64)
+        if series.dtype.is_numeric() or series.dtype == pl.Boolean:
+            return series.cast(pl.Float64)
+    except (TypeError, ValueError):  # no series at all, such as a bare number
+        series = pl.Series(name, [str(values)])
+    raise StatisticsError(
+        f"Expected numbers in {name!r}, got {series.dtype}, e.g. {series.drop_nulls().head(1).to_list()}. Score the answers first.",
+        f"{name!r} 应为数值,现为 {series.dtype},例如 {series.drop_nulls().head(1).to_list()}。",
+    )
+
+
+def require_confidence(confidence: float) -> None:
+    """Refuse a confidence such as 95."""
+    if not isinstance(confidence, int | float) or not 0 < confidence < 1:
+        raise StatisticsError(
+            f"Expected a confidence between 0 and 1, got {confidence}.",
+            f"置信水平应在 0 与 1 之间,现为 {confidence}。",
         )

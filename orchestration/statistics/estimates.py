@@ -32,13 +32,14 @@ from orchestration.statistics.design import (
     Design,
     Domains,
     Floats,
+    Method,
     degrees_of_freedom,
     read_design,
     read_domains,
     strata_flags,
     variance,
 )
-from orchestration.statistics.errors import StatisticsError, require_columns
+from orchestration.statistics.errors import StatisticsError, as_numbers, require_columns
 from orchestration.statistics.intervals import korn_graubard, t_quantile, wilson_survey
 
 Srs = Literal["wr", "wor"]
@@ -56,20 +57,22 @@ def estimate_mean(
     *,
     base_weight: str | None = None,
     margins: Sequence[str] = (),
+    calibration: Method = "raking",
     confidence: float = 0.95,
     srs: Srs = "wr",
 ) -> pl.DataFrame:
     """Weighted mean Σwy/Σw of `y` per domain, with its linearised standard error.
 
     `fpc`: PSUs in the population of the stratum. `base_weight` and `margins`: the weight before,
-    and the columns of, post-stratification or raking, which the standard error then credits.
+    and the columns of, post-stratification or raking, which the standard error then credits; `calibration="linear"`
+    where weights were brought to several margins by regression (see `design.read_design`).
     `srs`: the simple random sample of the design effect, with or without replacement; the latter
     needs weights that sum to the population, else `deff` is null.
     Columns: `by`…, n, n_eff, sum_weight, mean, se, lo, hi, deff, df, flags.
     """
     return estimate_means(
         frame, [y], weight, strata, psu, fpc, by,
-        base_weight=base_weight, margins=margins, confidence=confidence, srs=srs,
+        base_weight=base_weight, margins=margins, calibration=calibration, confidence=confidence, srs=srs,
     ).drop("question")  # fmt: skip
 
 
@@ -84,11 +87,14 @@ def estimate_means(
     *,
     base_weight: str | None = None,
     margins: Sequence[str] = (),
+    calibration: Method = "raking",
     confidence: float = 0.95,
     srs: Srs = "wr",
 ) -> pl.DataFrame:
     """`estimate_mean` of many questions over one reading of the design; first column `question`."""
-    design = read_design(frame, weight, strata, psu, fpc, base_weight=base_weight, margins=margins)
+    design = read_design(
+        frame, weight, strata, psu, fpc, base_weight=base_weight, margins=margins, calibration=calibration
+    )
     domains = read_domains(frame, by, design)
     ones = np.ones(frame.height)
     parts = [_ratio(design, domains, *read_answers(frame, y), ones, srs) for y in ys]
@@ -107,6 +113,7 @@ def estimate_ratio(
     *,
     base_weight: str | None = None,
     margins: Sequence[str] = (),
+    calibration: Method = "raking",
     confidence: float = 0.95,
     srs: Srs = "wr",
 ) -> pl.DataFrame:
@@ -114,7 +121,9 @@ def estimate_ratio(
 
     Columns as `estimate_mean`, with `ratio`. Σwx = 0 is null with the flag `no_answers`.
     """
-    design = read_design(frame, weight, strata, psu, fpc, base_weight=base_weight, margins=margins)
+    design = read_design(
+        frame, weight, strata, psu, fpc, base_weight=base_weight, margins=margins, calibration=calibration
+    )
     domains = read_domains(frame, by, design)
     numerator, has_y = read_answers(frame, y)
     denominator, has_x = read_answers(frame, x)
@@ -133,6 +142,7 @@ def estimate_proportion(
     *,
     base_weight: str | None = None,
     margins: Sequence[str] = (),
+    calibration: Method = "raking",
     confidence: float = 0.95,
     srs: Srs = "wr",
     method: Literal["wilson", "korn_graubard"] = "wilson",
@@ -143,7 +153,7 @@ def estimate_proportion(
     """
     return estimate_proportions(
         frame, [y], weight, strata, psu, fpc, by,
-        base_weight=base_weight, margins=margins, confidence=confidence, srs=srs, method=method,
+        base_weight=base_weight, margins=margins, calibration=calibration, confidence=confidence, srs=srs, method=method,
     ).drop("question")  # fmt: skip
 
 
@@ -158,12 +168,15 @@ def estimate_proportions(
     *,
     base_weight: str | None = None,
     margins: Sequence[str] = (),
+    calibration: Method = "raking",
     confidence: float = 0.95,
     srs: Srs = "wr",
     method: Literal["wilson", "korn_graubard"] = "wilson",
 ) -> pl.DataFrame:
     """`estimate_proportion` of many columns at once; first column `question`."""
-    design = read_design(frame, weight, strata, psu, fpc, base_weight=base_weight, margins=margins)
+    design = read_design(
+        frame, weight, strata, psu, fpc, base_weight=base_weight, margins=margins, calibration=calibration
+    )
     domains = read_domains(frame, by, design)
     ones = np.ones(frame.height)
     interval = {"wilson": wilson_survey, "korn_graubard": korn_graubard}[method]
@@ -192,8 +205,8 @@ def estimate_proportions(
 
 def read_answers(frame: pl.DataFrame, y: str) -> tuple[Floats, Floats]:
     """Answers with null as 0, and 1 where there is an answer."""
-    require_columns(frame.columns, {"answer": y})
-    column = frame[y].cast(pl.Float64)
+    require_columns(frame, {"answer": y})
+    column = as_numbers(frame[y], y)
     values = column.fill_null(0.0).to_numpy()
     if not np.isfinite(values).all():
         row = int(np.flatnonzero(~np.isfinite(values))[0])

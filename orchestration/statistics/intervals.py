@@ -16,18 +16,14 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from orchestration.statistics.errors import StatisticsError
+from orchestration.statistics.errors import StatisticsError, as_numbers, require_confidence
 
 Floats = npt.NDArray[np.float64]
 
 
 def z_quantile(confidence: float) -> float:
     """The normal quantile of a two-sided interval: 1.959964 for 0.95."""
-    if not 0 < confidence < 1:
-        raise StatisticsError(
-            f"Expected a confidence between 0 and 1, got {confidence}.",
-            f"置信水平应在 0 与 1 之间,现为 {confidence}。",
-        )
+    require_confidence(confidence)
     return NormalDist().inv_cdf(0.5 + confidence / 2)
 
 
@@ -53,7 +49,12 @@ def wilson(successes: npt.ArrayLike, n: npt.ArrayLike, confidence: float = 0.95)
 
     `n` may be an effective sample size. n = 0 gives the whole range 0 to 1: nothing is known.
     """
-    s, count = np.broadcast_arrays(np.asarray(successes, np.float64), np.asarray(n, np.float64))
+    try:
+        s, count = np.broadcast_arrays(np.asarray(successes, np.float64), np.asarray(n, np.float64))
+    except (TypeError, ValueError) as error:
+        raise StatisticsError(
+            f"Expected counts as numbers, successes and n of one length: {error}.", "成功数与总数应为等长的数值。"
+        ) from None
     wrong = ~(np.isfinite(s) & np.isfinite(count) & (s >= 0) & (s <= count * (1 + 1e-12)))
     if wrong.any():
         first = int(np.flatnonzero(wrong.ravel())[0])
@@ -130,7 +131,8 @@ def benjamini_hochberg(p: pl.Series | Sequence[float | None], rate: float = 0.05
     Columns `p_adjusted`, `is_significant`, in the order given. A null was not tested: it stays
     null and does not count among the comparisons.
     """
-    series = pl.Series("p", p, dtype=pl.Float64)
+    series = as_numbers(p, "p")
+    require_confidence(rate)
     tested = series.is_not_null().to_numpy()
     values = series.drop_nulls().to_numpy()
     if not ((values >= 0) & (values <= 1)).all():

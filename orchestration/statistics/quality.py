@@ -60,7 +60,7 @@ def longest_run(frame: pl.DataFrame, items: Sequence[str]) -> pl.Series:
 
     4 4 4 3 3 3 3 3 4 4 → 5; no answer at all → 0.
     """
-    require_columns(frame.columns, {f"item {i}": i for i in items})
+    require_columns(frame, {f"item {i}": i for i in items})
     run: npt.NDArray[np.int64] = np.zeros(frame.height, dtype=np.int64)
     longest = run.copy()
     previous: pl.Series | None = None
@@ -99,7 +99,7 @@ def straight_lining(
 
 def speeding(frame: pl.DataFrame, respondent: str, seconds: str, *, speed_share: float = 1 / 3) -> pl.DataFrame:
     """Finished in less than `speed_share` of the median time; an unknown time is no flag."""
-    require_columns(frame.columns, {"seconds": seconds})
+    require_columns(frame, {"seconds": seconds})
     share = pl.col(seconds) / pl.col(seconds).median()
     return _flags(
         frame.with_columns(value=share, _median=pl.col(seconds).median()).filter(pl.col("value") < speed_share),
@@ -114,7 +114,7 @@ def item_nonresponse(
     frame: pl.DataFrame, respondent: str, items: Sequence[str], *, missing_share: float = 0.5
 ) -> pl.DataFrame:
     """More than `missing_share` of the items unanswered."""
-    require_columns(frame.columns, {f"item {i}": i for i in items})
+    require_columns(frame, {f"item {i}": i for i in items})
     missing = pl.sum_horizontal(pl.col(i).is_null() for i in items)
     return _flags(
         frame.with_columns(_missing=missing, value=missing / len(items)).filter(pl.col("value") > missing_share),
@@ -127,7 +127,7 @@ def item_nonresponse(
 
 def duplicate_respondents(frame: pl.DataFrame, respondent: str) -> pl.DataFrame:
     """A respondent with more than one questionnaire: one flag each."""
-    require_columns(frame.columns, {"respondent": respondent})
+    require_columns(frame, {"respondent": respondent})
     counted = frame.filter(pl.col(respondent).is_not_null()).group_by(respondent).agg(value=pl.len())
     return _flags(
         counted.filter(pl.col("value") > 1),
@@ -146,7 +146,7 @@ def duplicate_answers(
     Only vectors with `minimum_items` answers and three different values: two people who are
     content with everything are not copies of each other.
     """
-    require_columns(frame.columns, {f"item {i}": i for i in items})
+    require_columns(frame, {f"item {i}": i for i in items})
     answers = pl.concat_list(pl.col(i).cast(pl.Float64) for i in items).list.drop_nulls()
     rich = (answers.list.len() >= minimum_items) & (answers.list.n_unique() >= 3)
     vectors = (
@@ -170,7 +170,7 @@ def duplicate_answers(
 
 def out_of_range(frame: pl.DataFrame, respondent: str, ranges: Mapping[str, tuple[float, float]]) -> pl.DataFrame:
     """An answer outside [low, high] of its item; one flag per item."""
-    require_columns(frame.columns, {f"item {i}": i for i in ranges})
+    require_columns(frame, {f"item {i}": i for i in ranges})
     flags = [
         _flags(
             frame.with_columns(value=pl.col(item)).filter(~pl.col(item).is_between(low, high)),

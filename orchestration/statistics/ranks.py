@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from orchestration.statistics.errors import StatisticsError
+from orchestration.statistics.errors import StatisticsError, as_numbers, require_confidence
 from orchestration.statistics.intervals import t_quantile, wilson, z_quantile
 
 Values = pl.Series | Sequence[float | None]
@@ -35,6 +35,14 @@ def rank_intervals(
     `ranks_from_bounds`. A unit without estimate or se is not ranked.
     """
     values, errors = _floats(estimate), _floats(se)
+    lengths = {len(values), len(errors)} | ({len(_floats(df))} if df is not None else set())
+    if len(lengths) > 1 or (errors < 0).any():
+        raise StatisticsError(
+            f"Expected as many standard errors ≥ 0 as estimates, got lengths {sorted(lengths)} and "
+            f"{int((errors < 0).sum())} negative ones.",
+            "标准误应与估计值等长且不为负。",
+        )
+    require_confidence(confidence)
     known = np.isfinite(values) & np.isfinite(errors)
     joint = 1 - (1 - confidence) / max(int(known.sum()), 1)
     quantile = z_quantile(joint) if df is None else t_quantile(joint, np.nan_to_num(_floats(df)))
@@ -45,6 +53,7 @@ def rank_intervals(
 def rank_rates(successes: Values, n: Values, *, confidence: float = 0.95, highest_first: bool = True) -> pl.DataFrame:
     """Rank intervals of rates successes / n by joint Wilson intervals; n = 0 is not ranked."""
     hits, counts = _floats(successes), _floats(n)
+    wilson(np.nan_to_num(hits), np.nan_to_num(counts), confidence)  # the same conditions on the counts
     known = np.nan_to_num(counts) > 0
     joint = 1 - (1 - confidence) / max(int(known.sum()), 1)
     rate, lo, hi = (np.full(len(hits), np.nan) for _ in range(3))
@@ -88,4 +97,4 @@ def ranks_from_bounds(
 
 
 def _floats(values: Values) -> npt.NDArray[np.float64]:
-    return pl.Series(values, dtype=pl.Float64, strict=False).fill_null(np.nan).to_numpy()
+    return as_numbers(values, "values").fill_null(np.nan).to_numpy()

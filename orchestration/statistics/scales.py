@@ -92,7 +92,7 @@ def score_answers(frame: pl.DataFrame, answer: str, question: str, scales: Mappi
     A null answer is not_asked; a code that the question's scale does not have is out_of_scale, with
     null value: count and report it. A question without a scale is an error. Row order is kept.
     """
-    require_columns(frame.columns, {"answer": answer, "question": question})
+    require_columns(frame, {"answer": answer, "question": question})
     unknown = sorted({str(q) for q in frame[question].unique()} - set(scales))
     if unknown:
         raise StatisticsError(

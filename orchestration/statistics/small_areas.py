@@ -5,7 +5,7 @@ Here belongs what borrows strength across areas for means; rates of small units 
 the direct estimate beside it.
 
 Sources: Fay & Herriot (1979), JASA 74; Prasad & Rao (1990), JASA 85, and Datta & Lahiri (2000),
-Statistica Sinica 10, for the mean squared error; Satterthwaite (1946), Biometrics 2, for its degrees of freedom; Rao & Molina (2015), Small Area Estimation, 6.
+Statistica Sinica 10, for the mean squared error; Rao & Molina (2015), Small Area Estimation, 6, and 10.3 for intervals.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from orchestration.statistics.errors import StatisticsError, name_some, require_columns
-from orchestration.statistics.intervals import t_quantile
+from orchestration.statistics.errors import StatisticsError, as_numbers, name_some, require_columns
+from orchestration.statistics.intervals import z_quantile
 
 Floats = npt.NDArray[np.float64]
 
@@ -54,15 +54,15 @@ def fay_herriot(
 
     One row per area: direct `estimate` and its `se` (null where nobody was asked) and `covariates`
     known for every area; an intercept is added. σ² by restricted maximum likelihood, the mean
-    squared error by Prasad–Rao: g1 + g2 + 2·g3. Intervals are modelled ± z·rmse; where σ² is
-    small against the sampling variances they cover a point or two less than they say.
+    squared error by Prasad–Rao: g1 + g2 + 2·g3. Intervals take every σ² into account as far as the restricted
+    likelihood supports it (flat prior): rmse takes σ² as known, and is too short a ruler where σ² is small.
     Refused: covariates with nulls or collinear; fewer usable areas than coefficients + 2.
     """
-    require_columns(frame.columns, {"estimate": estimate, "se": se})
-    require_columns(frame.columns, {f"covariate {name}": name for name in covariates})
+    require_columns(frame, {"estimate": estimate, "se": se})
+    require_columns(frame, {f"covariate {name}": name for name in covariates})
     x = _model_matrix(frame, covariates)
-    direct = frame[estimate].cast(pl.Float64).fill_null(np.nan).to_numpy()
-    error = frame[se].cast(pl.Float64).fill_null(np.nan).to_numpy()
+    direct = as_numbers(frame[estimate], estimate).fill_null(np.nan).to_numpy()
+    error = as_numbers(frame[se], se).fill_null(np.nan).to_numpy()
     if (error < 0).any():
         raise StatisticsError("A standard error cannot be negative.", "标准误不能为负。")
     flat = error == 0
@@ -92,14 +92,12 @@ def fay_herriot(
     variance_of_variance = 2 / np.sum(precision**2)
     g3[used] = psi**2 * precision**3 * variance_of_variance
     rmse = np.sqrt(g1 + g2 + 2 * g3)
-    with np.errstate(divide="ignore"):
-        df = np.minimum(2 * rmse**4 / ((1 - gamma) ** 4 * variance_of_variance), 1e6)
-    half = t_quantile(confidence, df) * rmse
+    lo, hi = _interval(y, psi, x[used], np.where(used, direct, 0.0), np.where(used, error**2, np.inf), x, confidence)
     areas = frame.with_columns(
         modelled=pl.Series(modelled),
         rmse=pl.Series(rmse),
-        lo=pl.Series(modelled - half),
-        hi=pl.Series(modelled + half),
+        lo=pl.Series(np.minimum(lo, modelled)),
+        hi=pl.Series(np.maximum(hi, modelled)),
         own_weight=pl.Series(gamma),
         synthetic=pl.Series(synthetic),
         area_flags=_area_flags(used, flat, variance),
@@ -113,7 +111,7 @@ def fay_herriot(
 def _model_matrix(frame: pl.DataFrame, covariates: Sequence[str]) -> Floats:
     columns = [np.ones(frame.height)]
     for name in covariates:
-        values = frame[name].cast(pl.Float64).fill_null(np.nan).to_numpy()
+        values = as_numbers(frame[name], name).fill_null(np.nan).to_numpy()
         if not np.isfinite(values).all():
             raise StatisticsError(
                 f"Covariate {name!r} must be known in every area; it is not in "
@@ -157,6 +155,55 @@ def _restricted_loss(variance: float, y: Floats, psi: Floats, x: Floats) -> floa
     gram = x.T @ (x * v[:, None])
     residual = y - x @ np.linalg.solve(gram, x.T @ (v * y))
     return float(0.5 * (-np.log(v).sum() + np.linalg.slogdet(gram)[1] + (v * residual**2).sum()))
+
+
+def _interval(
+    y: Floats, psi: Floats, x: Floats, direct: Floats, error: Floats, x_all: Floats, confidence: float
+) -> tuple[Floats, Floats]:
+    """Quantiles of every area's mean, mixed over σ by its restricted likelihood (flat in σ²).
+
+    `y`, `psi`, `x`: the areas in the fit. `direct`, `error`, `x_all`: all areas; an infinite `error` has no direct estimate.
+    """
+    from scipy.special import ndtr
+
+    z_quantile(confidence)
+    coarse = np.linspace(0, np.sqrt(10 * (np.var(y) + psi.mean())), 150)[1:]
+    support = _log_likelihood(coarse, y, psi, x)[0] + np.log(coarse)
+    likely = np.flatnonzero(support > support.max() - 12)
+    ends = coarse[[max(likely[0] - 1, 0), min(likely[-1] + 1, len(coarse) - 1)]]
+    edges = np.linspace(0.0 if likely[0] == 0 else ends[0], ends[1], 51)
+    sigma = (edges[1:] + edges[:-1]) / 2
+    loglikelihood, covariance, beta = _log_likelihood(sigma, y, psi, x)
+    share = np.exp(loglikelihood + np.log(sigma) - (loglikelihood + np.log(sigma)).max())
+    share /= share.sum()
+    gamma = np.where(np.isinf(error), 0.0, sigma[:, None] ** 2 / (sigma[:, None] ** 2 + error))
+    synthetic = beta @ x_all.T
+    mean = synthetic + gamma * (direct - synthetic)
+    leverage = np.einsum("kib,ib->ki", x_all @ covariance, x_all)
+    # Not 0, where every area is known for certain.
+    spread = 1e-12 + np.sqrt(sigma[:, None] ** 2 * (1 - gamma) + (1 - gamma) ** 2 * leverage)
+    centre = share @ mean
+    reach = 8 * np.sqrt(share @ (spread**2 + (mean - centre) ** 2))
+    bounds = []
+    for probability in ((1 - confidence) / 2, (1 + confidence) / 2):
+        low, high = centre - reach, centre + reach
+        for _ in range(30):
+            middle = (low + high) / 2
+            is_below = share @ ndtr((middle - mean) / spread) < probability
+            low, high = np.where(is_below, middle, low), np.where(is_below, high, middle)
+        bounds.append((low + high) / 2)
+    return bounds[0], bounds[1]
+
+
+def _log_likelihood(sigma: Floats, y: Floats, psi: Floats, x: Floats) -> tuple[Floats, Floats, Floats]:
+    """Restricted log likelihood at every σ, with the covariance of the coefficients and the coefficients."""
+    v = 1 / (sigma[:, None] ** 2 + psi)
+    gram = np.einsum("ki,ia,ib->kab", v, x, x, optimize=True)
+    covariance = np.linalg.inv(gram)
+    beta = np.einsum("kab,kb->ka", covariance, (v * y) @ x)
+    residual = y - beta @ x.T
+    loss = np.log(v).sum(axis=1) - np.linalg.slogdet(gram)[1] - (v * residual**2).sum(axis=1)
+    return 0.5 * loss, covariance, beta
 
 
 def _area_flags(used: npt.NDArray[np.bool_], flat: npt.NDArray[np.bool_], variance: float) -> pl.Series:

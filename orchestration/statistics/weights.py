@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from orchestration.statistics.errors import StatisticsError, name_some, require_columns
+from orchestration.statistics.errors import StatisticsError, as_numbers, name_some, require_columns
 
 Floats = npt.NDArray[np.float64]
 Margins = Mapping[str, Mapping[str, float]]
@@ -42,7 +42,7 @@ class Calibrated:
 
 def checked_weights(weights: pl.Series) -> Floats:
     """The weights as floats; refuses null, NaN, infinite and ≤ 0, naming the first such row."""
-    values = weights.cast(pl.Float64).to_numpy()
+    values = as_numbers(weights, weights.name).to_numpy()
     wrong = ~(np.isfinite(values) & (values > 0))
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
@@ -63,7 +63,7 @@ def group_sums(codes: npt.NDArray[np.intp], values: Floats, size: int) -> Floats
 
 def kish(weights: pl.Series | Sequence[float] | Floats) -> float:
     """Kish's effective sample size (Σw)² / Σw², in respondents; 0 for no respondent."""
-    w = checked_weights(pl.Series("weight", weights, dtype=pl.Float64))
+    w = checked_weights(as_numbers(weights, "weight").alias("weight"))
     return float(w.sum() ** 2 / np.square(w).sum()) if len(w) else 0.0
 
 
@@ -85,8 +85,8 @@ def base_weights(
             "Expected either selection probabilities or stratum population sizes, not both or none.",
             "请提供各阶段入样概率或层总体数,二者只取其一。",
         )
-    require_columns(frame.columns, {"strata": strata, "population": population})
-    require_columns(frame.columns, {f"stage {i + 1}": p for i, p in enumerate(probabilities)})
+    require_columns(frame, {"strata": strata, "population": population})
+    require_columns(frame, {f"stage {i + 1}": p for i, p in enumerate(probabilities)})
     if population is not None:
         sampled = pl.len().over(strata) if strata else pl.len()
         weights = frame.select(base_weight=pl.col(population) / sampled).to_series()
@@ -118,8 +118,8 @@ def adjust_nonresponse(frame: pl.DataFrame, weight: str, responded: str, cells: 
     A cell in which nobody answered is an error: only a wider cell can carry its people.
     """
     keys = [cells] if isinstance(cells, str) else list(cells)
-    require_columns(frame.columns, {"weight": weight, "responded": responded})
-    require_columns(frame.columns, {f"cell {i + 1}": key for i, key in enumerate(keys)})
+    require_columns(frame, {"weight": weight, "responded": responded})
+    require_columns(frame, {f"cell {i + 1}": key for i, key in enumerate(keys)})
     checked_weights(frame[weight])
     if frame[responded].null_count():
         raise StatisticsError(
@@ -142,7 +142,7 @@ def adjust_nonresponse(frame: pl.DataFrame, weight: str, responded: str, cells: 
 
 def margins_from(frame: pl.DataFrame) -> dict[str, dict[str, float]]:
     """`survey_margins` rows (margin, category, population) of one wave as nested mappings."""
-    require_columns(frame.columns, {"margin": "margin", "category": "category", "population": "population"})
+    require_columns(frame, {"margin": "margin", "category": "category", "population": "population"})
     repeated = frame.filter(pl.struct("margin", "category").is_duplicated())
     if repeated.height:
         names = [f"{r['margin']}={r['category']}" for r in repeated.unique().rows(named=True)]
@@ -152,7 +152,7 @@ def margins_from(frame: pl.DataFrame) -> dict[str, dict[str, float]]:
         )
     margins: dict[str, dict[str, float]] = {}
     for margin, category, population in frame.select("margin", "category", "population").iter_rows():
-        margins.setdefault(str(margin), {})[str(category)] = float(population)
+        margins.setdefault(str(margin), {})[str(category)] = population
     return margins
 
 
@@ -175,7 +175,7 @@ def post_stratify(
 def rake(
     frame: pl.DataFrame,
     weight: str,
-    margins: Margins,
+    margins: Margins | pl.DataFrame,
     *,
     tolerance: float = 1e-10,
     max_iterations: int = 200,
@@ -183,15 +183,17 @@ def rake(
 ) -> Calibrated:
     """Weights that match several margins at once, by iterative proportional fitting.
 
-    `margins`: column → category → population total; categories are compared as text.
+    `margins`: column → category → population total, or a frame with margin, category and population; categories
+    are compared as text.
     Refused, with the figures: a weight ≤ 0; a category in the sample but not in its margin or the
     other way round; a population ≤ 0 with respondents; margins with different totals.
     With `spread_empty`, the population of a category without respondents is spread over the others
     of its margin in proportion, and reported in `margins.is_empty`.
     Not converging is not an error: see `converged`, `max_error` and `margins`.
     """
-    require_columns(frame.columns, {"weight": weight})
-    require_columns(frame.columns, {f"margin {name}": name for name in margins})
+    margins = margins_from(margins) if isinstance(margins, pl.DataFrame) else margins
+    require_columns(frame, {"weight": weight})
+    require_columns(frame, {f"margin {name}": name for name in margins})
     base = checked_weights(frame[weight])
     if not margins or not len(base):
         raise StatisticsError(
@@ -243,7 +245,7 @@ def trim(weights: pl.Series, *, upper: float, lower: float = 0.0, max_iterations
 def rake_trimmed(
     frame: pl.DataFrame,
     weight: str,
-    margins: Margins,
+    margins: Margins | pl.DataFrame,
     *,
     upper: float,
     rounds: int = 20,
@@ -312,7 +314,8 @@ class _Margin:
 
     @classmethod
     def read(cls, column: pl.Series, name: str, totals: Mapping[str, float], spread_empty: bool) -> _Margin:
-        wanted = {str(category): float(total) for category, total in totals.items()}
+        stated = as_numbers(totals.values(), f"population of margin {name}").fill_null(np.nan)
+        wanted = dict(zip(map(str, totals), stated, strict=True))
         text = column.cast(pl.String)
         sampled = text.value_counts(name="n").rows()
         counts: dict[str | None, int] = dict(sampled)

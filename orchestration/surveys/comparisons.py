@@ -14,9 +14,10 @@ import polars as pl
 from orchestration.statistics.changes import estimate_difference
 from orchestration.statistics.errors import StatisticsError
 from orchestration.statistics.intervals import benjamini_hochberg, t_quantile, t_two_sided
+from orchestration.statistics.overlap import change_covariances
 from orchestration.statistics.ranks import rank_intervals
 from orchestration.statistics.small_areas import fay_herriot
-from orchestration.surveys.scores import KEY, column, respondent_scores
+from orchestration.surveys.scores import KEY, SEPARATOR, column, cuts, respondent_scores
 from orchestration.surveys.wave import Wave
 
 SUBJECT = [c for c in KEY if c != "wave"]
@@ -33,6 +34,11 @@ BESIDE: Mapping[str, Any] = {
     "is_modelled": pl.Boolean,
     "modelled_covariates": pl.String,
     "modelled_null_reason": pl.String,
+}  # fmt: skip
+OVERLAP: Mapping[str, Any] = {
+    "wave": pl.String, "previous_wave": pl.String, "area_level": pl.String, "division_code": pl.String,
+    "group_name": pl.String, "group_value": pl.String, "dimension": pl.String, "question_id": pl.String,
+    "covariance": pl.Float64, "df_common": pl.Int64,
 }  # fmt: skip
 # Fewer areas say nothing of how areas differ.
 MINIMUM_AREAS = 5
@@ -183,13 +189,46 @@ def _is_usable(covariate: pl.Series) -> bool:
     return covariate.null_count() == 0 and covariate.n_unique() > 1
 
 
-def with_changes(scores: pl.DataFrame, rate: float, confidence: float) -> pl.DataFrame:
+def covariances(earlier: Wave, later: Wave) -> pl.DataFrame:
+    """Covariance of the means of two waves that drew the same sampling units, or asked the same people.
+
+    Columns `OVERLAP`; no row where the waves have no unit in common, or state their designs differently.
+    """
+    nothing = pl.DataFrame(schema=OVERLAP)
+    designs = [{"weight": "weight", "psu": "respondent_id", **wave.design} for wave in (earlier, later)]
+    if any(designs[0].get(key) != designs[1].get(key) for key in ("strata", "psu")):
+        return nothing
+    frames = [respondent_scores(wave) for wave in (earlier, later)]
+    subjects = [c for c in frames[0].columns if c.startswith(f"score{SEPARATOR}") and c in frames[1].columns]
+    shared = [cut for cut in cuts(earlier) if cut in cuts(later)]
+    parts = [nothing]
+    for cut in shared if subjects else []:
+        found = change_covariances(frames[0], frames[1], subjects, designs[0], designs[1], cut.by or None)
+        named = found.with_columns(pl.col("question").str.split(SEPARATOR))
+        parts.append(
+            named.select(
+                pl.lit(later.name).alias("wave"),
+                pl.lit(earlier.name).alias("previous_wave"),
+                *cut.labels(),
+                pl.col("question").list.get(1).alias("dimension"),
+                pl.col("question").list.get(2).alias("question_id"),
+                "covariance",
+                "df_common",
+            ).select(pl.col(c).cast(t) for c, t in OVERLAP.items())
+        )
+    return pl.concat(parts).drop_nulls("covariance")
+
+
+def with_changes(
+    scores: pl.DataFrame, rate: float, confidence: float, overlap: pl.DataFrame | None = None
+) -> pl.DataFrame:
     """The scores of several waves with columns `CHANGE`: each row against the newest earlier wave that asked the same.
 
-    The same means area, group, dimension, question and wording. Waves are samples of their own: the variance of a
-    change is the sum of both; where communities are sampled again the true one is smaller, so the test errs on the
-    side of no change. Benjamini–Hochberg over all changes of a wave.
+    The same means area, group, dimension, question and wording. `overlap`: `covariances` of pairs of waves; the
+    variance of a change is that of both less twice their covariance, and pairs that are not in it are samples of
+    their own. Benjamini–Hochberg over all changes of a wave.
     """
+    overlap = pl.DataFrame(schema=OVERLAP) if overlap is None else overlap
     waves = scores.group_by("wave").agg(pl.col("held_on").first()).sort("held_on", "wave", nulls_last=True)
     order = {wave: i for i, wave in enumerate(waves["wave"])}
     dated = scores.with_columns(pl.col("wave").replace_strict(order, return_dtype=pl.Int64).alias("_order"))
@@ -200,9 +239,16 @@ def with_changes(scores: pl.DataFrame, rate: float, confidence: float) -> pl.Dat
     joined = dated.with_columns((pl.col("_order") - 1).alias("_before")).sort("_before").join_asof(
         earlier.sort("_order").rename({"_order": "_of"}), left_on="_before", right_on="_of", by=SUBJECT, check_sortedness=False
     )  # fmt: skip
-    se = (pl.col("se") ** 2 + pl.col("_previous_se") ** 2).sqrt()
+    joined = joined.join(overlap, on=[c for c in OVERLAP if c not in ("covariance", "df_common")], how="left")
+    both = pl.col("se") ** 2 + pl.col("_previous_se") ** 2
+    # An estimated correlation beyond 1 would be a variance below 0.
+    most = pl.col("se") * pl.col("_previous_se")
+    se = (both - 2 * pl.col("covariance").fill_null(0).clip(-most, most)).sqrt()
     joined = joined.with_columns(
-        change=pl.col("mean") - pl.col("previous_mean"), change_se=se, _df=pl.col("df") + pl.col("_previous_df")
+        change=pl.col("mean") - pl.col("previous_mean"),
+        change_se=pl.when(se > 0).then(se),
+        # Units that answered twice are not twice as many.
+        _df=pl.col("df") + pl.col("_previous_df") - pl.col("df_common").fill_null(0),
     )
     change, change_se, df = (
         joined[c].cast(pl.Float64).fill_null(np.nan).to_numpy() for c in ("change", "change_se", "_df")

@@ -61,7 +61,7 @@ SCHEMA: Mapping[str, Any] = {
 
 
 @dataclass(frozen=True)
-class _Cut:
+class Cut:
     """Columns that split the sample, and how the parts are labelled."""
 
     area: str | None = None
@@ -71,11 +71,20 @@ class _Cut:
     def by(self) -> list[str]:
         return [c for c in (self.area, self.group) if c]
 
+    def labels(self) -> list[pl.Expr]:
+        """The four columns of a published row that name its part of the sample."""
+        return [
+            (pl.col(self.area) if self.area else pl.lit("all")).alias("division_code"),
+            pl.lit(self.area or "all").alias("area_level"),
+            (pl.col(self.group) if self.group else pl.lit("all")).alias("group_value"),
+            pl.lit(self.group or "all").alias("group_name"),
+        ]
+
 
 def score_wave(wave: Wave) -> pl.DataFrame:
     """Columns `SCHEMA`, one row a `KEY`; respondents without an answer to a question are out of its base."""
     frame, subjects = _wide(wave)
-    table = pl.concat([_estimate(frame, subjects, wave, cut) for cut in _cuts(wave)])
+    table = pl.concat([_estimate(frame, subjects, wave, cut) for cut in cuts(wave)])
     return (
         table.with_columns(
             pl.lit(wave.name).alias("wave"),
@@ -106,11 +115,11 @@ def column(measure: str, dimension: str, question: str = "all") -> str:
     return SEPARATOR.join((measure, dimension, question))
 
 
-def _cuts(wave: Wave) -> list[_Cut]:
-    """All, each level of area, each group, and the coarsest areas × each group; finer crossings are too thin."""
+def cuts(wave: Wave) -> list[Cut]:
+    """All, each level of area, each group, and as many levels of area × each group as the policy asks for, coarsest first."""
     groups = [g for g in GROUPS if (wave.respondents[g] != "unknown").any()]
-    crossed = [_Cut(a, g) for a in wave.area_levels[:1] for g in groups]
-    return [_Cut(), *(_Cut(area=a) for a in wave.area_levels), *(_Cut(group=g) for g in groups), *crossed]
+    crossed = [Cut(a, g) for a in wave.area_levels[: int(wave.policy.number("crossed_levels"))] for g in groups]
+    return [Cut(), *(Cut(area=a) for a in wave.area_levels), *(Cut(group=g) for g in groups), *crossed]
 
 
 def _described(wave: Wave) -> pl.DataFrame:
@@ -180,7 +189,7 @@ def _with_unflagged(frame: pl.DataFrame, wave: Wave) -> pl.DataFrame:
     )
 
 
-def _estimate(frame: pl.DataFrame, subjects: Sequence[tuple[str, str]], wave: Wave, cut: _Cut) -> pl.DataFrame:
+def _estimate(frame: pl.DataFrame, subjects: Sequence[tuple[str, str]], wave: Wave, cut: Cut) -> pl.DataFrame:
     options: dict[str, Any] = {
         **wave.design,
         "by": cut.by or None,
@@ -213,10 +222,7 @@ def _estimate(frame: pl.DataFrame, subjects: Sequence[tuple[str, str]], wave: Wa
             main = main.join(chosen, on=on, how="left", maintain_order="left", nulls_equal=True)
     flags = pl.col("_flags").list.join(",")
     return main.select(
-        (pl.col(cut.area) if cut.area else pl.lit("all")).alias("division_code"),
-        pl.lit(cut.area or "all").alias("area_level"),
-        (pl.col(cut.group) if cut.group else pl.lit("all")).alias("group_value"),
-        pl.lit(cut.group or "all").alias("group_name"),
+        *cut.labels(),
         *(c for c in SCHEMA if c in main.columns and c not in cut.by),
         pl.when(flags != "").then(flags).alias("flags"),
         pl.when(pl.col("mean").is_null()).then(flags).alias("null_reason"),

@@ -105,13 +105,24 @@ def wording_of(text: str, lowest: object, highest: object, *, is_reversed: bool)
 
 
 def _held_on(samples: pl.DataFrame, name: str) -> date | None:
-    """The median day of the interviews; else mid-year of the year in the wave's name."""
+    """The median day of the interviews; else the middle of the month, quarter, half or year in the wave's name."""
     days = samples["answered_on"].drop_nulls().sort()
     if len(days):
         day: date = days[len(days) // 2]
         return day
-    year = re.search(r"(?:19|20)\d\d", name)
-    return date(int(year[0]), 7, 1) if year else None
+    named = re.search(
+        r"(?P<year>(?:19|20)\d\d)(?:[-年_ ]?(?:(?P<part>[QqHh])(?P<number>\d)|(?P<month>1[0-2]|0?[1-9])(?!\d)))?", name
+    )
+    if not named:
+        return None
+    year, number = int(named["year"]), int(named["number"] or 0)
+    if named["month"]:
+        return date(year, int(named["month"]), 15)
+    if (named["part"] or "").upper() == "Q" and 1 <= number <= 4:
+        return date(year, 3 * number - 1, 15)
+    if (named["part"] or "").upper() == "H" and 1 <= number <= 2:
+        return date(year, 6 * number - 2, 1)
+    return date(year, 7, 1)
 
 
 def _scales(questions: pl.DataFrame, policy: SurveyPolicy) -> dict[str, Scale]:

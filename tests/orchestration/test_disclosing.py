@@ -151,19 +151,13 @@ def test_an_unchanged_month_keeps_its_pattern_and_a_new_one_gets_its_own(data, u
     first = published(data)
     march = {c: n + 1 for c, n in VILLAGES.items()}
     fill(data, {**cells(VILLAGES, DEPARTMENTS), **cells(march, {}, date(2026, 3, 1))})
-    solved: list[date] = []
-    suppress = disclosing.suppress
-    monkeypatch.setattr(
-        disclosing,
-        "suppress",
-        lambda part, *a, **k: (solved.append(part["period_start"][0]), suppress(part, *a, **k))[1],
-    )
     release.release(data)
-    assert solved == [date(2026, 3, 1)]
     again = published(data)
     assert again.filter(pl.col("month") == MONTH).equals(first)
     assert again.filter(pl.col("month") == date(2026, 3, 1))[SUPPRESSED].is_not_null().sum() >= 4
     assert [p.name for p in data.disclosed.iterdir()] == ["2026-03-01.2"]
+    monkeypatch.setattr(disclosing, "suppress", lambda *_, **__: pytest.fail("nothing has changed"))
+    assert release.release(data)[1] is False
 
 
 def test_a_night_that_releases_nothing_keeps_the_cells_of_the_release_that_stands(data, unaudited) -> None:
@@ -196,41 +190,169 @@ def test_a_figure_that_the_release_before_has_shown_protects_nobody(data, unaudi
     assert certificate.disclosure["review_scorecard"]["unsafe"] == 0
 
 
-def test_a_year_does_not_give_away_the_one_month_that_is_withheld() -> None:
-    """A quarter less its shown months is the month in between; two withheld months with enough people are safe."""
-    stated = {
-        "rule": "count", "count": "active_reviews", "tables": ["kind", "start"], "periods": {"start": "start", "end": "end"},
-        "cells": {"unit": {"level": "dimension", "code": "code"}},
-    }  # fmt: skip
-    product = replace(SCORECARD, custom={"disclosure": stated}, fields=SCORECARD.fields)
-    months = {1: {"a": 3, "b": 50, "c": 60}, 2: {"a": 40, "b": 50, "c": 9}, 3: {"a": 30, "b": 50, "c": 8}}
+def in_periods(months: Mapping[date, Mapping[str, int]]) -> pl.DataFrame:
+    """A scorecard of units and their total for months, quarters, years and the twelve months up to each month."""
+    held = {("month", m, m): [m] for m in months}
+    for m in months:
+        first = date(m.year, 3 * ((m.month - 1) // 3) + 1, 1)
+        held.setdefault(("quarter", first, date(first.year, first.month + 2, 1)), []).append(m)
+        held.setdefault(("year", date(m.year, 1, 1), date(m.year, 12, 1)), []).append(m)
+        start = date(m.year - 1, m.month + 1, 1) if m.month < 12 else date(m.year, 1, 1)
+        held["trailing_12_months", start, m] = [n for n in months if start <= n <= m]
     rows = []
-    for kind, first, last, held in (
-        ("month", 1, 1, (1,)),
-        ("month", 2, 2, (2,)),
-        ("month", 3, 3, (3,)),
-        ("quarter", 1, 3, (1, 2, 3)),
-    ):
-        units = {c: sum(months[m][c] for m in held) for c in "abc"}
-        for dimension, code, n in [("facility", c, n) for c, n in units.items()] + [
-            ("all", "all", sum(units.values()))
-        ]:
-            rows.append((kind, date(2026, first, 1), date(2026, last, 28), dimension, code, n))
-    frame = pl.DataFrame(rows, schema=["kind", "start", "end", "dimension", "code", "active_reviews"], orient="row")
-    product = replace(
-        product,
-        fields=tuple(
-            replace(SCORECARD.by_name["code"], name=n, key_position=i)
-            for i, n in enumerate(("kind", "start", "dimension", "code"), 1)
-        ),
-    )
-    found = disclosing.withhold(product, frame, pl.DataFrame(), None, TODAY)
-    hidden = set(found.hidden.select("kind", "start", "code").rows())
-    quarter = {c for kind, _, c in hidden if kind == "quarter"}
-    assert {c for kind, start, c in hidden if kind == "month" and start.month == 1} >= {"a"}
-    assert "a" in quarter, "103 of the quarter less 70 of two months"
-    assert len(quarter) >= 2, "and the total of the quarter must not give it back"
+    for (kind, start, end), within in held.items():
+        units: dict[str, int] = {}
+        for m in within:
+            for code, n in months[m].items():
+                units[code] = units.get(code, 0) + n
+        rows += [(kind, start, end, "facility", code, n) for code, n in units.items()]
+        rows += [(kind, start, end, "all", "all", sum(units.values()))]
+    return pl.DataFrame(rows, schema=["kind", "start", "end", "dimension", "code", "active_reviews"], orient="row")
+
+
+PERIODIC = replace(
+    SCORECARD,
+    custom={
+        "disclosure": {
+            "rule": "count", "count": "active_reviews", "tables": ["kind", "start"],
+            "periods": {"kind": "kind", "start": "start", "end": "end"},
+            "cells": {"unit": {"level": "dimension", "code": "code"}},
+        }
+    },
+    fields=tuple(
+        replace(SCORECARD.by_name["code"], name=n, key_position=i)
+        for i, n in enumerate(("kind", "start", "dimension", "code"), 1)
+    ),
+)  # fmt: skip
+
+
+class Reader:
+    """Somebody with paper and a pencil: every release adds what it shows and which figures are sums of which."""
+
+    def __init__(self) -> None:
+        self.index: dict[Any, int] = {}
+        self.sums: list[tuple[list[int], int]] = []
+        self.known: dict[int, int] = {}
+
+    def reads(self, table: pl.DataFrame, hidden: set[Any]) -> None:
+        """A figure that has not changed since the last release is known to be the same: the worst case."""
+        figures = {(k, s, e, c): n for k, s, e, _, c, n in table.rows()}
+        cell = {key: self.index.setdefault((key, n), len(self.index)) for key, n in figures.items()}
+        self.known |= {cell[key]: n for key, n in figures.items() if (key[0], key[1], key[3]) not in hidden}
+        months = [k for k in figures if k[0] == "month"]
+        for key in figures:
+            if key[3] == "all":
+                self.sums.append(([cell[o] for o in figures if o[:3] == key[:3] and o[3] != "all"], cell[key]))
+            if key[0] != "month":
+                self.sums.append(([cell[m] for m in months if m[3] == key[3] and key[1] <= m[1] <= key[2]], cell[key]))
+        self.cell = cell
+
+    def bracket(self, key: Any) -> tuple[float, float]:
+        matrix = np.zeros((len(self.sums), len(self.index)))
+        for row, (parts, total) in zip(matrix, self.sums, strict=True):
+            row[parts], row[total] = 1, -1
+        bounds = [(self.known.get(i, 0), self.known.get(i)) for i in range(len(self.index))]
+        goal = np.zeros(len(self.index))
+        goal[self.cell[key]] = 1
+        low, high = (linprog(s * goal, A_eq=matrix, b_eq=np.zeros(len(matrix)), bounds=bounds) for s in (1, -1))
+        return float(low.fun), float("inf") if high.status == 3 else -float(high.fun)
+
+
+def assert_nobody_small_is_found(reader: Reader, table: pl.DataFrame) -> int:
+    small = [(k, s, e, c) for k, s, e, _, c, n in table.rows() if 0 < n < 10]
+    for key in small:
+        low, high = reader.bracket(key)
+        assert low == pytest.approx(0, abs=1e-6), key
+        assert high >= 10 - 1e-6, key
+    return len(small)
+
+
+def random_months(seed: int, n_months: int, n_units: int) -> dict[date, dict[str, int]]:
+    rng = np.random.default_rng(seed)
+    days = [date(2025 + (i // 12), i % 12 + 1, 1) for i in range(9, 9 + n_months)]
+    return {d: {f"f{u}": int(rng.poisson(rng.choice([3, 12, 40]))) for u in range(n_units)} for d in days}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_no_month_can_be_had_from_quarters_years_and_running_twelve_months(seed: int) -> None:
+    """Whatever overlaps: months, quarters, calendar years and moving windows are sums of the same months."""
+    table = in_periods(random_months(seed, n_months=2 + seed, n_units=4 + seed % 3))
+    found = disclosing.withhold(PERIODIC, table, pl.DataFrame(), None, TODAY)
     assert found.facts["unsafe"] == 0
+    reader = Reader()
+    reader.reads(table, set(found.hidden.select("kind", "start", "code").rows()))
+    assert assert_nobody_small_is_found(reader, table) > 0
+    assert found.hidden.height < table.height
+
+
+def test_a_quarter_less_its_shown_months_is_not_the_month_in_between() -> None:
+    months = {date(2026, 1, 1): {"a": 3, "b": 50, "c": 60}, date(2026, 2, 1): {"a": 40, "b": 50, "c": 9}}
+    table = in_periods(months)
+    alone = {("month", date(2026, 1, 1), c) for c in "ab"} | {("month", date(2026, 2, 1), c) for c in "bc"}
+    reader = Reader()
+    reader.reads(table, alone)
+    assert reader.bracket(("month", date(2026, 1, 1), date(2026, 1, 1), "a")) == pytest.approx((3, 3))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_two_releases_together_tell_no_more(seed: int) -> None:
+    """The second night revises some months and brings another: the reader has kept the release before."""
+    first = random_months(seed, n_months=3, n_units=5)
+    later = {m: dict(units) for m, units in random_months(seed, n_months=4, n_units=5).items()}
+    for month, units in first.items():
+        later[month] = {c: n + (seed + 1 if month.month == 12 and c == "f1" else 0) for c, n in units.items()}
+    reader, state = Reader(), None
+    for months in (first, later):
+        table = in_periods(months)
+        found = disclosing.withhold(PERIODIC, table, pl.DataFrame(), state, TODAY)
+        state = found.state
+        reader.reads(table, set(found.hidden.select("kind", "start", "code").rows()))
+        published_before = set(found.facts["why_unsafe"])
+        assert published_before <= {"published_before"}
+        if not published_before:
+            assert assert_nobody_small_is_found(reader, table) > 0
+
+
+def test_a_table_that_divides_another_once_more_does_not_give_it_away() -> None:
+    """Departments × counties under the counties and the departments of the scorecard: all three are one table."""
+    product, rng = load_products()["department_scorecard"], np.random.default_rng(4)
+    counties, offices = [f"9901{i:02}000000" for i in range(1, 5)], ["health", "sports", "culture", "justice"]
+    n = {(o, c): int(rng.choice([4, 7, 15, 40, 90])) for o in offices for c in counties}
+    n["sports", counties[0]] = 3
+    by_county = {c: sum(n[o, c] for o in offices) for c in counties}
+    by_office = {o: sum(n[o, c] for c in counties) for o in offices}
+    total = sum(by_county.values())
+    above = [("all", "all", total), ("city", "990100000000", total), *(("county", c, v) for c, v in by_county.items())]
+    above += [("department", o, v) for o, v in by_office.items()]
+    scorecard = pl.DataFrame(
+        [("month", MONTH, date(2026, 2, 28), d, c, v) for d, c, v in above],
+        schema=["period_kind", "period_start", "period_end", "dimension", "code", "active_reviews"], orient="row",
+    )  # fmt: skip
+    below = [(MONTH, o, c, "county", v) for (o, c), v in n.items()]
+    below += [(MONTH, o, "990100000000", "city", v) for o, v in by_office.items()]
+    frame = pl.DataFrame(below, schema=["month", "department_code", "division_code", "level", "active_reviews"], orient="row")  # fmt: skip
+    register = pl.DataFrame(schema={"division_code": pl.String, **{f"{x}_code": pl.String for x in disclosing.LEVELS}})
+    first = disclosing.withhold(SCORECARD, scorecard, register, None, TODAY)
+    found = disclosing.withhold(product, frame, register, None, TODAY, first.state)
+    assert (first.facts["primary"], found.facts["unsafe"]) == (0, 0)
+    hidden = set(found.hidden.select("department_code", "division_code").rows())
+    index = {key: i for i, key in enumerate(n)}
+
+    def known(cells: list[tuple[str, str]]) -> tuple[list[float], float]:
+        return [float(key in cells) for key in n], float(sum(n[key] for key in cells))
+
+    sums = [known([(o, c) for c in counties]) for o in offices] + [known([(o, c) for o in offices]) for c in counties]
+    sums += [known([key]) for key in n if key not in hidden]
+    for key, value in n.items():
+        if value < 10:
+            low, high = (
+                linprog([sign * (i == index[key]) for i in range(len(n))], A_eq=[a for a, _ in sums], b_eq=[b for _, b in sums])
+                for sign in (1, -1)
+            )  # fmt: skip
+            assert low.fun == pytest.approx(0, abs=1e-6)
+            assert -high.fun >= 10 - 1e-6
+    alone = disclosing.withhold(product, frame, register, None, TODAY)
+    assert set(alone.hidden.select("department_code", "division_code").rows()) != hidden, "the counties' totals matter"
 
 
 def test_people_of_unknown_place_are_nobody_who_could_be_recognised(data, unaudited) -> None:
@@ -267,6 +389,71 @@ def test_a_contract_that_says_it_wrongly_is_refused(tmp_path, stated, sentence) 
     path.write_text(f"{text[:start]}      - {{property: disclosure, value: {stated}}}\n{text[end:]}", encoding="utf-8")
     with pytest.raises(ContractError, match=sentence):
         load_product(path)
+
+
+def test_the_public_edition_cannot_be_recounted_from_single_reviews(data, unaudited, monkeypatch) -> None:
+    """The bureau has the reviews one by one; whoever has only the public edition has no way to count a withheld cell."""
+    products = {**PRODUCTS, "fct_review": load_products()["fct_review"]}
+    monkeypatch.setattr(release, "load_products", lambda: products)
+    fill(data, cells(VILLAGES, DEPARTMENTS))
+    fields = products["fct_review"].fields
+    reviews = [
+        usual(fields, review_id=f"review {code} {i}", division_code=code, contact_month=MONTH)
+        for code, n in VILLAGES.items()
+        for i in range(n)
+    ]
+    with duckdb.connect(str(data.warehouse)) as con:
+        con.execute(f"create table s.fct_review ({', '.join(f'{f.name} {f.sql_type}' for f in fields)})")
+        con.executemany(f"insert into s.fct_review values ({', '.join('?' for _ in fields)})", reviews)
+    certificate, _ = release.release(data)
+    with duckdb.connect(str(data.published / release.DATABASE), read_only=True) as con:
+        recounted = dict(con.execute("select division_code, count(*) from fct_review group by 1").fetchall())
+    assert recounted == VILLAGES, "the bureau's own edition: this is why it stays there"
+    public = data.published / release.PUBLIC
+    with duckdb.connect(str(public / release.PUBLIC_DATABASE), read_only=True) as con:
+        tables = {name for (name,) in con.execute("select table_name from duckdb_tables()").fetchall()}
+        columns = con.execute("select column_name from duckdb_columns() where not internal").fetchall()
+        shown = con.execute("select dimension, code, active_reviews from review_scorecard").fetchall()
+        assert con.execute("select count(*) from release_log").fetchone() == (1,)
+    assert tables == {"dim_division", "review_scorecard", "release_log"}
+    assert ("review_id",) not in columns
+    assert {p.stem for p in (public / "parquet").iterdir()} == tables
+    for code, n in VILLAGES.items():
+        if n < 10:
+            low, high = bracket(pl.DataFrame(shown, schema=["dimension", "code", "active_reviews"], orient="row"), "village", code)  # fmt: skip
+            assert (low, high >= 10) == (pytest.approx(0), True)
+    assert not any(b"review 9901" in p.read_bytes() for p in public.rglob("*") if p.is_file()), (
+        "not in a freed block either"
+    )
+    facts = certificate.disclosure["fct_review"]
+    assert (facts["rule"], facts["n"], facts["n_below_k"], facts["is_safe"]) == ("records", 144, 19, False)
+
+
+@pytest.mark.parametrize("product", load_products().values(), ids=lambda p: p.id)
+def test_a_table_of_single_events_stays_in_the_bureau(product) -> None:
+    """By its key: a review, a case or a respondent is an event, whatever the contract calls its rule."""
+    if {"review_id", "case_no", "contact_id", "respondent_id"} & {*product.by_name}:
+        assert not product.is_public
+        assert product.disclosure["rule"] == "records"
+    if product.disclosure["rule"] == "records":
+        assert product.disclosure["quasi_identifiers"], "its k-anonymity is in every certificate"
+
+
+def test_a_change_against_a_withheld_period_is_withheld(data, unaudited) -> None:
+    """The rate of a hidden month is that of the next less the change."""
+    march = {c: n + 20 for c, n in VILLAGES.items()}
+    fill(data, {**cells(VILLAGES, DEPARTMENTS), **cells(march, DEPARTMENTS, date(2026, 3, 1))})
+    with duckdb.connect(str(data.warehouse)) as con:
+        con.execute("update s.review_scorecard set good_rate_change = 0.125")
+    release.release(data)
+    table = published(data).filter(dimension="village").sort("month", "code")
+    february, new = table.filter(month=MONTH), table.filter(month=date(2026, 3, 1))
+    assert new[SUPPRESSED].null_count() == new.height
+    assert new["good_rate"].null_count() == 0
+    hidden = february[SUPPRESSED].is_not_null().to_list()
+    assert 0 < sum(hidden) < len(hidden)
+    assert new["good_rate_change"].is_null().to_list() == hidden
+    assert (new["good_rate_change_null_reason"] == "earlier_withheld").fill_null(False).to_list() == hidden
 
 
 def test_records_that_stand_alone_are_counted() -> None:

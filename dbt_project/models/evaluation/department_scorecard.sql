@@ -176,21 +176,14 @@ keys as (
     where months_of_divisions.level = 'city'
 ),
 
--- ── surveys: the newest wave that had begun, of the division itself; a whole sample speaks for the only city ──
+-- ── surveys: the newest wave held by the end of the month, of the division itself; a whole sample speaks for the only city ──
 cities as (
     select count(distinct division_code) as n from months_of_divisions
     where level = 'city'
 ),
 
 waves as (
-    select
-        surveys.*,
-        case
-            when wave like '____Q_'
-                then {{ add_months("cast(substr(wave, 1, 4) || '-01-01' as date)", '3 * cast(substr(wave, 6, 1) as int) - 3') }}
-            when wave like '____-__' then cast(wave || '-01' as date)
-            when wave like '____' then cast(wave || '-01-01' as date)
-        end as wave_start
+    select *
     from surveys
     where group_name = 'all' and question_id = 'all' and mean is not null
 ),
@@ -209,7 +202,7 @@ asked as (
         waves.verdict as survey_verdict,
         row_number() over (
             partition by keys.month, keys.department_code, keys.division_code
-            order by waves.wave_start desc nulls last, waves.wave desc, waves.area_level desc
+            order by waves.held_on desc nulls last, waves.wave desc, waves.area_level desc
         ) as place
     from keys
     cross join cities
@@ -217,7 +210,7 @@ asked as (
     inner join waves
         on
             survey_departments.dimension = waves.dimension
-            and coalesce(waves.wave_start, keys.month) <= {{ month_end('keys.month') }}
+            and coalesce(waves.held_on, keys.month) <= {{ month_end('keys.month') }}
             and (
                 keys.division_code = waves.division_code
                 or (keys.level = 'city' and waves.area_level = 'all' and cities.n = 1)

@@ -221,7 +221,7 @@ def test_parts_of_one_total_are_bracketed_as_a_linear_programme_would(
     seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The closed form for hidden parts of a shown total, against the programme it saves."""
-    from orchestration.statistics import cell_tables
+    from orchestration.statistics import alternatives
 
     rng = np.random.default_rng(seed)
     towns = {f"t{i}{j}": f"t{i}" for i in range(3) for j in range(5)}
@@ -232,7 +232,7 @@ def test_parts_of_one_total_are_bracketed_as_a_linear_programme_would(
     hierarchy = {"unit": {**towns, **dict.fromkeys(totals, "all")}}
     hidden = suppress(frame, hierarchy, "n")
     quick = audit_suppression(hidden, hierarchy, "n")
-    monkeypatch.setattr(cell_tables, "_are_parts_of_one", lambda *_: False)
+    monkeypatch.setattr(alternatives, "_are_parts_of_one", lambda *_: False)
     solved = audit_suppression(hidden, hierarchy, "n")
     assert quick["is_safe"].all()
     assert quick.height > 2

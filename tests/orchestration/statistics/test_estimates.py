@@ -65,19 +65,23 @@ def test_many_questions_at_once_are_the_single_ones() -> None:
         assert together.filter(pl.col("question") == question).drop("question").equals(alone)
 
 
-def test_raked_standard_error_is_that_of_residuals_fitted_with_base_weights() -> None:
+@pytest.mark.parametrize("calibration", ["raking", "linear"])
+def test_calibrated_standard_error_is_that_of_residuals_on_the_margins(calibration: str) -> None:
+    """Fitted with base weights, or for raking as svy does without any: never with the calibrated ones."""
     frame = random_design(8, n=150)
     frame = frame.with_columns(rake(frame, "w", {"a": TOTALS_A, "b": TOTALS_B}).weight.alias("g"))
     base, g, y = (frame[c].to_numpy() for c in ("w", "g", "y"))
     z = (y - (g * y).sum() / g.sum()) / g.sum()
     margins = frame.select("a", "b").to_dummies().to_numpy().astype(float)
-    root = np.sqrt(base)
+    root = np.sqrt(base if calibration == "linear" else np.ones(len(base)))
     residual = z - margins @ np.linalg.lstsq(margins * root[:, None], z * root, rcond=None)[0]
     totals = frame.with_columns(u=g * residual).group_by("h", "p").agg(pl.col("u").sum())
     by_stratum = totals.group_by("h").agg(v=pl.len() * pl.col("u").var())
-    row = estimate_mean(frame, "y", "g", "h", "p", base_weight="w", margins=["a", "b"]).row(0, named=True)
+    row = estimate_mean(frame, "y", "g", "h", "p", base_weight="w", margins=["a", "b"], calibration=calibration).row(
+        0, named=True
+    )
     assert row["se"] == pytest.approx(float(np.sqrt(by_stratum["v"].sum())), rel=1e-10)
-    trap = estimate_mean(frame.with_columns(c=g), "y", "g", "h", "p", base_weight="c", margins=["a", "b"])
+    trap = estimate_mean(frame.with_columns(c=g), "y", "g", "h", "p", base_weight="c", margins=["a", "b"], calibration="linear")  # fmt: skip
     assert abs(trap["se"][0] / row["se"] - 1) > 1e-4
 
 
@@ -240,35 +244,45 @@ def _population(rng: np.random.Generator) -> pl.DataFrame:
         effect = rng.normal(0, 5, size)
         for p in range(size):
             sex = rng.integers(0, 2, 12)
-            score = 60 + 6 * h + effect[p] + 8 * sex + rng.normal(0, 10, 12)
-            parts.append(pl.DataFrame({"h": h, "p": p, "N": size, "sex": sex.astype(str), "y": score}))
+            age = rng.integers(0, 3, 12)
+            score = 60 + 6 * h + effect[p] + 8 * sex - 4 * age + rng.normal(0, 10, 12)
+            parts.append(pl.DataFrame({"h": h, "p": p, "N": size, "sex": sex.astype(str), "age": age.astype(str), "y": score}))  # fmt: skip
     return pl.concat(parts).with_columns(d=pl.col("p") % 3, yes=(pl.col("y") > 60).cast(pl.Int64))
 
 
 def test_intervals_cover_the_truth_as_often_as_they_say() -> None:
+    """Means, domains, post-stratified, raked and shares of one population, drawn again and again (docs/surveys.md)."""
     rng = np.random.default_rng(20)
     population = _population(rng)
-    sexes = {str(s): float(n) for s, n in population["sex"].value_counts().rows()}
+    margins = {m: {str(c): float(n) for c, n in population[m].value_counts().rows()} for m in ("sex", "age")}
     taken = {0: 10, 1: 12, 2: 16}
     population = population.with_columns(w=pl.col("N") / pl.col("h").replace_strict(taken))
     starts = [np.flatnonzero((population["h"] == h).to_numpy())[::12] for h in taken]
+    in_domain = population.filter(pl.col("d") == 1)
+    everybody, some = population["y"].mean(), population["yes"].mean()
     truth = {
-        "mean": population["y"].mean(),
-        "domain": population.filter(pl.col("d") == 1)["y"].mean(),
-        "raked": population["y"].mean(),
-        "share": population["yes"].mean(),
-    }
-    hits = dict.fromkeys(truth, 0)
-    repeats = 250
+        "mean": everybody, "domain": in_domain["y"].mean(), "post-stratified": everybody, "raked": everybody,
+        "raked domain": in_domain["y"].mean(), "share, Wilson": some, "share, Korn-Graubard": some, "raked share": some,
+    }  # fmt: skip
+    hits, repeats = dict.fromkeys(truth, 0), 200
+    one = {"base_weight": "w", "margins": ["sex"]}
+    two = {"base_weight": "w", "margins": ["sex", "age"]}
     for _ in range(repeats):
         chosen = np.concatenate([rng.choice(starts[h], n, replace=False) for h, n in taken.items()])
         frame = population[(chosen[:, None] + np.arange(12)).ravel()]
-        frame = frame.with_columns(rake(frame, "w", {"sex": sexes}).weight.alias("g"))
+        frame = frame.with_columns(
+            rake(frame, "w", {"sex": margins["sex"]}).weight.alias("g1"), rake(frame, "w", margins).weight.alias("g2")
+        )
+        design = ("h", "p", "N")
         rows = {
-            "mean": estimate_mean(frame, "y", "w", "h", "p", "N"),
-            "domain": estimate_mean(frame, "y", "w", "h", "p", "N", "d").filter(pl.col("d") == 1),
-            "raked": estimate_mean(frame, "y", "g", "h", "p", "N", base_weight="w", margins=["sex"]),
-            "share": estimate_proportion(frame, "yes", "w", "h", "p", "N"),
+            "mean": estimate_mean(frame, "y", "w", *design),
+            "domain": estimate_mean(frame, "y", "w", *design, "d").filter(pl.col("d") == 1),
+            "post-stratified": estimate_mean(frame, "y", "g1", *design, **one),
+            "raked": estimate_mean(frame, "y", "g2", *design, **two),
+            "raked domain": estimate_mean(frame, "y", "g2", *design, "d", **two).filter(pl.col("d") == 1),
+            "share, Wilson": estimate_proportion(frame, "yes", "w", *design),
+            "share, Korn-Graubard": estimate_proportion(frame, "yes", "w", *design, method="korn_graubard"),
+            "raked share": estimate_proportion(frame, "yes", "g2", *design, **two),
         }
         for name, row in rows.items():
             hits[name] += row["lo"][0] <= truth[name] <= row["hi"][0]

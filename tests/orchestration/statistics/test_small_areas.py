@@ -70,14 +70,44 @@ def test_errors_are_as_large_as_announced_and_smaller_than_direct_ones() -> None
     assert np.mean(squared) < 0.6 * np.mean(direct)
 
 
-@pytest.mark.parametrize(("m", "sigma"), [(12, 3.0), (20, 1.0), (20, 6.0)])
-def test_intervals_cover_what_they_say_also_with_few_areas(m: int, sigma: float) -> None:
+@pytest.mark.parametrize(
+    ("m", "sigma", "repeats", "most"),
+    [(12, 3.0, 120, 0.97), (40, 3.0, 100, 0.97), (40, 6.0, 80, 0.97), (300, 1.0, 40, 0.97), (300, 3.0, 20, 0.97),
+     # Where areas differ by less than a quarter of their errors the data often fit no difference at all: no interval
+     # can then be exact, and too wide is the lesser fault.
+     (40, 1.0, 80, 0.985), (300, 0.5, 20, 0.995)],
+)  # fmt: skip
+def test_intervals_cover_what_they_say(m: int, sigma: float, repeats: int, most: float) -> None:
     covered = []
-    for seed in range(100):
+    for seed in range(repeats):
         frame, truth = areas(seed + 5000, m, sigma)
         fitted = fay_herriot(frame, covariates=["x"]).areas
         covered.append(np.mean((fitted["lo"].to_numpy() <= truth) & (truth <= fitted["hi"].to_numpy())))
-    assert np.mean(covered) >= 0.93
+    assert 0.93 <= np.mean(covered) <= most
+
+
+def test_an_interval_is_the_quantile_of_a_mixture_over_the_variance() -> None:
+    """One area's posterior by brute force: σ² on a fine grid, a normal at each."""
+    from scipy.stats import norm
+
+    frame, _ = areas(3, 12, 3.0)
+    fitted = fay_herriot(frame, covariates=["x"]).areas.row(4, named=True)
+    y, psi = frame["mean"].to_numpy(), frame["se"].to_numpy() ** 2
+    x = np.column_stack([np.ones(12), frame["x"].to_numpy()])
+    weights, means, spreads = [], [], []
+    for s2 in np.linspace(0.005, 400, 40_000)[::8]:
+        v = 1 / (s2 + psi)
+        covariance = np.linalg.inv(x.T @ (x * v[:, None]))
+        beta = covariance @ (x.T @ (v * y))
+        weights.append(
+            np.exp(0.5 * (np.log(v).sum() + np.linalg.slogdet(covariance)[1] - (v * (y - x @ beta) ** 2).sum()))
+        )
+        gamma = s2 * v[4]
+        means.append(gamma * y[4] + (1 - gamma) * (x @ beta)[4])
+        spreads.append(np.sqrt(s2 * (1 - gamma) + (1 - gamma) ** 2 * x[4] @ covariance @ x[4]))
+    share = np.array(weights) / np.sum(weights)
+    for bound, probability in (("lo", 0.025), ("hi", 0.975)):
+        assert share @ norm.cdf(fitted[bound], means, spreads) == pytest.approx(probability, abs=0.002)
 
 
 def test_an_area_nobody_was_asked_in_is_synthetic_and_less_certain() -> None:

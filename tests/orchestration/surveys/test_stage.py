@@ -11,6 +11,7 @@ from waves import wave
 
 from orchestration import survey
 from orchestration.paths import DataDirectory
+from orchestration.surveys.comparisons import SUBJECT
 
 
 @pytest.fixture
@@ -43,7 +44,13 @@ def test_a_night_estimates_the_waves_that_changed_and_no_other(data) -> None:
     assert survey.estimate_all(data) == (["2026Q1"], {})
     table = pl.read_parquet(survey.path(data))
     assert set(table["wave"]) == {"2025Q1", "2026Q1"}
-    assert table.filter(pl.col("wave") == "2026Q1")["previous_wave"].drop_nulls().unique().to_list() == ["2025Q1"]
+    later = table.filter(pl.col("wave") == "2026Q1").drop_nulls("change_se")
+    assert later["previous_wave"].unique().to_list() == ["2025Q1"]
+    apart = (
+        later["se"] ** 2
+        + later.join(table, left_on=[*SUBJECT, "previous_wave"], right_on=[*SUBJECT, "wave"])["se_right"] ** 2
+    ).sqrt()
+    assert not (later["change_se"] - apart).abs().is_between(0, 1e-9).any(), "both went to the same communities"
 
 
 def test_a_wave_that_fails_is_one_row_with_its_reason_and_the_others_stand(data) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
 
 import polars as pl
 import pytest
@@ -289,3 +291,41 @@ def test_weights_are_trimmed_and_the_margins_still_hold() -> None:
     assert facts["n_eff"] == pytest.approx(240 / facts["deff_weighting"])
     margins = found.filter(pl.col("topic") == "margin")
     assert margins["weighted_after"].to_list() == pytest.approx(margins["population"].to_list())
+
+
+def test_a_change_in_the_same_communities_knows_that_they_are_the_same() -> None:
+    """Both waves of `wave` go to the same eight communities; another draw of villages is a sample of its own."""
+    first, second = (read(rows) for rows in (wave("2025Q1", seed=3), wave("2026Q1", seed=4, shift=0.1)))
+    estimated = pl.concat([scores.score_wave(w) for w in (first, second)])
+    dated = estimated.with_columns(held_on=pl.col("wave").str.head(4).cast(pl.Int32).pipe(lambda y: pl.date(y, 2, 1)))
+    overlap = comparisons.covariances(first, second)
+    assert overlap.height > 50
+    apart = row(comparisons.with_changes(dated, 0.05, 0.95), wave="2026Q1", question_id="Q1")
+    together = row(comparisons.with_changes(dated, 0.05, 0.95, overlap), wave="2026Q1", question_id="Q1")
+    shared = row(overlap, question_id="Q1")["covariance"]
+    assert together["change"] == apart["change"]
+    assert together["change_se"] ** 2 == pytest.approx(apart["change_se"] ** 2 - 2 * shared)
+    assert shared != 0
+    moved = change(wave("2026Q1", seed=4), "survey_samples", psu="x" + pl.col("psu"))
+    assert comparisons.covariances(first, read(moved)).height == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "day"),
+    [
+        ("2025", date(2025, 7, 1)), ("2025Q3", date(2025, 8, 15)), ("2025-11", date(2025, 11, 15)), ("2025H2", date(2025, 10, 1)),
+        ("WJX-2026", date(2026, 7, 1)), ("2025年3月", date(2025, 3, 15)), ("20250301", date(2025, 7, 1)), ("pilot", None),
+    ],
+)  # fmt: skip
+def test_a_wave_without_interview_days_is_dated_by_its_name(name, day) -> None:
+    undated = change(wave(name, each=3), "survey_samples", answered_on=pl.lit(None, pl.Date))
+    assert read(undated).held_on == day
+    assert read(wave(name, each=3, day=date(2024, 12, 31))).held_on == date(2024, 12, 31)
+
+
+def test_how_many_levels_of_area_are_crossed_with_groups_is_policy() -> None:
+    estimated = read(wave(each=6))
+    crossed = [c.area for c in scores.cuts(estimated) if c.area and c.group]
+    assert set(crossed) == set(estimated.area_levels[:1])
+    deeper = replace(estimated.policy, parameters={**estimated.policy.parameters, "crossed_levels": "2"})
+    assert {c.area for c in scores.cuts(replace(estimated, policy=deeper)) if c.area and c.group} == set(estimated.area_levels[:2])  # fmt: skip
