@@ -35,8 +35,8 @@ repeated_keys as (
     having count(*) > 1
 ),
 
--- What was sent first under a key says whose review it is. The same person's later row, or a record that says it
--- updates, corrects it; anything else under the key is a duplicate.
+-- What was sent first under a key says whose review it is; silence is no answer, so a default never comes first. The same
+-- person's later row, or a record that says it updates, corrects it; anything else under the key is a duplicate.
 first_sent as (
     select
         {%- for column in sent_columns %}
@@ -45,7 +45,7 @@ first_sent as (
         reviews._sender || '|' || coalesce(reviews.reviewer_key, '') || '|' || reviews.channel_code as own_origin,
         first_value(reviews._sender || '|' || coalesce(reviews.reviewer_key, '') || '|' || reviews.channel_code) over (
             partition by reviews.case_no, reviews.contact_no, reviews.review_no
-            order by reviews._received_at, reviews._receipt, reviews._row
+            order by reviews.is_default, reviews._received_at, reviews._receipt, reviews._row
         ) as first_origin
     from reviews
     inner join repeated_keys
@@ -194,7 +194,7 @@ judged as (
         matched.level >= policies.strict_good_level_min as is_strictly_good,
         matched.level <= policies.bad_level_max as is_bad,
         case
-            when matched.contact_id is null then 'no_contact'
+            when matched.contact_id is null and not matched.is_duplicate and not matched.is_withdrawn then 'no_contact'
             when matched.is_default then 'default'
             when matched.is_duplicate then 'duplicate'
             when matched.is_withdrawn then 'withdrawn'
