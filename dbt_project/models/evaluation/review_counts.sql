@@ -80,9 +80,9 @@ rectification_counts as (
         sum(case when is_accepted and is_rectified then 1 else 0 end) as bad_rectified,
         sum(case when is_in_on_time_base then 1 else 0 end) as bad_in_on_time_base,
         sum(case when is_on_time then 1 else 0 end) as bad_on_time,
-        sum(case when is_accepted and replied_at is not null then 1 else 0 end) as bad_replied,
+        sum(case when is_accepted and is_replied then 1 else 0 end) as bad_replied,
         sum(case when is_accepted and is_named then 1 else 0 end) as named_bad_accepted,
-        sum(case when is_accepted and is_named and revisited_at is not null then 1 else 0 end) as named_bad_revisited
+        sum(case when is_accepted and is_named and is_revisited then 1 else 0 end) as named_bad_revisited
     from rectifications
     where reviewed_on is not null
     group by

@@ -52,8 +52,8 @@ followed as (
         cases.*,
         coalesce(cases.facility_id, cases.division_code) as unit,
         coalesce(cases.finding, '') = 'not_true' as is_not_true,
-        cases.revisited_at is not null
-        and (cases.rectified_at is null or cases.revisited_at >= cases.rectified_at) as is_visited,
+        cases.is_revisited
+        and (not cases.is_rectified or cases.revisited_at >= cases.rectified_at) as is_visited,
         coalesce(cases.revisit_level <= policies.bad_level_max, false) as is_still_dissatisfied
     from cases
     left join policies
@@ -70,7 +70,7 @@ stepped as (
             when state = 'not_received' then 'receive'
             when finding is null and not is_rectified then 'verify'
             when not is_rectified and (not is_not_true or appeal = 'dismissed') then 'rectify'
-            when replied_at is null then 'reply'
+            when not is_replied then 'reply'
             when not is_rectified and appeal = 'none' then 'appeal_or_rectify'
             when not is_rectified then 'await_appeal_decision'
             when coalesce(is_named, false) and not is_visited then 'revisit'

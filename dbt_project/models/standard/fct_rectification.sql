@@ -72,7 +72,8 @@ joined as (
         bad_reviews.policy_area,
         cases.accepted_at,
         cases.verified_at,
-        cases.finding,
+        -- Malicious is what somebody decided on a day, not what somebody suspects.
+        case when cases.finding <> 'malicious' or cases.malicious_decided_at is not null then cases.finding end as finding,
         cases.rectified_at,
         cases.replied_at,
         cases.revisited_at,
@@ -118,7 +119,14 @@ judged as (
         has_bad_review
         and appeal <> 'upheld'
         and coalesce(finding, '') not in ('malicious', 'mistaken') as is_accepted,
-        rectified_at is not null as is_rectified,
+        -- What was done before the review was not done about it; a time given as a bare day may be any hour of it.
+        {%- for step in ['rectified', 'replied', 'revisited'] %}
+        {{ step }}_at is not null and (
+            reviewed_at is null
+            or {{ step }}_at >= reviewed_at
+            or {{ step }}_at = cast(reviewed_on as timestamp)
+        ) as is_{{ step }},
+        {%- endfor %}
         cast(rectified_at as date) as rectified_on
     from timed
 ),
@@ -138,9 +146,11 @@ final as (
         judged.level,
         case
             when not judged.has_bad_review then 'no_bad_review'
-            when judged.rectified_at < judged.reviewed_at then 'rectified_before_review'
+            {%- for step in ['rectified', 'replied', 'revisited'] %}
+            when judged.{{ step }}_at is not null and not judged.is_{{ step }} then '{{ step }}_before_review'
+            {%- endfor %}
             when
-                judged.revisited_at is not null and judged.rectified_at is null
+                judged.is_revisited and not judged.is_rectified
                 and coalesce(judged.finding, 'true') in ('true', 'partly_true')
                 then 'revisited_before_rectified'
             when judged.workdays_to_appeal > judged.appeal_days then 'appealed_late'
@@ -148,9 +158,9 @@ final as (
         case
             when judged.appeal = 'upheld' then 'appeal_upheld'
             when judged.finding in ('malicious', 'mistaken') then judged.finding
-            when judged.revisited_at is not null then 'revisited'
-            when judged.replied_at is not null then 'replied'
-            when judged.rectified_at is not null then 'rectified'
+            when judged.is_revisited then 'revisited'
+            when judged.is_replied then 'replied'
+            when judged.is_rectified then 'rectified'
             when judged.verified_at is not null then 'verified'
             when judged.has_case then 'received'
             else 'not_received'
@@ -168,7 +178,9 @@ final as (
         judged.is_accepted and judged.is_rectified and judged.rectified_on <= judged.due_on as is_on_time,
         judged.is_accepted and not judged.is_rectified and judged.due_on < {{ run_date() }} as is_overdue,
         judged.replied_at,
+        judged.is_replied,
         judged.revisited_at,
+        judged.is_revisited,
         cast(revisit_levels.level as bigint) as revisit_level,
         follow_ups.second_level as second_review_level,
         judged.appeal,
