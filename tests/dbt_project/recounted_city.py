@@ -53,9 +53,10 @@ POLICIES: list[tuple[str, str, str, str, dict[str, float]]] = [
 
 @dataclass
 class City:
-    """feed → deliveries in order: sender, file name, received at, rows."""
+    """Deliveries in the order of arrival: feed, sender, received at, rows; and those that no row of may pass the door."""
 
     deliveries: list[tuple[str, str, datetime, Rows]] = field(default_factory=list)
+    refused: list[tuple[str, str, datetime, Rows]] = field(default_factory=list)
 
     def rows(self, feed: str) -> Iterator[tuple[str, int, dict[str, str]]]:
         """Sender, number of the delivery and row, in the order of arrival, as the files say it."""
@@ -79,6 +80,7 @@ def city(seed: int = 5, contacts: int = 7_000) -> City:
     for n in range(contacts):
         drawn.contact(n)
     drawn.one_reviewer_all_day()
+    drawn.visits_of_nobody()
     return drawn.city()
 
 
@@ -164,8 +166,8 @@ class _Drawn:
 
     def case(self, key: dict[str, str], reviewed: datetime, who: str, sender: str) -> None:
         rng = self.rng
-        accepted = reviewed + timedelta(hours=int(rng.choice([-30, 2], p=[0.06, 0.94])))
-        done = accepted + timedelta(days=float(rng.choice([1, 3, 7, 18, 30])))
+        accepted = reviewed + timedelta(hours=int(rng.choice([-30, 2], p=[0.3, 0.7])))
+        done = accepted + timedelta(days=float(rng.choice([0.5, 1, 3, 7, 18, 30])))
         end = LATER - timedelta(hours=6)
         finding = str(rng.choice(["", "1", "2", "3", "4", "5"], p=[0.1, 0.6, 0.1, 0.08, 0.06, 0.06]))
         appeal = str(rng.choice(["none", "filed", "upheld", "dismissed"], p=[0.6, 0.15, 0.1, 0.15]))
@@ -226,7 +228,61 @@ class _Drawn:
         deliveries += [("evaluation.reviews", sender, at, rows) for (sender, at), rows in self.reviews.items()]
         deliveries += [("evaluation.rectifications", "shifan", at, rows) for at, rows in self.cases.items()]
         deliveries.sort(key=lambda d: (d[0], d[2], d[1]))
-        return City(deliveries)
+        return City(deliveries, self.refused())
+
+    def visits_of_nobody(self) -> None:
+        """Return visits to people who gave no bad review, and one to a case that nobody knows."""
+        reviewed = {row["case_no"] for rows in self.reviews.values() for row in rows}
+        silent = [c for c in self.contacts if c["case_no"] not in reviewed][:5]
+        for key in (
+            *({k: c[k] for k in ("case_no", "contact_no")} for c in silent),
+            {"case_no": "96000001", "contact_no": "1"},
+        ):
+            day = f"{EARLIER - timedelta(days=2)}"
+            self.cases[EARLIER].append(
+                key | {"review_no": "1", "accepted_at": day, "rectified_at": day, "revisited_at": day}
+            )
+
+    def refused(self) -> list[tuple[str, str, datetime, Rows]]:
+        """What no door lets through, about contacts that are known, so that a row scored by guess would change a count."""
+        said = {row["case_no"] for rows in self.reviews.values() for row in rows}
+        cases = iter([c for c in self.contacts if c["case_no"] not in said and c["closed_at"] < "2026-02-01"][10:])
+
+        def review(**wrong: str) -> dict[str, str]:
+            contact = next(cases)
+            right = {
+                "review_no": "1",
+                "satisfaction": "5",
+                "tags": "510",
+                "channel": "1",
+                "reviewed_at": contact["closed_at"],
+                "comment": "好",
+            }
+            return {k: contact[k] for k in ("case_no", "contact_no")} | right | wrong
+
+        def case(**wrong: str) -> dict[str, str]:
+            contact = next(cases)
+            day = contact["closed_at"]
+            return (
+                {k: contact[k] for k in ("case_no", "contact_no")}
+                | {"review_no": "1", "accepted_at": day, "rectified_at": ""}
+                | wrong
+            )
+
+        undeclared = [review() for _ in range(30)]
+        reviews = [
+            review(satisfaction="7", tags=""), review(satisfaction="0", tags=""), review(satisfaction="满意", tags=""),
+            review(satisfaction="1"), review(tags="510,413"), review(tags="599"), review(reviewed_at="2099-01-01 08:00:00"),
+            review(satisfaction="2", tags="", comment=""), review(channel="8"),
+        ]  # fmt: skip
+        rectifications = [
+            case(rectified_at="2020-01-01 08:00:00"), case(revisited_at="2020-01-01 08:00:00"), case(accepted_at="", revisited_at="2026-02-01 08:00:00"),
+            case(rectified_at="2099-01-01 08:00:00"), case(finding="4", verified_at="2026-02-01 08:00:00"), case(appeal="upheld"),
+        ]  # fmt: skip
+        return [
+            ("evaluation.reviews", "nobody", LATER, undeclared), ("evaluation.reviews", "shifan", LATER, reviews),
+            ("evaluation.rectifications", "shifan", LATER, rectifications),
+        ]  # fmt: skip
 
 
 def policy_rows(policy: str) -> str:

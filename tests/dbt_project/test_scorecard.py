@@ -22,6 +22,7 @@ from recounted_city import City, as_csv, city, policy_rows
 from contracts.model import load_feeds
 from orchestration import feeds
 from orchestration.intake import take_in
+from orchestration.landing import Attempt
 from orchestration.paths import DBT_PROJECT, SHANGHAI, DataDirectory
 
 POLICY = "own"
@@ -38,7 +39,7 @@ def sent() -> City:
 
 
 @pytest.fixture(scope="module")
-def warehouse(sent: City, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def night(sent: City, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, list[Attempt]]]:
     root = tmp_path_factory.mktemp("recounted")
     project = Path(shutil.copytree(DBT_PROJECT, root / "dbt_project"))
     with (project / "seeds" / "review_policies.csv").open("a", encoding="utf-8") as seed:
@@ -49,26 +50,32 @@ def warehouse(sent: City, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     with pytest.MonkeyPatch.context() as surroundings:
         surroundings.setenv("MINSHENG_PRIVACY_KEY", "a key for tests, 16+")
         surroundings.setattr("building.DBT_PROJECT", project)
-        deliver(data, sent)
+        attempts = deliver(data, sent)
         build(data, "--select", "+review_scorecard", "--exclude-resource-type", "test",
               "--exclude-resource-type", "unit_test", "--indirect-selection", "cautious", variables={"review_policy": POLICY})  # fmt: skip
     with duckdb.connect(str(data.warehouse), read_only=True) as con:
-        yield con
+        yield con, attempts
 
 
-def deliver(data: DataDirectory, sent: City) -> None:
-    """Puts the files into the inbox and takes each through the door, which lets every row through."""
+def deliver(data: DataDirectory, sent: City) -> list[Attempt]:
+    """Puts the files into the inbox and takes each through the door, in the order of `sent`, the refused ones last."""
     for feed in load_feeds().values():
         feeds.ensure_typed(data, feed)
-    for nth, (feed_id, sender, received, rows) in enumerate(sent.deliveries):
-        path = data.inbox / feed_id / sender / f"{nth}.csv"
+    attempts = []
+    for nth, (feed_id, sender, received, rows) in enumerate([*sent.deliveries, *sent.refused]):
+        path = data.inbox / feed_id / sender / f"{nth:02}.csv"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(as_csv(rows), encoding="gb18030" if sender == "wuliuwang" else "utf-8")
         moment = received.replace(tzinfo=SHANGHAI).timestamp()
         os.utime(path, (moment, moment))
     for feed_id in dict.fromkeys(feed_id for feed_id, *_ in sent.deliveries):
-        for attempt in take_in(data, load_feeds()[feed_id], date(2026, 1, 1), date(2026, 3, 1)):
-            assert (attempt.verdict, attempt.rows_quarantined) == ("accepted", 0), (feed_id, attempt.reasons)
+        attempts += take_in(data, load_feeds()[feed_id], date(2026, 1, 1), date(2026, 3, 1))
+    return sorted(attempts, key=lambda a: a.file_name)
+
+
+@pytest.fixture(scope="module")
+def warehouse(night: tuple[Any, list[Attempt]]) -> Any:
+    return night[0]
 
 
 @pytest.fixture(scope="module")
@@ -130,3 +137,63 @@ def test_a_rate_is_null_exactly_where_its_reason_stands(published) -> None:
     for row in published.values():
         for rate in RATES:
             assert (row[rate] is None) == (row[f"{rate}_null_reason"] is not None)
+
+
+# ── bad input: refused or marked, counted, and never in the recount ─────────────────────────────
+
+
+def test_every_good_row_passes_and_no_bad_one(night, sent) -> None:
+    attempts = night[1]
+    assert [(a.feed, a.sender) for a in attempts] == [d[:2] for d in (*sent.deliveries, *sent.refused)]
+    for attempt, (*_, rows) in zip(attempts, sent.deliveries, strict=False):
+        assert (attempt.verdict, attempt.rows_accepted, attempt.rows_quarantined) == ("accepted", len(rows), 0), (
+            attempt.reasons
+        )
+    for attempt in attempts[len(sent.deliveries) :]:
+        assert not attempt.rows_accepted, attempt.reasons
+
+
+def test_a_feed_without_a_code_scheme_is_refused_whole_and_told_what_to_declare(night, sent) -> None:
+    attempt = night[1][len(sent.deliveries)]
+    assert (attempt.sender, attempt.verdict, attempt.reason_code) == ("nobody", "refused", "code_scheme_undeclared")
+    assert "code_scheme" in attempt.message_en
+    assert "代码体系" in attempt.message_zh
+
+
+def test_each_bad_row_is_kept_with_its_reason(night, sent) -> None:
+    reviews, rectifications = night[1][len(sent.deliveries) + 1 :]
+    assert (reviews.rows_quarantined, rectifications.rows_quarantined) == (9, 6)
+    told = {(r["field"], r["rule"]): r["rows"] for a in (reviews, rectifications) for r in a.reasons}
+    assert told == {
+        # 7, 0 and a word are no codes of the scheme; 8 is no channel of it; 599 is no tag.
+        ("satisfaction_level", "code_not_in_scheme"): 3, ("satisfaction", "not_in_code_list"): 3, ("satisfaction", "pattern"): 1,
+        ("satisfaction", "too_long"): 1, ("channel", "not_in_code_list"): 1, ("tags", "not_in_code_list"): 1,
+        # Tags of another level, of two levels; a review of 2099; a bad review without a reason.
+        ("tags", "cross_field"): 2, ("reviewed_at", "cross_field"): 1, ("satisfaction_level", "cross_field"): 1,
+        # Rectified before the case was received, and in 2099; visited before it, and without one; undecided malice and appeal.
+        ("rectified_at", "cross_field"): 2, ("revisited_at", "cross_field"): 1, ("accepted_at", "required_missing"): 1,
+        ("finding", "cross_field"): 1, ("appeal", "cross_field"): 2,
+    }  # fmt: skip
+
+
+def test_what_passes_the_door_and_does_not_fit_is_marked_and_counted(warehouse) -> None:
+    """A case before its review, a visit without a bad review, a review of no contact: rows that stay, in no rate (the recount)."""
+    problems = dict(
+        warehouse.execute("select problem, count(*) from standard.fct_rectification group by all").fetchall()
+    )
+    assert set(problems) >= {
+        "no_bad_review",
+        "rectified_before_review",
+        "replied_before_review",
+        "revisited_before_rectified",
+    }
+    visits, counted = warehouse.execute(
+        "select count(*), sum(is_accepted::int) from standard.fct_rectification where problem = 'no_bad_review' and revisited_at is not null"
+    ).fetchone()
+    assert visits >= 6
+    assert counted == 0
+    strangers, active = warehouse.execute(
+        "select count(*), sum(is_active::int) from standard.fct_review where validity = 'no_contact'"
+    ).fetchone()
+    assert strangers > 5
+    assert active == 0
