@@ -140,7 +140,11 @@ def _parts(con: duckdb.DuckDBPyConnection, department: str, month: Any) -> str:
 
 
 def _number(value: float | None, digits: int = 1) -> str:
-    return "—" if value is None else f"{value:.{digits}f}"
+    """A number out of 100 or of 1, to the digit at which it differs from the whole: 99.997 is never shown as 100."""
+    if value is None:
+        return "—"
+    whole = {f"{full:.{digits}f}" for full in (1, 100) if value != full}
+    return f"{value:.{digits}f}" if f"{value:.{digits}f}" not in whole else _number(value, digits + 1)
 
 
 def _reasons(con: duckdb.DuckDBPyConnection, department: str, month: Any) -> str:

@@ -31,7 +31,7 @@ create table review_scorecard as
     ) as t (start, is_complete, code, verdict, rate, words, n);
 create table department_scorecard as
     select date '2026-02-01' as month, 'housing' as department_code, 'city' as level, 86.0::double as score, 'survey,timeliness,quality' as missing_parts,
-        85.0::double as reviews_part, 0.4::double as weight_reviews, 2 / 3 as share_reviews, 88.0::double as loop_part, 0.2 as weight_loop, 1 / 3 as share_loop,
+        85.0::double as reviews_part, 0.4::double as weight_reviews, 2 / 3 as share_reviews, 99.997::double as loop_part, 0.2 as weight_loop, 1 / 3 as share_loop,
         null::double as survey_part, 0.2 as weight_survey, 0.0 as share_survey, null::double as timeliness_part, 0.1 as weight_timeliness,
         0.0 as share_timeliness, null::double as quality_part, 0.1 as weight_quality, 0.0 as share_quality;
 create table review_reason as
@@ -69,6 +69,8 @@ def test_the_page_shows_the_newest_complete_month_of_the_release(database) -> No
     assert "已逾期 2 件，以后到期 1 件" in html
     assert "缺少：满意度调查、报送及时、报送质量" in html
     assert "0.667<td class=n>56.7" in html
+    assert "<td class=n>99.997<td" in html
+    assert "100.0" not in html
 
 
 def test_a_department_without_a_complete_month_is_told_so(database) -> None:
