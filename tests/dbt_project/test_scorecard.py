@@ -197,3 +197,12 @@ def test_what_passes_the_door_and_does_not_fit_is_marked_and_counted(warehouse) 
     ).fetchone()
     assert strangers > 5
     assert active == 0
+
+
+def test_every_flag_says_its_rule_its_evidence_and_its_policy(warehouse) -> None:
+    flagged = warehouse.execute(
+        "select coalesce(suspect_rule, validity) as rule, count(*), count(evidence), count(policy_version), count(try_cast(evidence as json)) "
+        "from standard.fct_review where not is_active group by all"
+    ).fetchall()
+    assert len(flagged) > 10
+    assert [row for row in flagged if set(row[1:]) != {row[1]}] == []

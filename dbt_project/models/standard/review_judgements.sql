@@ -132,6 +132,7 @@ matched as (
         end as finding,
         findings.malicious_decided_at,
         findings.appeal,
+        findings.appealed_at,
         findings.appeal_decided_at,
         {{ text_key(['kept.case_no', 'kept.contact_no', 'kept.review_no', 'kept.occurrence']) }} as review_id
     from kept
@@ -267,9 +268,14 @@ final as (
                     || ', "policy_days": ' || coalesce(cast(cast(silence_days as bigint) as string), 'null') || '}'
             when 'duplicate'
                 then '{"counted_review": "' || {{ text_key(['case_no', 'contact_no', 'review_no', "'1'"]) }} || '"}'
-            when 'appeal_upheld' then '{"decided_on": "' || cast(cast(appeal_decided_at as date) as string) || '"}'
-            when 'malicious' then '{"decided_on": "' || cast(cast(malicious_decided_at as date) as string) || '"}'
-            when 'before_close' then '{"seconds_before_close": ' || cast(-lag_seconds as string) || '}'
+            when 'appeal_upheld' then {{ day_fact('decided_on', 'appeal_decided_at') }}
+            when 'appeal_filed' then {{ day_fact('filed_on', 'appealed_at') }}
+            when 'malicious' then {{ day_fact('decided_on', 'malicious_decided_at') }}
+            when 'mistaken' then '{"finding": "mistaken"}'
+            when 'withdrawn' then '{"record_action": "D"}'
+            when 'no_contact' then '{"contacts_found": 0}'
+            when 'no_policy' then {{ day_fact('no_policy_on', 'reviewed_on') }}
+            when 'before_close' then '{"seconds_before_close": ' || coalesce(cast(-lag_seconds as string), 'null') || '}'
             when 'after_window'
                 then
                     '{"days": ' || cast(days_after_close as string)
