@@ -22,6 +22,11 @@ revisit_levels as (
     select * from {{ ref('revisit_levels') }}
 ),
 
+rules as (
+    select max(case when parameter = 'repeat_days' then value end) as repeat_days
+    from {{ ref('review_reason_rules') }}
+),
+
 newest as (
     {{ newest_row('rectifications', key=['case_no', 'contact_no', 'review_no']) }}
 ),
@@ -131,6 +136,25 @@ judged as (
     from timed
 ),
 
+-- Bad reviews of one item at one unit in the days up to this one: the second is a pattern, not an accident.
+repeated as (
+    select
+        judged.review_id,
+        count(*) as bad_reviews_same_item_unit
+    from judged
+    cross join rules
+    inner join judged as others
+        on
+            judged.department_code = others.department_code
+            and judged.service_item_code = others.service_item_code
+            and coalesce(judged.facility_id, judged.division_code) = coalesce(others.facility_id, others.division_code)
+            and {{ add_days('judged.reviewed_on', '-rules.repeat_days') }} < others.reviewed_on
+            and judged.reviewed_on >= others.reviewed_on
+            and others.is_accepted
+    where judged.is_accepted
+    group by judged.review_id
+),
+
 final as (
     select
         judged.review_id,
@@ -183,12 +207,15 @@ final as (
         judged.is_revisited,
         cast(revisit_levels.level as bigint) as revisit_level,
         follow_ups.second_level as second_review_level,
+        cast(repeated.bad_reviews_same_item_unit as bigint) as bad_reviews_same_item_unit,
+        repeated.bad_reviews_same_item_unit > 1 as is_repeated,
         judged.appeal,
         judged.policy,
         judged.policy_version
     from judged
     left join revisit_levels on judged.revisit_satisfaction = revisit_levels.code
     left join follow_ups on judged.contact_id = follow_ups.contact_id
+    left join repeated on judged.review_id = repeated.review_id
 )
 
 select * from final
