@@ -1,7 +1,7 @@
 """One page about one department, from a published file: what docs/evaluation.md shows of the fictional city.
 
 Belongs here: the words and bars of that page. Does not belong here: figures, which are all read from the release, and
-the bulletin for residents. `python -m demo.scorecard_page data/published/minsheng.duckdb --department housing --out page.html`
+the bulletin for residents. `python -m demo.scorecard_page data/published/minsheng.duckdb --out page.html`
 """
 
 from __future__ import annotations
@@ -33,12 +33,8 @@ td.n,th.n{text-align:right}small{color:#52606d}
 """
 
 
-def page(database: Path, department: str, beside: tuple[str, ...]) -> str:
-    """The page as HTML; figures of the newest complete month.
-
-    Args:
-        department: whose scorecard, reasons and worklist are shown.
-        beside: departments whose verdicts stand beside it.
+def page(database: Path, department: str) -> str:
+    """The page as HTML: a department, one good, one bad and one undetermined of its facilities, in the newest complete month.
 
     Raises:
         LookupError: the release has no complete month of that department.
@@ -55,8 +51,10 @@ def page(database: Path, department: str, beside: tuple[str, ...]) -> str:
         body = [
             f"<h1>{_name(con, department)} · {month:%Y年%m月}</h1>",
             '<span class="fictional">示范市，虚构示例数据 · fictional data</span>',
-            "<h2>判定 · Verdicts</h2>",
-            *(_verdict(con, code, month) for code in (department, *beside)),
+            "<h2>全局判定 · The department</h2>",
+            _verdict(con, "department", department, month),
+            "<h2>下属三处 · Three of its halls</h2>",
+            *(_verdict(con, "facility", code, month) for code in _told_apart(con, department, month)),
             "<h2>综合分 · Score and its parts</h2>",
             _parts(con, department, month),
             "<h2>差评集中在哪里 · Where bad reviews gather</h2>",
@@ -79,11 +77,27 @@ def _name(con: duckdb.DuckDBPyConnection, department: str) -> str:
     )
 
 
-def _verdict(con: duckdb.DuckDBPyConnection, code: str, month: Any) -> str:
+def _told_apart(con: duckdb.DuckDBPyConnection, department: str, month: Any) -> list[str]:
+    """Facilities of the department: the good and the bad one most people spoke of, and the undetermined one fewest did."""
+    rows = _rows(
+        con,
+        "select code, verdict from review_scorecard inner join dim_facility on code = facility_id "
+        "where period_kind = 'month' and period_start = ? and dimension = 'facility' and department_code = ? "
+        "and good_rate is not null and verdict in ('good', 'bad', 'undetermined') "
+        "order by case when verdict = 'undetermined' then active_reviews else -active_reviews end, code",
+        month, department,
+    )  # fmt: skip
+    first = {row["verdict"]: row["code"] for row in reversed(rows)}
+    return [first[verdict] for verdict in ("good", "undetermined", "bad") if verdict in first]
+
+
+def _verdict(con: duckdb.DuckDBPyConnection, dimension: str, code: str, month: Any) -> str:
     (row,) = _rows(
         con,
-        "select * from review_scorecard where period_kind = 'month' and period_start = ? and dimension = 'department' and code = ?",
-        month, code,
+        "select review_scorecard.*, coalesce(full_name, '') as place from review_scorecard "
+        "left join dim_facility on dimension = 'facility' and code = facility_id left join dim_division using (division_code) "
+        "where period_kind = 'month' and period_start = ? and dimension = ? and code = ?",
+        month, dimension, code,
     )  # fmt: skip
     colour = COLOURS[row["verdict"]]
     bar = ""
@@ -96,7 +110,7 @@ def _verdict(con: duckdb.DuckDBPyConnection, code: str, month: Any) -> str:
         )
     return (
         f'<div class="unit"><span class="verdict" style="background:{colour}">{VERDICTS[row["verdict"]]}</span>'
-        f"<strong>{_name(con, code)}</strong>{bar}{escape(row['verdict_text_zh'])}<br>"
+        f"<strong>{escape(str(row['name_zh']))}</strong> <small>{escape(row['place'])}</small>{bar}{escape(row['verdict_text_zh'])}<br>"
         f"<small>{escape(row['verdict_text_en'])}</small></div>"
     )
 
@@ -126,7 +140,11 @@ def _parts(con: duckdb.DuckDBPyConnection, department: str, month: Any) -> str:
 
 
 def _number(value: float | None, digits: int = 1) -> str:
-    return "—" if value is None else f"{value:.{digits}f}"
+    """A number out of 100 or of 1, to the digit at which it differs from the whole: 99.997 is never shown as 100."""
+    if value is None:
+        return "—"
+    whole = {f"{full:.{digits}f}" for full in (1, 100) if value != full}
+    return f"{value:.{digits}f}" if f"{value:.{digits}f}" not in whole else _number(value, digits + 1)
 
 
 def _reasons(con: duckdb.DuckDBPyConnection, department: str, month: Any) -> str:
@@ -158,11 +176,10 @@ def _open_cases(con: duckdb.DuckDBPyConnection, department: str) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m demo.scorecard_page", description=__doc__)
     parser.add_argument("database", type=Path)
-    parser.add_argument("--department", default="housing")
-    parser.add_argument("--beside", nargs="*", default=["sports", "human_resources"])
+    parser.add_argument("--department", default="civil_affairs")
     parser.add_argument("--out", type=Path, required=True)
     asked = parser.parse_args()
-    asked.out.write_text(page(asked.database, asked.department, tuple(asked.beside)), encoding="utf-8")
+    asked.out.write_text(page(asked.database, asked.department), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -39,11 +39,14 @@ class Simulated:
     brushed: dict[str, str] = field(default_factory=dict)  # case → kind
     defaults: dict[tuple[str, date], int] = field(default_factory=dict)  # hall, month → rows of silence
     upheld: set[str] = field(default_factory=set)  # cases
+    in_vain: set[str] = field(
+        default_factory=set
+    )  # cases whose appeal was dismissed or waits, though the review is true
 
 
 def simulate(seed: int) -> Simulated:
     """Half a year of 60 halls, about 95,000 contacts."""
-    rng = np.random.default_rng(seed)
+    rng, appeals = np.random.default_rng(seed), np.random.default_rng([seed, 1])
     out = Simulated()
     for n in range(1, HALLS + 1):
         hall = f"B{n:02}"
@@ -58,6 +61,7 @@ def simulate(seed: int) -> Simulated:
                 out.contacts.append(contact)
                 _say(rng, out, contact, satisfied)
         _brush(rng, out, hall)
+    _appeal_in_vain(appeals, out)
     return out
 
 
@@ -109,6 +113,20 @@ def _say(rng: np.random.Generator, out: Simulated, contact: dict[str, Any], sati
         out.rectifications.append(
             key | {"accepted_at": accepted, "verified_at": accepted, "finding": "3", "appeal": "upheld", "appealed_at": accepted, "appeal_decided_at": accepted}
         )  # fmt: skip
+
+
+def _appeal_in_vain(rng: np.random.Generator, out: Simulated) -> None:
+    """Every third true bad review is appealed against; the appeal is dismissed, or nobody has decided it yet."""
+    for review in out.reviews:
+        if int(review["satisfaction_level"]) <= 2 and review["case_no"] not in out.upheld and rng.random() < 1 / 3:
+            out.in_vain.add(review["case_no"])
+            at = review["reviewed_at"] + timedelta(hours=2)
+            appeal = str(rng.choice(["filed", "dismissed"]))
+            out.rectifications.append(
+                {k: review[k] for k in ("case_no", "contact_no", "review_no")}
+                | {"accepted_at": at, "verified_at": at, "finding": "1", "appeal": appeal, "appealed_at": at,
+                   "appeal_decided_at": at if appeal == "dismissed" else None}
+            )  # fmt: skip
 
 
 def _brush(rng: np.random.Generator, out: Simulated, hall: str) -> None:

@@ -150,6 +150,41 @@ def test_a_policy_that_contradicts_itself_is_refused_with_a_sentence(
     assert all(sentence in str(refused.value) for sentence in sentences), refused.value
 
 
+# The same of a policy that its user adds: sentences, and rows as parameter, value, version, since, until, area.
+OWN = {
+    "gap": ("gap: own 1 holds until 2025-12-31, own 2 from 2026-02-01",
+            [("reply_days", 3, "1", "2020-01-01", "2025-12-31", None), ("reply_days", 4, "2", "2026-02-01", None, None)]),
+    "overlap": ("overlap: own 1 holds until 2026-02-28, own 2 from 2026-02-01",
+                [("reply_days", 3, "1", "2020-01-01", "2026-02-28", None), ("reply_days", 4, "2", "2026-02-01", None, None)]),
+    "weights": ("the weights of own 1 from 2020-01-01 add to 1.1000, not to 1", [("weight_good", 0.5, "1", "2020-01-01", None, None)]),
+    "only a district": ("no rows of the policy own hold everywhere", [("reply_days", 3, "d", "2020-01-01", None, "990101")]),
+    "bad is good": ("own 1 from 2020-01-01: expected shares", [("bad_level_max", 3, "1", "2020-01-01", None, None)]),
+    "part of a version ends": ("overlap: own 1", [("reply_days", 3, "1", "2020-01-01", "2025-12-31", None), ("revisit_days", 3, "1", "2020-01-01", None, None)]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("sentence", "rows"), OWN.values(), ids=OWN)
+def test_a_policy_of_one_s_own_is_held_to_the_same(seed: Seed, sentence: str, rows: list[tuple[Any, ...]]) -> None:
+    for parameter, value, version, since, until, area in rows:
+        seed.add(parameter, value, policy="own", version=version, since=since, until=until, area=area)
+    with pytest.raises(duckdb.Error) as refused:
+        seed.judge("own")
+    assert sentence in str(refused.value)
+
+
+def test_a_policy_of_one_s_own_takes_from_the_nation_what_it_leaves_open(seed: Seed) -> None:
+    seed.add("good_line", 0.97, policy="own", version="7", since="2020-01-01", area=None)
+    seed.judge("own")
+    (row,) = seed.rows("own")
+    assert (row["policy"], row["version"], row["good_line"], row["bad_line"], row["reply_days"]) == (
+        "own",
+        "7",
+        0.97,
+        0.90,
+        15,
+    )
+
+
 def test_a_policy_that_does_not_exist_or_leaves_a_value_open_is_refused(seed: Seed) -> None:
     with pytest.raises(duckdb.Error, match="no rows of the policy guangdonk"):
         seed.judge("guangdonk")

@@ -13,9 +13,13 @@ from simulated_reviews import BRUSHED, BUSY, RUSH, Simulated, simulate
 
 from contracts.model import load_feeds
 from orchestration import feeds
-from orchestration.paths import DataDirectory
+from orchestration.paths import DBT_PROJECT, DataDirectory
 
+PROJECT = DBT_PROJECT.parent
 SEED = 20
+# What docs/evaluation.md states: the share of each kind of brushing that is found, and of what is suspected that is brushing.
+STATED_RECALL = {"burst": 0.90, "constant_lag": 0.95, "same_reviewer": 0.95, "surge": 0.95}
+STATED_PRECISION = 0.95
 
 
 @pytest.fixture(scope="module")
@@ -129,9 +133,19 @@ def test_an_upheld_appeal_leaves_the_score_and_stays_in_the_audit(truth, built) 
 # ── brushing ────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize(
-    ("kind", "recall"), [("burst", 0.95), ("constant_lag", 0.95), ("same_reviewer", 0.95), ("surge", 0.8)]
-)
+def test_an_appeal_that_is_not_upheld_takes_nothing_out_of_the_score(truth, built) -> None:
+    appealed = dict(
+        built.execute(
+            "select c.case_no, r.validity from standard.fct_review r join standard.fct_contact c using (contact_id) "
+            "join standard.fct_rectification f using (review_id) where f.appeal in ('filed', 'dismissed')"
+        ).fetchall()
+    )
+    assert set(appealed) == truth.in_vain
+    assert len(truth.in_vain) > 500
+    assert set(appealed.values()) == {"valid"}
+
+
+@pytest.mark.parametrize(("kind", "recall"), STATED_RECALL.items())
 def test_brushing_of_known_size_is_found(truth, suspects, kind, recall) -> None:
     brushed = {case for case, how in truth.brushed.items() if how == kind}
     assert len(brushed) == BRUSHED[kind][1]
@@ -144,7 +158,7 @@ def test_what_is_found_is_brushing(truth, suspects) -> None:
     true = Counter(rule for case, rule in suspects.items() if case in truth.brushed)
     sharp = [rule for rule in rules if rule != "surge"]
     assert sum(true[r] for r in sharp) / sum(rules[r] for r in sharp) >= 0.97
-    assert sum(true.values()) / sum(rules.values()) >= 0.9
+    assert sum(true.values()) / sum(rules.values()) >= STATED_PRECISION
     bought_hall, _ = BRUSHED["surge"]
     assert [case for case in suspects if case not in truth.brushed and not case.endswith(bought_hall)] == []
 
@@ -165,3 +179,18 @@ def test_an_honest_busy_hall_is_not_accused(truth, built, suspects) -> None:
     assert rush > 700
     accused = [c["case_no"] for c in visitors if c["case_no"] in suspects]
     assert accused == []
+
+
+def test_what_is_promised_of_brushing_stands_in_the_docs() -> None:
+    said = (PROJECT / "docs" / "evaluation.md").read_text(encoding="utf-8")
+    rows = {
+        "burst": "bursts of 40",
+        "constant_lag": "60 reviews exactly",
+        "same_reviewer": "one reviewer",
+        "surge": "120 bought reviews",
+    }
+    for kind, beginning in rows.items():
+        (line,) = (line for line in said.splitlines() if line.startswith(f"| {beginning}"))
+        assert line.split("|")[2].strip() == f"≥ {STATED_RECALL[kind]:.0%} found".replace("%", " %")
+    (line,) = (line for line in said.splitlines() if line.startswith("| of what is suspected"))
+    assert line.split("|")[2].strip() == f"≥ {STATED_PRECISION:.0%}".replace("%", " %")

@@ -1,7 +1,4 @@
-"""What corrupts an evaluation silently, one test each: the traps of the domain notes, from the sender's code to the verdict.
-
-The seventh (two indices are both called Theil) belongs to equalisation and is tried there.
-"""
+"""What corrupts an evaluation silently, one test each: the traps of the domain notes, from the sender's code to the verdict."""
 
 from __future__ import annotations
 
@@ -19,6 +16,8 @@ from contracts.model import Layout, load_feeds
 from contracts.rows import checker, split
 from orchestration import feeds
 from orchestration.paths import DataDirectory
+from orchestration.statistics.errors import StatisticsError
+from orchestration.statistics.inequality import theil_l, theil_t
 
 REVIEWS = load_feeds()["evaluation.reviews"]
 NOON = datetime(2026, 2, 2, 12, 0, 7)
@@ -32,6 +31,8 @@ SENT = {
     "asked": ("1", "zj", None, 5),
     "asked_and_bad": ("1", "zj", None, 1),
 }
+# The worked example of the points of Guangdong: level → reviews.
+WORKED = {5: 70, 4: 20, 3: 5, 2: 3, 1: 2}
 
 
 def read(code_scheme: dict[str, str], values: dict[str, Any] | None = None, **row: str) -> Any:
@@ -64,13 +65,15 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         feeds.ensure_typed(data, feed)
     contacts, reviews = [], []
 
-    def add(case: str, n: int, *, level: int, reviewed_at: datetime, window: str, **more: Any) -> None:
+    def add(
+        case: str, n: int, *, level: int, reviewed_at: datetime, window: str, department: str = "health", **more: Any
+    ) -> None:
         key = {"case_no": case, "contact_no": 1}
         closed = NOON + timedelta(minutes=7 * n)
         contacts.append(
             key
             | {
-                "department_code": "health", "service_item_code": "BPS02", "division_code": "990101001001", "channel": "1",
+                "department_code": department, "service_item_code": "BPS02", "division_code": "990101001001", "channel": "1",
                 "facility_code": "hall", "window_no": window, "opened_at": closed - timedelta(hours=1), "closed_at": closed,
                 "named": True,
             }
@@ -90,9 +93,20 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     for n in range(10):
         add(f"posted_{n}", n, level=5, reviewed_at=NOON + timedelta(minutes=7 * n + 2), window="2", channel="5",
             channels_scheme="zj", tags="510,517", comment="")  # fmt: skip
+    for n, level in enumerate(level for level, times in WORKED.items() for _ in range(times)):
+        add(f"worked_{n}", n, level=level, reviewed_at=NOON + timedelta(days=2, minutes=n), window="1", department="education",
+            channel="1", channels_scheme="zj", comment="好")  # fmt: skip
     accept(data, load_feeds()["evaluation.contacts"], contacts, datetime(2026, 3, 1, 2))
     accept(data, REVIEWS, reviews, datetime(2026, 3, 1, 2))
-    build(data, "--select", "+review_scorecard", "--exclude-resource-type", "unit_test", "test")
+    build(
+        data,
+        "--select",
+        "+review_scorecard",
+        "--exclude-resource-type",
+        "unit_test",
+        "test",
+        variables={"review_policy": "guangdong"},
+    )
     with duckdb.connect(str(data.warehouse), read_only=True) as con:
         yield con
 
@@ -141,7 +155,7 @@ def test_trap_5_a_default_is_kept_and_is_nobody_s_answer(warehouse: Any) -> None
         assert of_case(warehouse, case, "verdict") is None
     row = warehouse.execute(
         "select contacts, reviews, default_reviews, suspect_reviews, active_reviews, good_reviews, not_reviewed_share "
-        "from evaluation.review_scorecard where dimension = 'department' and month = '2026-02-01'"
+        "from evaluation.review_scorecard where dimension = 'department' and code = 'health' and month = '2026-02-01'"
     ).fetchone()
     assert row == (17, 17, 2, 10, 5, 4, pytest.approx(12 / 17))
 
@@ -152,6 +166,27 @@ def test_trap_6_a_routine_that_posts_five_stars_is_found_without_any_flag(wareho
     ).fetchall()
     assert found == [("constant_lag", 10, '{"reviews": 10, "lag_seconds": 120, "reviews_around": 10}')]
     with_them, without = warehouse.execute(
-        "select good_rate_with_suspects, good_rate from evaluation.review_scorecard where dimension = 'all' and month = '2026-02-01'"
+        "select good_rate_with_suspects, good_rate from evaluation.review_scorecard where dimension = 'department' and code = 'health' and month = '2026-02-01'"
     ).fetchone()
     assert (with_them, without) == (pytest.approx(14 / 15), pytest.approx(4 / 5))
+
+
+def test_trap_7_two_indices_are_called_theil() -> None:
+    spread = (10, 10, 10, 20, 50)
+    # What the software REAT prints as "theil" is L; T of the same data is another number.
+    assert theil_l(spread) == pytest.approx(0.2326302, abs=5e-8)
+    assert theil_t(spread) == pytest.approx(0.2502012, abs=5e-8)
+    assert theil_l(spread, base=10) == pytest.approx(0.2326302 / 2.302585093, abs=5e-8)
+    # Beds for people: equal shares are equal however many live there, and people without a bed are no zero to skip.
+    assert theil_t((10, 30), (1_000, 3_000)) == pytest.approx(0) == theil_l((10, 30), (1_000, 3_000))
+    assert theil_t((0, 40), (1_000, 3_000)) == pytest.approx(0.28768207)
+    with pytest.raises(StatisticsError, match=r"units \[0\] have none of the resource"):
+        theil_l((0, 40), (1_000, 3_000))
+
+
+def test_the_worked_example_has_8_99_points(warehouse: Any) -> None:
+    row = warehouse.execute(
+        "select mean_points, good_rate, bad_rate, n5, n4, n3, n2, n1, policy from evaluation.review_scorecard "
+        "where dimension = 'department' and code = 'education' and month = '2026-02-01'"
+    ).fetchone()
+    assert row == (pytest.approx(8.99), pytest.approx(0.95), pytest.approx(0.05), 70, 20, 5, 3, 2, "guangdong")

@@ -242,28 +242,42 @@ governing as (
             and {{ area_nearness('policies.area', 'divisions') }} is not null
 ),
 
-has_own as (
-    select count(*) > 0 as has_own from all_weights
-    where policy = '{{ var("review_policy") }}'
-),
-
 weights as (
     select
-        all_weights.policy as weights_policy,
-        all_weights.version as weights_version,
-        all_weights.valid_from,
-        coalesce(all_weights.valid_to, cast('9999-12-31' as date)) as valid_to,
+        policy as weights_policy,
+        version as weights_version,
+        coalesce(area, '') as weights_area,
+        valid_from,
+        coalesce(valid_to, cast('9999-12-31' as date)) as valid_to,
         {%- for part in parts %}
-        max(case when all_weights.part = '{{ part }}' then all_weights.weight end) as weight_{{ part }}{{ ',' if not loop.last }}
+        max(case when part = '{{ part }}' then weight end) as weight_{{ part }}{{ ',' if not loop.last }}
         {%- endfor %}
     from all_weights
-    cross join has_own
     where
-        all_weights.policy
-        = case when has_own.has_own then '{{ var("review_policy") }}' else '{{ var("base_policy") }}' end
-    group by
-        all_weights.policy, all_weights.version, all_weights.valid_from,
-        coalesce(all_weights.valid_to, cast('9999-12-31' as date))
+        policy = '{{ var("review_policy") }}'
+        or (policy = '{{ var("base_policy") }}' and coalesce(area, '') = '')
+    group by policy, version, coalesce(area, ''), valid_from, coalesce(valid_to, cast('9999-12-31' as date))
+),
+
+-- The weights of the nearest area; those of the base policy where the chosen one says nothing.
+weighted as (
+    select
+        keys.month,
+        keys.department_code,
+        keys.division_code,
+        weights.*,
+        row_number() over (
+            partition by keys.month, keys.department_code, keys.division_code
+            order by
+                (case when weights.weights_policy = '{{ var("review_policy") }}' then 1 else 0 end) desc,
+                {{ area_nearness('weights.weights_area', 'divisions') }} desc
+        ) as place
+    from keys
+    left join divisions on keys.division_code = divisions.division_code
+    inner join weights
+        on
+            keys.month between weights.valid_from and weights.valid_to
+            and {{ area_nearness('weights.weights_area', 'divisions') }} is not null
 ),
 
 beside as (
@@ -296,10 +310,11 @@ beside as (
         governing.bad_line,
         governing.participation_floor,
         governing.min_reviews,
-        weights.weights_policy,
-        weights.weights_version
+        weighted.weights_policy,
+        weighted.weights_version,
+        weighted.weights_area
         {%- for part in parts %},
-        weights.weight_{{ part }}
+        weighted.weight_{{ part }}
         {%- endfor %}
     from keys
     left join departments on keys.department_code = departments.department_code
@@ -330,7 +345,12 @@ beside as (
             and keys.department_code = governing.department_code
             and keys.division_code = governing.division_code
             and governing.place = 1
-    left join weights on keys.month between weights.valid_from and weights.valid_to
+    left join weighted
+        on
+            keys.month = weighted.month
+            and keys.department_code = weighted.department_code
+            and keys.division_code = weighted.division_code
+            and weighted.place = 1
 ),
 
 rated as (
@@ -440,7 +460,8 @@ final as (
         policy,
         policy_version,
         weights_policy,
-        weights_version
+        weights_version,
+        weights_area
     from scored
 )
 

@@ -24,9 +24,9 @@
         'bad_rectified': 'case when is_accepted and is_rectified then 1 else 0 end',
         'bad_in_on_time_base': 'case when is_in_on_time_base then 1 else 0 end',
         'bad_on_time': 'case when is_on_time then 1 else 0 end',
-        'bad_replied': 'case when is_accepted and replied_at is not null then 1 else 0 end',
+        'bad_replied': 'case when is_accepted and is_replied then 1 else 0 end',
         'named_bad_accepted': 'case when is_accepted and is_named then 1 else 0 end',
-        'named_bad_revisited': 'case when is_accepted and is_named and revisited_at is not null then 1 else 0 end',
+        'named_bad_revisited': 'case when is_accepted and is_named and is_revisited then 1 else 0 end',
     },
 } -%}
 {%- set counts = review_count_columns() -%}

@@ -27,7 +27,8 @@
     'rectification_rate_target', 'reply_rate_target', 'revisit_rate_target',
     'weight_good', 'weight_participation', 'weight_on_time', 'weight_reply', 'weight_revisit',
 ] -%}
-{%- set peers = 'partition by period_kind, period_start, dimension, is_compared' -%}
+{%- set group = 'period_kind, period_start, dimension, peer_group' -%}
+{%- set peers = 'partition by ' ~ group ~ ', is_compared' -%}
 {#- Beyond a prior of ten million reviews more is no different: the units differ no more than chance. -#}
 {%- set largest_prior = '1e7' -%}
 with
@@ -66,6 +67,13 @@ named as (
         coalesce(
             unit_division.full_name, unit_department.name_zh, unit_item.name_zh, unit_channel.name_zh, unit_facility.name
         ) as name_zh,
+        -- Who a unit stands beside: divisions of one parent, facilities of one type, halls, every department, item or channel.
+        case
+            when units.code in ('unknown', 'none') then null
+            when units.dimension = 'facility' then coalesce(unit_facility.facility_type, 'hall')
+            when unit_division.division_code is not null then coalesce(unit_division.parent_code, 'all')
+            else 'all'
+        end as peer_group,
         units.contacts - units.active_reviews as not_reviewed,
         units.n1 + 2 * units.n2 + 3 * units.n3 + 4 * units.n4 + 5 * units.n5 as level_sum,
         {{ add_months(
@@ -95,10 +103,16 @@ named as (
 ),
 
 places as (
-    select distinct
+    select
         dimension,
         code,
-        last_month
+        last_month as on_day
+    from units
+    union distinct
+    select
+        dimension,
+        code,
+        period_start as on_day
     from units
 ),
 
@@ -108,10 +122,10 @@ placed_policies as (
     select
         places.dimension,
         places.code,
-        places.last_month,
+        places.on_day,
         policies.*,
         row_number() over (
-            partition by places.dimension, places.code, places.last_month
+            partition by places.dimension, places.code, places.on_day
             order by {{ area_nearness('policies.area', 'divisions') }} desc
         ) as place
     from places
@@ -121,7 +135,7 @@ placed_policies as (
             and places.dimension = divisions.level
     inner join policies
         on
-            places.last_month between policies.valid_from and policies.valid_to
+            places.on_day between policies.valid_from and policies.valid_to
             and {{ area_nearness('policies.area', 'divisions') }} is not null
 ),
 
@@ -131,6 +145,14 @@ governed as (
         policies.policy,
         policies.version as policy_version,
         policies.area as policy_area,
+        -- Each review was judged by the policy of its own day; these lines are those of the last.
+        case
+            when policies.policy is not null
+                then
+                    policies.valid_to < named.period_end
+                    or coalesce(first_policies.area <> policies.area, true)
+                    or first_policies.valid_from <> policies.valid_from
+        end as policy_changed_in_period,
         {%- for limit in limits %}
         policies.{{ limit }},
         {%- endfor %}
@@ -141,8 +163,14 @@ governed as (
         on
             named.dimension = policies.dimension
             and named.code = policies.code
-            and named.last_month = policies.last_month
+            and named.last_month = policies.on_day
             and policies.place = 1
+    left join placed_policies as first_policies
+        on
+            named.dimension = first_policies.dimension
+            and named.code = first_policies.code
+            and named.period_start = first_policies.on_day
+            and first_policies.place = 1
     left join units as previous
         on
             named.period_kind = previous.period_kind
@@ -251,6 +279,7 @@ bounds as (
         period_kind,
         period_start,
         dimension,
+        peer_group,
         code,
         joint_lo as bound,
         1 as is_lo
@@ -261,6 +290,7 @@ bounds as (
         period_kind,
         period_start,
         dimension,
+        peer_group,
         code,
         joint_hi as bound,
         0 as is_lo
@@ -272,11 +302,11 @@ passed as (
     select
         bounds.*,
         sum(is_lo) over (
-            partition by period_kind, period_start, dimension
+            partition by {{ group }}
             order by bound desc, is_lo asc
         ) as lows_above,
         sum(1 - is_lo) over (
-            partition by period_kind, period_start, dimension
+            partition by {{ group }}
             order by bound asc, is_lo desc
         ) as highs_below
     from bounds
@@ -300,7 +330,7 @@ ranked as (
         rank_bounds.surely_better,
         rank_bounds.surely_worse,
         rank() over (
-            partition by drawn.period_kind, drawn.period_start, drawn.dimension, drawn.is_compared
+            partition by drawn.period_kind, drawn.period_start, drawn.dimension, drawn.peer_group, drawn.is_compared
             order by drawn.good_rate desc nulls last
         ) as place
     from drawn
@@ -387,6 +417,7 @@ final as (
         dimension,
         code,
         name_zh,
+        peer_group,
         -- Filled where the release hides a row; the warehouse hides nothing.
         cast(null as string) as suppressed_reason,
         {%- for count in counts if count not in ('suspect_good_reviews', 'points') %}
@@ -489,7 +520,8 @@ final as (
         interval_z,
         policy,
         policy_version,
-        policy_area
+        policy_area,
+        policy_changed_in_period
     from concluded
 )
 

@@ -32,11 +32,6 @@ days as (
     select * from {{ ref('dim_date') }}
 ),
 
-rules as (
-    select max(case when parameter = 'repeat_days' then value end) as repeat_days
-    from {{ ref('review_reason_rules') }}
-),
-
 policies as (
     select
         policy,
@@ -50,10 +45,9 @@ policies as (
 followed as (
     select
         cases.*,
-        coalesce(cases.facility_id, cases.division_code) as unit,
         coalesce(cases.finding, '') = 'not_true' as is_not_true,
-        cases.revisited_at is not null
-        and (cases.rectified_at is null or cases.revisited_at >= cases.rectified_at) as is_visited,
+        cases.is_revisited
+        and (not cases.is_rectified or cases.revisited_at >= cases.rectified_at) as is_visited,
         coalesce(cases.revisit_level <= policies.bad_level_max, false) as is_still_dissatisfied
     from cases
     left join policies
@@ -70,31 +64,13 @@ stepped as (
             when state = 'not_received' then 'receive'
             when finding is null and not is_rectified then 'verify'
             when not is_rectified and (not is_not_true or appeal = 'dismissed') then 'rectify'
-            when replied_at is null then 'reply'
+            when not is_replied then 'reply'
             when not is_rectified and appeal = 'none' then 'appeal_or_rectify'
             when not is_rectified then 'await_appeal_decision'
             when coalesce(is_named, false) and not is_visited then 'revisit'
             when is_visited and is_still_dissatisfied and second_review_level is null then 'rectify_again'
         end as next_step
     from followed
-),
-
--- Bad reviews of one item at one unit in the days up to this one: the second is a pattern, not an accident.
-repeated as (
-    select
-        stepped.review_id,
-        count(*) as bad_reviews_same_item_unit
-    from stepped
-    cross join rules
-    inner join followed as others
-        on
-            stepped.department_code = others.department_code
-            and stepped.service_item_code = others.service_item_code
-            and stepped.unit = others.unit
-            and {{ add_days('stepped.reviewed_on', '-rules.repeat_days') }} < others.reviewed_on
-            and stepped.reviewed_on >= others.reviewed_on
-    where stepped.next_step is not null
-    group by stepped.review_id
 ),
 
 -- No policy sets a day for a second rectification; what waits for others is nobody's delay.
@@ -142,8 +118,8 @@ final as (
         timed.reviewed_on,
         timed.level,
         reviews.tags,
-        cast(coalesce(repeated.bad_reviews_same_item_unit, 1) as bigint) as bad_reviews_same_item_unit,
-        coalesce(repeated.bad_reviews_same_item_unit, 1) > 1 as is_repeated,
+        timed.bad_reviews_same_item_unit,
+        timed.is_repeated,
         timed.problem,
         timed.policy,
         timed.policy_version,
@@ -152,7 +128,6 @@ final as (
         contacts.contact_no,
         reviews.review_no
     from timed
-    left join repeated on timed.review_id = repeated.review_id
     left join reviews on timed.review_id = reviews.review_id
     left join contacts on timed.contact_id = contacts.contact_id
     left join departments on timed.department_code = departments.department_code

@@ -22,6 +22,11 @@ revisit_levels as (
     select * from {{ ref('revisit_levels') }}
 ),
 
+rules as (
+    select max(case when parameter = 'repeat_days' then value end) as repeat_days
+    from {{ ref('review_reason_rules') }}
+),
+
 newest as (
     {{ newest_row('rectifications', key=['case_no', 'contact_no', 'review_no']) }}
 ),
@@ -72,7 +77,8 @@ joined as (
         bad_reviews.policy_area,
         cases.accepted_at,
         cases.verified_at,
-        cases.finding,
+        -- Malicious is what somebody decided on a day, not what somebody suspects.
+        case when cases.finding <> 'malicious' or cases.malicious_decided_at is not null then cases.finding end as finding,
         cases.rectified_at,
         cases.replied_at,
         cases.revisited_at,
@@ -118,9 +124,35 @@ judged as (
         has_bad_review
         and appeal <> 'upheld'
         and coalesce(finding, '') not in ('malicious', 'mistaken') as is_accepted,
-        rectified_at is not null as is_rectified,
+        -- What was done before the review was not done about it; a time given as a bare day may be any hour of it.
+        {%- for step in ['rectified', 'replied', 'revisited'] %}
+        {{ step }}_at is not null and (
+            reviewed_at is null
+            or {{ step }}_at >= reviewed_at
+            or {{ step }}_at = cast(reviewed_on as timestamp)
+        ) as is_{{ step }},
+        {%- endfor %}
         cast(rectified_at as date) as rectified_on
     from timed
+),
+
+-- Bad reviews of one item at one unit in the days up to this one: the second is a pattern, not an accident.
+repeated as (
+    select
+        judged.review_id,
+        count(*) as bad_reviews_same_item_unit
+    from judged
+    cross join rules
+    inner join judged as others
+        on
+            judged.department_code = others.department_code
+            and judged.service_item_code = others.service_item_code
+            and coalesce(judged.facility_id, judged.division_code) = coalesce(others.facility_id, others.division_code)
+            and {{ add_days('judged.reviewed_on', '-rules.repeat_days') }} < others.reviewed_on
+            and judged.reviewed_on >= others.reviewed_on
+            and others.is_accepted
+    where judged.is_accepted
+    group by judged.review_id
 ),
 
 final as (
@@ -138,9 +170,11 @@ final as (
         judged.level,
         case
             when not judged.has_bad_review then 'no_bad_review'
-            when judged.rectified_at < judged.reviewed_at then 'rectified_before_review'
+            {%- for step in ['rectified', 'replied', 'revisited'] %}
+            when judged.{{ step }}_at is not null and not judged.is_{{ step }} then '{{ step }}_before_review'
+            {%- endfor %}
             when
-                judged.revisited_at is not null and judged.rectified_at is null
+                judged.is_revisited and not judged.is_rectified
                 and coalesce(judged.finding, 'true') in ('true', 'partly_true')
                 then 'revisited_before_rectified'
             when judged.workdays_to_appeal > judged.appeal_days then 'appealed_late'
@@ -148,9 +182,9 @@ final as (
         case
             when judged.appeal = 'upheld' then 'appeal_upheld'
             when judged.finding in ('malicious', 'mistaken') then judged.finding
-            when judged.revisited_at is not null then 'revisited'
-            when judged.replied_at is not null then 'replied'
-            when judged.rectified_at is not null then 'rectified'
+            when judged.is_revisited then 'revisited'
+            when judged.is_replied then 'replied'
+            when judged.is_rectified then 'rectified'
             when judged.verified_at is not null then 'verified'
             when judged.has_case then 'received'
             else 'not_received'
@@ -168,15 +202,20 @@ final as (
         judged.is_accepted and judged.is_rectified and judged.rectified_on <= judged.due_on as is_on_time,
         judged.is_accepted and not judged.is_rectified and judged.due_on < {{ run_date() }} as is_overdue,
         judged.replied_at,
+        judged.is_replied,
         judged.revisited_at,
+        judged.is_revisited,
         cast(revisit_levels.level as bigint) as revisit_level,
         follow_ups.second_level as second_review_level,
+        cast(repeated.bad_reviews_same_item_unit as bigint) as bad_reviews_same_item_unit,
+        repeated.bad_reviews_same_item_unit > 1 as is_repeated,
         judged.appeal,
         judged.policy,
         judged.policy_version
     from judged
     left join revisit_levels on judged.revisit_satisfaction = revisit_levels.code
     left join follow_ups on judged.contact_id = follow_ups.contact_id
+    left join repeated on judged.review_id = repeated.review_id
 )
 
 select * from final

@@ -45,8 +45,8 @@ repeated_keys as (
     having count(*) > 1
 ),
 
--- What was sent first under a key says whose review it is. The same person's later row, or a record that says it
--- updates, corrects it; anything else under the key is a duplicate.
+-- What was sent first under a key says whose review it is; silence is no answer, so a default never comes first. The same
+-- person's later row, or a record that says it updates, corrects it; anything else under the key is a duplicate.
 first_sent as (
     select
         {%- for column in sent_columns %}
@@ -55,7 +55,7 @@ first_sent as (
         reviews._sender || '|' || coalesce(reviews.reviewer_key, '') || '|' || reviews.channel_code as own_origin,
         first_value(reviews._sender || '|' || coalesce(reviews.reviewer_key, '') || '|' || reviews.channel_code) over (
             partition by reviews.case_no, reviews.contact_no, reviews.review_no
-            order by reviews._received_at, reviews._receipt, reviews._row
+            order by reviews.is_default, reviews._received_at, reviews._receipt, reviews._row
         ) as first_origin
     from reviews
     inner join repeated_keys
@@ -142,6 +142,7 @@ matched as (
         end as finding,
         findings.malicious_decided_at,
         findings.appeal,
+        findings.appealed_at,
         findings.appeal_decided_at,
         {{ text_key(['kept.case_no', 'kept.contact_no', 'kept.review_no', 'kept.occurrence']) }} as review_id
     from kept
@@ -221,7 +222,7 @@ judged as (
         matched.level >= policies.strict_good_level_min as is_strictly_good,
         matched.level <= policies.bad_level_max as is_bad,
         case
-            when matched.contact_id is null then 'no_contact'
+            when matched.contact_id is null and not matched.is_duplicate and not matched.is_withdrawn then 'no_contact'
             when matched.is_default then 'default'
             when matched.is_duplicate then 'duplicate'
             when matched.is_withdrawn then 'withdrawn'
@@ -299,9 +300,14 @@ final as (
                     || ', "policy_days": ' || coalesce(cast(cast(silence_days as bigint) as string), 'null') || '}'
             when 'duplicate'
                 then '{"counted_review": "' || {{ text_key(['case_no', 'contact_no', 'review_no', "'1'"]) }} || '"}'
-            when 'appeal_upheld' then '{"decided_on": "' || cast(cast(appeal_decided_at as date) as string) || '"}'
-            when 'malicious' then '{"decided_on": "' || cast(cast(malicious_decided_at as date) as string) || '"}'
-            when 'before_close' then '{"seconds_before_close": ' || cast(-lag_seconds as string) || '}'
+            when 'appeal_upheld' then {{ day_fact('decided_on', 'appeal_decided_at') }}
+            when 'appeal_filed' then {{ day_fact('filed_on', 'appealed_at') }}
+            when 'malicious' then {{ day_fact('decided_on', 'malicious_decided_at') }}
+            when 'mistaken' then '{"finding": "mistaken"}'
+            when 'withdrawn' then '{"record_action": "D"}'
+            when 'no_contact' then '{"contacts_found": 0}'
+            when 'no_policy' then {{ day_fact('no_policy_on', 'reviewed_on') }}
+            when 'before_close' then '{"seconds_before_close": ' || coalesce(cast(-lag_seconds as string), 'null') || '}'
             when 'after_window'
                 then
                     '{"days": ' || cast(days_after_close as string)

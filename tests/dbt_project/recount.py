@@ -1,0 +1,328 @@
+"""A whole scorecard counted from the departments' raw files by definitions and libraries that share no line with the SQL.
+
+Belongs here: what a careful person would count with paper and a statistics book. Does not belong here: the files
+(recounted_city), which reviews count (recounted_reviews) and what is compared with what (test_scorecard).
+"""
+
+from __future__ import annotations
+
+import csv
+from bisect import bisect_left
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from functools import cache
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+from building import RUN_DATE
+from recounted_city import VENUES, City
+from recounted_reviews import LEVELS, Review, judged, lineage, rules_of, when
+from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint, proportions_ztest
+
+from contracts.model import SEEDS
+from orchestration.statistics.intervals import show_rate
+from orchestration.statistics.ranks import rank_rates
+
+PARTS = ("good", "participation", "on_time", "reply", "revisit")
+RATES = {
+    "participation_rate": ("active_reviews", "contacts"), "good_rate": ("good_reviews", "active_reviews"),
+    "strictly_good_rate": ("strictly_good_reviews", "active_reviews"), "bad_rate": ("bad_reviews", "active_reviews"),
+    "good_rate_all_contacts": ("good_reviews", "contacts"), "not_reviewed_share": ("not_reviewed", "contacts"),
+    "rectification_rate": ("bad_rectified", "bad_accepted"), "on_time_rate": ("bad_on_time", "bad_in_on_time_base"),
+    "reply_rate": ("bad_replied", "bad_accepted"), "revisit_rate": ("named_bad_revisited", "named_bad_accepted"),
+    "second_satisfaction_rate": ("second_satisfied", "second_reviews"),
+}  # fmt: skip
+TARGETS = ("rectification_rate", "reply_rate", "revisit_rate")
+DEPARTMENT_CODES, ITEM_CODES = {"TYJ": "sports", "nobody": "unknown"}, {"12333": "BPS27", "ZW-1": "unknown"}
+# period kind, its first day, kind of unit, unit
+Unit = tuple[str, date, str, str]
+
+
+# ── counting ────────────────────────────────────────────────────────────────────────────────────
+
+
+def units_of(contact: dict[str, str]) -> list[tuple[str, str]]:
+    """Kind and code of every unit a contact counts in; a review of no contact is counted as unknown."""
+    department, item = contact.get("department_code", "unknown"), contact.get("service_item_code", "unknown")
+    code, facility = contact.get("division_code", ""), contact.get("facility_code", "")
+    units = [
+        ("all", "all"), ("department", DEPARTMENT_CODES.get(department, department)), ("service_item", ITEM_CODES.get(item, item)),
+        ("channel", contact.get("channel", "unknown")),
+        ("facility", f"culture:{facility}" if facility in VENUES else f"hall:{facility}" if facility else "none"),
+    ]  # fmt: skip
+    if above := lineage(code):
+        return units + [(LEVELS[c], c) for c in above]
+    return units + [(level, "unknown") for level in ("province", "city", "county", "town", "village")]
+
+
+def count_months(city: City) -> dict[tuple[date, str, str], Counter[str]]:
+    """(month, kind of unit, unit) → everything that adds up."""
+    tallies: dict[tuple[date, str, str], Counter[str]] = defaultdict(Counter)
+
+    def add(contact: dict[str, str], seen: datetime | None, counts: Mapping[str, float]) -> None:
+        day = when(contact.get("closed_at", "")) or seen
+        if day:
+            for unit in units_of(contact):
+                tallies[(day.date().replace(day=1), *unit)].update(counts)
+
+    for _, _, contact in city.rows("evaluation.contacts"):
+        add(contact, None, {"contacts": 1})
+    for review in judged(city):
+        add(review.contact, review.at, _count(review))
+    return tallies
+
+
+def _count(review: Review) -> dict[str, float]:
+    said, level, first = review.rules.said, review.level, review.number == 1
+    good, strict, bad = (
+        level >= said["good_level_min"],
+        level >= said["strict_good_level_min"],
+        level <= said["bad_level_max"],
+    )
+    counts: dict[str, float] = {"reviews": first}
+    if review.reason:
+        counts["default_reviews" if review.reason == "default" else "invalid_reviews"] = first
+    elif review.is_suspect:
+        counts |= {"suspect_reviews": 1, "suspect_good": good}
+    elif first:
+        counts |= {"active_reviews": 1, f"n{level}": 1, "points": said[f"points_{level}"], "levels": level,
+                   "good_reviews": good, "strictly_good_reviews": strict, "bad_reviews": bad}  # fmt: skip
+    else:
+        counts |= {"second_reviews": 1, "second_satisfied": good}
+    if bad and review.reason not in ("default", "duplicate", "withdrawn"):
+        counts |= _loop(review)
+    return counts
+
+
+def _loop(review: Review) -> dict[str, float]:
+    """What became of a bad review; what is said to have been done before it was given was not done about it."""
+    case, contact, said = review.case, review.contact, review.rules.said
+    if case.get("appeal") == "upheld" or case.get("finding") in ("4", "5"):
+        return {}
+    rectified, replied, visited = (
+        done if (done := when(case.get(step, ""))) and done >= review.at else None
+        for step in ("rectified_at", "replied_at", "revisited_at")
+    )
+    due = due_on(review.at.date(), int(said["rectification_days"]), bool(said["rectification_counts_workdays"]))
+    counts: dict[str, float] = {
+        "bad_accepted": 1, "bad_rectified": rectified is not None, "bad_replied": replied is not None,
+        "bad_in_on_time_base": rectified is not None or due < RUN_DATE,
+        "bad_on_time": rectified is not None and rectified.date() <= due,
+    }  # fmt: skip
+    if contact.get("named") == "1":
+        counts |= {"named_bad_accepted": 1, "named_bad_revisited": visited is not None}
+    return counts
+
+
+@cache
+def due_on(day: date, days: int, by_workdays: bool) -> date:
+    """So many calendar or working days after a day, by the announced holidays and make-up days."""
+    if not by_workdays:
+        return day + timedelta(days=days)
+    while days:
+        day += timedelta(days=1)
+        days -= _announced().get(day.isoformat(), day.weekday() < 5)
+    return day
+
+
+@cache
+def _announced() -> dict[str, bool]:
+    with (SEEDS / "calendar_overrides.csv").open(encoding="utf-8") as file:
+        return {row["day"]: row["is_workday"] == "true" for row in csv.DictReader(file)}
+
+
+# ── periods ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def month_number(day: date) -> int:
+    return day.year * 12 + day.month - 1
+
+
+def first_of(number: int) -> date:
+    return date(number // 12, number % 12 + 1, 1)
+
+
+LENGTHS = {"month": 1, "quarter": 3, "year": 12, "trailing_12_months": 12}
+
+
+def count_periods(months: Mapping[tuple[date, str, str], Counter[str]]) -> dict[Unit, Counter[str]]:
+    """The same for every period that holds one of the months."""
+    totals: dict[Unit, Counter[str]] = defaultdict(Counter)
+    last = max(month_number(month) for month, *_ in months)
+    for (month, *unit), tally in months.items():
+        n = month_number(month)
+        starts = [("month", n), ("quarter", n - n % 3), ("year", n - n % 12)]
+        starts += [("trailing_12_months", end - 11) for end in range(n, min(n + 11, last) + 1)]
+        for kind, start in starts:
+            totals[(kind, first_of(start), *unit)].update(tally)
+    for tally in totals.values():
+        tally["not_reviewed"] = tally["contacts"] - tally["active_reviews"]
+    return totals
+
+
+# ── judging ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def wilson(hits: float, n: float) -> tuple[float, float]:
+    return proportion_confint(hits, n, method="wilson")  # type: ignore[no-any-return]
+
+
+def judge(unit: Unit, tally: Counter[str], last_month: date, months: int) -> dict[str, Any]:
+    """Everything that is said of one unit by itself."""
+    kind, start, dimension, code = unit
+    place = code if LEVELS.get(code) == dimension else ""
+    end = first_of(month_number(start) + LENGTHS[kind]) - timedelta(days=1)
+    rules, said = rules_of(last_month, place), rules_of(last_month, place).said
+    turns = {
+        rules_of(day, place).layers for day in (*(first_of(month_number(start) + n) for n in range(LENGTHS[kind])), end)
+    }
+    shown = Counter({name: n for name, n in tally.items() if name not in ("points", "levels", "suspect_good")})
+    row: dict[str, Any] = dict(shown) | {
+        "period_end": end, "months_counted": months, "is_complete": end < RUN_DATE, "policy_area": rules.layers[-1][0],
+        "policy_version": rules.layers[-1][1], "policy_changed_in_period": len(turns) > 1,
+        **{name: said[name] for name in ("good_line", "bad_line", "participation_floor", "min_reviews")},
+    }  # fmt: skip
+    del row["not_reviewed"]
+    for rate, (numerator, denominator) in RATES.items():
+        hits, n = tally[numerator], tally[denominator]
+        row[rate] = hits / n if n else None
+        row[f"{rate}_lo"], row[f"{rate}_hi"] = wilson(hits, n) if n else (None, None)
+        row[f"{rate}_text"] = show_rate(row[rate]) if n else None
+    n, everything = tally["active_reviews"], tally["active_reviews"] + tally["suspect_reviews"]
+    row["mean_points"] = tally["points"] / n if n else None
+    row["mean_level"] = tally["levels"] / n if n else None
+    row["good_rate_with_suspects"] = (
+        (tally["good_reviews"] + tally["suspect_good"]) / everything if everything else None
+    )
+    row["suspect_effect"] = row["good_rate_with_suspects"] - row["good_rate"] if n else None
+    row["is_small"] = n < said["min_reviews"]
+    missed = [rate for rate in TARGETS if row[rate] is not None and row[rate] < said[f"{rate}_target"]]
+    row["targets_missed"] = ",".join(missed) or None
+    return row | composite(row, said) | conclusion(row, n, said)
+
+
+def composite(row: Mapping[str, Any], said: Mapping[str, float]) -> dict[str, Any]:
+    """The score and its parts; a part that is not there gives its weight to the others."""
+    values = {part: row["good_rate" if part == "good" else f"{part}_rate"] for part in PARTS}
+    missing = [part for part, value in values.items() if value is None]
+    said_of: dict[str, Any] = {"score_missing_parts": ",".join(missing) or None, "score": None}
+    if row["good_rate"] is None:
+        return said_of | {f"score_{of}{part}": None for part in PARTS for of in ("", "weight_")}
+    present = sum(said[f"weight_{part}"] for part in PARTS if part not in missing)
+    for part, value in values.items():
+        share = 0.0 if value is None else said[f"weight_{part}"] / present
+        said_of |= {f"score_weight_{part}": share, f"score_{part}": 100 * share * (value or 0.0)}
+    return said_of | {"score": sum(said_of[f"score_{part}"] for part in PARTS)}
+
+
+def conclusion(row: Mapping[str, Any], n: int, said: Mapping[str, float]) -> dict[str, Any]:
+    """The verdict by where the interval lies, and how many more reviews at this rate would give one."""
+    lines, good = (said["bad_line"], said["good_line"]), row["good_rate"]
+    fewest, enough = int(said["min_reviews"]), (row["participation_rate"] or 0) >= said["participation_floor"]
+    if not n:
+        return {"verdict": "undetermined", "more_reviews_to_decide": None}
+    side = where(row["good_rate_lo"], row["good_rate_hi"], *lines) if n >= fewest else None
+    if side:
+        return {"verdict": "watch" if side == "good" and not enough else side, "more_reviews_to_decide": None}
+    if any(abs(good - line) < 1e-6 for line in lines):
+        return {"verdict": "undetermined", "more_reviews_to_decide": None}
+    decided = bisect_left(range(10**9), True, key=lambda m: m > 0 and where(*wilson(good * m, m), *lines) is not None)
+    return {"verdict": "undetermined", "more_reviews_to_decide": max(decided, fewest, n + 1) - n}
+
+
+def where(lo: float, hi: float, bad_line: float, good_line: float) -> str | None:
+    if hi < bad_line:
+        return "bad"
+    if lo >= good_line:
+        return "good"
+    return "watch" if lo >= bad_line and hi < good_line else None
+
+
+# ── among peers ─────────────────────────────────────────────────────────────────────────────────
+
+
+def peer_group(dimension: str, code: str) -> str | None:
+    """A division stands beside those of its parent, a facility beside those of its type."""
+    if code in ("unknown", "none"):
+        return None
+    if dimension == "facility":
+        kind = VENUES.get(code.partition(":")[2])
+        return {"L1": "library", "M1": "museum", None: "hall"}[kind]
+    above = lineage(code) if LEVELS.get(code) == dimension else []
+    return above[-2] if len(above) > 1 else "all"
+
+
+def compare(units: Mapping[Unit, Counter[str]], rows: dict[Unit, dict[str, Any]]) -> None:
+    """Adds what a unit is only among its peers: modelled rate, rank, change."""
+    for unit, row in rows.items():
+        row["peer_group"] = peer_group(unit[2], unit[3])
+    own = [u for u in rows if rows[u]["peer_group"] and units[u]["active_reviews"]]
+
+    def group(unit: Unit) -> tuple[str, date, str, str]:
+        return (*unit[:3], rows[unit]["peer_group"])
+
+    for _, peers in groupby(sorted(own, key=group), key=group):
+        _among(list(peers), units, rows)
+    for (kind, start, _), members in groupby(sorted(own), key=lambda unit: unit[:3]):
+        back = first_of(month_number(start) - LENGTHS[kind])
+        before = {u: units.get((kind, back, u[2], u[3]), Counter()) for u in members}
+        moved = {u: tally for u, tally in before.items() if tally["active_reviews"]}
+        for u, tally in moved.items():
+            rows[u] |= change(units[u], tally)
+        if moved:
+            adjusted = multipletests([rows[u]["good_rate_change_p"] for u in moved], method="fdr_bh")[1]
+            for u, p in zip(moved, adjusted, strict=True):
+                rate = rules_of(rows[u]["last_month"], u[3] if LEVELS.get(u[3]) == u[2] else "").said[
+                    "false_discovery_rate"
+                ]
+                rows[u] |= {"good_rate_change_p_adjusted": p, "is_real_change": bool(p <= rate)}
+
+
+def _among(peers: list[Unit], units: Mapping[Unit, Counter[str]], rows: dict[Unit, dict[str, Any]]) -> None:
+    good = np.array([units[u]["good_reviews"] for u in peers], float)
+    n = np.array([units[u]["active_reviews"] for u in peers], float)
+    modelled, strength = moments(good, n) if len(peers) > 1 else (good / n, None)
+    for u, rate, own in zip(peers, modelled, n, strict=True):
+        place = u[3] if LEVELS.get(u[3]) == u[2] else ""
+        if len(peers) >= rules_of(rows[u]["last_month"], place).said["prior_units_min"]:
+            rows[u] |= {"good_rate_eb": rate, "good_rate_prior_reviews": strength, "good_rate_prior": good.sum() / n.sum(),
+                        "good_rate_eb_own_weight": own / (own + strength)}  # fmt: skip
+    for u, ranks in zip(peers, rank_rates(list(good), list(n)).iter_rows(named=True), strict=True):
+        rows[u] |= {f"good_rate_{key}": ranks[key] for key in ("rank", "rank_lo", "rank_hi")}
+        rows[u]["units_ranked"] = ranks["n_ranked"]
+
+
+def moments(good: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, float]:
+    """Beta-binomial by moments: E Σn(p−P)² = P(1−P)·[(K−1) + ρ(N − Σn²/N − (K−1))], prior of 1/ρ − 1 reviews."""
+    total, k, pooled = n.sum(), len(n), good.sum() / n.sum()
+    information = total - (n**2).sum() / total - (k - 1)
+    if pooled in (0, 1) or information <= 0:
+        return (good + 1e7 * pooled) / (n + 1e7), 1e7
+    excess = (n * (good / n - pooled) ** 2).sum() / (pooled * (1 - pooled)) - (k - 1)
+    rho = min(excess / information, 1)
+    strength = 1e7 if rho <= 0 else min(1 / rho - 1, 1e7)
+    return (good + strength * pooled) / (n + strength), strength
+
+
+def change(now: Counter[str], before: Counter[str]) -> dict[str, Any]:
+    hits, sizes = [now["good_reviews"], before["good_reviews"]], [now["active_reviews"], before["active_reviews"]]
+    lo, hi = confint_proportions_2indep(hits[0], sizes[0], hits[1], sizes[1], method="newcomb", compare="diff")
+    p = proportions_ztest(hits, sizes)[1] if 0 < sum(hits) < sum(sizes) else 1.0
+    return {"good_rate_change": hits[0] / sizes[0] - hits[1] / sizes[1], "good_rate_change_lo": lo, "good_rate_change_hi": hi,
+            "good_rate_change_p": p}  # fmt: skip
+
+
+def recount(city: City) -> dict[Unit, dict[str, Any]]:
+    """Every unit of every period with every figure of its row."""
+    months = count_months(city)
+    present = sorted({month for month, *_ in months})
+    units, rows = count_periods(months), {}
+    for unit, tally in units.items():
+        first, length = month_number(unit[1]), LENGTHS[unit[0]]
+        inside = [m for m in present if first <= month_number(m) < first + length]
+        rows[unit] = judge(unit, tally, inside[-1], len(inside)) | {"last_month": inside[-1]}
+    compare(units, rows)
+    return rows

@@ -1,0 +1,90 @@
+"""Weights, and a policy that a user adds, that are not whole stop the build with a sentence: nobody is judged or scored by them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import duckdb
+import pytest
+from building import dbt_build
+
+from orchestration.paths import DBT_PROJECT, DataDirectory
+
+HEADER = "policy,version,valid_from,valid_to,area,part,weight,status,source\n"
+PARTS = ("reviews", "loop", "survey", "timeliness", "quality")
+
+
+def weights(*values: float, version: str = "1", since: str = "2020-01-01", until: str = "", area: str = "") -> str:
+    lines = zip(PARTS, values, strict=True)
+    return "".join(
+        f"national_2020,{version},{since},{until},{area},{part},{value},project,test\n" for part, value in lines
+    )
+
+
+WHOLE = (0.4, 0.2, 0.2, 0.1, 0.1)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    copy = tmp_path_factory.mktemp("project") / "dbt_project"
+    return Path(shutil.copytree(DBT_PROJECT, copy))
+
+
+@pytest.fixture(scope="module")
+def data(project: Path) -> DataDirectory:
+    """A warehouse that knows two divisions. One for all cases: dbt parses the project once."""
+    made = DataDirectory(project.parent)
+    made.derived.mkdir()
+    made.warehouse.parent.mkdir(parents=True, exist_ok=True)
+    levels = ", ".join(f"'' as {level}_code" for level in ("province", "city", "county", "town", "village"))
+    with duckdb.connect(str(made.warehouse)) as con:
+        con.execute(
+            f"create schema standard; create table standard.division_latest as select code as division_code, {levels} "
+            "from (values ('99'), ('9901')) as t (code)"
+        )
+    return made
+
+
+@pytest.mark.parametrize(
+    ("rows", "sentence"),
+    [
+        (weights(0.4, 0.2, 0.2, 0.1, 0.2), "add to 1.1000, not to 1"),
+        (
+            weights(*WHOLE) + weights(0.5, 0.2, 0.2, 0.1, 0.1, area="9901"),
+            "1 in 9901 from 2020-01-01 add to 1.1000, not to 1",
+        ),
+        (weights(*WHOLE, area="9901"), "has no row of national_2020"),
+        (weights(*WHOLE) + weights(*WHOLE, area="123"), "hold in 123, which is no division"),
+        (weights(*WHOLE, until="2024-12-31") + weights(*WHOLE, version="2", since="2025-02-01"), "gap or overlap"),
+    ],
+)
+def test_weights_that_are_not_whole_stop_the_build(project, data, monkeypatch, rows, sentence) -> None:
+    (project / "seeds" / "scorecard_weights.csv").write_text(HEADER + rows, encoding="utf-8")
+    monkeypatch.setattr("building.DBT_PROJECT", project)
+    run = dbt_build(data, "--select", "scorecard_weights", "scorecard_weights_are_whole")
+    assert run.returncode != 0
+    assert sentence in run.stdout
+
+
+# ── a policy that a user adds to the seeds ──────────────────────────────────────────────────────
+
+
+def test_nothing_is_judged_by_a_policy_of_one_s_own_that_leaves_a_gap(project, data, monkeypatch) -> None:
+    """What else can be wrong with a policy is tried in test_review_policies; here, that dbt judges nothing by it."""
+    seed = project / "seeds" / "review_policies.csv"
+    with seed.open("a", encoding="utf-8") as file:
+        file.write(
+            "own,1,2020-01-01,2025-12-31,,reply_days,3,project,test\nown,2,2026-02-01,,,reply_days,4,project,test\n"
+        )
+    monkeypatch.setattr("building.DBT_PROJECT", project)
+    run = dbt_build(
+        data, "--select", "review_policies", "dim_review_policy", "review_policies_are_whole", "review_judgements",
+        "--exclude-resource-type", "unit_test", variables={"review_policy": "own"},
+    )  # fmt: skip
+    results = json.loads((data.dbt_target / "run_results.json").read_text(encoding="utf-8"))["results"]
+    done = {result["unique_id"].split(".")[2]: result["status"] for result in results}
+    assert run.returncode != 0
+    assert "gap: own 1 holds until 2025-12-31, own 2 from 2026-02-01" in run.stdout
+    assert (done["dim_review_policy"], done["review_judgements"]) == ("success", "skipped")
