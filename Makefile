@@ -49,6 +49,9 @@ test: setup .compat/duckdb ## every test, under ten minutes
 .compat/duckdb: Makefile $(VENV)/.ready
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --target $@ $(DUCKDB_CLIENT) && touch $@
 
+year: setup ## 365 nights of reviews, mended, held against one build (half an hour)
+	@$(BIN)/python -m pytest -q -m slow tests/dbt_project/test_nights.py
+
 check: setup ## format, lint, types, SQL, generated files, definitions
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -71,4 +74,4 @@ bench: setup ## measurements, as ratios in one run
 clean: ## remove the demo's data (the real data directory of a bureau is never touched)
 	@test "$(DATA)" = data && rm -rf data || echo "MINSHENG_DATA is set: remove $(DATA) yourself if you mean it"
 
-.PHONY: help setup demo nightly real ui test check generate lock bench clean
+.PHONY: help setup demo nightly real ui test year check generate lock bench clean
