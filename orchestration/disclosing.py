@@ -34,7 +34,18 @@ import polars as pl
 
 from contracts.model import SUPPRESSED, Product, seed
 from orchestration.paths import DataDirectory
-from orchestration.published_cells import FIXED, LEVELS, NEEDS, PERIOD, VALUE, cross, identifying, over_time, read_cells
+from orchestration.published_cells import (
+    FIXED,
+    LEVELS,
+    NEEDS,
+    PERIOD,
+    SEEN,
+    VALUE,
+    cross,
+    identifying,
+    over_time,
+    read_cells,
+)
 from orchestration.statistics.cell_tables import Hierarchies
 from orchestration.statistics.disclosure import audit_suppression, k_anonymity, small_differences, suppress
 
@@ -132,6 +143,7 @@ def withhold(
         if part.height
     ]
     state = pl.concat([p for p, _ in done]) if done else cells.with_columns(suppression=pl.lit(None, pl.String))
+    state = _seen(state, previous, [*by, *ways] if ways else list(product.key))
     unsafe = [row for _, rows in done for row in rows]
     whole, state = state, state.filter(~pl.col(FIXED)) if FIXED in state.columns else state
     counts = dict(state["suppression"].value_counts().rows())
@@ -264,9 +276,12 @@ def _pattern(
     if not part[NEEDS].any():
         return nothing, []
     additive = {way: _additive(part, way, ways, parents) for way, parents in hierarchies.items()}
+    known = previous
+    if previous is not None and SEEN in previous.columns:
+        known = previous.with_columns(pl.when(~pl.col(SEEN)).then("suppression").alias("suppression"))
     settings: dict[str, Any] = {
         "k": k,
-        "previous": previous,
+        "previous": known,
         "needing": NEEDS,
         "fixed": FIXED if FIXED in part.columns else None,
     }
@@ -285,18 +300,26 @@ def _pattern(
     return found, unsafe["reason"].to_list()
 
 
+def _seen(state: pl.DataFrame, previous: pl.DataFrame | None, key: list[str]) -> pl.DataFrame:
+    """The state with whether a reader has seen the figure as it is: now, or in any release since it was last revised."""
+    shown = pl.col("suppression").is_null()
+    if previous is None or not {*key, SEEN} <= {*previous.columns}:
+        return state.with_columns(shown.alias(SEEN))
+    earlier = previous.select(*key, pl.col(VALUE).alias("_before"), pl.col(SEEN).alias("_was")).unique(key)
+    joined = state.join(earlier, on=key, how="left", nulls_equal=True, maintain_order="left")
+    before = ((pl.col("_before") == pl.col(VALUE)) & pl.col("_was")).fill_null(False)
+    return joined.with_columns((shown | before).alias(SEEN)).drop("_before", "_was")
+
+
 def _as_before(part: pl.DataFrame, previous: pl.DataFrame | None, ways: Sequence[str]) -> pl.DataFrame:
-    """The part in which every period whose figures are those of the release before has its pattern already."""
-    if previous is None or PERIOD not in ways:
+    """The part in which what was withheld and has not changed is withheld already: to show it now would take away what
+    hides others, for what was shown before can hide nobody."""
+    if previous is None:
         return part
-    same = [
-        now[PERIOD][0]
-        for now in part.partition_by(PERIOD)
-        if _unchanged(now, previous.filter(pl.col(PERIOD) == now[PERIOD][0]), ways)
-    ]
-    kept = previous.filter(pl.col(PERIOD).is_in(same)).select(*ways, "suppression")
-    joined = part.join(kept.rename({"suppression": "_kept"}), on=list(ways), how="left", maintain_order="left")
-    return joined.with_columns(pl.coalesce("suppression", "_kept").alias("suppression")).drop("_kept")
+    earlier = previous.select(*ways, pl.col(VALUE).alias("_before"), pl.col("suppression").alias("_kept"))
+    joined = part.join(earlier, on=list(ways), how="left", nulls_equal=True, maintain_order="left")
+    kept = pl.when(pl.col("_before") == pl.col(VALUE)).then("_kept")
+    return joined.with_columns(pl.coalesce("suppression", kept).alias("suppression")).drop("_before", "_kept")
 
 
 def _unchanged(part: pl.DataFrame, previous: pl.DataFrame, ways: Sequence[str]) -> bool:

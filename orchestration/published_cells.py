@@ -13,7 +13,7 @@ import polars as pl
 
 ALL = "all"
 LEVELS = ("province", "city", "county", "town", "village")
-CELL, VALUE, NEEDS, PERIOD, FIXED = "_cell", "_value", "_needs", "_cell_period", "_fixed"
+CELL, VALUE, NEEDS, PERIOD, FIXED, SEEN = "_cell", "_value", "_needs", "_cell_period", "_fixed", "_seen"
 
 
 def read_cells(

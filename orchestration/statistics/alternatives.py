@@ -26,7 +26,7 @@ def shift(table: CellTable, cells: Codes, amounts: Floats, hidden: Mask) -> Floa
     figure outside `hidden` near them, or shown before, is as published.
 
     Prefers changes of hidden cells, which cost nothing; what else it changes must be hidden, and has the least total
-    value. Where all together are too much, one after the other; zero for a cell around which nothing can change.
+    value. Where all together are too much, one after the other, if need be far away; zero where nothing can change.
     """
     if not len(cells):
         return np.zeros(len(table.value))
@@ -37,7 +37,9 @@ def shift(table: CellTable, cells: Codes, amounts: Floats, hidden: Mask) -> Floa
     if found is not None:
         return found
     if len(cells) == 1:
-        return np.zeros(len(table.value))
+        anywhere = (table.value > 0) & ~table.known
+        found = _least_shift(table, cells, amounts, _component(table, cells, free | anywhere), free)
+        return np.zeros(len(table.value)) if found is None else found
     alone = [shift(table, cells[[i]], amounts[[i]], hidden) for i in range(len(cells))]
     furthest: Floats = np.max(np.abs(alone), axis=0)
     return furthest

@@ -313,6 +313,29 @@ def test_two_releases_together_tell_no_more(seed: int) -> None:
             assert assert_nobody_small_is_found(reader, table) > 0
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_night_after_night_tells_no_more_and_hides_no_more(seed: int) -> None:
+    """The running month grows a little every night, and the reader has kept the release before."""
+    rng, months = np.random.default_rng(seed), random_months(seed, n_months=3, n_units=6)
+    state, hidden, read = None, [], []
+    for _ in range(4):
+        table = in_periods(months)
+        found = disclosing.withhold(PERIODIC, table, pl.DataFrame(), state, TODAY)
+        state = found.state
+        assert set(found.facts["why_unsafe"]) <= {"published_before"}
+        read = [*read[-1:], (table, set(found.hidden.select("kind", "start", "code").rows()))]
+        reader = Reader()
+        for release_ in read:
+            reader.reads(*release_)
+        hidden.append(found.hidden.height)
+        if not found.facts["unsafe"]:
+            assert_nobody_small_is_found(reader, table)
+        for unit in rng.choice(6, 2, replace=False):
+            months[max(months)][f"f{unit}"] += int(rng.integers(1, 4))
+    assert max(hidden) < 0.75 * table.height, hidden
+    assert 0 < hidden[-1] < table.height
+
+
 def test_a_table_that_divides_another_once_more_does_not_give_it_away() -> None:
     """Departments × counties under the counties and the departments of the scorecard: all three are one table."""
     product, rng = load_products()["department_scorecard"], np.random.default_rng(4)
