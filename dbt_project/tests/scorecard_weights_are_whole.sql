@@ -1,4 +1,5 @@
 -- Every version of the weights in an area names every part once, adds to one, and its days leave no gap and do not overlap.
+{{ config(meta={'dagster': {'ref': {'name': 'scorecard_weights'}}}) }}
 {%- set parts = ['reviews', 'loop', 'survey', 'timeliness', 'quality'] %}
 with
 

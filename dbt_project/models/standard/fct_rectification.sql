@@ -151,7 +151,11 @@ repeated as (
             and {{ add_days('judged.reviewed_on', '-rules.repeat_days') }} < others.reviewed_on
             and judged.reviewed_on >= others.reviewed_on
             and others.is_accepted
-    where judged.is_accepted
+    where
+        judged.is_accepted
+        -- What could not be placed is no unit.
+        and judged.service_item_code <> 'unknown'
+        and coalesce(judged.facility_id, judged.division_code) <> 'unknown'
     group by judged.review_id
 ),
 
@@ -207,8 +211,10 @@ final as (
         judged.is_revisited,
         cast(revisit_levels.level as bigint) as revisit_level,
         follow_ups.second_level as second_review_level,
-        cast(repeated.bad_reviews_same_item_unit as bigint) as bad_reviews_same_item_unit,
-        repeated.bad_reviews_same_item_unit > 1 as is_repeated,
+        case
+            when judged.is_accepted then cast(coalesce(repeated.bad_reviews_same_item_unit, 1) as bigint)
+        end as bad_reviews_same_item_unit,
+        case when judged.is_accepted then coalesce(repeated.bad_reviews_same_item_unit > 1, false) end as is_repeated,
         judged.appeal,
         judged.policy,
         judged.policy_version
