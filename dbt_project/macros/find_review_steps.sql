@@ -18,7 +18,7 @@
         ['(kept.division_code, kept.province_code, kept.city_code, kept.county_code, kept.town_code, kept.village_code)', ref('division_latest')]
     ) -%}
     {%- set deliveries, facilities = ref('review_deliveries'), ref('dim_facility') -%}
-    {%- if not execute %}{{ return([invocation_id, '', '']) }}{% endif -%}
+    {%- if not execute or load_relation(deliveries) is none %}{{ return([invocation_id, '', '']) }}{% endif -%}
     {%- set contacts = adapter.get_relation(this.database, this.schema, 'fct_contact') -%}
     {%- set judgements = adapter.get_relation(this.database, this.schema, 'review_judgements') -%}
     {%- set query -%}

@@ -3,17 +3,14 @@
     pre_hook="{{ take_out(\"receipt in (select receipt from \" ~ ref('review_deliveries') ~ \" where change <> 'none')\") }}",
     post_hook="{{ say_mended() }}",
 ) }}
+{{ after('review_deliveries') }}
 {{ after('review_delta') }}
 with
-
-deliveries as (
-    select * from {{ ref('review_deliveries') }}
-),
 
 contacts as (
     select * from {{ ref('stg_evaluation__contacts') }}
     {%- if is_incremental() %}
-    where _receipt in (select deliveries.receipt from deliveries where deliveries.change = 'added')
+    where _receipt in (select deliveries.receipt from {{ ref('review_deliveries') }} as deliveries where deliveries.change = 'added')
     {%- endif %}
 ),
 

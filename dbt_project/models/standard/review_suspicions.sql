@@ -3,9 +3,9 @@
     pre_hook="{{ take_out(in_suspicion_scope()) }}",
     post_hook="{{ say_mended() }}",
 ) }}
-{#- The reach of a rule is a place and a month (docs/decisions/0014): a new rule that looks further must say so in suspicion_scope. -#}
+{#- No rule but surge reaches beyond a place and a month (docs/decisions/0014): one that does must say so in suspicion_scope. -#}
 {%- set is_mended = is_incremental() -%}
-{%- set reach = suspicion_reach() -%}
+{%- set reach = suspicion_reach() if is_mended else 0 -%}
 {%- set days = suspicion_days() if is_mended else none -%}
 {{ after('review_delta') }}
 with
