@@ -49,7 +49,7 @@ test: setup .compat/duckdb ## every test, under ten minutes
 .compat/duckdb: Makefile $(VENV)/.ready
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --target $@ $(DUCKDB_CLIENT) && touch $@
 
-year: setup ## 365 nights of reviews, mended, held against one build (half an hour)
+year: setup ## 365 nights of reviews, mended, held against one build (slow; NIGHTS=40 for fewer)
 	@$(BIN)/python -m pytest -q -m slow tests/dbt_project/test_nights.py
 
 check: setup ## format, lint, types, SQL, generated files, definitions
