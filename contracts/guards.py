@@ -64,7 +64,9 @@ def _rejected(feed: Feed, layout: Layout | None, rows: int, rejected: int, facts
     # A layout with absent fields has told beforehand that its rows will be rejected.
     if limit is None or rows < feed.guards.min_rows or (layout and layout.absent) or rejected / rows <= limit:
         return
-    yield _finding("too_many_rows_rejected", share=f"{rejected / rows:.0%}", limit=f"{limit:.0%}", **facts)
+    # Rounded down: 99.97 % is not all.
+    share = f"{1000 * rejected // rows / 10:g}%"
+    yield _finding("too_many_rows_rejected", share=share, limit=f"{limit:.0%}", **facts)
 
 
 def _size(feed: Feed, rows: int, before: int, facts: dict[str, Any]) -> Iterable[Finding]:

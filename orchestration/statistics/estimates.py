@@ -230,6 +230,10 @@ def _ratio(design: Design, domains: Domains, y: Floats, answered: Floats, x: Flo
     has = sum_x != 0
     safe_x, safe_w = np.where(has, sum_x, 1.0), np.where(n > 0, sum_w, 1.0)
     estimate = np.where(has, domains.sums(w * y) / safe_x, np.nan)
+    if has.any() and (x == 1).all():
+        # A mean lies among its answers, whatever the sums' rounding says: 100.00000000000001 of 100 is no figure.
+        told = y[answered > 0]
+        estimate = np.clip(estimate, told.min(), told.max())
     residual = y - at_respondents(estimate, domains) * x
     se = np.sqrt(variance(design, domains, w * residual / at_respondents(safe_x, domains)))
     spread = domains.sums(w * residual**2) / safe_w

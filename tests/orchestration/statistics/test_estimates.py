@@ -37,6 +37,13 @@ def test_the_published_mean_and_standard_error(fpc: str | None, se: float) -> No
     assert row["df"] == 6
 
 
+@pytest.mark.parametrize("answer", [100.0, -100.0, 0.1])
+def test_a_mean_of_equal_answers_is_that_answer_to_the_last_digit(answer: float) -> None:
+    weights = np.random.default_rng(3).uniform(0.1, 9, 3_000)
+    frame = pl.DataFrame({"y": [answer] * 3_000, "w": weights, "d": np.arange(3_000) % 300})
+    assert set(estimate_mean(frame, "y", "w", by=["d"])["mean"]) == {answer}
+
+
 def test_a_domain_keeps_the_whole_design() -> None:
     frame = random_design(3, n=120)
     whole = estimate_mean(frame, "y", "w", "h", "p", by="d").filter(pl.col("d") == 1)
