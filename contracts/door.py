@@ -277,7 +277,7 @@ def _write_split(
         Sink(quarantine, empty_quarantine()) as bad,
     ):
         # While one batch is written, the next is pseudonymised, the one after it judged and the one after that read.
-        for part in _ahead(_pseudonymised(delivery, key, _ahead(_judged(delivery.feed, opened)))):
+        for part in _pseudonymised(delivery, key, _ahead(_judged(delivery.feed, opened))):
             good.write(_stored(delivery, part.accepted))
             bad.write(_pointing(delivery, part.reasons))
             outcome.rows_received += part.received

@@ -273,7 +273,11 @@ def redact(text: pl.Series) -> tuple[pl.Series, pl.Series]:
     Returns:
         (text, count): String and UInt32, of the length of `text`; null stays null with count 0.
     """
-    suspicious = text.str.contains(_SUSPICIOUS).fill_null(value=False)
+    # Most texts hold neither a digit nor an @, which is told at a third of the price.
+    suspicious = text.str.contains("[0-9０-９@＠]").fill_null(value=False)
+    if suspicious.any():
+        told = text.filter(suspicious).str.contains(_SUSPICIOUS)
+        suspicious = suspicious.scatter(suspicious.arg_true(), told)
     if not suspicious.any():
         return text, pl.zeros(text.len(), dtype=pl.UInt32, eager=True)
     once = text.filter(suspicious).unique()

@@ -95,26 +95,31 @@ class Sink:
 class RowDigest:
     """SHA-256 over rows in their order, without the columns that say when they came; batch boundaries do not matter.
 
-    Each column is three streams: which rows have a value, how long each text is, and the values end to end.
+    Each column is three streams: which rows have no value, how long each text is, and the values end to end.
     """
 
     def __init__(self, columns: Sequence[str]) -> None:
         self._streams = {
             name: [hashlib.sha256() for _ in range(3)] for name in columns if name not in PROVENANCE or name == "_row"
         }
+        self._rows = 0
 
     def take(self, table: pyarrow.Table) -> None:
         """Takes in the next rows; columns it was not made for are left out."""
-        for name, (there, lengths, values) in self._streams.items():
+        for name, (missing, lengths, values) in self._streams.items():
+            row = self._rows
             for chunk in table.column(name).chunks:
-                there.update(chunk.is_valid().to_numpy(zero_copy_only=False))
+                if chunk.null_count:
+                    missing.update((row + np.flatnonzero(chunk.is_null().to_numpy(zero_copy_only=False))).data)
+                row += len(chunk)
                 if chunk.type == "large_string":
                     offsets, text = _text_of(chunk.fill_null("") if chunk.null_count else chunk)
-                    lengths.update(np.diff(offsets).data)
+                    lengths.update(np.diff(offsets).astype(np.uint32).data)
                     values.update(text[offsets[0] : offsets[-1]])
                 else:
                     plain = chunk.fill_null(_NOTHING[str(chunk.type)]) if chunk.null_count else chunk
                     values.update(plain.to_numpy(zero_copy_only=False))
+        self._rows += table.num_rows
 
     def hexdigest(self) -> str:
         whole = hashlib.sha256()
