@@ -140,8 +140,8 @@ def in_this_process(way: str, path: str) -> None:
     print(json.dumps({"seconds": seconds, "core_seconds": core_seconds, "megabytes": peak, **found}))
 
 
-def check_seconds(folder: Path, rows: int = 10_000) -> float:
-    """`python -m contracts check` on a file of a department's size, start included."""
+def check_seconds(folder: Path, rows: int = 10_000) -> tuple[float, float]:
+    """`python -m contracts check` on a file of a department's size: until its answer stands there, until it has ended."""
     path = folder / "check.csv"
     write_reviews(path, rows)
     command = [
@@ -156,8 +156,12 @@ def check_seconds(folder: Path, rows: int = 10_000) -> float:
         "shifan",
     ]
     started = time.perf_counter()
-    subprocess.run([*command, "--report", str(folder / "report.xlsx")], capture_output=True, check=False)
-    return time.perf_counter() - started
+    answered = 0.0
+    with subprocess.Popen([*command, "--report", str(folder / "report.xlsx")], stdout=subprocess.PIPE, text=True) as run:
+        for line in run.stdout or ():
+            if line.startswith(f"{rows:,} rows:"):
+                answered = time.perf_counter() - started
+    return answered, time.perf_counter() - started
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -181,8 +185,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(
             f"  median ratio {sorted(ratios)[len(ratios) // 2]:.2f} (target {TARGET_RATIO:g}; memory target {TARGET_MEGABYTES:,} MB)"
         )
+        answered, ended = check_seconds(Path(folder))
         print(
-            f"  python -m contracts check, 10,000 rows: {check_seconds(Path(folder)):.1f} s (target {TARGET_CHECK_SECONDS:g} s)"
+            f"  python -m contracts check, 10,000 rows: answers after {answered:.1f} s (target {TARGET_CHECK_SECONDS:g} s), "
+            f"workbook with all rows after {ended:.1f} s"
         )
 
 
