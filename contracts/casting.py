@@ -92,9 +92,7 @@ def cast(text: pl.Series, kind: Kind, options: CastOptions = CastOptions()) -> t
         String, a key of `messages.MESSAGES` where refused, else null.
     """
     text = text.cast(pl.String)
-    nothing = text.null_count()
-    if text.len() > 1 and (nothing == text.len() or (nothing == 0 and (text == text[0]).all())):
-        # A column of one value, or of none, is a common one: a constant of the layout, a field nobody fills.
+    if text.len() > 1 and says_one_thing(text):
         values, reasons = cast(text.head(1), kind, options)
         return values.new_from_index(0, text.len()), reasons.new_from_index(0, text.len())
     if kind == "string":
@@ -104,6 +102,12 @@ def cast(text: pl.Series, kind: Kind, options: CastOptions = CastOptions()) -> t
     if not left.any():
         return values, _no_reasons(text)
     return _by_the_rules(text, values, left, kind, options)
+
+
+def says_one_thing(column: pl.Series) -> bool:
+    """Whether every row has the same value, or none has: a constant of the layout, a field nobody fills."""
+    nothing = column.null_count()
+    return nothing == column.len() or (nothing == 0 and bool((column == column[0]).all()))
 
 
 # ── strings ─────────────────────────────────────────────────────────────────────────────────────

@@ -6,15 +6,18 @@ belong here: the schema (rows.py).
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from contracts.arranging import ROW
+from contracts.casting import says_one_thing
 from contracts.model import Feed, load_feed
 from contracts.rows import empty_reasons, pandera_schema
+
+LARGE = 10_000  # rows from which on it pays to look at what all rows say only once
 
 
 def objections(feed: Feed, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -24,7 +27,7 @@ def objections(feed: Feed, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFra
     if rows.height == 0:
         return rows, empty_reasons()
     try:
-        _schema(feed.path, feed.version).validate(rows, lazy=True)
+        _schema_for(feed, rows).validate(rows, lazy=True)
     except SchemaErrors as errors:
         cases = errors.failure_cases.filter(pl.col("index").is_not_null())
         if cases.height == 0:  # no row of the batch is meant but the batch itself
@@ -48,7 +51,37 @@ def _without(rows: pl.DataFrame, cases: pl.DataFrame) -> tuple[pl.DataFrame, pl.
     return numbered.join(cases, on="index", how="anti").drop("index"), reasons
 
 
+def _schema_for(feed: Feed, rows: pl.DataFrame) -> Any:
+    """The schema; for a large batch without the columns in which every row says what has been found right before."""
+    whole = _schema(feed.path, feed.version)
+    if rows.height < LARGE:
+        return whole
+    told = {name: rows[name] for name in whole.columns}
+    left = [
+        name
+        for name, column in told.items()
+        if not (says_one_thing(column) and _holds(feed.path, feed.version, name, column.dtype, column[0]))
+    ]
+    return _schema(feed.path, feed.version, tuple(left))
+
+
+@lru_cache(maxsize=1_000)
+def _holds(path: Path, version: str, name: str, dtype: pl.DataType, value: Any) -> bool:
+    from pandera.errors import SchemaErrors
+
+    try:
+        _schema(path, version, (name,)).validate(pl.DataFrame({name: [value]}, schema={name: dtype}), lazy=True)
+    except SchemaErrors:
+        return False
+    return True
+
+
 @cache
-def _schema(path: Path, _version: str) -> Any:
-    """Built once a process; pandera takes a second to import."""
-    return pandera_schema(load_feed(path))
+def _schema(path: Path, version: str, only: tuple[str, ...] | None = None) -> Any:
+    """Built once a process, whole or for some columns; pandera takes a second to import."""
+    if only is None:
+        return pandera_schema(load_feed(path))
+    import pandera.polars as pandera
+
+    columns = _schema(path, version).columns
+    return pandera.DataFrameSchema({name: columns[name] for name in only}, strict=False)

@@ -205,6 +205,30 @@ def test_the_second_judge_agrees_with_the_first_on_sound_rows() -> None:
     assert (kept.rows(), reasons.schema) == (rows.rows(), empty_reasons().schema)
 
 
+@pytest.mark.parametrize(
+    ("visits", "open_hours", "struck"),
+    [
+        (pl.lit(1), pl.lit(8.0), 0),
+        (pl.lit(1), pl.lit(30.0), 12_000),  # every row says the same wrong thing
+        (pl.when(pl.int_range(12_000) == 7_777).then(-1).otherwise(1), pl.lit(8.0), 1),
+        (pl.when(pl.int_range(12_000) == 7_777).then(-1).otherwise(1), pl.lit(30.0), 12_001),
+    ],
+)
+def test_the_second_judge_finds_in_a_large_batch_what_it_finds_in_a_small_one(visits, open_hours, struck) -> None:
+    feed, number = load_feeds()["sports.openings"], pl.int_range(12_000)
+    rows = pl.select(
+        pl.format("TY{}", number).alias("venue_id"), pl.lit(RECEIVED.date()).alias("opened_on"),
+        visits.cast(pl.Int64).alias("visits"), open_hours.alias("open_hours"), number.cast(pl.Int64).alias("_row"),
+    )  # fmt: skip
+    assert rows.height > second_opinion.LARGE
+    kept, reasons = second_opinion.objections(feed, rows)
+    parts = [second_opinion.objections(feed, rows.slice(at, 4_000)) for at in range(0, 12_000, 4_000)]
+    assert reasons.height == struck
+    assert kept.equals(pl.concat(part for part, _ in parts))
+    key = ["_row", "field"]
+    assert reasons.sort(key).equals(pl.concat(told for _, told in parts).sort(key))
+
+
 # ── the checksum ────────────────────────────────────────────────────────────────────────────────
 
 
