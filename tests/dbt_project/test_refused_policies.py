@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from building import dbt_build
+from building import compiled, dbt_build
 
 from orchestration.paths import DBT_PROJECT, DataDirectory
 
@@ -47,10 +47,26 @@ def data(project: Path) -> DataDirectory:
     return made
 
 
+def test_weights_that_are_not_whole_stop_the_build(project, data, monkeypatch) -> None:
+    (project / "seeds" / "scorecard_weights.csv").write_text(
+        HEADER + weights(0.4, 0.2, 0.2, 0.1, 0.2), encoding="utf-8"
+    )
+    monkeypatch.setattr("building.DBT_PROJECT", project)
+    run = dbt_build(data, "--select", "scorecard_weights", "scorecard_weights_are_whole")
+    assert run.returncode != 0
+    assert "add to 1.1000, not to 1" in run.stdout
+
+
+@pytest.fixture(scope="module")
+def check(data: DataDirectory) -> str:
+    """The query that looks at the weights, as dbt sends it."""
+    return compiled(data, "scorecard_weights_are_whole")["scorecard_weights_are_whole"]
+
+
 @pytest.mark.parametrize(
     ("rows", "sentence"),
     [
-        (weights(0.4, 0.2, 0.2, 0.1, 0.2), "add to 1.1000, not to 1"),
+        (weights(*WHOLE), None),
         (
             weights(*WHOLE) + weights(0.5, 0.2, 0.2, 0.1, 0.1, area="9901"),
             "1 in 9901 from 2020-01-01 add to 1.1000, not to 1",
@@ -60,12 +76,19 @@ def data(project: Path) -> DataDirectory:
         (weights(*WHOLE, until="2024-12-31") + weights(*WHOLE, version="2", since="2025-02-01"), "gap or overlap"),
     ],
 )
-def test_weights_that_are_not_whole_stop_the_build(project, data, monkeypatch, rows, sentence) -> None:
-    (project / "seeds" / "scorecard_weights.csv").write_text(HEADER + rows, encoding="utf-8")
-    monkeypatch.setattr("building.DBT_PROJECT", project)
-    run = dbt_build(data, "--select", "scorecard_weights", "scorecard_weights_are_whole")
-    assert run.returncode != 0
-    assert sentence in run.stdout
+def test_each_thing_that_can_be_wrong_with_weights_has_its_sentence(data, check, tmp_path, rows, sentence) -> None:
+    (tmp_path / "weights.csv").write_text(HEADER + rows, encoding="utf-8")
+    with duckdb.connect(str(data.warehouse)) as con:
+        con.execute(f"""
+            create schema if not exists seeds;
+            create or replace table seeds.scorecard_weights as
+            select * from read_csv('{tmp_path / "weights.csv"}', types = {{'version': 'varchar', 'area': 'varchar', 'valid_to': 'date'}})
+        """)
+        if sentence is None:
+            assert con.execute(check).fetchall() == []
+        else:
+            with pytest.raises(duckdb.Error, match=sentence):
+                con.execute(check).fetchall()
 
 
 # ── a policy that a user adds to the seeds ──────────────────────────────────────────────────────
