@@ -81,7 +81,7 @@ class Limits:
     workbook_cells: int = 20_000_000  # rows × columns of a sheet
     columns: int = 2_000
     cell_chars: int = 100_000
-    chunk_bytes: int = 24 * MB  # of a text table, parsed at once
+    chunk_bytes: int = 16 * MB  # of a text table, parsed at once
     batch_rows: int = 50_000  # of every other format
 
 
