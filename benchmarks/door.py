@@ -157,7 +157,9 @@ def check_seconds(folder: Path, rows: int = 10_000) -> tuple[float, float]:
     ]
     started = time.perf_counter()
     answered = 0.0
-    with subprocess.Popen([*command, "--report", str(folder / "report.xlsx")], stdout=subprocess.PIPE, text=True) as run:
+    with subprocess.Popen(
+        [*command, "--report", str(folder / "report.xlsx")], stdout=subprocess.PIPE, text=True
+    ) as run:
         for line in run.stdout or ():
             if line.startswith(f"{rows:,} rows:"):
                 answered = time.perf_counter() - started
