@@ -376,6 +376,9 @@ def test_a_table_that_divides_another_once_more_does_not_give_it_away() -> None:
             assert -high.fun >= 10 - 1e-6
     alone = disclosing.withhold(product, frame, register, None, TODAY)
     assert set(alone.hidden.select("department_code", "division_code").rows()) != hidden, "the counties' totals matter"
+    before_any_review = disclosing.withhold(SCORECARD, scorecard.clear(), register, None, TODAY)
+    first_month = disclosing.withhold(product, frame, register, None, TODAY, before_any_review.state)
+    assert first_month.hidden.sort(pl.all()).equals(alone.hidden.sort(pl.all()))
 
 
 def test_people_of_unknown_place_are_nobody_who_could_be_recognised(data, unaudited) -> None:
