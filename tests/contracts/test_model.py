@@ -16,6 +16,7 @@ from contracts.model import (
     load_layouts,
     load_product,
     load_products,
+    seed,
 )
 
 EXPECTED_FEEDS = {
@@ -159,3 +160,8 @@ def test_a_product_file_carries_its_table_s_name(tmp_path) -> None:
     path.write_text(source.read_text(encoding="utf-8"), encoding="utf-8")
     with pytest.raises(ContractError, match="another_name"):
         load_product(path)
+
+
+def test_every_reason_of_a_change_that_the_rules_know_is_promised() -> None:
+    promised = load_products()["division_successor"].by_name["reason"].enum
+    assert set(promised or {}) == {rule["reason"] for rule in seed("division_change_rules")}
