@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import product
 
 import polars as pl
 
@@ -194,8 +195,12 @@ def _by_scheme(arrangement: Arrangement, spec: FieldSpec, scheme: str, columns: 
     codes = scheme_codes(source.code_list or "", scheme)
     text = _text(arrangement, source.name, columns).str.strip_chars()
     full_width = str.maketrans("0123456789", "０１２３４５６７８９")
-    codes = {code.translate(full_width): level for code, level in codes.items()} | dict(codes)
-    return text.replace_strict(codes, default=None, return_dtype=pl.String)
+    spelt = {
+        "".join(c): level
+        for code, level in codes.items()
+        for c in product(*zip(code, code.translate(full_width), strict=True))
+    }
+    return text.replace_strict(spelt, default=None, return_dtype=pl.String)
 
 
 def unmapped(arrangement: Arrangement, laid: pl.DataFrame) -> dict[str, pl.Expr]:
