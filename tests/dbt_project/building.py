@@ -25,18 +25,21 @@ def dbt_build(
     data: DataDirectory, *arguments: str, variables: Mapping[str, Any] | None = None
 ) -> subprocess.CompletedProcess[str]:
     """`dbt build` in a data directory, whatever comes of it."""
-    return _dbt(data, "build", *arguments, variables=variables)
+    return dbt(data, "build", *arguments, variables=variables)
 
 
 def compiled(data: DataDirectory, *selection: str, variables: Mapping[str, Any] | None = None) -> dict[str, str]:
     """The SQL of models and tests by name, as dbt would send it."""
-    run = _dbt(data, "compile", "--select", *selection, variables=variables)
+    run = dbt(data, "compile", "--select", *selection, variables=variables)
     assert run.returncode == 0, run.stdout[-3000:]
     files = (data.root / "dbt" / "compiled").rglob("*.sql")
     return {path.stem: path.read_text(encoding="utf-8") for path in files}
 
 
-def _dbt(data: DataDirectory, *arguments: str, variables: Mapping[str, Any] | None) -> subprocess.CompletedProcess[str]:
+def dbt(
+    data: DataDirectory, *arguments: str, variables: Mapping[str, Any] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """A dbt command in a data directory whose feeds, survey and ledger may be empty, whatever comes of it."""
     for feed in load_feeds().values():
         feeds.ensure_typed(data, feed)
     survey.ensure_typed(data)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import duckdb
 import pytest
-from building import build
+from building import build, dbt
 
 from contracts.model import load_products
-from orchestration.paths import DataDirectory
+from orchestration.paths import DBT_PROJECT, DataDirectory
 
 
 def columns(con: Any, table: str) -> set[str]:
@@ -18,12 +19,32 @@ def columns(con: Any, table: str) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def nothing_sent(tmp_path_factory: pytest.TempPathFactory) -> Any:
+def empty_city(tmp_path_factory: pytest.TempPathFactory) -> DataDirectory:
     data = DataDirectory(tmp_path_factory.mktemp("nothing"))
     data.derived.mkdir()
     build(data, "--exclude-resource-type", "unit_test")
-    with duckdb.connect(str(data.warehouse), read_only=True) as con:
+    return data
+
+
+@pytest.fixture
+def nothing_sent(empty_city: DataDirectory) -> Any:
+    with duckdb.connect(str(empty_city.warehouse), read_only=True) as con:
         yield con
+
+
+def test_every_branch_of_a_model_that_has_a_unit_test_does_what_it_says(empty_city: DataDirectory) -> None:
+    """The `*.unit.yml` beside the models. The night leaves them out: they tell of code, not of what came."""
+    run = dbt(empty_city, "test", "--resource-type", "unit_test")
+    results = json.loads((empty_city.dbt_target / "run_results.json").read_text(encoding="utf-8"))["results"]
+    assert [r["unique_id"] for r in results if r["status"] != "pass"] == [], run.stdout[-5000:]
+    models = {r["unique_id"].split(".")[2] for r in results}
+    assert without_unit_test(models) == set()
+
+
+def without_unit_test(tested: set[str]) -> set[str]:
+    """Models that decide something (staging only renames and casts) and have no unit test."""
+    models = (p for p in (DBT_PROJECT / "models").rglob("*.sql") if "staging" not in p.parts)
+    return {p.stem for p in models} - tested
 
 
 def test_a_city_that_sent_nothing_has_every_product(nothing_sent: Any) -> None:
