@@ -11,9 +11,31 @@ import math
 
 import polars as pl
 
+from contracts.model import seed
+
 SEMI_MAJOR_M = 6378245.0  # Krasovsky 1940, which GCJ-02 is computed on
 ECCENTRICITY_SQUARED = 0.00669342162296594323
 BD_ANGLE = math.pi * 3000.0 / 180.0
+
+
+def in_wgs84(frame: pl.DataFrame, usual: str) -> pl.DataFrame:
+    """Every row's `longitude` and `latitude` in WGS-84: from the system its `coordinate_system` names, else from `usual`.
+
+    A row that names a system of no known shift has no point: null, not a point some hundred metres off.
+    """
+    crs = pl.lit(usual)
+    if "coordinate_system" in frame.columns:
+        known = {row["code"]: row["crs"] for row in seed("coordinate_systems")}
+        named = pl.col("coordinate_system")
+        crs = pl.when(named.is_null()).then(crs).otherwise(named.replace_strict(known, default=None))
+    frame = frame.with_columns(crs.alias("_crs"))
+    points = {c: to_wgs84(pl.col("longitude"), pl.col("latitude"), c) for c in frame["_crs"].drop_nulls().unique()}
+    axes = {
+        name: [pl.when(pl.col("_crs") == c).then(point[axis]) for c, point in points.items()]
+        for axis, name in enumerate(("longitude", "latitude"))
+    }
+    nothing = pl.lit(None, dtype=pl.Float64)
+    return frame.with_columns(pl.coalesce(*found, nothing).alias(name) for name, found in axes.items()).drop("_crs")
 
 
 def to_wgs84(longitude: pl.Expr, latitude: pl.Expr, crs: str) -> tuple[pl.Expr, pl.Expr]:

@@ -527,6 +527,16 @@ def code_list(name: str) -> Mapping[str, str]:
     return {row["code"]: row.get("name_zh") or "" for row in seed(name)}
 
 
+def code_spellings(name: str) -> Mapping[str, str]:
+    """What departments write for a code of the seed `name`.csv (its `spellings`, with `|` between, its names) → the code."""
+    return {
+        spelling: row["code"]
+        for row in seed(name)
+        if row.get("spellings")
+        for spelling in (row["code"], row["name_zh"], row["name_en"], *row["spellings"].split("|"))
+    }
+
+
 def scheme_codes(name: str, scheme: str) -> Mapping[str, str]:
     """A sender's code → canonical level, from a seed whose rows belong to named schemes."""
     return {row["code"]: row["level"] for row in seed(name) if row["scheme"] == scheme}

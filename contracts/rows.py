@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from dataclasses import field as default
 from datetime import datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -22,11 +23,15 @@ from contracts.arranging import MELTED, ROW, SHAPE, Arrangement, sender_header, 
 from contracts.casting import CastOptions, cast
 from contracts.identifiers import SEMANTIC_CHECKS
 from contracts.messages import message
-from contracts.model import Feed, FieldSpec, Rule, code_list
+from contracts.model import Feed, FieldSpec, Rule, code_list, code_spellings
 from contracts.privacy import mask_value
+from contracts.reading import fold
 
 if TYPE_CHECKING:
     import pandera.polars as pandera
+
+# The field in which a row says what system its point is in.
+CRS = "coordinate_system"
 
 REASON_SCHEMA: Mapping[str, pl.DataType] = {
     "_row": pl.Int64(),
@@ -310,23 +315,31 @@ def _typed(door: Checker, laid: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, p
     columns, failures = [], {}
     for f in door.arrangement.feed.fields:
         values, reasons = cast(laid[f.name], f.kind, door.casts[f.name])
+        if f.code_list and (spellings := _folded(f.code_list)):
+            values = _by_code(values, spellings)
         if layout and f.name in layout.multiply:
             values = values * layout.multiply[f.name]
         columns.append(values.alias(f.name))
         if reasons.null_count() < reasons.len():
             failures[f.name] = reasons
     frame = pl.DataFrame([*columns, laid[ROW]])
-    return _wgs84(door, frame), failures
+    usual = layout.coordinates.crs if layout and layout.coordinates else "wgs84"
+    if usual == "wgs84" and (CRS not in frame.columns or frame[CRS].null_count() == frame.height):
+        return frame, failures
+    from contracts.coordinates import in_wgs84
+
+    return in_wgs84(frame, usual), failures
 
 
-def _wgs84(door: Checker, frame: pl.DataFrame) -> pl.DataFrame:
-    layout = door.arrangement.layout
-    if layout is None or layout.coordinates is None or layout.coordinates.crs == "wgs84":
-        return frame
-    from contracts.coordinates import to_wgs84
+@cache
+def _folded(name: str) -> Mapping[str, str]:
+    return {fold(spelling): code for spelling, code in code_spellings(name).items()}
 
-    longitude, latitude = to_wgs84(pl.col("longitude"), pl.col("latitude"), layout.coordinates.crs)
-    return frame.with_columns(longitude.alias("longitude"), latitude.alias("latitude"))
+
+def _by_code(values: pl.Series, spellings: Mapping[str, str]) -> pl.Series:
+    """Each code as its list writes it; what no spelling of the list fits stays as it was sent."""
+    sent = values.drop_nulls().unique()
+    return values.replace(sent, pl.Series([spellings.get(fold(text), text) for text in sent], dtype=pl.String))
 
 
 def _shape_reasons(door: Checker, laid: pl.DataFrame) -> pl.DataFrame:
