@@ -7,6 +7,14 @@
 {%- set is_mended = is_incremental() -%}
 {%- set reach = suspicion_reach() if is_mended else 0 -%}
 {%- set days = suspicion_days() if is_mended else none -%}
+{%- set policy_key = ['policy_area', 'policy_from'] -%}
+{#- What the rules count within: a window's day and choice of tags, a run of these; a counter's month, a cell of lags in it … -#}
+{%- set window_day = ['place', 'window_no', 'reviewed_on', 'tags'] -%}
+{%- set window_run = window_day + ['run'] -%}
+{%- set counter_month = ['place', 'counter', 'review_month'] -%}
+{%- set cell_key = counter_month + ['level', 'tags', 'shift', 'cell'] -%}
+{%- set reviewer_day = ['reviewer_key', 'place', 'window_no', 'reviewed_on'] -%}
+{%- set unit_day = ['department_code', 'place', 'reviewed_on'] -%}
 {{ after('review_delta') }}
 with
 
@@ -34,62 +42,34 @@ wordless_fives as (
         judgements.reviewed_on,
         coalesce(judgements.tags, '') as tags,
         judgements.reviewed_at,
-        judgements.policy_area,
-        judgements.policy_from
-    from {{ ref('review_judgements') }} as judgements
-    {{ of_touched_places(days) }}
-    where
-        judgements.validity = 'valid'
-        and judgements.review_no = 1
+        {{ prefixed('judgements', policy_key) }}
+    {{ from_countable_reviews(days) }}
         and judgements.level = 5
         and not judgements.has_comment
         and judgements.window_no is not null
 ),
 
 long_enough as (
-    select
-        place,
-        window_no,
-        reviewed_on,
-        tags
+    select {{ window_day | join(', ') }}
     from wordless_fives
-    group by place, window_no, reviewed_on, tags
+    group by {{ window_day | join(', ') }}
     having count(*) >= (select min(policies.burst_min_reviews) from policies)
 ),
 
 spaced as (
     select
-        wordless_fives.review_id,
-        wordless_fives.place,
-        wordless_fives.window_no,
-        wordless_fives.tags,
-        wordless_fives.reviewed_at,
-        wordless_fives.reviewed_on,
-        wordless_fives.policy_area,
-        wordless_fives.policy_from,
+        wordless_fives.*,
         lag(wordless_fives.reviewed_at) over (
-            partition by wordless_fives.place, wordless_fives.window_no, wordless_fives.reviewed_on, wordless_fives.tags
+            partition by {{ prefixed('wordless_fives', window_day) }}
             order by wordless_fives.reviewed_at, wordless_fives.review_id
         ) as reviewed_before
     from wordless_fives
-    inner join long_enough
-        on
-            wordless_fives.place = long_enough.place
-            and wordless_fives.window_no = long_enough.window_no
-            and wordless_fives.reviewed_on = long_enough.reviewed_on
-            and wordless_fives.tags = long_enough.tags
+    inner join long_enough on {{ same('wordless_fives', 'long_enough', window_day) }}
 ),
 
 runs as (
     select
-        spaced.review_id,
-        spaced.place,
-        spaced.window_no,
-        spaced.tags,
-        spaced.reviewed_at,
-        spaced.reviewed_on,
-        spaced.policy_area,
-        spaced.policy_from,
+        spaced.*,
         sum(
             case
                 when
@@ -99,24 +79,17 @@ runs as (
                 else 0
             end
         ) over (
-            partition by spaced.place, spaced.window_no, spaced.reviewed_on, spaced.tags
+            partition by {{ prefixed('spaced', window_day) }}
             order by spaced.reviewed_at, spaced.review_id
             rows between unbounded preceding and current row
         ) as run
     from spaced
-    inner join policies
-        on
-            spaced.policy_area = policies.area
-            and spaced.policy_from = policies.valid_from
+    {{ judged_by('spaced') }}
 ),
 
 bursts as (
     select
-        runs.place,
-        runs.window_no,
-        runs.reviewed_on,
-        runs.tags,
-        runs.run,
+        {{ prefixed('runs', window_run) }},
         count(*) as reviews,
         min(runs.reviewed_at) as first_at,
         max(runs.reviewed_at) as last_at,
@@ -125,60 +98,33 @@ bursts as (
         max(policies.burst_pace_factor) as pace_factor,
         max(policies.burst_around_seconds) as around_seconds
     from runs
-    inner join policies
-        on
-            runs.policy_area = policies.area
-            and runs.policy_from = policies.valid_from
-    group by runs.place, runs.window_no, runs.reviewed_on, runs.tags, runs.run
+    {{ judged_by('runs') }}
+    group by {{ prefixed('runs', window_run) }}
     having count(*) >= max(policies.burst_min_reviews)
 ),
 
 at_windows as (
-    select
-        judgements.place,
-        judgements.window_no,
-        judgements.reviewed_on,
-        judgements.reviewed_at
-    from {{ ref('review_judgements') }} as judgements
-    {{ of_touched_places(days) }}
-    where
-        judgements.validity = 'valid'
-        and judgements.review_no = 1
+    select {{ prefixed('judgements', ['place', 'window_no', 'reviewed_on', 'reviewed_at']) }}
+    {{ from_countable_reviews(days) }}
 ),
 
 -- A busy window is no burst: what matters is how far it outruns the window's other reviews before, during and after.
 paced as (
     select
-        bursts.place,
-        bursts.window_no,
-        bursts.reviewed_on,
-        bursts.tags,
-        bursts.run,
-        bursts.reviews,
-        bursts.seconds,
-        bursts.gap_seconds,
-        bursts.pace_factor,
-        bursts.around_seconds,
-        greatest(count(*) - bursts.reviews, 0) as others
+        {{ prefixed('bursts', window_run) }},
+        max(bursts.reviews) as reviews,
+        max(bursts.seconds) as seconds,
+        max(bursts.gap_seconds) as gap_seconds,
+        max(bursts.pace_factor) as pace_factor,
+        max(bursts.around_seconds) as around_seconds,
+        greatest(count(*) - max(bursts.reviews), 0) as others
     from bursts
     inner join at_windows
         on
-            bursts.place = at_windows.place
-            and bursts.window_no = at_windows.window_no
-            and bursts.reviewed_on = at_windows.reviewed_on
+            {{ same('bursts', 'at_windows', ['place', 'window_no', 'reviewed_on']) }}
             and {{ seconds_between('bursts.first_at', 'at_windows.reviewed_at') }} >= -bursts.around_seconds
             and {{ seconds_between('bursts.last_at', 'at_windows.reviewed_at') }} <= bursts.around_seconds
-    group by
-        bursts.place,
-        bursts.window_no,
-        bursts.reviewed_on,
-        bursts.tags,
-        bursts.run,
-        bursts.reviews,
-        bursts.seconds,
-        bursts.gap_seconds,
-        bursts.pace_factor,
-        bursts.around_seconds
+    group by {{ prefixed('bursts', window_run) }}
 ),
 
 caught_in_burst as (
@@ -190,13 +136,7 @@ caught_in_burst as (
         || ', "seconds": ' || cast(paced.seconds as string)
         || ', "other_reviews_around": ' || cast(paced.others as string) || '}' as evidence
     from paced
-    inner join runs
-        on
-            paced.place = runs.place
-            and paced.window_no = runs.window_no
-            and paced.reviewed_on = runs.reviewed_on
-            and paced.tags = runs.tags
-            and paced.run = runs.run
+    inner join runs on {{ same('paced', 'runs', window_run) }}
     where
         paced.reviews
         >= paced.pace_factor * paced.others * (paced.seconds + paced.gap_seconds) / (paced.seconds + 2 * paced.around_seconds)
@@ -219,15 +159,7 @@ timed as (
         policies.lag_tolerance_seconds as tolerance_seconds,
         policies.lag_neighbourhood_seconds as neighbourhood_seconds,
         policies.lag_share_min as share_min
-    from {{ ref('review_judgements') }} as judgements
-    {{ of_touched_places(days) }}
-    inner join policies
-        on
-            judgements.policy_area = policies.area
-            and judgements.policy_from = policies.valid_from
-    where
-        judgements.validity = 'valid'
-        and judgements.review_no = 1
+    {{ from_countable_reviews(days, with_policy=true) }}
         and not judgements.has_comment
         and judgements.lag_seconds is not null
 ),
@@ -235,21 +167,17 @@ timed as (
 -- A cell that is full enough has a half that is half as full, whatever the level and the tags: all others need no counting.
 dense_halves as (
     select
-        place,
-        counter,
-        review_month,
+        {{ counter_month | join(', ') }},
         floor(2 * lag_in_cells) as half
     from timed
-    group by place, counter, review_month, floor(2 * lag_in_cells)
+    group by {{ counter_month | join(', ') }}, floor(2 * lag_in_cells)
     having 2 * count(*) >= (select min(policies.lag_min_reviews) from policies)
 ),
 
 near_dense_halves as (
     {%- for step in [-1, 0, 1] %}
     select
-        place,
-        counter,
-        review_month,
+        {{ counter_month | join(', ') }},
         half + ({{ step }}) as half
     from dense_halves
     {{ 'union distinct' if not loop.last }}
@@ -261,18 +189,14 @@ countable as (
     from timed
     inner join near_dense_halves
         on
-            timed.place = near_dense_halves.place
-            and timed.counter = near_dense_halves.counter
-            and timed.review_month = near_dense_halves.review_month
+            {{ same('timed', 'near_dense_halves', counter_month) }}
             and floor(2 * timed.lag_in_cells) = near_dense_halves.half
 ),
 
 cells as (
     {%- for shift in ['0.0', '0.5'] %}
     select
-        place,
-        counter,
-        review_month,
+        {{ counter_month | join(', ') }},
         level,
         tags,
         {{ shift }} as shift,
@@ -284,7 +208,7 @@ cells as (
         max(neighbourhood_seconds) as neighbourhood_seconds,
         max(share_min) as share_min
     from countable
-    group by place, counter, review_month, level, tags, floor(lag_in_cells + {{ shift }})
+    group by {{ counter_month | join(', ') }}, level, tags, floor(lag_in_cells + {{ shift }})
     having count(*) >= max(min_reviews)
     {{ 'union all' if not loop.last }}
     {%- endfor %}
@@ -296,17 +220,12 @@ neighbours as (
         timed.review_id,
         floor(timed.lag_seconds / cells.tolerance_seconds + cells.shift) = cells.cell as is_inside,
         count(*) over (
-            partition by
-                cells.place, cells.counter, cells.review_month, cells.level, cells.tags, cells.shift, cells.cell
+            partition by {{ prefixed('cells', cell_key) }}
         ) as reviews_around
     from cells
     inner join timed
         on
-            cells.place = timed.place
-            and cells.counter = timed.counter
-            and cells.review_month = timed.review_month
-            and cells.level = timed.level
-            and cells.tags = timed.tags
+            {{ same('cells', 'timed', counter_month + ['level', 'tags']) }}
             and timed.lag_seconds
             between cells.lag_lo - cells.neighbourhood_seconds / 2 and cells.lag_hi + cells.neighbourhood_seconds / 2
 ),
@@ -325,19 +244,8 @@ caught_by_lag as (
 
 -- Rule same_reviewer. One reviewer at one window more often in a day than anybody is served there.
 named_reviews as (
-    select
-        judgements.review_id,
-        judgements.reviewer_key,
-        judgements.place,
-        judgements.window_no,
-        judgements.reviewed_on,
-        judgements.policy_area,
-        judgements.policy_from
-    from {{ ref('review_judgements') }} as judgements
-    {{ of_touched_places(days) }}
-    where
-        judgements.validity = 'valid'
-        and judgements.review_no = 1
+    select {{ prefixed('judgements', ['review_id'] + reviewer_day + policy_key) }}
+    {{ from_countable_reviews(days) }}
         and judgements.reviewer_key is not null
         and judgements.window_no is not null
 ),
@@ -351,18 +259,12 @@ frequent_reviewers as (
 
 reviewer_days as (
     select
-        named_reviews.reviewer_key,
-        named_reviews.place,
-        named_reviews.window_no,
-        named_reviews.reviewed_on,
+        {{ prefixed('named_reviews', reviewer_day) }},
         count(*) as reviews
     from named_reviews
     inner join frequent_reviewers on named_reviews.reviewer_key = frequent_reviewers.reviewer_key
-    inner join policies
-        on
-            named_reviews.policy_area = policies.area
-            and named_reviews.policy_from = policies.valid_from
-    group by named_reviews.reviewer_key, named_reviews.place, named_reviews.window_no, named_reviews.reviewed_on
+    {{ judged_by('named_reviews') }}
+    group by {{ prefixed('named_reviews', reviewer_day) }}
     having count(*) > max(policies.reviewer_daily_limit)
 ),
 
@@ -373,12 +275,7 @@ caught_by_reviewer as (
         3 as priority,
         '{"reviews": ' || cast(reviewer_days.reviews as string) || '}' as evidence
     from reviewer_days
-    inner join named_reviews
-        on
-            reviewer_days.reviewer_key = named_reviews.reviewer_key
-            and reviewer_days.place = named_reviews.place
-            and reviewer_days.window_no = named_reviews.window_no
-            and reviewer_days.reviewed_on = named_reviews.reviewed_on
+    inner join named_reviews on {{ same('reviewer_days', 'named_reviews', reviewer_day) }}
 ),
 
 caught_singly as (
@@ -401,27 +298,13 @@ caught_before_surge as (
 -- Rule surge. A unit's day with far more reviews and far more five stars than the same unit's days before: either alone is
 -- a busy or a good day. What the other rules caught is no part of it.
 countable_days as (
-    select
-        judgements.review_id,
-        judgements.department_code,
-        judgements.place,
-        judgements.reviewed_on,
-        judgements.level,
-        judgements.has_comment,
-        judgements.policy_area,
-        judgements.policy_from
-    from {{ ref('review_judgements') }} as judgements
-    {{ of_touched_places(days, before=reach, after=reach) }}
-    where
-        judgements.validity = 'valid'
-        and judgements.review_no = 1
+    select {{ prefixed('judgements', ['review_id', 'level', 'has_comment'] + unit_day + policy_key) }}
+    {{ from_countable_reviews(days, before=reach, after=reach) }}
 ),
 
 unit_days as (
     select
-        countable_days.department_code,
-        countable_days.place,
-        countable_days.reviewed_on,
+        {{ prefixed('countable_days', unit_day) }},
         count(*) as reviews,
         sum(case when countable_days.level = 5 then 1 else 0 end) as fives,
         max(countable_days.policy_area) as policy_area,
@@ -429,14 +312,12 @@ unit_days as (
     from countable_days
     left join caught_before_surge on countable_days.review_id = caught_before_surge.review_id
     where caught_before_surge.review_id is null
-    group by countable_days.department_code, countable_days.place, countable_days.reviewed_on
+    group by {{ prefixed('countable_days', unit_day) }}
 ),
 
 habits as (
     select
-        busy.department_code,
-        busy.place,
-        busy.reviewed_on,
+        {{ prefixed('busy', unit_day) }},
         busy.reviews,
         cast(busy.fives as double) / busy.reviews as five_share,
         max(policies.surge_volume_z) as volume_z,
@@ -451,15 +332,11 @@ habits as (
         cast(sum(usual.reviews) as double) as baseline_reviews,
         (sum(usual.fives) + 0.5) / (sum(usual.reviews) + 1.0) as usual_five_share
     from unit_days as busy
-    inner join policies
-        on
-            busy.policy_area = policies.area
-            and busy.policy_from = policies.valid_from
-            and busy.reviews >= policies.surge_min_reviews
+    {{ judged_by('busy') }}
     inner join unit_days as usual
         on
-            busy.department_code = usual.department_code
-            and busy.place = usual.place
+            {{ same('busy', 'usual', ['department_code', 'place']) }}
+            and busy.reviews >= policies.surge_min_reviews
             and busy.reviewed_on > usual.reviewed_on
             and {{ days_between('usual.reviewed_on', 'busy.reviewed_on') }} <= policies.surge_baseline_days
     {%- if is_mended %}
@@ -469,7 +346,7 @@ habits as (
             and busy.reviewed_on >= touched.from_day
             and busy.reviewed_on <= {{ add_days('touched.to_day', reach) }}
     {%- endif %}
-    group by busy.department_code, busy.place, busy.reviewed_on, busy.reviews, busy.fives
+    group by {{ prefixed('busy', unit_day) }}, busy.reviews, busy.fives
     having count(*) >= max(policies.surge_baseline_days_min)
 ),
 
@@ -485,9 +362,7 @@ caught_in_surge as (
     from habits
     inner join countable_days
         on
-            habits.department_code = countable_days.department_code
-            and habits.place = countable_days.place
-            and habits.reviewed_on = countable_days.reviewed_on
+            {{ same('habits', 'countable_days', unit_day) }}
             and not countable_days.has_comment
             and countable_days.level = 5
     where

@@ -15,6 +15,7 @@ final as (
         address,
         longitude,
         latitude,
+        coordinate_system,
         phone,
         uscc,
         total_beds,

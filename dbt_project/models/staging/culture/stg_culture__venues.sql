@@ -15,6 +15,7 @@ final as (
         address,
         longitude,
         latitude,
+        coordinate_system,
         phone,
         uscc,
         floor_area_m2,

@@ -14,6 +14,7 @@ final as (
         address,
         longitude,
         latitude,
+        coordinate_system,
         phone,
         uscc,
         beds,

@@ -1,0 +1,7 @@
+{#- Joins the policy that a row was judged under, by its `policy_area` and `policy_from`; for use after a `from`. -#}
+{% macro judged_by(rows) -%}
+    inner join policies
+        on
+            {{ rows }}.policy_area = policies.area
+            and {{ rows }}.policy_from = policies.valid_from
+{%- endmacro %}
