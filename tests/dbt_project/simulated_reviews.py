@@ -45,7 +45,7 @@ class Simulated:
 
 
 def simulate(seed: int) -> Simulated:
-    """Half a year of 60 halls, about 95,000 contacts."""
+    """Half a year of 60 halls, about 115,000 contacts."""
     rng, appeals = np.random.default_rng(seed), np.random.default_rng([seed, 1])
     out = Simulated()
     for n in range(1, HALLS + 1):
