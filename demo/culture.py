@@ -1,4 +1,7 @@
-"""The Culture and Tourism Bureau's feeds: culture.venues and culture.activities."""
+"""The Culture and Tourism Bureau's feeds: culture.venues and culture.activities.
+
+Some of the bureau's points were picked on a map, some measured: each row says in which system its point is.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from datetime import timedelta
 import numpy as np
 import polars as pl
 
+from contracts.coordinates import gcj02
 from demo import places
 from demo.city import City
 from demo.files import Form, Parcel
@@ -27,7 +31,7 @@ TYPES = (
 )
 SHARED_TYPE = 1  # the culture side of a shared building is a culture station
 FIELDS = (
-    "venue_id", "name", "venue_type_code", "grade", *places.SITE_COLUMNS, "floor_area_m2", "seats", "holdings",
+    "venue_id", "name", "venue_type_code", "grade", *places.SITE_COLUMNS, "coordinate_system", "floor_area_m2", "seats", "holdings",
     "opened_on", "status",
 )  # fmt: skip
 FAULTS = (
@@ -86,11 +90,21 @@ def parcels(plan: Plan, city: City) -> Iterator[Parcel]:
             feed="culture.venues",
             name=f"公共文化场馆{end:%Y年%m月}.xlsx",
             received_at=plan.night_after(sent, 9),
-            frame=rows.select(FIELDS),
+            frame=_as_located(rows).select(FIELDS),
             form=Form("xlsx", title=f"示范市公共文化场馆名录 {end:%Y-%m}"),
             faults=FAULTS,
         )
     yield from _activities(plan, venues)
+
+
+def _as_located(rows: pl.DataFrame) -> pl.DataFrame:
+    """A third of the points as a map gives them, the others as measured; always the same venues."""
+    on_map = pl.col("venue_id").str.slice(-1).is_in(["0", "4", "8"])
+    shifted = dict(zip(("longitude", "latitude"), gcj02(pl.col("longitude"), pl.col("latitude")), strict=True))
+    return rows.with_columns(
+        *(pl.when(on_map).then(on.round(6)).otherwise(pl.col(axis)).alias(axis) for axis, on in shifted.items()),
+        pl.when(on_map).then(pl.lit("高德")).otherwise(pl.lit("WGS84")).alias("coordinate_system"),
+    )
 
 
 def _activities(plan: Plan, venues: pl.DataFrame) -> Iterator[Parcel]:

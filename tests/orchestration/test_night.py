@@ -21,6 +21,8 @@ import pytest
 from rich.console import Console
 
 from contracts.model import load_feeds, load_products
+from demo import city, culture
+from demo.plan import Plan
 from orchestration import landing, night, release, schedules
 from orchestration.landing import Attempt
 from orchestration.paths import DataDirectory
@@ -108,6 +110,18 @@ def decoded(raw: bytes) -> str:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError:
         return raw.decode("gb18030")
+
+
+def test_points_sent_in_two_systems_lie_where_the_venues_stand(night_city) -> None:
+    """The culture bureau's rows say 高德 or WGS84 each; at the door all become WGS-84, within two metres."""
+    plan = Plan(seed=7, communities=40, days=31)  # the city of the fixture
+    where = culture.register(plan, city.build(plan)).select("venue_id", "longitude", "latitude")
+    accepted = pl.read_parquet(night_city.data.accepted / "culture.venues" / "*" / "*.parquet")
+    both = accepted.join(where, on="venue_id", suffix="_true")
+    assert set(both["coordinate_system"]) == {"GCJ-02", "WGS84"}
+    assert both.height == accepted.height
+    for axis in ("longitude", "latitude"):
+        assert (both[axis] - both[f"{axis}_true"]).abs().max() < 2 / 111_000
 
 
 # ── what leaves ─────────────────────────────────────────────────────────────────────────────────
