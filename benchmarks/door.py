@@ -88,7 +88,7 @@ def _reviews(rng: np.random.Generator, start: int, n: int) -> pl.DataFrame:
 def through_the_door(path: Path, folder: Path) -> dict[str, float]:
     """One file through `pass_file`; the numbers of its outcome."""
     from contracts.door import Delivery, pass_file
-    from contracts.model import load_feeds, load_layouts
+    from contracts.loading import load_feeds, load_layouts
     from contracts.privacy import load_key
 
     feed = load_feeds()["evaluation.reviews"]
@@ -131,7 +131,7 @@ def in_this_process(way: str, path: str) -> None:
     from pyarrow import parquet  # noqa: F401
 
     import contracts.door  # noqa: F401
-    from contracts.model import load_layouts
+    from contracts.loading import load_layouts
 
     load_layouts()
     with tempfile.TemporaryDirectory() as folder:

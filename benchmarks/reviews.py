@@ -21,7 +21,7 @@ from statistics import median
 
 import duckdb
 
-from contracts.model import load_feeds
+from contracts.loading import load_feeds
 from orchestration import feeds, ledger, linkage, survey
 from orchestration.paths import DBT_PROJECT, DataDirectory
 from orchestration.warehouse import DBT, environment

@@ -11,7 +11,7 @@ import math
 
 import polars as pl
 
-from contracts.model import seed
+from contracts.loading import seed
 
 SEMI_MAJOR_M = 6378245.0  # Krasovsky 1940, which GCJ-02 is computed on
 ECCENTRICITY_SQUARED = 0.00669342162296594323

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from contracts.arranging import ROW
-from contracts.model import Feed, FieldSpec, Layout, code_list
+from contracts.loading import code_list
+from contracts.model import Feed, FieldSpec, Layout
 from contracts.reading import Found
 
 if TYPE_CHECKING:

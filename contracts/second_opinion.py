@@ -14,7 +14,8 @@ import polars as pl
 
 from contracts.arranging import ROW
 from contracts.casting import says_one_thing
-from contracts.model import Feed, load_feed
+from contracts.loading import load_feed
+from contracts.model import Feed
 from contracts.rows import empty_reasons, pandera_schema
 
 LARGE = 10_000  # rows from which on it pays to look at what many rows say only once

@@ -9,7 +9,8 @@ import polars as pl
 import pytest
 
 from contracts.arranging import arrange, lay_out
-from contracts.model import Layout, load_feeds, seed
+from contracts.loading import load_feeds, seed
+from contracts.model import Layout
 from contracts.reading import fold
 from contracts.rows import checker, split
 

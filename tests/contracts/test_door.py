@@ -13,7 +13,8 @@ from contracts import door, second_opinion
 from contracts.approvals import NotHeld, approvals, approve
 from contracts.door import Before, Delivery, Outcome, checksum, pass_file
 from contracts.guards import missing_periods
-from contracts.model import Continuity, ContractError, Feed, Guards, load_feed, load_feeds, load_layouts
+from contracts.loading import load_feed, load_feeds, load_layouts
+from contracts.model import Continuity, ContractError, Feed, Guards
 from contracts.privacy import Key
 from contracts.rows import empty_reasons
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from contracts.arranging import arrange, known_headers
 from contracts.checking import find_feed, find_layout
-from contracts.model import Feed, code_list, load_feeds
+from contracts.loading import code_list, load_feeds
+from contracts.model import Feed
 from contracts.reading import Found, Reading, open_table
 from contracts.report import (
     ALL_ROWS_UP_TO,

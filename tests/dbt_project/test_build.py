@@ -9,7 +9,7 @@ import duckdb
 import pytest
 from building import build, dbt
 
-from contracts.model import load_products
+from contracts.loading import load_products
 from orchestration.paths import DBT_PROJECT, DataDirectory
 
 

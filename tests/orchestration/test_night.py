@@ -20,7 +20,7 @@ import polars as pl
 import pytest
 from rich.console import Console
 
-from contracts.model import load_feeds, load_products
+from contracts.loading import load_feeds, load_products
 from demo import city, culture
 from demo.plan import Plan
 from orchestration import landing, night, release, schedules
