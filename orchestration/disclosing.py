@@ -187,8 +187,9 @@ def selection(
     other = data.disclosed / release_id / f"{stated['crossed']['table']}.parquet" if "crossed" in stated else None
     found = withhold(
         product,
-        con.sql(f"select {wanted} from {source}").pl(),
-        con.sql(f"select division_code, {ancestors} from {register}").pl(),
+        # In one order: between two patterns that hide as little, the rows' order decides.
+        con.sql(f"select {wanted} from {source} order by all").pl(),
+        con.sql(f"select division_code, {ancestors} from {register} order by all").pl(),
         pl.read_parquet(kept) if kept.is_file() else None,
         data.today(),
         pl.read_parquet(other) if other and other.is_file() else None,
