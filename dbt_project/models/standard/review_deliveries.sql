@@ -1,3 +1,4 @@
+{{ config(materialized="table") }}
 {#- Reads itself: what stood when it was last built is what no longer says `removed`. -#}
 {%- set feeds = ['contacts', 'reviews', 'rectifications'] -%}
 {%- set former = adapter.get_relation(this.database, this.schema, this.identifier) if execute and not flags.FULL_REFRESH -%}
