@@ -32,22 +32,27 @@
     {%- if target.type == 'duckdb' and execute %}comment on table {{ this }} is '{{ state }}'{% endif -%}
 {%- endmacro %}
 
-{#- What tonight's `review_delta` says: the run it was made in, the state it leads from ('' for none) and the one it leads to. -#}
-{% macro review_steps() -%}
-    {%- set said = built_from(api.Relation.create(database=this.database, schema='standard', identifier='review_delta')) -%}
+{#-
+  What tonight's table of what arrived says of the way it leads: the run it was made in, the state it leads from ('' for none) and the
+  one it leads to. The model in hand names that table in `meta.steps`; tables of reviews go by `review_delta`.
+-#}
+{% macro steps_of(name) -%}
+    {%- set said = built_from(api.Relation.create(database=this.database, schema='standard', identifier=name)) -%}
     {{ return(said.split(' ') if said else ['', '', '']) }}
 {%- endmacro %}
 
-{#- Whether the rows of `review_delta` lead from the state this model's table is in to tonight's. -#}
+{% macro own_steps() -%}{{ return(steps_of(model.config.meta.get('steps', 'review_delta'))) }}{%- endmacro %}
+
+{#- Whether what arrived leads from the state this model's table is in to tonight's. -#}
 {% macro is_mendable() -%}
-    {%- set steps = review_steps() -%}
+    {%- set steps = own_steps() -%}
     {{ return(steps[0] == invocation_id and steps[1] != '' and steps[1] == built_from(this)) }}
 {%- endmacro %}
 
 {#- For a hook after a kept model: it is in tonight's state, if it was this run that found out what that is. -#}
 {% macro say_mended() -%}
     {%- if execute -%}
-        {%- set steps = review_steps() -%}
+        {%- set steps = own_steps() -%}
         {{ say_built_from(steps[2] if steps[0] == invocation_id else 'unknown') }}
     {%- endif -%}
 {%- endmacro %}
@@ -73,6 +78,6 @@
 {#- The same for a test: after a build of everything, everything. -#}
 {% macro of_mended_contacts() -%}
     {%- set delta = ref('review_delta') -%}
-    {%- set steps = review_steps() if execute else ['', '', ''] -%}
+    {%- set steps = steps_of('review_delta') if execute else ['', '', ''] -%}
     {%- if steps[0] == invocation_id and steps[1] %}where (case_no, contact_no) in (select case_no, contact_no from {{ delta }}){% endif -%}
 {%- endmacro %}

@@ -37,7 +37,7 @@
             {%- do counted.append("select sum(hash(kept)::hugeint)::varchar from " ~ input.relation_name ~ " as kept") -%}
         {%- else -%}
             {%- set state = said.get(input.schema ~ '.' ~ input.alias, '') -%}
-            {%- if not state %}{{ return('') }}{% endif -%}
+            {%- if input.config.materialized not in ('view', 'ephemeral') and not state.startswith('built from ') %}{{ return('') }}{% endif -%}
             {%- do parts.append(state) -%}
         {%- endif -%}
     {%- endfor -%}
