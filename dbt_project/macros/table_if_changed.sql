@@ -4,19 +4,17 @@
   What it is made of: its SQL as sent (a policy, a variable, another macro, the day it is), its columns, the engine, and each input: the
   files of a source by their bytes, a seed and a table by their rows, a view by its SQL and its inputs. The rows of a table are summed up
   once, when it is built, and stand in its comment: a table that came out as it was moves nothing after it. A table that lost
-  its comment, or reads one that has none, is built. The day would be another input each night: a model that reads `run_date()` says nothing.
+  its comment, or reads one that has none, is built. A model that reads `run_date()` is built each night, and its inputs are not looked at.
 -#}
 {% materialization table_if_changed, adapter='duckdb' -%}
     {%- set state = state_of_inputs() -%}
-    {%- if state and not should_full_refresh() and built_from(this).split(' holding ')[0] == state -%}
+    {%- if state and not should_full_refresh() and built_from(this) == state -%}
         {%- do store_raw_result('main', message='UNCHANGED', code='UNCHANGED', rows_affected='0') -%}
         {{ return({'relations': [this.incorporate(type='table')]}) }}
     {%- endif -%}
     {%- set built = materialization_table_duckdb() -%}
-    {%- if state -%}
-        {%- set rows = run_query(sum_of_rows(this)).rows[0][0] -%}
-        {%- do run_query("comment on table " ~ this ~ " is '" ~ state ~ " holding " ~ rows ~ "'") -%}
-    {%- endif -%}
+    {%- set rows = run_query(sum_of_rows(this)).rows[0][0] -%}
+    {%- do run_query("comment on table " ~ this ~ " is '" ~ (state or 'unknown') ~ " holding " ~ rows ~ "'") -%}
     {{ return(built) }}
 {%- endmaterialization %}
 
