@@ -7,8 +7,8 @@
   its comment, or reads one that has none, is built. A model that reads `run_date()` is built each night, and its inputs are not looked at.
 -#}
 {% materialization table_if_changed, adapter='duckdb' -%}
-    {%- set state = state_of_inputs() -%}
-    {%- if state and not should_full_refresh() and built_from(this) == state -%}
+    {%- set said, state = [none, none] if run_date() in compiled_code else run_query(said_and_true()).rows[0].values() -%}
+    {%- if state and said == state and not should_full_refresh() -%}
         {%- do store_raw_result('main', message='UNCHANGED', code='UNCHANGED', rows_affected='0') -%}
         {{ return({'relations': [this.incorporate(type='table')]}) }}
     {%- endif -%}
@@ -18,45 +18,42 @@
     {{ return(built) }}
 {%- endmaterialization %}
 
-{#- A checksum of everything that the model in hand is made of; '' where nobody can say. -#}
-{% macro state_of_inputs() -%}
-    {%- if run_date() in compiled_code %}{{ return('') }}{% endif -%}
-    {%- set said = said_by_relations() -%}
+{#-
+  A query for what the table in hand says it was built from, and for what it would be built from now: null where an input does not say
+  what it holds. One row, asked once a model: what dbt does around a query takes longer than the query.
+-#}
+{% macro said_and_true() -%}
     {%- set inputs = inputs_of(model) -%}
-    {%- set parts = [compiled_code, tojson(model.columns, sort_keys=true)] -%}
-    {%- set counts = ['select version()'] -%}
+    {%- set parts = ["'" ~ local_md5(compiled_code ~ tojson(model.columns, sort_keys=true)) ~ "'", 'version()'] -%}
     {%- for id in inputs -%}
         {%- set input = graph.sources[id] if id.startswith('source.') else graph.nodes[id] -%}
         {%- if input.resource_type == 'source' -%}
-            {%- do counts.append(sum_of_source(input, inputs)) -%}
+            {%- do parts.append('(' ~ sum_of_source(input, inputs) ~ ')') -%}
         {%- elif input.resource_type == 'seed' -%}
-            {%- do counts.append(sum_of_rows(input.relation_name)) -%}
-        {%- else -%}
-            {%- set comment = said.get(input.schema ~ '.' ~ input.alias, '') -%}
-            {%- set is_table = input.config.materialized not in ('view', 'ephemeral') -%}
-            {%- if is_table and ' holding ' not in comment %}{{ return('') }}{% endif -%}
-            {%- do parts.append(comment.split(' holding ')[1] if is_table else comment) -%}
+            {%- do parts.append('(' ~ sum_of_rows(input.relation_name) ~ ')') -%}
+        {%- elif input.config.materialized != 'ephemeral' -%}
+            {%- set column = 'sql' if input.config.materialized == 'view' else 'holding' -%}
+            {%- do parts.append("(select " ~ column ~ " from said where relation = '" ~ input.schema ~ '.' ~ input.alias ~ "')") -%}
         {%- endif -%}
     {%- endfor -%}
-    {%- do parts.extend(run_query('select (' ~ counts | join('), (') ~ ')').rows[0].values()) -%}
-    {{ return('built from ' ~ local_md5(parts | join('\n'))) }}
-{%- endmacro %}
-
-{#- What the catalogue says of each relation: the comment of a table, the SQL of a view. -#}
-{% macro said_by_relations() -%}
-    {%- set query -%}
-        select schema_name || '.' || table_name, coalesce(comment, '') from duckdb_tables()
+    with said as materialized (
+        select
+            schema_name || '.' || table_name as relation,
+            split_part(comment, ' holding ', 1) as built_from,
+            nullif(split_part(comment, ' holding ', 2), '') as holding,
+            null as sql
+        from duckdb_tables()
         where database_name = current_database()
         union all
-        select schema_name || '.' || view_name, sql from duckdb_views()
+        select schema_name || '.' || view_name, null, null, sql from duckdb_views()
         where database_name = current_database() and not internal
-    {%- endset -%}
-    {%- set said = {} -%}
-    {%- for name, text in run_query(query).rows %}{% do said.update({name: text}) %}{% endfor -%}
-    {{ return(said) }}
+    )
+    select
+        (select built_from from said where relation = '{{ this.schema ~ '.' ~ this.identifier }}'),
+        'built from ' || md5({{ parts | join(" || ',' || ") }})
 {%- endmacro %}
 
-{#- The ids of what a model reads and, through views, of what these read; in one order. -#}
+{#- The ids of what a model reads and, through views, of what these read, in one order. -#}
 {% macro inputs_of(node) -%}
     {%- set found = [] -%}
     {%- for id in node.depends_on.nodes -%}
