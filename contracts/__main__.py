@@ -152,7 +152,7 @@ def _template(console: Console, feed_id: str, out: Path | None) -> int:
 
 def _feeds(console: Console) -> int:
     from contracts.checking import senders
-    from contracts.model import load_feeds
+    from contracts.loading import load_feeds
 
     table = Table("数据 feed", "名称", "name", "方式 delivery", "有布局的报送方 senders with a layout")
     for feed in load_feeds().values():
@@ -166,7 +166,7 @@ def _release(console: Console, receipt: str, by: str | None, why: str) -> int:
     from zoneinfo import ZoneInfo
 
     from contracts.approvals import approve, who
-    from contracts.model import CONTRACTS
+    from contracts.loading import CONTRACTS
 
     # As everywhere in the house, a relative data directory is meant from the project's folder.
     data = CONTRACTS.parent / Path(os.environ.get("MINSHENG_DATA") or "data").expanduser()

@@ -13,7 +13,8 @@ from itertools import product
 
 import polars as pl
 
-from contracts.model import Feed, FieldSpec, Join, Layout, Match, scheme_codes
+from contracts.loading import scheme_codes
+from contracts.model import Feed, FieldSpec, Join, Layout, Match
 from contracts.reading import fold
 
 # What reading adds to every batch: the row as the sender counts it, and what is wrong with its shape.

@@ -15,8 +15,9 @@ import polars as pl
 
 from contracts.arranging import ROW, known_headers
 from contracts.door import Delivery, Opened, open_delivery
+from contracts.loading import FEEDS, load_feed, load_layout
 from contracts.messages import message
-from contracts.model import FEEDS, Feed, Layout, load_feed, load_layout
+from contracts.model import Feed, Layout
 from contracts.reading import fold
 from contracts.report import Totals
 from contracts.rows import REASON_SCHEMA

@@ -15,7 +15,8 @@ from typing import Any
 
 import yaml
 
-from contracts.model import Contract, Feed, FieldSpec, Product, load_feeds, load_products
+from contracts.loading import load_feeds, load_products
+from contracts.model import Contract, Feed, FieldSpec, Product
 
 PROJECT = Path(__file__).resolve().parent.parent
 SOURCES = Path("dbt_project/models/staging/_sources")

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from contracts.arranging import ROW
-from contracts.model import Feed, FieldSpec, Layout, code_list
+from contracts.loading import code_list
+from contracts.model import Feed, FieldSpec, Layout
 from contracts.reading import Found
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ ROW_HEADER, ZH_HEADER, EN_HEADER = "行号 Row", "原因", "Reasons"
 # Above this many rows the report holds only those with something to say: nobody scrolls further.
 ALL_ROWS_UP_TO = 100_000
 SHEET_ROWS = 1_048_576
+CELLS_IN_MEMORY = 500_000  # about 100 MB; up to there a workbook kept whole is written in two thirds of the time
 FORM_ROWS = 10_000  # rows of the empty form that have drop-downs
 LONGEST_LIST = 255  # characters Excel takes for a list written into the drop-down itself
 
@@ -98,7 +100,8 @@ def write_report(
     said = _by_row(reasons, found.headers)
     # A wide file made long counts many rows for one of the sender's.
     everything = summary.received <= ALL_ROWS_UP_TO or bool(layout and layout.melt)
-    with workbook(path, constant_memory=True) as book:
+    is_large = summary.received * len(found.headers) > CELLS_IN_MEMORY
+    with workbook(path, constant_memory=is_large) as book:
         sheet = book.add_worksheet("检查结果 Rows")
         left_out = _write_rows(book, sheet, found.headers, rows, said, everything=everything)
         _write_summary(book, feed=feed, layout=layout, found=found, reasons=reasons, totals=summary, left_out=left_out)

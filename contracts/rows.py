@@ -21,8 +21,9 @@ import polars as pl
 from contracts.arranging import MELTED, ROW, SHAPE, Arrangement, sender_header, unmapped
 from contracts.casting import CastOptions, cast
 from contracts.identifiers import SEMANTIC_CHECKS
+from contracts.loading import code_list
 from contracts.messages import message
-from contracts.model import Feed, FieldSpec, Rule, code_list
+from contracts.model import Feed, FieldSpec, Rule
 from contracts.privacy import mask_value
 
 if TYPE_CHECKING:

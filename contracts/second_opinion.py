@@ -14,10 +14,12 @@ import polars as pl
 
 from contracts.arranging import ROW
 from contracts.casting import says_one_thing
-from contracts.model import Feed, load_feed
+from contracts.loading import load_feed
+from contracts.model import Feed
 from contracts.rows import empty_reasons, pandera_schema
 
-LARGE = 10_000  # rows from which on it pays to look at what all rows say only once
+LARGE = 10_000  # rows from which on it pays to look at what many rows say only once
+SAMPLE, FEW = 1_000, 50  # of how many rows, and how many values are few
 
 
 def objections(feed: Feed, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -52,25 +54,41 @@ def _without(rows: pl.DataFrame, cases: pl.DataFrame) -> tuple[pl.DataFrame, pl.
 
 
 def _schema_for(feed: Feed, rows: pl.DataFrame) -> Any:
-    """The schema; for a large batch without the columns in which every row says what has been found right before."""
+    """The schema; for a large batch without the columns that say few things, if it holds for each of these.
+
+    Every check looks at one value at a time: what holds for the values of a column holds for its rows.
+    """
     whole = _schema(feed.path, feed.version)
     if rows.height < LARGE:
         return whole
-    told = {name: rows[name] for name in whole.columns}
-    left = [
-        name
-        for name, column in told.items()
-        if not (says_one_thing(column) and _holds(feed.path, feed.version, name, column.dtype, column[0]))
-    ]
-    return _schema(feed.path, feed.version, tuple(left))
+    few = ((name, rows[name].dtype, _few_values(rows[name])) for name in whole.columns)
+    said = [(name, dtype, values) for name, dtype, values in few if values is not None]
+    if not said or not _holds(feed.path, feed.version, tuple(said)):
+        return whole
+    heard = {name for name, *_ in said}
+    return _schema(feed.path, feed.version, tuple(name for name in whole.columns if name not in heard))
+
+
+def _few_values(column: pl.Series) -> tuple[Any, ...] | None:
+    """What the rows say, in order, if that is little."""
+    if says_one_thing(column):
+        return (column[0],)
+    if column.head(SAMPLE).n_unique() > FEW:
+        return None
+    values = column.unique()
+    return tuple(values.sort()) if values.len() <= FEW else None
 
 
 @lru_cache(maxsize=1_000)
-def _holds(path: Path, version: str, name: str, dtype: pl.DataType, value: Any) -> bool:
+def _holds(path: Path, version: str, said: tuple[tuple[str, pl.DataType, tuple[Any, ...]], ...]) -> bool:
     from pandera.errors import SchemaErrors
 
+    longest = max(len(values) for *_, values in said)
+    columns = [
+        pl.Series(name, [*values, *values[-1:] * (longest - len(values))], dtype=dtype) for name, dtype, values in said
+    ]
     try:
-        _schema(path, version, (name,)).validate(pl.DataFrame({name: [value]}, schema={name: dtype}), lazy=True)
+        _schema(path, version, tuple(name for name, *_ in said)).validate(pl.DataFrame(columns), lazy=True)
     except SchemaErrors:
         return False
     return True

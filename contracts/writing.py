@@ -40,6 +40,8 @@ POLARS_TYPES: Mapping[str, Any] = {
     "TIMESTAMP": pl.Datetime("us"),
 }
 
+SAMPLE = 10_000  # rows of which it is looked up whether a column's texts repeat
+
 
 def empty_accepted(feed: Feed) -> pl.DataFrame:
     """No rows, all columns: what a feed that never came looks like."""
@@ -65,31 +67,35 @@ class Sink:
         self._writer: pyarrow.parquet.ParquetWriter | None = None
 
     def __enter__(self) -> Sink:
-        from pyarrow import parquet
-
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        # Row numbers and times grow from row to row: their differences are small, and a range says what a file holds.
-        growing = [f.name for f in self.schema if str(f.type) in ("int64", "timestamp[us]", "date32[day]")]
-        repeating = [f.name for f in self.schema if f.name not in {*self.random, *growing}]
-        self._writer = parquet.ParquetWriter(
-            self.path,
-            self.schema,
-            compression={f.name: "none" if f.name in self.random else "zstd" for f in self.schema},
-            use_dictionary=repeating,
-            write_statistics=growing,
-            column_encoding=dict.fromkeys(growing, "DELTA_BINARY_PACKED"),
-        )
         return self
 
     def write(self, frame: pl.DataFrame) -> None:
-        if frame.height and self._writer:
+        if frame.height:
             table = frame.to_arrow().cast(self.schema)
+            self._writer = self._writer or self._opened(frame)
             self._writer.write_table(table)
             self.digest.take(table)
 
+    def _opened(self, first: pl.DataFrame) -> pyarrow.parquet.ParquetWriter:
+        from pyarrow import parquet
+
+        # Row numbers and times grow from row to row: their differences are small, and a range says what a file holds.
+        growing = [f.name for f in self.schema if str(f.type) in ("int64", "timestamp[us]", "date32[day]")]
+        # A dictionary of texts that are each their own is work for nothing.
+        sample = first.head(SAMPLE)
+        own = {name for name in first.columns if sample[name].n_unique() * 2 > sample.height > 1}
+        return parquet.ParquetWriter(
+            self.path,
+            self.schema,
+            compression={f.name: "none" if f.name in self.random else "zstd" for f in self.schema},
+            use_dictionary=[f.name for f in self.schema if f.name not in {*self.random, *growing, *own}],
+            write_statistics=growing,
+            column_encoding=dict.fromkeys(growing, "DELTA_BINARY_PACKED"),
+        )
+
     def __exit__(self, *_: object) -> None:
-        if self._writer:
-            self._writer.close()
+        (self._writer or self._opened(pl.DataFrame(schema=self.schema.names))).close()
 
 
 class RowDigest:

@@ -14,7 +14,7 @@ from datetime import timedelta
 import numpy as np
 import polars as pl
 
-from contracts.model import SEEDS
+from contracts.loading import SEEDS
 from demo.city import City, rows_at
 from demo.civil_affairs import halls
 from demo.files import Parcel

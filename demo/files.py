@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from contracts.model import load_feeds
+from contracts.loading import load_feeds
 from demo.spoil import Fault, Planted
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")

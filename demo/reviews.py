@@ -15,7 +15,7 @@ from functools import lru_cache
 import numpy as np
 import polars as pl
 
-from contracts.model import SEEDS
+from contracts.loading import SEEDS
 from demo import people
 from demo.city import City, rows_at
 from demo.civil_affairs import halls

@@ -20,7 +20,7 @@ from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import Scope, build_scope
 
-from contracts.model import load_feeds
+from contracts.loading import load_feeds
 
 ACCEPTED = re.compile(r"read_parquet\('[^']*/accepted/(\w+)\.(\w+)/[^)]*\)")
 # (schema, table, column) of a table that the query reads.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dagster as dg
 
-from contracts.model import load_products
+from contracts.loading import load_products
 from orchestration import feeds, ledger, linkage, release, review_words, schedules, survey, warehouse
 
 

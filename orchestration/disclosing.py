@@ -32,7 +32,8 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from contracts.model import SUPPRESSED, Product, seed
+from contracts.loading import seed
+from contracts.model import SUPPRESSED, Product
 from orchestration.paths import DataDirectory
 from orchestration.published_cells import (
     FIXED,

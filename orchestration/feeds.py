@@ -11,7 +11,8 @@ from typing import Any
 
 import dagster as dg
 
-from contracts.model import Feed, load_feeds
+from contracts.loading import load_feeds
+from contracts.model import Feed
 from orchestration import landing
 from orchestration.intake import ensure_typed, take_in
 from orchestration.landing import Attempt

@@ -21,8 +21,9 @@ import polars as pl
 
 from contracts.approvals import Approval, approvals
 from contracts.door import Before, Delivery, Outcome, empty_accepted, empty_quarantine, read_file, settle_file
+from contracts.loading import load_layouts
 from contracts.messages import message
-from contracts.model import Feed, load_layouts
+from contracts.model import Feed
 from contracts.privacy import Key, load_key
 from orchestration import landing
 from orchestration.landing import Archived, Attempt

@@ -186,7 +186,7 @@ def _progress(console: Console, what: str, total: int) -> Iterator[Callable[[], 
 
 def tell(data: DataDirectory, night: Night, console: Console) -> None:
     """Prints what the night did: files and rows per feed, what was released, three headlines, where to look."""
-    from contracts.model import load_feeds
+    from contracts.loading import load_feeds
     from orchestration import landing
     from orchestration.release import current
 

@@ -20,7 +20,8 @@ import dagster as dg
 import duckdb
 import polars as pl
 
-from contracts.model import Product, load_products
+from contracts.loading import load_products
+from contracts.model import Product
 from orchestration import charts, disclosing, ledger, worklists
 from orchestration.paths import PROJECT, DataDirectory, data_directory
 from orchestration.warehouse import POOL, only_writer

@@ -18,7 +18,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from contracts.model import SEEDS
+from contracts.loading import SEEDS
 from orchestration.paths import DataDirectory, data_directory
 
 FEED = "evaluation.reviews"

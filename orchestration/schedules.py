@@ -11,7 +11,7 @@ import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 
-from contracts.model import load_feeds
+from contracts.loading import load_feeds
 from orchestration import landing
 from orchestration.intake import pending
 from orchestration.paths import TIME_ZONE, DataDirectory, data_directory

@@ -22,7 +22,7 @@ import duckdb
 from dagster_dbt import DagsterDbtTranslator, DbtCliInvocation, DbtCliResource, DbtProject, dbt_assets
 from dagster_dbt.errors import DagsterDbtCliRuntimeError
 
-from contracts.model import load_feeds, load_products
+from contracts.loading import load_feeds, load_products
 from orchestration import column_lineage, intake, ledger, linkage, review_words, survey
 from orchestration.paths import DBT_PROJECT, DataDirectory, data_directory
 

@@ -13,7 +13,8 @@ from typing import Any
 
 import duckdb
 
-from contracts.model import FieldSpec, Product, code_list
+from contracts.loading import code_list
+from contracts.model import FieldSpec, Product
 from contracts.report import GREY, RED, YELLOW, workbook, write_text
 
 FOLDER = "worklists"

@@ -17,7 +17,8 @@ import polars as pl
 import pytest
 
 from contracts.identifiers import RESIDENT_ID_WEIGHTS, is_luhn, is_resident_id
-from contracts.model import Feed, FieldSpec, load_feeds, load_layouts
+from contracts.loading import load_feeds, load_layouts
+from contracts.model import Feed, FieldSpec
 from orchestration import feeds as assets
 from orchestration import ledger, night
 from orchestration.paths import SHANGHAI, DataDirectory

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from contracts.model import seed
+from contracts.loading import seed
 from orchestration.statistics.errors import StatisticsError, name_some
 from orchestration.statistics.scales import Scale
 

@@ -8,7 +8,8 @@ import polars as pl
 import pytest
 
 from contracts.arranging import arrange, known_headers, lay_out, lay_out_all, undeclared_schemes
-from contracts.model import Layout, load_feeds
+from contracts.loading import load_feeds
+from contracts.model import Layout
 
 HEALTH = load_feeds()["health.institutions"]
 DIVISIONS = load_feeds()["reference.divisions"]

@@ -8,7 +8,8 @@ import duckdb
 import pytest
 
 from contracts.audit import audit, expectations
-from contracts.model import ContractError, Product, load_product, load_products
+from contracts.loading import load_product, load_products
+from contracts.model import ContractError, Product
 
 # One promise of every kind that a product contract can make.
 CONTRACT = """

@@ -13,7 +13,8 @@ from contracts import door, second_opinion
 from contracts.approvals import NotHeld, approvals, approve
 from contracts.door import Before, Delivery, Outcome, checksum, pass_file
 from contracts.guards import missing_periods
-from contracts.model import Continuity, ContractError, Feed, Guards, load_feed, load_feeds, load_layouts
+from contracts.loading import load_feed, load_feeds, load_layouts
+from contracts.model import Continuity, ContractError, Feed, Guards
 from contracts.privacy import Key
 from contracts.rows import empty_reasons
 
@@ -212,6 +213,9 @@ def test_the_second_judge_agrees_with_the_first_on_sound_rows() -> None:
         (pl.lit(1), pl.lit(30.0), 12_000),  # every row says the same wrong thing
         (pl.when(pl.int_range(12_000) == 7_777).then(-1).otherwise(1), pl.lit(8.0), 1),
         (pl.when(pl.int_range(12_000) == 7_777).then(-1).otherwise(1), pl.lit(30.0), 12_001),
+        (pl.int_range(12_000) % 7, pl.int_range(12_000) % 26 * 1.0, 461),  # few values, one of them wrong
+        (pl.when(pl.int_range(12_000) == 7_777).then(-1).otherwise(pl.int_range(12_000) % 70), pl.lit(8.0), 1),
+        (pl.when(pl.int_range(12_000) > 7_777).then(None).otherwise(1), pl.lit(8.0), 4_222),  # a value is missing
     ],
 )
 def test_the_second_judge_finds_in_a_large_batch_what_it_finds_in_a_small_one(visits, open_hours, struck) -> None:

@@ -15,7 +15,8 @@ import yaml
 from open_data_contract_standard.model import OpenDataContractStandard
 
 from contracts.generate import BANNER, DICTIONARY, PROJECT, SOURCES, stale
-from contracts.model import PROVENANCE, load_feeds, load_products
+from contracts.loading import load_feeds, load_products
+from contracts.model import PROVENANCE
 
 Run = Callable[..., tuple[int, str]]
 

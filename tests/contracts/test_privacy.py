@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.strategies import composite
 
 from contracts.identifiers import RESIDENT_ID_ALPHABET, is_luhn
-from contracts.model import Feed, FieldSpec, load_feeds
+from contracts.loading import load_feeds
+from contracts.model import Feed, FieldSpec
 from contracts.privacy import (
     KEY_VARIABLE,
     PERSONAL,

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from contracts.door import Delivery, Outcome, pass_file
-from contracts.model import load_feeds, load_layouts
+from contracts.loading import load_feeds, load_layouts
 from contracts.privacy import load_key
 from contracts.reading import fold
 from orchestration.rehearsal import real_deliveries

@@ -13,9 +13,19 @@ from hypothesis import strategies as st
 
 from contracts.arranging import arrange, known_headers
 from contracts.checking import find_feed, find_layout
-from contracts.model import Feed, code_list, load_feeds
+from contracts.loading import code_list, load_feeds
+from contracts.model import Feed
 from contracts.reading import Found, Reading, open_table
-from contracts.report import ALL_ROWS_UP_TO, FORM_ROWS, RED, YELLOW, Totals, write_report, write_template
+from contracts.report import (
+    ALL_ROWS_UP_TO,
+    CELLS_IN_MEMORY,
+    FORM_ROWS,
+    RED,
+    YELLOW,
+    Totals,
+    write_report,
+    write_template,
+)
 
 FEED = load_feeds()["health.institutions"]
 HEADERS = ["机构名称", "床位数", "=1+1", "电话"]
@@ -60,6 +70,13 @@ def colour(cell: Any) -> str | None:
     return f"#{cell.fill.fgColor.rgb[2:]}" if cell.fill.fill_type else None
 
 
+@pytest.fixture(params=[0, CELLS_IN_MEMORY], ids=["row by row", "whole"])
+def either_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small file written like a large one, and as it is."""
+    monkeypatch.setattr("contracts.report.CELLS_IN_MEMORY", request.param)
+
+
+@pytest.mark.usefixtures("either_way")
 def test_the_rows_are_the_senders_own_with_the_reasons_behind_them(tmp_path: Path) -> None:
     book = report(
         tmp_path,
@@ -77,6 +94,7 @@ def test_the_rows_are_the_senders_own_with_the_reasons_behind_them(tmp_path: Pat
     ]  # fmt: skip
 
 
+@pytest.mark.usefixtures("either_way")
 def test_failing_cells_are_coloured_and_no_other(tmp_path: Path) -> None:
     book = report(
         tmp_path,
@@ -95,6 +113,7 @@ def test_failing_cells_are_coloured_and_no_other(tmp_path: Path) -> None:
     assert found == {"B2": RED, "D2": YELLOW, "E3": RED, "D4": RED}
 
 
+@pytest.mark.usefixtures("either_way")
 @pytest.mark.parametrize("value", ["=1+1", "=HYPERLINK(\"http://x.example\",\"点\")", "+1", "-1", "@SUM(A1)", "{=1}", "http://x.example", "0012", "1e5"])  # fmt: skip
 def test_a_value_that_looks_like_a_formula_stays_a_text(tmp_path: Path, value: str) -> None:
     book = report(tmp_path, [batch((2, value, value, value, value))], [reason(2, "床位数"), reason(2, value)])

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts.arranging import arrange, lay_out
-from contracts.model import Layout, load_feeds
+from contracts.loading import load_feeds
+from contracts.model import Layout
 from contracts.rows import checker, pandera_schema, split
 
 RECEIVED = datetime(2026, 3, 1, 2, 10)

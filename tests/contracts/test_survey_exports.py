@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 from contracts.door import Delivery, Outcome, pass_file
-from contracts.model import load_feeds, load_layouts
+from contracts.loading import load_feeds, load_layouts
 from contracts.privacy import load_key
 
 WENJUANXING = """序号,提交答卷时间,所用时间,来源,来源详情,来自IP,1、您的性别,2、您的年龄,3、总体来说，您对本市公共服务满意吗？,4、您对以下服务满意吗？—医疗服务,4、您对以下服务满意吗？—公共交通,5、您向亲友推荐政务大厅的可能性

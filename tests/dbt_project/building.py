@@ -13,7 +13,8 @@ from typing import Any
 
 import polars as pl
 
-from contracts.model import Feed, load_feeds
+from contracts.loading import load_feeds
+from contracts.model import Feed
 from orchestration import feeds, ledger, linkage, review_words, survey
 from orchestration.paths import DBT_PROJECT, DataDirectory
 from orchestration.warehouse import environment

@@ -14,7 +14,7 @@ import polars as pl
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 
-from contracts.model import load_feeds
+from contracts.loading import load_feeds
 from orchestration import feeds, ledger, linkage, review_words, survey
 from orchestration.paths import DBT_PROJECT, DataDirectory
 from orchestration.warehouse import environment

@@ -22,7 +22,7 @@ from recounted_reviews import LEVELS, Review, judged, lineage, rules_of, when
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint, proportions_ztest
 
-from contracts.model import SEEDS
+from contracts.loading import SEEDS
 from orchestration.statistics.intervals import show_rate
 from orchestration.statistics.ranks import rank_rates
 

@@ -8,7 +8,7 @@ import duckdb
 import pytest
 from building import build
 
-from contracts.model import load_products
+from contracts.loading import load_products
 from orchestration.paths import DataDirectory
 
 

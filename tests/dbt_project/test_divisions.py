@@ -13,7 +13,7 @@ from building import accept, build, dbt_build
 from rich.console import Console
 
 from benchmarks import backbone
-from contracts.model import load_feeds
+from contracts.loading import load_feeds
 from demo import city
 from demo.plan import Plan
 from orchestration.paths import DataDirectory

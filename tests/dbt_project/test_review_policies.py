@@ -9,7 +9,7 @@ import duckdb
 import pytest
 from building import compiled
 
-from contracts.model import SEEDS
+from contracts.loading import SEEDS
 from orchestration.paths import DataDirectory
 
 DISTRICT = "'{policy}', '{version}', date '{since}', {until}, {area}, '{parameter}', {value}, 'project', 'a test'"

@@ -19,7 +19,7 @@ from building import build
 from recount import RATES, Unit, recount
 from recounted_city import City, as_csv, city, policy_rows
 
-from contracts.model import load_feeds
+from contracts.loading import load_feeds
 from orchestration import feeds
 from orchestration.intake import take_in
 from orchestration.landing import Attempt

@@ -11,7 +11,7 @@ import pytest
 from building import accept, dbt_build
 from simulated_reviews import BRUSHED, BUSY, RUSH, Simulated, simulate
 
-from contracts.model import load_feeds
+from contracts.loading import load_feeds
 from orchestration import feeds
 from orchestration.paths import DBT_PROJECT, DataDirectory
 

@@ -12,7 +12,8 @@ import pytest
 from building import accept, build
 
 from contracts.arranging import arrange, lay_out
-from contracts.model import Layout, load_feeds
+from contracts.loading import load_feeds
+from contracts.model import Layout
 from contracts.rows import checker, split
 from orchestration import feeds
 from orchestration.paths import DataDirectory

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from building import accept, build
 
-from contracts.model import load_feeds
+from contracts.loading import load_feeds
 from orchestration import feeds
 from orchestration.paths import DataDirectory
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from contracts.model import load_feeds, load_layouts
+from contracts.loading import load_feeds, load_layouts
 from demo import contacts, culture, health, rectifications, reviews, sports
 from demo.civil_affairs import HOMES, facilities
 from demo.deliver import World, build, make, shared_buildings

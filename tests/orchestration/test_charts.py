@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import duckdb
 import pytest
 
-from contracts.model import load_products
+from contracts.loading import load_products
 from orchestration.charts import Bar, interval_chart, survey_charts
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -16,7 +16,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from contracts.model import load_feeds
+from contracts.loading import load_feeds
 from orchestration import warehouse
 from orchestration.paths import PROJECT, TIME_ZONE, DataDirectory
 

@@ -15,7 +15,8 @@ import polars as pl
 import pytest
 from scipy.optimize import linprog
 
-from contracts.model import SUPPRESSED, ContractError, load_product, load_products
+from contracts.loading import load_product, load_products
+from contracts.model import SUPPRESSED, ContractError
 from orchestration import disclosing, release
 from orchestration.paths import DataDirectory
 

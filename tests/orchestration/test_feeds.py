@@ -11,7 +11,8 @@ import polars as pl
 import pytest
 
 from contracts.approvals import approve
-from contracts.model import Continuity, Feed, Guards, load_feeds
+from contracts.loading import load_feeds
+from contracts.model import Continuity, Feed, Guards
 from orchestration import landing, ledger, reading_ahead
 from orchestration.intake import pending, take_in
 from orchestration.landing import Attempt

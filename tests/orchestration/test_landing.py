@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from contracts.model import load_feeds
+from contracts.loading import load_feeds
 from orchestration import feeds, landing
 from orchestration.landing import Arrival, Attempt
 from orchestration.paths import SHANGHAI, DataDirectory, days

@@ -20,7 +20,7 @@ import polars as pl
 import pytest
 from rich.console import Console
 
-from contracts.model import load_feeds, load_products
+from contracts.loading import load_feeds, load_products
 from orchestration import landing, night, release, schedules
 from orchestration.landing import Attempt
 from orchestration.paths import DataDirectory

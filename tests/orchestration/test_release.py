@@ -13,7 +13,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from contracts.model import Product, load_products
+from contracts.loading import load_products
+from contracts.model import Product
 from orchestration import release
 from orchestration.paths import PROJECT, DataDirectory
 from orchestration.release import FICTIONAL, KEPT_RELEASES, AuditFailed

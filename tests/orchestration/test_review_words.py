@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from contracts.model import load_feeds
+from contracts.loading import load_feeds
 from orchestration import feeds, review_words
 from orchestration.paths import DataDirectory
 

@@ -10,7 +10,7 @@ import duckdb
 import openpyxl
 import pytest
 
-from contracts.model import load_products
+from contracts.loading import load_products
 from contracts.report import RED
 from orchestration import release, worklists
 from orchestration.paths import DataDirectory

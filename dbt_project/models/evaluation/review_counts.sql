@@ -1,5 +1,4 @@
 {#- Counts that add up; every rate of the scorecard is made of these and nothing else. -#}
-{%- set dimensions = ['department_code', 'service_item_code', 'division_code', 'facility_id', 'contact_channel'] -%}
 {#- side: each count it adds to, and how. What a rule suspects has been counted as valid: it is taken off again. -#}
 {%- set sides = {
     'judged': {
@@ -29,7 +28,6 @@
         'named_bad_revisited': 'case when is_accepted and is_named and is_revisited then 1 else 0 end',
     },
 } -%}
-{%- set counts = review_count_columns() -%}
 with
 
 judged as (
@@ -51,32 +49,6 @@ rectifications as (
     where reviewed_on is not null
 ),
 
-stacked as (
-    {%- for side, own in sides.items() %}
-    select
-        month,
-        {%- for dimension in dimensions %}
-        coalesce({{ dimension }}, {{ "'none'" if dimension == 'facility_id' else "'unknown'" }}) as {{ dimension }},
-        {%- endfor %}
-        {%- for count in counts %}
-        {{ own.get(count, '0') }} as {{ count }}{{ ',' if not loop.last }}
-        {%- endfor %}
-    from {{ side }}
-    {{ 'union all' if not loop.last }}
-    {%- endfor %}
-),
-
-final as (
-    select
-        month,
-        {{ dimensions | join(',\n        ') }},
-        {%- for count in counts %}
-        cast(sum({{ count }}) as {{ 'double' if count == 'points' else 'bigint' }}) as {{ count }}{{ ',' if not loop.last }}
-        {%- endfor %}
-    from stacked
-    group by
-        month,
-        {{ dimensions | join(', ') }}
-)
+{{ counts_by_unit(sides, review_count_columns()) }}
 
 select * from final

@@ -4,15 +4,11 @@
     post_hook="{{ say_mended() }}",
 ) }}
 {%- set dimensions = ['department_code', 'service_item_code', 'division_code', 'facility_id', 'contact_channel'] -%}
-{%- set sides = {
-    'contact_counts': ['contacts'],
-    'review_counts': [
-        'reviews', 'default_reviews', 'invalid_reviews', 'valid_reviews',
-        'n1', 'n2', 'n3', 'n4', 'n5', 'good_reviews', 'strictly_good_reviews', 'bad_reviews',
-        'second_reviews', 'second_satisfied', 'points',
-    ],
-} -%}
-{%- set counts = sides.values() | sum(start=[]) -%}
+{%- set counts = [
+    'contacts', 'reviews', 'default_reviews', 'invalid_reviews', 'valid_reviews', 'n1', 'n2', 'n3', 'n4', 'n5',
+    'good_reviews', 'strictly_good_reviews', 'bad_reviews', 'second_reviews', 'second_satisfied', 'points',
+] -%}
+{%- set sides = {'contact_counts': {'contacts': 'contacts'}, 'review_counts': dict(zip(counts[1:], counts[1:]))} -%}
 {{ after('review_delta') }}
 with
 
@@ -72,34 +68,6 @@ review_counts as (
         {{ dimensions | join(', ') }}
 ),
 
-stacked as (
-    {%- for side, own in sides.items() %}
-    select
-        month,
-        {{ dimensions | join(',\n        ') }},
-        {%- for count in counts %}
-        {{ count if count in own else '0 as ' ~ count }}{{ ',' if not loop.last }}
-        {%- endfor %}
-    from {{ side }}
-    {{ 'union all' if not loop.last }}
-    {%- endfor %}
-),
-
-final as (
-    select
-        month,
-        {%- for dimension in dimensions %}
-        coalesce({{ dimension }}, {{ "'none'" if dimension == 'facility_id' else "'unknown'" }}) as {{ dimension }},
-        {%- endfor %}
-        {%- for count in counts %}
-        cast(sum({{ count }}) as {{ 'double' if count == 'points' else 'bigint' }}) as {{ count }}{{ ',' if not loop.last }}
-        {%- endfor %}
-    from stacked
-    group by
-        month,
-        {%- for dimension in dimensions %}
-        coalesce({{ dimension }}, {{ "'none'" if dimension == 'facility_id' else "'unknown'" }}){{ ',' if not loop.last }}
-        {%- endfor %}
-)
+{{ counts_by_unit(sides, counts) }}
 
 select * from final

@@ -40,11 +40,7 @@ units as (
         targets.target_vintage,
         scopes.next_vintage
     from vintages
-    inner join scopes
-        on
-            vintages.top_code = scopes.top_code
-            and vintages.level = scopes.level
-            and vintages.vintage = scopes.vintage
+    {{ join_scopes() }}
     inner join targets
         on
             vintages.top_code = targets.top_code

@@ -27,11 +27,7 @@ units as (
         scopes.previous_vintage,
         scopes.next_vintage
     from vintages
-    inner join scopes
-        on
-            vintages.top_code = scopes.top_code
-            and vintages.level = scopes.level
-            and vintages.vintage = scopes.vintage
+    {{ join_scopes() }}
 ),
 
 -- What became of the units below a unit: the best witnesses of a merger, a split or another name.
@@ -66,34 +62,20 @@ shares as (
 ),
 
 older_alone as (
-    select units.*
-    from units
-    left join twins
-        on
-            units.vintage = twins.from_vintage
-            and units.code = twins.old_code
-    where units.next_vintage is not null and twins.old_code is null
+    {{ units_without('units', 'twins', side='old') }}
+    and units.next_vintage is not null
 ),
 
 newer_alone as (
-    select units.*
-    from units
-    left join twins
-        on
-            units.vintage = twins.to_vintage
-            and units.code = twins.new_code
-    where units.previous_vintage is not null and twins.new_code is null
+    {{ units_without('units', 'twins', side='new') }}
+    and units.previous_vintage is not null
 ),
 
 -- Same code, another name: the same unit if the names resemble each other (one holds the other's characters, or they share more
 -- than half), if most of the units below it are the same, or if the level is one whose codes are not given away.
 same_code as (
     select
-        older.vintage as from_vintage,
-        newer.vintage as to_vintage,
-        older.level,
-        older.code as old_code,
-        newer.code as new_code,
+        {{ unit_pair() }},
         case
             when shares.children_share >= {{ var('division_same_children_share') }} then 'same_code_same_children'
             when {{ resembles('older.name_stem', 'newer.name_stem') }} then 'same_code_like_name'
@@ -115,53 +97,27 @@ same_code as (
 
 paired as (
     select
-        from_vintage,
-        to_vintage,
-        level,
-        old_code,
-        new_code,
-        reason
+        {{ unit_pair_columns() }}
     from twins
     union all
     select
-        from_vintage,
-        to_vintage,
-        level,
-        old_code,
-        new_code,
-        reason
+        {{ unit_pair_columns() }}
     from same_code
     where reason is not null
 ),
 
 older_gone as (
-    select older_alone.*
-    from older_alone
-    left join paired
-        on
-            older_alone.vintage = paired.from_vintage
-            and older_alone.code = paired.old_code
-    where paired.old_code is null
+    {{ units_without('older_alone', 'paired', side='old') }}
 ),
 
 newer_unexplained as (
-    select newer_alone.*
-    from newer_alone
-    left join paired
-        on
-            newer_alone.vintage = paired.to_vintage
-            and newer_alone.code = paired.new_code
-    where paired.new_code is null
+    {{ units_without('newer_alone', 'paired', side='new') }}
 ),
 
 -- A unit that is gone lives on where the units below it went; one that stayed has split where many went to a unit nobody knew.
 by_children as (
     select
-        older.vintage as from_vintage,
-        newer.vintage as to_vintage,
-        older.level,
-        older.code as old_code,
-        newer.code as new_code,
+        {{ unit_pair() }},
         'children_went_there' as reason
     from shares
     inner join units as older
@@ -190,11 +146,7 @@ by_children as (
 -- Below the same parent one name holds the other (小荷塘 in 荷塘): several unknown heirs are a split, otherwise the nearest name.
 namesakes as (
     select
-        older.vintage as from_vintage,
-        newer.vintage as to_vintage,
-        older.level,
-        older.code as old_code,
-        newer.code as new_code,
+        {{ unit_pair() }},
         newer_unexplained.code is not null and length(newer.name_stem) > length(older.name_stem) as is_unknown_heir,
         row_number() over (
             partition by older.vintage, older.code
@@ -228,21 +180,11 @@ heirs_counted as (
 
 edges as (
     select
-        from_vintage,
-        to_vintage,
-        level,
-        old_code,
-        new_code,
-        reason
+        {{ unit_pair_columns() }}
     from paired
     union all
     select
-        from_vintage,
-        to_vintage,
-        level,
-        old_code,
-        new_code,
-        reason
+        {{ unit_pair_columns() }}
     from by_children
     union all
     select

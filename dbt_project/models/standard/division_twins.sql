@@ -46,11 +46,7 @@ units as (
         vintages.top_code,
         sole.name_stem as sole_stem
     from vintages
-    inner join scopes
-        on
-            vintages.top_code = scopes.top_code
-            and vintages.level = scopes.level
-            and vintages.vintage = scopes.vintage
+    {{ join_scopes() }}
     left join sole
         on
             vintages.vintage = sole.vintage
@@ -61,11 +57,7 @@ units as (
 
 kept as (
     select
-        older.vintage as from_vintage,
-        newer.vintage as to_vintage,
-        older.level,
-        older.code as old_code,
-        newer.code as new_code,
+        {{ unit_pair() }},
         case
             when older.parent_code <> newer.parent_code then 'same_code_moved_parent'
             when older.name = newer.name then 'same_code_same_name'
@@ -81,23 +73,13 @@ kept as (
 ),
 
 older_left as (
-    select older.*
-    from units as older
-    left join kept
-        on
-            older.vintage = kept.from_vintage
-            and older.code = kept.old_code
-    where older.next_vintage is not null and kept.old_code is null
+    {{ units_without('units', 'kept', side='old') }}
+    and units.next_vintage is not null
 ),
 
 newer_left as (
-    select newer.*
-    from units as newer
-    left join kept
-        on
-            newer.vintage = kept.to_vintage
-            and newer.code = kept.new_code
-    where newer.previous_vintage is not null and kept.new_code is null
+    {{ units_without('units', 'kept', side='new') }}
+    and units.previous_vintage is not null
 ),
 {%- for reason, key in keys.items() %}
 {%- set older = 'older_left' if loop.first else 'older_left_%d' % loop.index0 %}
@@ -114,11 +96,7 @@ newer_left as (
 
 by_{{ reason }} as (
     select
-        older.vintage as from_vintage,
-        newer.vintage as to_vintage,
-        older.level,
-        older.code as old_code,
-        newer.code as new_code,
+        {{ unit_pair() }},
         '{{ reason }}' as reason
     from {{ older }}_by_{{ reason }} as older
     inner join {{ newer }}_by_{{ reason }} as newer
@@ -133,45 +111,23 @@ by_{{ reason }} as (
 {%- if not loop.last %}
 
 older_left_{{ loop.index }} as (
-    select {{ older }}.*
-    from {{ older }}
-    left join by_{{ reason }} as matched
-        on
-            {{ older }}.vintage = matched.from_vintage
-            and {{ older }}.code = matched.old_code
-    where matched.old_code is null
+    {{ units_without(older, 'by_' ~ reason, side='old') }}
 ),
 
 newer_left_{{ loop.index }} as (
-    select {{ newer }}.*
-    from {{ newer }}
-    left join by_{{ reason }} as matched
-        on
-            {{ newer }}.vintage = matched.to_vintage
-            and {{ newer }}.code = matched.new_code
-    where matched.new_code is null
+    {{ units_without(newer, 'by_' ~ reason, side='new') }}
 ),
 {%- endif %}
 {%- endfor %}
 
 final as (
     select
-        from_vintage,
-        to_vintage,
-        level,
-        old_code,
-        new_code,
-        reason
+        {{ unit_pair_columns() }}
     from kept
     {%- for reason in keys %}
     union all
     select
-        from_vintage,
-        to_vintage,
-        level,
-        old_code,
-        new_code,
-        reason
+        {{ unit_pair_columns() }}
     from by_{{ reason }}
     {%- endfor %}
 )

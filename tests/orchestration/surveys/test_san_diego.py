@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 from contracts.door import Delivery, pass_file
-from contracts.model import load_feeds, load_layouts
+from contracts.loading import load_feeds, load_layouts
 from contracts.privacy import load_key
 from orchestration.paths import PROJECT
 from orchestration.surveys import comparisons, diagnostics, drivers, scores

@@ -7,17 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from contracts.model import (
-    FEEDS,
-    ContractError,
-    load_feed,
-    load_feeds,
-    load_layout,
-    load_layouts,
-    load_product,
-    load_products,
-    seed,
-)
+from contracts.loading import FEEDS, load_feed, load_feeds, load_layout, load_layouts, load_product, load_products, seed
+from contracts.model import ContractError
 
 EXPECTED_FEEDS = {
     "reference.divisions": ("snapshot", ("vintage", "code")),

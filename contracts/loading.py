@@ -1,0 +1,341 @@
+"""Contract files → Python values.
+
+Belongs here: reading the YAML files and the seeds they name, checking that every key means something. Does not belong here: what the
+values are (model.py), anything that touches data. Every error is a `ContractError` that names the file and the key.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from open_data_contract_standard.model import OpenDataContractStandard, SchemaProperty
+from pydantic import BaseModel, ValidationError
+
+from contracts.model import (
+    FREQUENCY_DAYS,
+    PROVENANCE,
+    SUPPRESSED,
+    ContractError,
+    Feed,
+    FieldSpec,
+    Guards,
+    Kind,
+    Layout,
+    Product,
+    Rule,
+)
+
+CONTRACTS = Path(__file__).parent
+FEEDS = CONTRACTS / "feeds"
+PRODUCTS = CONTRACTS / "products"
+SEEDS = CONTRACTS.parent / "dbt_project" / "seeds"
+
+KINDS: tuple[str, ...] = ("string", "integer", "number", "boolean", "date", "timestamp")
+CLASSIFICATIONS: tuple[str, ...] = (
+    "public",
+    "internal",
+    "identifier",
+    "name",
+    "birth_date",
+    "free_text",
+    "secret",
+)
+
+
+def load_feed(path: Path) -> Feed:
+    """One feed contract.
+
+    Raises:
+        ContractError: a key ODCS does not know, a wrong value, or a rule over a field that is not there.
+    """
+    base, schema = _load(path)
+    custom = base["custom"]
+    delivery = custom.get("delivery")
+    if delivery not in ("snapshot", "append", "upsert"):
+        raise ContractError(
+            path, "customProperties.delivery", f"snapshot, append or upsert expected, found {delivery!r}"
+        )
+    names = {f.name for f in base["fields"]}
+    rules = tuple(_rule(path, item, names) for item in schema.quality or [])
+    period = custom.get("period")
+    if period is not None and period not in names:
+        raise ContractError(path, "customProperties.period", f"no field is called {period!r}")
+    guards = _guards(path, custom.get("guards") or {}, {f.name: f.kind for f in base["fields"]})
+    feed = Feed(**base, delivery=delivery, period=period, rules=rules, guards=guards)
+    if not feed.key:
+        raise ContractError(path, "primaryKey", "no field is marked as key")
+    secret_keys = [n for n in feed.key if feed.by_name[n].classification == "secret"]
+    if secret_keys:
+        raise ContractError(path, "primaryKey", f"{secret_keys} would be dropped at the door")
+    for sla in ("frequency", "latency", "retention"):
+        if (found := feed.sla(sla)) and found[1] not in FREQUENCY_DAYS:
+            raise ContractError(path, f"slaProperties.{sla}.unit", f"d, w, m or y expected, found {found[1]!r}")
+    expected = path.parent.name + "." + path.name.removesuffix(".odcs.yaml")
+    if feed.id != expected:
+        raise ContractError(path, "id", f"the file's place says {expected}, the contract says {feed.id}")
+    return feed
+
+
+def load_product(path: Path) -> Product:
+    """One product contract; raises ContractError like `load_feed`."""
+    base, _ = _load(path)
+    product = Product(**base)
+    if path.name != f"{product.id}.odcs.yaml":
+        raise ContractError(path, "id", f"the file is called {path.name}, the contract says {product.id}")
+    _check_disclosure(product)
+    return product
+
+
+def _check_disclosure(product: Product) -> None:
+    stated, where = product.disclosure, "customProperties.disclosure"
+    needs = {"none": ["because"], "records": ["quasi_identifiers"], "count": ["count"], "unstated": []}
+    if stated.get("rule") not in needs:
+        raise ContractError(
+            product.path, f"{where}.rule", f"none, records or count expected, found {stated.get('rule')!r}"
+        )
+    if missing := [key for key in needs[stated["rule"]] if not stated.get(key)]:
+        raise ContractError(product.path, f"{where}.{missing[0]}", f"is needed by the rule {stated['rule']}")
+    named = [
+        stated.get("count"),
+        *(name for key in ("tables", "shown", "quasi_identifiers", "where") for name in stated.get(key, ())),
+    ]
+    named += [cell[part] for cell in stated.get("cells", {}).values() for part in ("level", "code")]
+    named += list(stated.get("periods", {}).values())
+    compares = stated.get("compares", {})
+    named += [*compares.get("columns", ()), compares.get("reason"), *compares.get("earlier", {}).values()]
+    if stated.get("audience", "bureau") != "bureau":
+        raise ContractError(
+            product.path, f"{where}.audience", f"bureau or nothing expected, found {stated['audience']!r}"
+        )
+    named += [SUPPRESSED] if stated["rule"] == "count" else []
+    for name in filter(None, named):
+        if name not in product.by_name:
+            raise ContractError(product.path, where, f"the table has no column {name!r}")
+
+
+def load_layout(path: Path, feed: Feed) -> Layout:
+    """One sender's layout of `feed`; every field it names must be the feed's."""
+    raw = _yaml(path)
+    try:
+        layout = Layout(**raw)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ContractError(path, ".".join(map(str, first["loc"])), first["msg"]) from error
+    if (layout.feed, path.name) != (feed.id, f"{feed.table}.{layout.sender}.yaml"):
+        raise ContractError(path, "feed", f"{path.name} cannot describe {layout.feed} of {layout.sender}")
+    targets: Iterable[tuple[str, Iterable[str]]] = (
+        ("rename", layout.rename.values()),
+        ("join", layout.join),
+        ("match", layout.match),
+        ("expand", [name for record in layout.expand for name in record]),
+        ("absent", layout.absent),
+        ("constants", layout.constants),
+        ("multiply", layout.multiply),
+        ("replace", layout.replace),
+        ("values", layout.values),
+    )
+    for wanted, scheme in layout.code_scheme.items():
+        lists = {f.code_list for f in feed.fields if f.name == wanted or f.name == wanted.removesuffix("s")}
+        known = {row.get("scheme") for name in lists if name for row in seed(name)}
+        if scheme not in known:
+            raise ContractError(
+                path, f"code_scheme.{wanted}", f"one of {sorted(filter(None, known))} expected, found {scheme!r}"
+            )
+    for part, names in targets:
+        for name in names:
+            if name not in feed.by_name:
+                raise ContractError(path, part, f"{feed.id} has no field {name!r}")
+    return layout
+
+
+@lru_cache(maxsize=4)
+def load_feeds(folder: Path = FEEDS) -> Mapping[str, Feed]:
+    """Every feed contract below `folder`, by id."""
+    return {feed.id: feed for path in sorted(folder.glob("*/*.odcs.yaml")) for feed in [load_feed(path)]}
+
+
+@lru_cache(maxsize=4)
+def load_products(folder: Path = PRODUCTS) -> Mapping[str, Product]:
+    """Every product contract, by table name."""
+    return {p.id: p for path in sorted(folder.glob("*.odcs.yaml")) for p in [load_product(path)]}
+
+
+@lru_cache(maxsize=4)
+def load_layouts(folder: Path = FEEDS) -> Mapping[tuple[str, str], Layout]:
+    """Every sender layout, by (feed, sender)."""
+    layouts = {}
+    for feed in load_feeds(folder).values():
+        for path in sorted((folder / feed.department).glob(f"{feed.table}.*.yaml")):
+            if not path.name.endswith(".odcs.yaml"):
+                layout = load_layout(path, feed)
+                layouts[feed.id, layout.sender] = layout
+    return layouts
+
+
+@lru_cache
+def seed(name: str, folder: Path = SEEDS) -> tuple[Mapping[str, str], ...]:
+    """The rows of a seed, all text."""
+    found = sorted(folder.rglob(f"{name}.csv"))
+    if not found:
+        raise ContractError(folder / f"{name}.csv", "codeList", "no seed of this name")
+    with found[0].open(encoding="utf-8", newline="") as file:
+        return tuple(csv.DictReader(file))
+
+
+def code_list(name: str) -> Mapping[str, str]:
+    """code → Chinese name, from the seed `name`.csv."""
+    return {row["code"]: row.get("name_zh") or "" for row in seed(name)}
+
+
+def scheme_codes(name: str, scheme: str) -> Mapping[str, str]:
+    """A sender's code → canonical level, from a seed whose rows belong to named schemes."""
+    return {row["code"]: row["level"] for row in seed(name) if row["scheme"] == scheme}
+
+
+def _yaml(path: Path) -> dict[str, Any]:
+    try:
+        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ContractError(path, "file", f"not readable as YAML: {error}") from error
+    if not isinstance(raw, dict):
+        raise ContractError(path, "file", "a mapping was expected at the top")
+    return raw
+
+
+def _load(path: Path) -> tuple[dict[str, Any], Any]:
+    raw = _yaml(path)
+    try:
+        odcs = OpenDataContractStandard(**raw)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ContractError(path, ".".join(map(str, first["loc"])), first["msg"]) from error
+    _no_unknown_keys(path, raw, odcs)
+    if not odcs.schema_ or len(odcs.schema_) != 1:
+        raise ContractError(path, "schema", "exactly one schema object expected")
+    schema = odcs.schema_[0]
+    for key, value in (("id", odcs.id), ("version", odcs.version), ("name", odcs.name)):
+        if not value:
+            raise ContractError(path, key, "is missing")
+    zh, en = bilingual(path, "name", odcs.name)
+    base: dict[str, Any] = {
+        "path": path,
+        "odcs": odcs,
+        "id": odcs.id,
+        "version": odcs.version,
+        "label_zh": zh,
+        "label_en": en,
+        "description": (schema.description or "").strip(),
+        "fields": tuple(_field(path, p) for p in schema.properties or []),
+        "custom": {str(c.property): c.value for c in schema.customProperties or []},
+    }
+    names = [p.name for p in schema.properties or []]
+    if len(set(names)) != len(names):
+        raise ContractError(path, "schema.properties", "two fields have the same name")
+    return base, schema
+
+
+def _no_unknown_keys(path: Path, raw: Any, model: Any, where: str = "") -> None:
+    """ODCS models ignore keys they do not know below the top; a misspelt key would be silently lost."""
+    if isinstance(model, BaseModel):
+        known = {f.alias or n: n for n, f in type(model).model_fields.items()}
+        for key, value in raw.items():
+            if key not in known:
+                raise ContractError(path, f"{where}{key}", "not a key of ODCS 3.2 at this place")
+            _no_unknown_keys(path, value, getattr(model, known[key]), f"{where}{key}.")
+    elif isinstance(model, list):
+        for i, (value, item) in enumerate(zip(raw, model, strict=True)):
+            name = value.get("name") if isinstance(value, dict) else None
+            _no_unknown_keys(path, value, item, f"{where.rstrip('.')}[{name or i}].")
+
+
+def bilingual(path: Path, key: str, text: str | None) -> tuple[str, str]:
+    """Splits "中文 · English"."""
+    zh, separator, en = (text or "").partition(" · ")
+    if not separator or not zh.strip() or not en.strip():
+        raise ContractError(path, key, f"'中文 · English' expected, found {text!r}")
+    return zh.strip(), en.strip()
+
+
+def _field(path: Path, p: SchemaProperty) -> FieldSpec:
+    where = f"schema.properties[{p.name}]"
+    if not p.name:
+        raise ContractError(path, where, "a field without a name")
+    if p.logicalType not in KINDS:
+        raise ContractError(path, f"{where}.logicalType", f"one of {KINDS} expected, found {p.logicalType!r}")
+    classification = p.classification or "public"
+    if classification not in CLASSIFICATIONS:
+        raise ContractError(
+            path, f"{where}.classification", f"one of {CLASSIFICATIONS} expected, found {classification!r}"
+        )
+    if classification in ("identifier", "birth_date") and not p.encryptedName:
+        raise ContractError(path, f"{where}.encryptedName", f"a {classification} needs the name it is stored under")
+    zh, en = bilingual(path, f"{where}.businessName", p.businessName)
+    custom = {str(c.property): c.value for c in p.customProperties or []}
+    reference = next((str(r.to) for r in p.relationships or [] if r.to), None)
+    return FieldSpec(
+        name=p.name,
+        kind=p.logicalType,  # type: ignore[arg-type]
+        header=p.physicalName or p.name,
+        label_zh=zh,
+        label_en=en,
+        description=(p.description or "").strip(),
+        required=bool(p.required) or bool(p.primaryKey),
+        key_position=p.primaryKeyPosition or (1 if p.primaryKey else None),
+        classification=classification,
+        stored_as=p.encryptedName or p.name,
+        synonyms=tuple(str(s.synonym) for s in p.synonyms or [] if s.synonym),
+        options=p.logicalTypeOptions or {},
+        enum={str(e.value): e.label or "" for e in p.enum or []},
+        code_list=custom.get("codeList"),
+        semantic=custom.get("semantic"),
+        unit=custom.get("unit"),
+        scheme=custom.get("fromScheme"),
+        derived_from=next(iter(p.transformSourceObjects or []), None),
+        cast=custom.get("cast") or {},
+        references=reference,
+        examples=tuple(p.examples or ()),
+        quality=tuple(p.quality or ()),
+        custom=custom,
+    )
+
+
+RULE_FORMS: tuple[str, ...] = (
+    "le", "lt", "ge", "gt", "eq", "sum", "any_of", "one_of", "when", "first_digit", "not_after",
+)  # fmt: skip
+
+
+def _rule(path: Path, item: Any, names: set[str]) -> Rule:
+    where = f"schema.quality[{item.name}]"
+    form = item.implementation
+    if not item.name or not isinstance(form, dict):
+        raise ContractError(path, where, "a rule needs a name and an implementation")
+    heads = [key for key in form if key != "then"]
+    if len(heads) != 1 or heads[0] not in RULE_FORMS:
+        raise ContractError(path, f"{where}.implementation", f"one of {RULE_FORMS} expected, found {heads}")
+    if item.severity not in ("error", "warning"):
+        raise ContractError(path, f"{where}.severity", f"error or warning expected, found {item.severity!r}")
+    rule = Rule(item.name, form, item.severity, (item.description or "").strip())
+    for name in rule.fields:
+        if name not in names and name not in PROVENANCE:
+            raise ContractError(path, f"{where}.implementation", f"no field is called {name!r}")
+    return rule
+
+
+def _guards(path: Path, raw: Mapping[str, Any], kinds: Mapping[str, Kind]) -> Guards:
+    where = "customProperties.guards"
+    try:
+        guards = Guards.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ContractError(path, ".".join([where, *map(str, first["loc"])]), first["msg"]) from error
+    if rule := guards.continuity:
+        kind = kinds.get(rule.field)
+        if kind not in ("date", "timestamp") and (rule.step, kind) != ("year", "integer"):
+            problem = f"a date, or an integer for years, is needed; {rule.field!r} is {kind or 'no field'}"
+            raise ContractError(path, f"{where}.continuity.field", problem)
+    return guards
