@@ -5,7 +5,7 @@
 {% macro touched_days(column, feed=none) -%}
     {%- set query -%}
         select distinct feed, first_day, last_day from {{ ref('volume_deliveries') }}
-        where change <> 'none'
+        where change <> 'none' and first_day is not null
         {%- if feed %} and feed = '{{ feed }}'{% endif %}
         order by feed, first_day, last_day
     {%- endset -%}
