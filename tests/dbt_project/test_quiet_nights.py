@@ -136,6 +136,30 @@ def test_a_late_row_moves_exactly_its_keys(city: City) -> None:
     city.night("volume_deliveries", "service_volume_sums")
     moved = city.ask("select distinct feed, period_start from standard.service_volume_sums where participants is null")
     assert moved == [(HEALTH, FIRST + timedelta(days=4))]
+    city.night("volume_deliveries", "service_volume_sums", full_refresh=True)
+
+
+def test_volumes_of_chance_are_what_one_build_makes(city: City) -> None:
+    """Each night some files come, of any days; some go; some are read again under their receipt with other rows."""
+    mended = ("volume_deliveries", "service_volume_sums")
+    for night in range(5):
+        standing = sorted(r for r, feed in city.feeds.items() if r in city.checksums and feed in (HEALTH, SPORTS))
+        for receipt in city.rng.choice(standing, 3, replace=False):
+            city.withdraw(str(receipt))
+        for receipt in (f"n{night}", f"m{night}", *map(str, city.rng.choice(standing, 2, replace=False))):
+            facilities, days, visits = city.rng.integers(0, (12, 15, 99), (city.rng.integers(1, 5), 3)).T
+            rows = [
+                visit(f"F{f}", FIRST + timedelta(days=int(d)), int(v))
+                for f, d, v in zip(facilities, days, visits, strict=True)
+            ]
+            if receipt in city.checksums:
+                city.withdraw(receipt)
+            city.deliver(HEALTH, receipt, rows, RECEIVED)
+        city.night(*mended)
+        assert city.was_mended("volume_deliveries"), night
+    left = city.tables()
+    city.night(*mended, full_refresh=True)
+    assert city.tables() == left
 
 
 def test_a_table_that_does_not_say_what_it_was_made_of_is_built(city: City) -> None:
