@@ -2,8 +2,9 @@
   Tables that are kept from night to night and mended where something arrived (docs/decisions/0014).
 
   What a model was built from stands on its table as a comment, written in the transaction that writes its rows:
-  `<deliveries>.<other inputs>.<code>`, three checksums. `review_delta` says from which such state to which one its rows
-  lead; a table in any other state is built whole. So a night that broke half-way costs a rebuild, never a wrong row.
+  `<deliveries>.<other inputs>.<code> holding <rows>`, three checksums and a name that changes with the rows. `review_delta` and
+  `volume_deliveries` say from which such state to which one tonight's deliveries lead; a table in any other state is built whole. So a
+  night that broke half-way costs a rebuild, never a wrong row.
   Engines without such a comment build whole every night.
 -#}
 
@@ -12,14 +13,14 @@
     {{ return('incremental' if target.type == 'duckdb' else 'table') }}
 {%- endmacro %}
 
-{#- The state that a table says it is in; '' where there is no table or it does not say. -#}
-{% macro built_from(relation) -%}
-    {{ return(adapter.dispatch('built_from', 'minsheng')(relation)) }}
+{#- The comment of a table; '' where there is no table or it has none. -#}
+{% macro comment_of(relation) -%}
+    {{ return(adapter.dispatch('comment_of', 'minsheng')(relation)) }}
 {%- endmacro %}
 
-{% macro default__built_from(relation) -%}{{ return('') }}{%- endmacro %}
+{% macro default__comment_of(relation) -%}{{ return('') }}{%- endmacro %}
 
-{% macro duckdb__built_from(relation) -%}
+{% macro duckdb__comment_of(relation) -%}
     {%- set found = run_query(
         "select coalesce(comment, '') from duckdb_tables() where database_name = current_database() and schema_name = '"
         ~ relation.schema ~ "' and table_name = '" ~ relation.identifier ~ "'"
@@ -27,28 +28,43 @@
     {{ return(found.rows[0][0] if found.rows else '') }}
 {%- endmacro %}
 
-{#- Writes on the table in which state it is; for a hook after the model. -#}
+{#- The state that a table says it was built from, and which rows it says it holds: two of the same name hold the same. -#}
+{% macro built_from(relation) -%}{{ return(comment_of(relation).split(' holding ')[0]) }}{%- endmacro %}
+
+{% macro holding(relation) -%}{{ return(comment_of(relation).partition(' holding ')[2]) }}{%- endmacro %}
+
+{#- Writes on the table in which state it is, and what it holds; for a hook after the model. -#}
 {% macro say_built_from(state) -%}
     {%- if target.type == 'duckdb' and execute %}comment on table {{ this }} is '{{ state }}'{% endif -%}
 {%- endmacro %}
 
-{#- What tonight's `review_delta` says: the run it was made in, the state it leads from ('' for none) and the one it leads to. -#}
-{% macro review_steps() -%}
-    {%- set said = built_from(api.Relation.create(database=this.database, schema='standard', identifier='review_delta')) -%}
+{#-
+  What tonight's table of what arrived says of the way it leads: the run it was made in, the state it leads from ('' for none) and the
+  one it leads to. The model in hand names that table in `meta.steps`; tables of reviews go by `review_delta`.
+-#}
+{% macro steps_of(name) -%}
+    {%- set said = comment_of(api.Relation.create(database=this.database, schema='standard', identifier=name)) -%}
     {{ return(said.split(' ') if said else ['', '', '']) }}
 {%- endmacro %}
 
-{#- Whether the rows of `review_delta` lead from the state this model's table is in to tonight's. -#}
+{% macro own_steps() -%}{{ return(steps_of(model.config.meta.get('steps', 'review_delta'))) }}{%- endmacro %}
+
+{#- Whether what arrived leads from the state this model's table is in to tonight's. -#}
 {% macro is_mendable() -%}
-    {%- set steps = review_steps() -%}
+    {%- set steps = own_steps() -%}
     {{ return(steps[0] == invocation_id and steps[1] != '' and steps[1] == built_from(this)) }}
 {%- endmacro %}
 
-{#- For a hook after a kept model: it is in tonight's state, if it was this run that found out what that is. -#}
+{#-
+  For a hook after a kept model: it is in tonight's state, if it was this run that found out what that is. Rows that nothing
+  moved are still called what they were called, so that tables made of them stand (macros/table_if_changed.sql).
+-#}
 {% macro say_mended() -%}
     {%- if execute -%}
-        {%- set steps = review_steps() -%}
-        {{ say_built_from(steps[2] if steps[0] == invocation_id else 'unknown') }}
+        {%- set steps = own_steps() -%}
+        {%- set is_same = is_incremental() and steps[1] == steps[2] and holding(this) != '' -%}
+        {%- set rows = holding(this) if is_same else invocation_id -%}
+        {{ say_built_from((steps[2] if steps[0] == invocation_id else 'unknown') ~ ' holding ' ~ rows) }}
     {%- endif -%}
 {%- endmacro %}
 
@@ -73,6 +89,6 @@
 {#- The same for a test: after a build of everything, everything. -#}
 {% macro of_mended_contacts() -%}
     {%- set delta = ref('review_delta') -%}
-    {%- set steps = review_steps() if execute else ['', '', ''] -%}
+    {%- set steps = steps_of('review_delta') if execute else ['', '', ''] -%}
     {%- if steps[0] == invocation_id and steps[1] %}where (case_no, contact_no) in (select case_no, contact_no from {{ delta }}){% endif -%}
 {%- endmacro %}

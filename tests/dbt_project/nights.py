@@ -24,7 +24,7 @@ CHAIN = (
     "fct_rectification", "review_counts_as_judged", "review_counts",
 )  # fmt: skip
 # What tells of the way a state was reached, not of the state.
-OF_THE_WAY = {"review_deliveries", "review_delta"}
+OF_THE_WAY = {"review_deliveries", "review_delta", "volume_deliveries"}
 Row = dict[str, Any]
 
 
@@ -36,7 +36,9 @@ class City:
     rng: np.random.Generator
     contacts: dict[str, Row] = field(default_factory=dict)
     reviews: dict[str, Row] = field(default_factory=dict)
-    checksums: dict[str, str] = field(default_factory=dict)
+    checksums: dict[str, str] = field(default_factory=dict)  # by receipt, as the ledger knows them
+    feeds: dict[str, str] = field(default_factory=dict)
+    chain: tuple[str, ...] = CHAIN
     manifest: Any = None
 
     def __post_init__(self) -> None:
@@ -93,6 +95,7 @@ class City:
         path.parent.mkdir(parents=True, exist_ok=True)
         frame.write_parquet(path)
         self.checksums[receipt] = str(frame.hash_rows(seed=1).sum())
+        self.feeds[receipt] = feed.id
 
     def withdraw(self, receipt: str) -> None:
         """Takes a file from among the accepted, as when another took its place."""
@@ -100,18 +103,31 @@ class City:
         path.unlink()
         del self.checksums[receipt]
 
-    def night(self, *selection: str, full_refresh: bool = False) -> None:
-        """dbt on what is accepted now; the models that reviews pass through unless told otherwise."""
-        rows = [{"receipt": r, "row_checksum": c, "is_latest": True, "verdict": "accepted"} for r, c in self.checksums.items()]  # fmt: skip
+    def night(self, *selection: str, full_refresh: bool = False, day: str = "2026-06-30") -> set[str]:
+        """dbt on what is accepted now, by default the models of the chain; the names of the tables that it built."""
+        rows = [
+            {"feed": self.feeds[r], "receipt": r, "row_checksum": c, "is_latest": True, "verdict": "accepted"}
+            for r, c in self.checksums.items()
+        ]
         typed = ledger.table(self.data)
-        known = pl.DataFrame(rows, schema={name: typed.schema[name] for name in ("receipt", "row_checksum", "is_latest", "verdict")})  # fmt: skip
+        known = pl.DataFrame(rows, schema={name: typed.schema[name] for name in ("feed", "receipt", "row_checksum", "is_latest", "verdict")})  # fmt: skip
         pl.concat([typed, known], how="diagonal").write_parquet(ledger.path(self.data))
-        os.environ.update(environment(self.data) | {"MINSHENG_RUN_DATE": "2026-06-30"})
+        os.environ.update(environment(self.data) | {"MINSHENG_RUN_DATE": day})
         flags = ["--full-refresh"] if full_refresh else []
-        build = ["build", "--exclude-resource-type", "test", "unit_test", "--select", *(selection or CHAIN), *flags]
+        build = [
+            "build",
+            "--exclude-resource-type",
+            "test",
+            "unit_test",
+            "--select",
+            *(selection or self.chain),
+            *flags,
+        ]
         result = self._dbt(*build)
         DuckDBConnectionManager.close_all_connections()
         assert result.success, result.exception or [r.message for r in result.result if r.status == "error"]
+        built = [r.node for r in result.result if r.adapter_response.get("code") != "UNCHANGED"]
+        return {node.name for node in built if node.config.materialized == "table_if_changed"}
 
     def _dbt(self, *arguments: str) -> Any:
         """dbt in this process; the project is parsed once."""
@@ -124,15 +140,15 @@ class City:
         with duckdb.connect(str(self.data.warehouse)) as con:
             return con.execute(query).fetchall()
 
-    def was_mended(self) -> bool:
+    def was_mended(self, by: str = "review_delta") -> bool:
         """Whether the last night mended the tables, rather than building them whole."""
-        ((said,),) = self.ask("select comment from duckdb_tables() where table_name = 'review_delta'")
+        ((said,),) = self.ask(f"select comment from duckdb_tables() where table_name = '{by}'")
         return bool(said.split(" ")[1])
 
     def tables(self) -> Mapping[str, tuple[int, str]]:
         """Table → rows and a checksum over them, numbers to 12 digits, whatever order they lie in."""
         with duckdb.connect(str(self.data.warehouse)) as con:
-            return {name: _checksum(con, name) for name in CHAIN if name not in OF_THE_WAY}
+            return {name: _checksum(con, name) for name in self.chain if name not in OF_THE_WAY}
 
 
 def _checksum(con: duckdb.DuckDBPyConnection, name: str) -> tuple[int, str]:

@@ -1,161 +1,31 @@
-{%- set measures = ['visits', 'participants', 'sessions', 'open_hours', 'residents'] -%}
+{{ config(materialized='view') }}
 with
 
-health_volumes as (
-    select * from {{ ref('stg_health__service_volumes') }}
-),
-
-openings as (
-    select * from {{ ref('stg_sports__openings') }}
-),
-
-activities as (
-    select * from {{ ref('stg_culture__activities') }}
-),
-
-elderly_care as (
-    select * from {{ ref('stg_civil_affairs__elderly_care') }}
-),
-
-items as (
-    select * from {{ ref('service_items') }}
-),
-
-item_codes as (
-    select * from {{ ref('service_item_codes') }}
-),
-
-feed_items as (
-    select * from {{ ref('volume_service_items') }}
+sums as (
+    select * from {{ ref('service_volume_sums') }}
 ),
 
 facilities as (
     select * from {{ ref('dim_facility') }}
 ),
 
--- A month reported again replaces the first report.
-delivered_elderly_care as (
-    {{ newest_delivery('elderly_care', by=['month']) }}
-),
-
--- Two senders may report one institution: the later word counts.
-newest_elderly_care as (
-    {{ newest_row('delivered_elderly_care', key=['institution_code', 'month']) }}
-),
-
-measured as (
-    select
-        'health' as register,
-        _feed,
-        institution_code as facility_code,
-        served_on as period_start,
-        served_on as period_end,
-        service_item_code,
-        visits,
-        cast(null as bigint) as participants,
-        cast(null as bigint) as sessions,
-        cast(null as double) as open_hours,
-        cast(null as bigint) as residents,
-        _sender
-    from health_volumes
-    union all
-    select
-        'sports' as register,
-        _feed,
-        venue_id as facility_code,
-        opened_on as period_start,
-        opened_on as period_end,
-        null as service_item_code,
-        visits,
-        null as participants,
-        null as sessions,
-        open_hours,
-        null as residents,
-        _sender
-    from openings
-    union all
-    select
-        'culture' as register,
-        _feed,
-        venue_id as facility_code,
-        held_on as period_start,
-        held_on as period_end,
-        service_item_code,
-        null as visits,
-        participants,
-        sessions,
-        null as open_hours,
-        null as residents,
-        _sender
-    from activities
-    union all
-    -- A month's figure stays a month's: nothing is smeared over its days.
-    select
-        'elderly_care' as register,
-        _feed,
-        institution_code as facility_code,
-        month as period_start,
-        {{ month_end('month') }} as period_end,
-        null as service_item_code,
-        null as visits,
-        null as participants,
-        null as sessions,
-        null as open_hours,
-        residents,
-        _sender
-    from newest_elderly_care
-    where residents is not null
-),
-
-itemised as (
-    select
-        measured.register || ':' || measured.facility_code as facility_id,
-        measured.period_start,
-        measured.period_end,
-        case
-            when measured.service_item_code is null then coalesce(feed_items.service_item_code, 'unknown')
-            else {{ mapped_code('item_codes', 'items', 'service_item_code') }}
-        end as service_item_code,
-        split_part(measured._feed, '.', 1) as department_code,
-        measured.visits,
-        measured.participants,
-        measured.sessions,
-        measured.open_hours,
-        measured.residents
-    from measured
-    left join feed_items on measured._feed = feed_items.feed
-    {{ code_map_joins('measured', 'service_item_code', map='item_codes', own='items') }}
-),
-
-summed as (
-    select
-        facility_id,
-        period_start,
-        period_end,
-        service_item_code,
-        department_code,
-        {%- for measure in measures %}
-        cast(sum({{ measure }}) as {{ 'double' if measure == 'open_hours' else 'bigint' }})
-            as {{ measure }}{{ ',' if not loop.last }}
-        {%- endfor %}
-    from itemised
-    group by facility_id, period_start, period_end, service_item_code, department_code
-),
-
 final as (
     select
-        summed.facility_id,
-        summed.period_start,
-        summed.period_end,
-        summed.service_item_code,
-        summed.department_code,
+        sums.facility_id,
+        sums.period_start,
+        sums.period_end,
+        sums.service_item_code,
+        split_part(sums.feed, '.', 1) as department_code,
+        -- A facility may be placed elsewhere, or registered, long after its volumes were summed.
         coalesce(facilities.division_code, 'unknown') as division_code,
         facilities.facility_id is not null as is_facility_registered,
-        {%- for measure in measures %}
-        summed.{{ measure }}{{ ',' if not loop.last }}
-        {%- endfor %}
-    from summed
-    left join facilities on summed.facility_id = facilities.facility_id
+        sums.visits,
+        sums.participants,
+        sums.sessions,
+        sums.open_hours,
+        sums.residents
+    from sums
+    left join facilities on sums.facility_id = facilities.facility_id
 )
 
 select * from final

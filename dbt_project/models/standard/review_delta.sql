@@ -1,4 +1,4 @@
-{{ config(post_hook="{{ say_built_from(find_review_steps() | join(' ')) }}") }}
+{{ config(materialized='table', post_hook="{{ say_built_from(find_review_steps() | join(' ')) }}") }}
 {#- What was there before is read from the tables that are mended after this one: they are not upstream of it. -#}
 {%- set feeds = ['contacts', 'reviews', 'rectifications'] -%}
 {%- set is_led_from = find_review_steps()[1] != '' -%}

@@ -1,0 +1,78 @@
+{#-
+  CTEs up to `final`: the deliveries of some feeds that stand, beside those that stood when the model in hand was last built: feed, receipt, content, first
+  and last day of its rows, `change` (added, removed, none). It reads itself: what stood is what no longer says `removed`.
+  `days`: staging model → the day of a row.
+-#}
+{% macro deliveries_since(days) -%}
+{%- set former = adapter.get_relation(this.database, this.schema, this.identifier) if execute and not flags.FULL_REFRESH -%}
+{#- A table of another shape was written by other code, which builds everything anyway. -#}
+{%- set former = former if former and 'last_day' in adapter.get_columns_in_relation(former) | map(attribute='name') -%}
+attempts as (
+    select * from {{ source('ledger', 'receipts') }}
+),
+
+accepted as (
+    {%- for model, day in days.items() %}
+    select
+        _feed as feed,
+        _receipt as receipt,
+        count(*) as accepted_rows,
+        min(cast({{ day }} as date)) as first_day,
+        max(cast({{ day }} as date)) as last_day
+    from {{ ref(model) }}
+    group by _feed, _receipt
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+),
+
+-- The same receipt may hold other rows than before: its contract may have changed, or what came before it.
+standing as (
+    select
+        accepted.feed,
+        accepted.receipt,
+        cast(accepted.accepted_rows as string) || ' ' || coalesce(attempts.row_checksum, '') as content,
+        accepted.first_day,
+        accepted.last_day
+    from accepted
+    left join attempts
+        on
+            accepted.receipt = attempts.receipt
+            and attempts.is_latest
+),
+
+stood as (
+    select
+        feed,
+        receipt,
+        content,
+        first_day,
+        last_day
+    {%- if former %}
+    from {{ former }}
+    where change <> 'removed'
+    {%- else %}
+    from standing
+    where feed is null
+    {%- endif %}
+),
+
+final as (
+    select
+        coalesce(standing.feed, stood.feed) as feed,
+        coalesce(standing.receipt, stood.receipt) as receipt,
+        coalesce(standing.content, stood.content) as content,
+        coalesce(standing.first_day, stood.first_day) as first_day,
+        coalesce(standing.last_day, stood.last_day) as last_day,
+        case
+            when stood.receipt is null then 'added'
+            when standing.receipt is null then 'removed'
+            else 'none'
+        end as change
+    from standing
+    full outer join stood
+        on
+            standing.feed = stood.feed
+            and standing.receipt = stood.receipt
+            and standing.content = stood.content
+)
+{%- endmacro %}

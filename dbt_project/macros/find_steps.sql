@@ -1,0 +1,82 @@
+{#-
+  From which state to which one tonight's deliveries lead the tables that are mended by them: [run, from, to] (see kept_and_mended).
+  `from` is '' where something other than deliveries has changed (code, code maps, policies, divisions, the facility of a
+  counter), where an upserted delivery went (which rows it had overruled nobody has kept), or where the tables are not in the
+  state that the deliveries stood in: then they are built whole. Reads the tables as they are, so call it before they are mended.
+-#}
+{% macro find_review_steps() -%}
+    {{ return(adapter.dispatch('find_review_steps', 'minsheng')()) }}
+{%- endmacro %}
+
+{% macro default__find_review_steps() -%}{{ return([invocation_id, '', '']) }}{%- endmacro %}
+
+{% macro duckdb__find_review_steps() -%}
+    {%- set inputs = [] -%}
+    {%- for name in ['departments', 'department_codes', 'service_items', 'service_item_codes', 'review_channels', 'dim_review_policy'] -%}
+        {%- do inputs.append(['kept', ref(name)]) -%}
+    {%- endfor -%}
+    {%- do inputs.append(
+        ['(kept.division_code, kept.province_code, kept.city_code, kept.county_code, kept.town_code, kept.village_code)', ref('division_latest')]
+    ) -%}
+    {%- set deliveries, facilities = ref('review_deliveries'), ref('dim_facility') -%}
+    {%- if not execute or load_relation(deliveries) is none %}{{ return([invocation_id, '', '']) }}{% endif -%}
+    {%- set contacts = adapter.get_relation(this.database, this.schema, 'fct_contact') -%}
+    {%- set judgements = adapter.get_relation(this.database, this.schema, 'review_judgements') -%}
+    {%- set query -%}
+        select
+            (select count(*) from {{ deliveries }} where change = 'removed' and feed <> 'evaluation.contacts'),
+            {%- if contacts %}
+            (
+                with here as (
+                    select facility_code, min(facility_id) as facility_id from {{ facilities }} group by facility_code having count(*) = 1
+                ),
+                used as (select distinct facility_id from {{ contacts }} where facility_id is not null)
+                select count(*)
+                from used
+                left join here as same on used.facility_id = same.facility_id
+                left join here as found on used.facility_id = 'hall:' || found.facility_code
+                where found.facility_id is not null or (same.facility_id is null and not starts_with(used.facility_id, 'hall:'))
+            )
+            {%- else %}
+            0
+            {%- endif %}
+    {%- endset -%}
+    {%- set gone, moved = run_query(query).rows[0].values() -%}
+    {{ return(steps_by_deliveries(deliveries, inputs, [contacts, judgements], is_barred=gone or moved)) }}
+{%- endmacro %}
+
+{#- The same for the sums of volumes; a month of a snapshot is summed anew from its newest delivery, so nothing bars the way. -#}
+{% macro find_volume_steps() -%}
+    {{ return(adapter.dispatch('find_volume_steps', 'minsheng')()) }}
+{%- endmacro %}
+
+{% macro default__find_volume_steps() -%}{{ return([invocation_id, '', '']) }}{%- endmacro %}
+
+{% macro duckdb__find_volume_steps() -%}
+    {%- set inputs = [] -%}
+    {%- for name in ['service_items', 'service_item_codes', 'volume_service_items'] -%}
+        {%- do inputs.append(['kept', ref(name)]) -%}
+    {%- endfor -%}
+    {%- if not execute %}{{ return([invocation_id, '', '']) }}{% endif -%}
+    {{ return(steps_by_deliveries(this, inputs, [adapter.get_relation(this.database, this.schema, 'service_volume_sums')])) }}
+{%- endmacro %}
+
+{#- The steps of `tables` that are made of `deliveries` and of `inputs` (columns, relation); no way leads where it `is_barred`. -#}
+{% macro steps_by_deliveries(deliveries, inputs, tables, is_barred=false) -%}
+    {%- set query -%}
+        select
+            md5(coalesce(string_agg(feed || receipt || content, ',' order by feed, receipt, content) filter (where change <> 'added'), '')),
+            md5(coalesce(string_agg(feed || receipt || content, ',' order by feed, receipt, content) filter (where change <> 'removed'), '')),
+            md5(concat_ws('|'
+                {%- for columns, relation in inputs %}, coalesce((select sum(hash({{ columns }})::hugeint) from {{ relation }} as kept), 0){% endfor -%}
+            ))
+        from {{ deliveries }}
+    {%- endset -%}
+    {%- set former, now, others = run_query(query).rows[0].values() -%}
+    {%- set code = env_var('MINSHENG_MODELS', '') -%}
+    {%- set before, after = [former, others, code] | join('.'), [now, others, code] | join('.') -%}
+    {%- set led = [] -%}
+    {%- for table in tables if table and built_from(table) == before %}{% do led.append(table) %}{% endfor -%}
+    {%- set is_led_from = led | length == tables | length and not flags.FULL_REFRESH and not is_barred -%}
+    {{ return([invocation_id, before if is_led_from else '', after]) }}
+{%- endmacro %}
