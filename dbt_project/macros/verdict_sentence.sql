@@ -4,8 +4,6 @@
 -#}
 {% macro verdict_sentence(language) -%}
     {%- set zh = language == 'zh' -%}
-    {%- set good_line = show_share('good_line') -%}
-    {%- set bad_line = show_share('bad_line') -%}
     concat_ws(
         '{{ '' if zh else ' ' }}',
         case verdict
@@ -28,12 +26,12 @@
             when active_reviews > 0 and policy is not null
                 {% if zh -%}
                 then '好评 ' || cast(good_reviews as string) || ' 条，差评 ' || cast(bad_reviews as string)
-                    || ' 条；好评率在 ' || good_rate_lo_text || ' 与 ' || good_rate_hi_text || ' 之间，好线 ' || {{ good_line }}
-                    || '，差线 ' || {{ bad_line }} || '。'
+                    || ' 条；好评率在 ' || good_rate_lo_text || ' 与 ' || good_rate_hi_text || ' 之间，好线 ' || good_line_text
+                    || '，差线 ' || bad_line_text || '。'
                 {%- else -%}
                 then cast(good_reviews as string) || ' good, ' || cast(bad_reviews as string)
                     || ' bad: the good rate lies between ' || good_rate_lo_text || ' and ' || good_rate_hi_text
-                    || '; the good line is ' || {{ good_line }} || ', the bad line ' || {{ bad_line }} || '.'
+                    || '; the good line is ' || good_line_text || ', the bad line ' || bad_line_text || '.'
                 {%- endif %}
         end,
         case
@@ -41,9 +39,9 @@
             when active_reviews = 0 then '{{ '没有人主动评价。' if zh else 'Nobody reviewed.' }}'
             when verdict_reason = 'too_few_took_part'
                 {% if zh -%}
-                then '参评率低于 ' || {{ show_share('participation_floor') }} || '，不能判为好。'
+                then '参评率低于 ' || participation_floor_text || '，不能判为好。'
                 {%- else -%}
-                then 'Too few took part to be called good: at least ' || {{ show_share('participation_floor') }} || ' must.'
+                then 'Too few took part to be called good: at least ' || participation_floor_text || ' must.'
                 {%- endif %}
             when more_reviews_to_decide is not null
                 {% if zh -%}
@@ -58,10 +56,10 @@
             when suspect_reviews > 0 and good_rate_with_suspects is not null
                 {% if zh -%}
                 then '另有 ' || cast(suspect_reviews as string) || ' 条疑似刷评，未计入；计入则好评率为 '
-                    || {{ show_share('good_rate_with_suspects') }} || '。'
+                    || good_rate_with_suspects_text || '。'
                 {%- else -%}
                 then 'Left out because they look machine-made: ' || cast(suspect_reviews as string)
-                    || '; with them the rate would be ' || {{ show_share('good_rate_with_suspects') }} || '.'
+                    || '; with them the rate would be ' || good_rate_with_suspects_text || '.'
                 {%- endif %}
         end
     )

@@ -46,18 +46,18 @@ review_counts as (
     select
         counted_month as month,
         {{ dimensions | join(',\n        ') }},
-        sum(case when review_no = 1 then 1 else 0 end) as reviews,
-        sum(case when review_no = 1 and validity = 'default' then 1 else 0 end) as default_reviews,
-        sum(case when review_no = 1 and validity not in ('valid', 'default') then 1 else 0 end) as invalid_reviews,
-        sum(case when review_no = 1 and validity = 'valid' then 1 else 0 end) as valid_reviews,
+        count(case when review_no = 1 then 1 end) as reviews,
+        count(case when review_no = 1 and validity = 'default' then 1 end) as default_reviews,
+        count(case when review_no = 1 and validity not in ('valid', 'default') then 1 end) as invalid_reviews,
+        count(case when review_no = 1 and validity = 'valid' then 1 end) as valid_reviews,
         {%- for level in range(1, 6) %}
-        sum(case when review_no = 1 and validity = 'valid' and level = {{ level }} then 1 else 0 end) as n{{ level }},
+        count(case when review_no = 1 and validity = 'valid' and level = {{ level }} then 1 end) as n{{ level }},
         {%- endfor %}
-        sum(case when review_no = 1 and validity = 'valid' and verdict = 'good' then 1 else 0 end) as good_reviews,
-        sum(case when review_no = 1 and validity = 'valid' and is_strictly_good then 1 else 0 end) as strictly_good_reviews,
-        sum(case when review_no = 1 and validity = 'valid' and verdict = 'bad' then 1 else 0 end) as bad_reviews,
-        sum(case when review_no > 1 and validity = 'valid' then 1 else 0 end) as second_reviews,
-        sum(case when review_no > 1 and validity = 'valid' and verdict = 'good' then 1 else 0 end) as second_satisfied,
+        count(case when review_no = 1 and validity = 'valid' and verdict = 'good' then 1 end) as good_reviews,
+        count(case when review_no = 1 and validity = 'valid' and is_strictly_good then 1 end) as strictly_good_reviews,
+        count(case when review_no = 1 and validity = 'valid' and verdict = 'bad' then 1 end) as bad_reviews,
+        count(case when review_no > 1 and validity = 'valid' then 1 end) as second_reviews,
+        count(case when review_no > 1 and validity = 'valid' and verdict = 'good' then 1 end) as second_satisfied,
         sum(case when review_no = 1 and validity = 'valid' then points else 0 end) as points
     from reviews
     {%- if is_incremental() %}

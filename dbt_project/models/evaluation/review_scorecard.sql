@@ -27,6 +27,15 @@
     'rectification_rate_target', 'reply_rate_target', 'revisit_rate_target',
     'weight_good', 'weight_participation', 'weight_on_time', 'weight_reply', 'weight_revisit',
 ] -%}
+{#- what comparing a unit with its peers and with itself adds to its figures -#}
+{%- set compared = [
+    'is_compared', 'units_ranked', 'peer_rate', 'prior_reviews', 'place', 'surely_better', 'surely_worse', 'good_rate_change',
+    'good_rate_change_lo', 'good_rate_change_hi', 'good_rate_change_p', 'good_rate_change_p_adjusted',
+] -%}
+{#- what the verdict's words quote besides the rates -#}
+{%- set shares_in_words = [
+    'good_rate_lo', 'good_rate_hi', 'good_line', 'bad_line', 'participation_floor', 'good_rate_with_suspects',
+] -%}
 {%- set group = 'period_kind, period_start, dimension, peer_group' -%}
 {%- set peers = 'partition by ' ~ group ~ ', is_compared' -%}
 {#- Beyond a prior of ten million reviews more is no different: the units differ no more than chance. -#}
@@ -180,22 +189,26 @@ governed as (
             and named.code not in ('unknown', 'none')
 ),
 
-rated as (
+-- Only what a unit is compared by: its peers are gone through several times, and not with all its figures in hand.
+rates_compared as (
     select
-        governed.*,
-        {%- for rate, (numerator, denominator, reason) in rates.items() %}
-        {{ ratio(numerator, denominator) }} as {{ rate }},
-        {{ wilson(numerator, denominator, 'interval_z', 'lo') }} as {{ rate }}_lo,
-        {{ wilson(numerator, denominator, 'interval_z', 'hi') }} as {{ rate }}_hi,
-        case when {{ denominator }} = 0 then '{{ reason }}' end as {{ rate }}_null_reason,
-        {%- endfor %}
+        period_kind,
+        period_start,
+        dimension,
+        code,
+        peer_group,
+        active_reviews,
+        good_reviews,
+        previous_active_reviews,
+        interval_z,
+        prior_units_min,
+        {{ ratio('good_reviews', 'active_reviews') }} as good_rate,
+        {{ wilson('good_reviews', 'active_reviews', 'interval_z', 'lo') }} as good_rate_lo,
+        {{ wilson('good_reviews', 'active_reviews', 'interval_z', 'hi') }} as good_rate_hi,
         {{ ratio('previous_good_reviews', 'previous_active_reviews') }} as previous_rate,
         {{ wilson('previous_good_reviews', 'previous_active_reviews', 'interval_z', 'lo') }} as previous_rate_lo,
         {{ wilson('previous_good_reviews', 'previous_active_reviews', 'interval_z', 'hi') }} as previous_rate_hi,
         {{ ratio('good_reviews + previous_good_reviews', '(active_reviews + previous_active_reviews)') }} as rate_of_both,
-        {{ ratio('good_reviews + suspect_good_reviews', '(active_reviews + suspect_reviews)') }} as good_rate_with_suspects,
-        {{ ratio('level_sum', 'active_reviews') }} as mean_level,
-        {{ ratio('points', 'active_reviews') }} as mean_points,
         -- What could not be placed is no unit: it is shown, and compared with nothing.
         active_reviews > 0 and policy is not null and code not in ('unknown', 'none') as is_compared
     from governed
@@ -204,7 +217,7 @@ rated as (
 -- Rates of this period against the one before: the score test, whose common rate is that of both periods together.
 changed as (
     select
-        rated.*,
+        rates_compared.*,
         good_rate - previous_rate as good_rate_change,
         {{ newcombe('good_rate', 'previous_rate', 'lo') }} as good_rate_change_lo,
         {{ newcombe('good_rate', 'previous_rate', 'hi') }} as good_rate_change_hi,
@@ -218,8 +231,9 @@ changed as (
         count(*) over ({{ peers }}) as units_ranked,
         cast(sum(active_reviews) over ({{ peers }}) as double) as peer_reviews,
         {{ ratio('sum(good_reviews) over (' ~ peers ~ ')', 'sum(active_reviews) over (' ~ peers ~ ')') }} as peer_rate,
-        sum(cast(active_reviews as double) * active_reviews) over ({{ peers }}) as peer_squares
-    from rated
+        sum(cast(active_reviews as double) * active_reviews) over ({{ peers }}) as peer_squares,
+        {{ two_sided_p('interval_z') }} as interval_p
+    from rates_compared
 ),
 
 tested as (
@@ -230,7 +244,7 @@ tested as (
         / nullif(peer_rate * (1 - peer_rate), 0) as peer_dispersion,
         peer_reviews - peer_squares / nullif(peer_reviews, 0) - (units_ranked - 1) as peer_information,
         -- Intervals that hold for all peers together, each at 1 − α / number of peers (domain notes, Ranks).
-        {{ upper_tail_z('(' ~ two_sided_p('interval_z') ~ ' / (2.0 * units_ranked))') }} as joint_z
+        {{ upper_tail_z('(interval_p / (2.0 * units_ranked))') }} as joint_z
     from changed
 ),
 
@@ -342,10 +356,44 @@ ranked as (
             and drawn.code = rank_bounds.code
 ),
 
+rated as (
+    select
+        governed.*,
+        {%- for rate, (numerator, denominator, reason) in rates.items() %}
+        {{ ratio('governed.' ~ numerator, 'governed.' ~ denominator) }} as {{ rate }},
+        {{ wilson('governed.' ~ numerator, 'governed.' ~ denominator, 'governed.interval_z', 'lo') }} as {{ rate }}_lo,
+        {{ wilson('governed.' ~ numerator, 'governed.' ~ denominator, 'governed.interval_z', 'hi') }} as {{ rate }}_hi,
+        case when governed.{{ denominator }} = 0 then '{{ reason }}' end as {{ rate }}_null_reason,
+        {%- endfor %}
+        {{ ratio(
+            'governed.good_reviews + governed.suspect_good_reviews', '(governed.active_reviews + governed.suspect_reviews)'
+        ) }} as good_rate_with_suspects,
+        {{ ratio('governed.level_sum', 'governed.active_reviews') }} as mean_level,
+        {{ ratio('governed.points', 'governed.active_reviews') }} as mean_points,
+        {%- for column in compared %}
+        ranked.{{ column }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from governed
+    inner join ranked
+        on
+            governed.period_kind = ranked.period_kind
+            and governed.period_start = ranked.period_start
+            and governed.dimension = ranked.dimension
+            and governed.code = ranked.code
+),
+
+lines_left as (
+    select
+        rated.*,
+        {{ reviews_to_leave('good_rate', 'good_line', 'interval_z') }} as reviews_to_leave_good_line,
+        {{ reviews_to_leave('good_rate', 'bad_line', 'interval_z') }} as reviews_to_leave_bad_line
+    from rated
+),
+
 -- A unit is judged by where its interval lies, never by the point; silence caps the verdict at watch.
 judged as (
     select
-        ranked.*,
+        lines_left.*,
         case
             when policy is null then 'no_policy'
             when active_reviews = 0 then 'no_active_reviews'
@@ -357,24 +405,18 @@ judged as (
             else 'interval_crosses_a_line'
         end as verdict_reason,
         case
-            when good_rate > good_line then {{ reviews_to_leave('good_rate', 'good_line', 'interval_z') }}
-            when good_rate < bad_line then {{ reviews_to_leave('good_rate', 'bad_line', 'interval_z') }}
+            when good_rate > good_line then reviews_to_leave_good_line
+            when good_rate < bad_line then reviews_to_leave_bad_line
             -- The greater of two, where greatest() would skip an unknown one.
-            when
-                {{ reviews_to_leave('good_rate', 'good_line', 'interval_z') }}
-                > {{ reviews_to_leave('good_rate', 'bad_line', 'interval_z') }}
-                then {{ reviews_to_leave('good_rate', 'good_line', 'interval_z') }}
-            when
-                {{ reviews_to_leave('good_rate', 'good_line', 'interval_z') }}
-                <= {{ reviews_to_leave('good_rate', 'bad_line', 'interval_z') }}
-                then {{ reviews_to_leave('good_rate', 'bad_line', 'interval_z') }}
+            when reviews_to_leave_good_line > reviews_to_leave_bad_line then reviews_to_leave_good_line
+            when reviews_to_leave_good_line <= reviews_to_leave_bad_line then reviews_to_leave_bad_line
         end as reviews_that_decide,
         {% for part, rate in parts.items() -%}
         case when {{ rate }} is null then 0.0 else weight_{{ part }} end
         {{- ' + ' if not loop.last }}
         {% endfor -%}
         as weight_present
-    from ranked
+    from lines_left
 ),
 
 concluded as (
@@ -401,8 +443,9 @@ concluded as (
         {%- for rate in rates %}
         {{ show_share(rate) }} as {{ rate }}_text,
         {%- endfor %}
-        {{ show_share('good_rate_lo') }} as good_rate_lo_text,
-        {{ show_share('good_rate_hi') }} as good_rate_hi_text
+        {%- for share in shares_in_words %}
+        {{ show_share(share) }} as {{ share }}_text{{ ',' if not loop.last }}
+        {%- endfor %}
     from judged
 ),
 
