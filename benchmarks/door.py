@@ -116,7 +116,7 @@ WAYS = {"door": through_the_door, "copy": plain_copy}
 
 def measured(way: str, path: Path) -> dict[str, float]:
     """Seconds of the work and peak MB of the process, in a process of its own; what is loaded once a process is not the file's fault."""
-    code = "import sys; from benchmarks.door import in_this_process; in_this_process(*sys.argv[1:])"
+    code = "import sys, contracts; from benchmarks.door import in_this_process; in_this_process(*sys.argv[1:])"
     run = subprocess.run([sys.executable, "-c", code, way, str(path)], capture_output=True, text=True, check=False)
     if run.returncode:
         raise SystemExit(f"{way} ended with {run.returncode}: {run.stderr[-2000:]}")

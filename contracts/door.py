@@ -276,8 +276,8 @@ def _write_split(
         Sink(accepted, empty_accepted(delivery.feed), random=pseudonyms) as good,
         Sink(quarantine, empty_quarantine()) as bad,
     ):
-        # While one batch is pseudonymised and written, the next is judged and the one after it read.
-        for part in _pseudonymised(delivery, key, _ahead(_judged(delivery.feed, opened))):
+        # While one batch is written, the next is pseudonymised, the one after it judged and a fourth read.
+        for part in _ahead(_pseudonymised(delivery, key, _ahead(_judged(delivery.feed, opened)))):
             good.write(_stored(delivery, part.accepted))
             bad.write(_pointing(delivery, part.reasons))
             outcome.rows_received += part.received
