@@ -67,7 +67,6 @@ class Sink:
         self._writer: pyarrow.parquet.ParquetWriter | None = None
 
     def __enter__(self) -> Sink:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         return self
 
     def write(self, frame: pl.DataFrame) -> None:
@@ -85,6 +84,7 @@ class Sink:
         # A dictionary of texts that are each their own is work for nothing.
         sample = first.head(SAMPLE)
         own = {name for name in first.columns if sample[name].n_unique() * 2 > sample.height > 1}
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         return parquet.ParquetWriter(
             self.path,
             self.schema,

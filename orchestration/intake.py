@@ -63,6 +63,7 @@ def take_in(
         if outcome and outcome.verdict == "accepted":
             standing.add(item, outcome)
     _set_aside(data, outcomes.values(), standing)
+    _remove_empty_days(data, feed)
     landing.prune(data, feed, data.today())
     return made
 
@@ -157,7 +158,6 @@ def _set_aside(data: DataDirectory, outcomes: Iterable[Attempt], standing: Stand
         if source.is_file():
             target.parent.mkdir(parents=True, exist_ok=True)
             source.replace(target)
-            _remove_if_empty(source.parent)
 
 
 # ── one delivery ────────────────────────────────────────────────────────────────────────────────
@@ -314,13 +314,14 @@ def _put_in_place(outcome: Outcome, staged: Path, target: Path, staged_quarantin
     else:
         staged_quarantine.unlink(missing_ok=True)
         quarantine.unlink(missing_ok=True)
-    _remove_if_empty(target.parent)
-    _remove_if_empty(quarantine.parent)
 
 
-def _remove_if_empty(folder: Path) -> None:
-    if folder.is_dir() and not any(folder.iterdir()):
-        folder.rmdir()
+def _remove_empty_days(data: DataDirectory, feed: Feed) -> None:
+    """Not before every file is in its place: one that is read ahead may be about to be written there."""
+    for side in (data.accepted, data.superseded, data.quarantine):
+        for day in (side / feed.id).glob("*/"):
+            if not any(day.iterdir()):
+                day.rmdir()
 
 
 def _accepted_path(data: DataDirectory, item: Archived) -> Path:
