@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -15,11 +18,12 @@ import polars as pl
 
 from contracts.loading import load_feeds
 from contracts.model import Feed
-from orchestration import feeds, ledger, linkage, review_words, survey
+from orchestration import feeds, ledger, linkage, paths, review_words, survey
 from orchestration.paths import DBT_PROJECT, DataDirectory
 from orchestration.warehouse import environment
 
 RUN_DATE = date(2026, 3, 1)
+WORKING = tempfile.TemporaryDirectory(prefix="minsheng_tests_")  # gone with this process
 
 
 def dbt_build(
@@ -48,14 +52,40 @@ def dbt(
     review_words.ensure_typed(data)
     ledger.table(data).write_parquet(ledger.path(data))
     data.warehouse.parent.mkdir(parents=True, exist_ok=True)
-    return subprocess.run(
-        [
-            str(Path(sys.executable).parent / "dbt"), "--quiet", *arguments,
-            "--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT),
-            "--vars", json.dumps(dict(variables or {})),
-        ],
-        env={**os.environ, **environment(data), "MINSHENG_RUN_DATE": RUN_DATE.isoformat()}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    arguments = ("--quiet", *arguments, "--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT))
+    variables = {} if variables is None else dict(variables)
+    with parsed_before(data) as place:
+        return subprocess.run(
+            [str(Path(sys.executable).parent / "dbt"), *arguments, "--vars", json.dumps(variables)],
+            env={
+                **os.environ,
+                **environment(data),
+                "MINSHENG_DATA": str(place),
+                "MINSHENG_RUN_DATE": RUN_DATE.isoformat(),
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+
+@contextmanager
+def parsed_before(data: DataDirectory) -> Iterator[Path]:
+    """One path for every data directory of this process, so that dbt, which parses anew where its data lie elsewhere, need not.
+
+    Views read their files by this path: until the next directory is built.
+    """
+    place, parsed = Path(WORKING.name, "data"), Path(WORKING.name, "partial_parse.msgpack")
+    own = data.dbt_target / parsed.name
+    is_usual = DBT_PROJECT == paths.DBT_PROJECT
+    place.unlink(missing_ok=True)
+    place.symlink_to(data.root, target_is_directory=True)
+    if is_usual and parsed.is_file() and not own.is_file():
+        own.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(parsed, own)
+    yield place
+    if is_usual and own.is_file() and not parsed.is_file():
+        shutil.copyfile(own, parsed)
 
 
 def build(data: DataDirectory, *arguments: str, variables: Mapping[str, Any] | None = None) -> None:
