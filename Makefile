@@ -49,8 +49,8 @@ test: setup .compat/duckdb ## every test, under ten minutes
 .compat/duckdb: Makefile $(VENV)/.ready
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --target $@ $(DUCKDB_CLIENT) && touch $@
 
-year: setup ## 365 nights of reviews, mended, held against one build (slow; NIGHTS=40 for fewer)
-	@$(BIN)/python -m pytest -q -m slow tests/dbt_project/test_nights.py
+year: setup ## 365 nights of a whole city, mended, held against one build (slow; NIGHTS=40 for fewer)
+	@$(BIN)/python -m pytest -q -m slow tests/dbt_project/test_year.py
 
 check: setup ## format, lint, types, SQL, generated files, definitions
 	@$(BIN)/ruff format --check .

@@ -1,12 +1,12 @@
 {#-
-  CTEs up to `final`: the deliveries of some feeds that stand, beside those that stood when the model in hand was last built: feed, receipt, content, first
-  and last day of its rows, `change` (added, removed, none). It reads itself: what stood is what no longer says `removed`.
-  `days`: staging model → the day of a row.
+  CTEs up to `final`: the deliveries of some feeds that stand, beside those that stood when the model in hand was last built: feed, receipt,
+  day, content, `change` (added, removed, none). It reads itself: what stood is what no longer says `removed`.
+  `days`: staging model → the column that is the day of a row, for one row a day of a delivery; none for one row a delivery.
 -#}
 {% macro deliveries_since(days) -%}
 {%- set former = adapter.get_relation(this.database, this.schema, this.identifier) if execute and not flags.FULL_REFRESH -%}
 {#- A table of another shape was written by other code, which builds everything anyway. -#}
-{%- set former = former if former and 'last_day' in adapter.get_columns_in_relation(former) | map(attribute='name') -%}
+{%- set former = former if former and 'day' in adapter.get_columns_in_relation(former) | map(attribute='name') -%}
 attempts as (
     select * from {{ source('ledger', 'receipts') }}
 ),
@@ -16,11 +16,10 @@ accepted as (
     select
         _feed as feed,
         _receipt as receipt,
-        count(*) as accepted_rows,
-        min(cast({{ day }} as date)) as first_day,
-        max(cast({{ day }} as date)) as last_day
+        {{ day or 'cast(null as date)' }} as day,
+        count(*) as accepted_rows
     from {{ ref(model) }}
-    group by _feed, _receipt
+    group by _feed, _receipt{{ ', ' ~ day if day }}
     {{ 'union all' if not loop.last }}
     {%- endfor %}
 ),
@@ -30,9 +29,8 @@ standing as (
     select
         accepted.feed,
         accepted.receipt,
-        cast(accepted.accepted_rows as string) || ' ' || coalesce(attempts.row_checksum, '') as content,
-        accepted.first_day,
-        accepted.last_day
+        accepted.day,
+        cast(accepted.accepted_rows as string) || ' ' || coalesce(attempts.row_checksum, '') as content
     from accepted
     left join attempts
         on
@@ -44,9 +42,8 @@ stood as (
     select
         feed,
         receipt,
-        content,
-        first_day,
-        last_day
+        day,
+        content
     {%- if former %}
     from {{ former }}
     where change <> 'removed'
@@ -60,9 +57,8 @@ final as (
     select
         coalesce(standing.feed, stood.feed) as feed,
         coalesce(standing.receipt, stood.receipt) as receipt,
+        coalesce(standing.day, stood.day) as day,
         coalesce(standing.content, stood.content) as content,
-        coalesce(standing.first_day, stood.first_day) as first_day,
-        coalesce(standing.last_day, stood.last_day) as last_day,
         case
             when stood.receipt is null then 'added'
             when standing.receipt is null then 'removed'
@@ -73,6 +69,7 @@ final as (
         on
             standing.feed = stood.feed
             and standing.receipt = stood.receipt
+            and standing.day is not distinct from stood.day
             and standing.content = stood.content
 )
 {%- endmacro %}

@@ -106,24 +106,17 @@ class City:
     def night(self, *selection: str, full_refresh: bool = False, day: str = "2026-06-30") -> set[str]:
         """dbt on what is accepted now, by default the models of the chain; the names of the tables that it built."""
         rows = [
-            {"feed": self.feeds[r], "receipt": r, "row_checksum": c, "is_latest": True, "verdict": "accepted"}
+            (f"{r}.1", r, 1, True, self.feeds[r], "shifan", f"{r}.csv", datetime(2026, 1, 1), datetime(2026, 1, 1), "accepted", c)
             for r, c in self.checksums.items()
-        ]
+        ]  # fmt: skip
         typed = ledger.table(self.data)
-        known = pl.DataFrame(rows, schema={name: typed.schema[name] for name in ("feed", "receipt", "row_checksum", "is_latest", "verdict")})  # fmt: skip
+        said = ("attempt_id", "receipt", "attempt", "is_latest", "feed", "sender", "file_name", "received_at", "attempted_at", "verdict", "row_checksum")  # fmt: skip
+        known = pl.DataFrame(rows, schema={name: typed.schema[name] for name in said}, orient="row")
         pl.concat([typed, known], how="diagonal").write_parquet(ledger.path(self.data))
         os.environ.update(environment(self.data) | {"MINSHENG_RUN_DATE": day})
         flags = ["--full-refresh"] if full_refresh else []
-        build = [
-            "build",
-            "--exclude-resource-type",
-            "test",
-            "unit_test",
-            "--select",
-            *(selection or self.chain),
-            *flags,
-        ]
-        result = self._dbt(*build)
+        kinds = ["--resource-type", "seed", "--resource-type", "model"]
+        result = self._dbt("build", *kinds, "--select", *(selection or self.chain), *flags)
         DuckDBConnectionManager.close_all_connections()
         assert result.success, result.exception or [r.message for r in result.result if r.status == "error"]
         built = [r.node for r in result.result if r.adapter_response.get("code") != "UNCHANGED"]

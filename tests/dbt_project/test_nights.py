@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
-import polars as pl
 import pytest
 from nights import City
+from sendings import day_of_reviews
 
 from orchestration.paths import DataDirectory
 
 FIRST = datetime(2026, 2, 20)
-HALLS = ("H1", "H2", "H3")
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +22,7 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> City:
     city = City(DataDirectory(tmp_path_factory.mktemp("nights")), np.random.default_rng(5))
     for number in range(50):
         day = FIRST + timedelta(days=number)
-        new_day(city, day, f"{number:02}")
+        day_of_reviews(city, day, f"{number:02}")
     # Two programs: one begins a burst that only a later file completes, one keeps a constant lag.
     burst = [city.contact("H1", FIRST + timedelta(days=30, hours=20, seconds=30 * n)) for n in range(4)]
     steady = [city.contact("H2", FIRST + timedelta(days=20 + n, hours=10), window="9") for n in range(9)]
@@ -36,19 +33,8 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> City:
     return city
 
 
-def new_day(city: City, day: datetime, number: str, *, people: int = 12) -> None:
-    contacts, reviews = [], []
-    for hall in HALLS:
-        more = city.day(hall, day, people)
-        contacts += more[0]
-        reviews += more[1]
-    # Reviews of the second day after come two files later: part of them always waits for its contact, or is late.
-    city.deliver("evaluation.contacts", f"c{number}", contacts, day + timedelta(days=1))
-    city.deliver("evaluation.reviews", f"r{number}", reviews, day + timedelta(days=2))
-
-
 def a_new_day(city: City) -> None:
-    new_day(city, FIRST + timedelta(days=50), "50")
+    day_of_reviews(city, FIRST + timedelta(days=50), "50")
 
 
 def late_reviews_complete_what_programs_began(city: City) -> None:
@@ -161,7 +147,7 @@ def test_nights_of_every_kind_leave_what_one_build_of_everything_makes(city: Cit
 
 def test_a_row_that_nothing_touched_is_not_written_again(city: City) -> None:
     """A mark that no build would make stands beside a mended row after a night, and not after a build of everything."""
-    new_day(city, FIRST + timedelta(days=60), "60")
+    day_of_reviews(city, FIRST + timedelta(days=60), "60")
     marked = "select count(*) from standard.review_judgements where tags = 'a mark'"
     city.ask("update standard.review_judgements set tags = 'a mark' where reviewed_on < date '2026-03-01'")
     ((marks,),) = city.ask(marked)
@@ -208,58 +194,3 @@ def test_what_is_no_delivery_builds_everything(city: City) -> None:
     city.withdraw("r_corrected")
     city.night("review_deliveries", "review_delta")
     assert not city.was_mended()
-
-
-@pytest.mark.slow
-def test_a_year_of_nights_leaves_what_one_build_of_everything_makes(tmp_path: Path) -> None:
-    """Each night what chance brings; held against one build every thirtieth night and on the last."""
-    city = City(DataDirectory(tmp_path), np.random.default_rng(365))
-    new_day(city, FIRST, "000")
-    city.night("+review_counts", "+fct_review")
-    nights = int(os.environ.get("NIGHTS", "364"))
-    for number in range(1, nights + 1):
-        day = FIRST + timedelta(days=number)
-        if number % 17:
-            new_day(city, day, f"{number:03}", people=int(city.rng.integers(2, 15)))
-        what_chance_brings(city, day, f"{number:03}")
-        city.night()
-        assert city.was_mended(), number
-        if number % 30 == 0 or number == nights:
-            mended = city.tables()
-            city.night(full_refresh=True)
-            assert city.tables() == mended, number
-
-
-def what_chance_brings(city: City, day: datetime, number: str) -> None:
-    """Late days, corrections, copies, decisions, programs, and files sent again with rows missing."""
-    later = day + timedelta(days=1, hours=12)
-    chance = city.rng.random(6)
-    reviews = list(city.reviews.values())
-    some = [reviews[n] for n in city.rng.integers(0, len(reviews), 6)]
-    if chance[0] < 0.1:
-        contacts, late = city.day("H2", day - timedelta(days=int(city.rng.integers(3, 90))), 60, five=0.95)
-        city.deliver("evaluation.contacts", f"c{number}_late", contacts, later)
-        city.deliver("evaluation.reviews", f"r{number}_late", late[::2], later + timedelta(hours=1))
-    if chance[1] < 0.2:
-        corrected = [
-            r | {"satisfaction": "2", "satisfaction_level": "2", "tags": None, "record_action": "U"} for r in some[:3]
-        ]
-        copied = [r | {"reviewer_key": "somebody else"} for r in some[3:5]] + [some[5] | {"record_action": "D"}]
-        city.deliver("evaluation.reviews", f"r{number}_corrected", corrected + copied, later + timedelta(hours=2))
-    if chance[2] < 0.2:
-        decided = {"accepted_at": day, "finding": "malicious", "malicious_decided_at": later}
-        rows = [{k: r[k] for k in ("case_no", "contact_no", "review_no")} | decided for r in some[:2]]
-        city.deliver("evaluation.rectifications", f"f{number}", rows, later + timedelta(hours=3))
-    if chance[3] < 0.1:
-        program = [city.contact("H1", day + timedelta(hours=20, seconds=20 * n)) for n in range(7)]
-        city.deliver("evaluation.contacts", f"c{number}_program", program, later)
-        city.deliver(
-            "evaluation.reviews", f"r{number}_program", [city.review(c, 5, tags="510") for c in program], later
-        )
-    sent = sorted(r for r in city.checksums if r.startswith("c") and r[1:].isdigit())
-    if chance[4] < 0.1 and len(sent) > 3:
-        again = sent[int(city.rng.integers(0, len(sent)))]
-        (path,) = city.data.accepted.glob(f"*/*/{again}.parquet")
-        rows = [city.contacts[case_no] for case_no in pl.read_parquet(path)["case_no"]][3:]
-        city.withdraw(again)
-        city.deliver("evaluation.contacts", f"{again}_again", rows, later + timedelta(hours=4))

@@ -2,9 +2,9 @@
 with
 
 {{ deliveries_since({
-    'stg_evaluation__contacts': 'closed_at',
-    'stg_evaluation__reviews': 'reviewed_at',
-    'stg_evaluation__rectifications': 'accepted_at',
+    'stg_evaluation__contacts': none,
+    'stg_evaluation__reviews': none,
+    'stg_evaluation__rectifications': none,
 }) }}
 
 select * from final
