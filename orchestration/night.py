@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
@@ -59,6 +60,7 @@ class Night:
     models: int = 0
     checks: int = 0
     unmet_checks: dict[str, str] = field(default_factory=dict)  # name → ERROR or WARN
+    tables: Counter[str] = field(default_factory=Counter)  # built, mended, stood
     released: bool = False
     release_id: str | None = None
 
@@ -84,6 +86,7 @@ def run(data: DataDirectory, console: Console) -> Night:
         from orchestration import landing, schedules
         from orchestration.definitions import defs
         from orchestration.release import current
+        from orchestration.warehouse import TONIGHT
 
         instance = dg.DagsterInstance.get()
     before = {(a.receipt, a.attempt) for a in landing.attempts(data)}
@@ -105,8 +108,9 @@ def run(data: DataDirectory, console: Console) -> Night:
             events = _execute(
                 build, instance, {}, advance, {"ASSET_MATERIALIZATION"}, night.failed_steps, night.unmet_checks, log
             )
-    night.models = events.get("ASSET_MATERIALIZATION", 0)
-    night.checks = events.get("ASSET_CHECK_EVALUATION", 0)
+    night.tables = Counter({how: events[f"{TONIGHT} {how}"] for how in ("built", "mended", "stood")})
+    night.models = events["ASSET_MATERIALIZATION"]
+    night.checks = events["ASSET_CHECK_EVALUATION"]
     now = current(data)
     night.release_id = now.release_id if now else None
     night.released = bool(now and (previous is None or previous.release_id != now.release_id))
@@ -122,11 +126,11 @@ def _execute(
     failed: dict[str, str],
     unmet: dict[str, str],
     log: Path,
-) -> dict[str, int]:
+) -> Counter[str]:
     """Runs a job in this process; counts its events, keeps the first sentence of each failed step and unmet checks."""
-    from orchestration.warehouse import BUILT
+    from orchestration.warehouse import BUILT, TONIGHT
 
-    counts: dict[str, int] = {}
+    counts: Counter[str] = Counter()
 
     def listen(record: Any, *_: Any) -> None:
         event = record.dagster_event
@@ -135,8 +139,10 @@ def _execute(
                 advance()
             return
         kind = event.event_type_value
-        counts[kind] = counts.get(kind, 0) + 1
+        counts[kind] += 1
         # The models' own events come all at once when dbt has ended; they were counted as they were built.
+        if kind == "ASSET_MATERIALIZATION" and (how := event.materialization.metadata.get(TONIGHT)):
+            counts[f"{TONIGHT} {how.value}"] += 1
         if kind in steps and event.step_key != "warehouse":
             advance()
         if kind == "ASSET_CHECK_EVALUATION" and not event.event_specific_data.passed:
@@ -218,6 +224,8 @@ def tell(data: DataDirectory, night: Night, console: Console) -> None:
     for step, sentence in night.failed_steps.items():
         console.print(f" [red]{step}[/red]: ", end="")
         console.print(sentence, markup=False)
+    if night.tables.total():
+        console.print(" tables of the warehouse: " + ", ".join(f"{n} {how}" for how, n in night.tables.items()))
     certificate = current(data)
     if certificate is None:
         console.print("\n Nothing has been released yet.")

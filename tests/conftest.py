@@ -11,6 +11,15 @@ from hypothesis import settings
 settings.register_profile("minsheng", deadline=None)
 settings.load_profile("minsheng")
 
+# Files and folders whose tests spend a night or build a warehouse, the longest first.
+LONG = ("test_night.py", "dbt_project", "test_privacy_canary.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first, or at the end one worker has one to itself while the others have none."""
+    items.sort(key=lambda item: next((n for n, name in enumerate(LONG) if name in item.path.parts), len(LONG)))
+
+
 SHARED = Path(__file__).parents[2] / "shared"
 
 

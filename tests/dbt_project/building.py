@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
-import os
-import shutil
-import subprocess
-import sys
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
+from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pytest
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+from dbt.cli.main import dbtRunner
 
 from contracts.loading import load_feeds
 from contracts.model import Feed
-from orchestration import feeds, ledger, linkage, paths, review_words, survey
+from orchestration import feeds, ledger, linkage, review_words, survey
 from orchestration.paths import DBT_PROJECT, DataDirectory
 from orchestration.warehouse import environment
 
@@ -26,24 +29,16 @@ RUN_DATE = date(2026, 3, 1)
 WORKING = tempfile.TemporaryDirectory(prefix="minsheng_tests_")  # gone with this process
 
 
-def dbt_build(
-    data: DataDirectory, *arguments: str, variables: Mapping[str, Any] | None = None
-) -> subprocess.CompletedProcess[str]:
-    """`dbt build` in a data directory, whatever comes of it."""
-    return dbt(data, "build", *arguments, variables=variables)
+@dataclass(frozen=True)
+class Run:
+    """What came of a dbt command: whether it succeeded, what it printed, its result for each node."""
+
+    success: bool
+    said: str
+    results: Sequence[Any]
 
 
-def compiled(data: DataDirectory, *selection: str, variables: Mapping[str, Any] | None = None) -> dict[str, str]:
-    """The SQL of models and tests by name, as dbt would send it."""
-    run = dbt(data, "compile", "--select", *selection, variables=variables)
-    assert run.returncode == 0, run.stdout[-3000:]
-    files = (data.root / "dbt" / "compiled").rglob("*.sql")
-    return {path.stem: path.read_text(encoding="utf-8") for path in files}
-
-
-def dbt(
-    data: DataDirectory, *arguments: str, variables: Mapping[str, Any] | None = None
-) -> subprocess.CompletedProcess[str]:
+def dbt(data: DataDirectory, *arguments: str, variables: Mapping[str, Any] | None = None, day: date = RUN_DATE) -> Run:
     """A dbt command in a data directory whose feeds, survey and ledger may be empty, whatever comes of it."""
     for feed in load_feeds().values():
         feeds.ensure_typed(data, feed)
@@ -52,46 +47,58 @@ def dbt(
     review_words.ensure_typed(data)
     ledger.table(data).write_parquet(ledger.path(data))
     data.warehouse.parent.mkdir(parents=True, exist_ok=True)
-    arguments = ("--quiet", *arguments, "--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT))
-    variables = {} if variables is None else dict(variables)
-    with parsed_before(data) as place:
-        return subprocess.run(
-            [str(Path(sys.executable).parent / "dbt"), *arguments, "--vars", json.dumps(variables)],
-            env={
-                **os.environ,
-                **environment(data),
-                "MINSHENG_DATA": str(place),
-                "MINSHENG_RUN_DATE": RUN_DATE.isoformat(),
-            },
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+    return invoke(data, *arguments, variables=variables, day=day)
 
 
-@contextmanager
-def parsed_before(data: DataDirectory) -> Iterator[Path]:
-    """One path for every data directory of this process, so that dbt, which parses anew where its data lie elsewhere, need not.
+def invoke(
+    data: DataDirectory, *arguments: str, variables: Mapping[str, Any] | None = None, day: date = RUN_DATE
+) -> Run:
+    """The same in this process, in a data directory where everything is in its place."""
+    folders = ["--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)]
+    surroundings = environment(data) | {"MINSHENG_DATA": str(_place(data)), "MINSHENG_RUN_DATE": day.isoformat()}
+    said = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(said):
+        for name, value in surroundings.items():
+            patch.setenv(name, value)
+        known = dbtRunner(manifest=_parsed(str(DBT_PROJECT), _checksum(DBT_PROJECT)))
+        done = known.invoke(["--quiet", *arguments, *folders, "--vars", json.dumps(dict(variables or {}))])
+    DuckDBConnectionManager.close_all_connections()
+    return Run(done.success, f"{said.getvalue()}{done.exception or ''}", getattr(done.result, "results", []))
 
-    Views read their files by this path: until the next directory is built.
-    """
-    place, parsed = Path(WORKING.name, "data"), Path(WORKING.name, "partial_parse.msgpack")
-    own = data.dbt_target / parsed.name
-    is_usual = DBT_PROJECT == paths.DBT_PROJECT
+
+@cache
+def _parsed(project: str, checksum: str) -> Any:
+    """The project as dbt parsed it, once a process: its sources lie at one place, whatever the data directory."""
+    parsed = dbtRunner().invoke(["--quiet", "parse", "--project-dir", project, "--profiles-dir", project])
+    assert parsed.success, parsed.exception
+    return parsed.result
+
+
+def _checksum(folder: Path) -> str:
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return hashlib.sha256(b"".join(hashlib.sha256(path.read_bytes()).digest() for path in files)).hexdigest()
+
+
+def _place(data: DataDirectory) -> Path:
+    """The path by which dbt finds a data directory; views read their files by it, until the next directory is built."""
+    place = Path(WORKING.name, "data")
     place.unlink(missing_ok=True)
     place.symlink_to(data.root, target_is_directory=True)
-    if is_usual and parsed.is_file() and not own.is_file():
-        own.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(parsed, own)
-    yield place
-    if is_usual and own.is_file() and not parsed.is_file():
-        shutil.copyfile(own, parsed)
+    return place
+
+
+def compiled(data: DataDirectory, *selection: str, variables: Mapping[str, Any] | None = None) -> dict[str, str]:
+    """The SQL of models and tests by name, as dbt would send it."""
+    run = dbt(data, "compile", "--select", *selection, variables=variables)
+    assert run.success, run.said[-3000:]
+    files = (data.root / "dbt" / "compiled").rglob("*.sql")
+    return {path.stem: path.read_text(encoding="utf-8") for path in files}
 
 
 def build(data: DataDirectory, *arguments: str, variables: Mapping[str, Any] | None = None) -> None:
     """`dbt build` in a data directory; fails the test with what dbt said."""
-    run = dbt_build(data, *arguments, variables=variables)
-    assert run.returncode == 0, run.stdout[-3000:]
+    run = dbt(data, "build", *arguments, variables=variables)
+    assert run.success, run.said[-3000:]
 
 
 def accept(data: DataDirectory, feed: Feed, rows: list[dict[str, Any]], received: datetime) -> None:

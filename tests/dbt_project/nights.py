@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import duckdb
 import numpy as np
 import polars as pl
-from dbt.adapters.duckdb.connections import DuckDBConnectionManager
-from dbt.cli.main import dbtRunner
+from building import invoke
 
 from contracts.loading import load_feeds
 from orchestration import feeds, ledger, linkage, review_words, survey
-from orchestration.paths import DBT_PROJECT, DataDirectory
-from orchestration.warehouse import environment
+from orchestration.paths import DataDirectory
 
 CHAIN = (
     "review_deliveries", "review_delta", "fct_contact", "review_judgements", "review_suspicions", "fct_review",
@@ -39,7 +36,6 @@ class City:
     checksums: dict[str, str] = field(default_factory=dict)  # by receipt, as the ledger knows them
     feeds: dict[str, str] = field(default_factory=dict)
     chain: tuple[str, ...] = CHAIN
-    manifest: Any = None
 
     def __post_init__(self) -> None:
         for feed in load_feeds().values():
@@ -103,7 +99,7 @@ class City:
         path.unlink()
         del self.checksums[receipt]
 
-    def night(self, *selection: str, full_refresh: bool = False, day: str = "2026-06-30") -> set[str]:
+    def night(self, *selection: str, full_refresh: bool = False, day: date = date(2026, 6, 30)) -> set[str]:
         """dbt on what is accepted now, by default the models of the chain; the names of the tables that it built."""
         rows = [
             (f"{r}.1", r, 1, True, self.feeds[r], "shifan", f"{r}.csv", datetime(2026, 1, 1), datetime(2026, 1, 1), "accepted", c)
@@ -113,21 +109,12 @@ class City:
         said = ("attempt_id", "receipt", "attempt", "is_latest", "feed", "sender", "file_name", "received_at", "attempted_at", "verdict", "row_checksum")  # fmt: skip
         known = pl.DataFrame(rows, schema={name: typed.schema[name] for name in said}, orient="row")
         pl.concat([typed, known], how="diagonal").write_parquet(ledger.path(self.data))
-        os.environ.update(environment(self.data) | {"MINSHENG_RUN_DATE": day})
         flags = ["--full-refresh"] if full_refresh else []
         kinds = ["--resource-type", "seed", "--resource-type", "model"]
-        result = self._dbt("build", *kinds, "--select", *(selection or self.chain), *flags)
-        DuckDBConnectionManager.close_all_connections()
-        assert result.success, result.exception or [r.message for r in result.result if r.status == "error"]
-        built = [r.node for r in result.result if r.adapter_response.get("code") != "UNCHANGED"]
+        run = invoke(self.data, "build", *kinds, "--select", *(selection or self.chain), *flags, day=day)
+        assert run.success, run.said
+        built = [r.node for r in run.results if r.adapter_response.get("code") != "UNCHANGED"]
         return {node.name for node in built if node.config.materialized == "table_if_changed"}
-
-    def _dbt(self, *arguments: str) -> Any:
-        """dbt in this process; the project is parsed once."""
-        folders = ["--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)]
-        if self.manifest is None:
-            self.manifest = dbtRunner().invoke(["--quiet", "parse", *folders]).result
-        return dbtRunner(manifest=self.manifest).invoke(["--quiet", *arguments, *folders])
 
     def ask(self, query: str) -> list[tuple[Any, ...]]:
         with duckdb.connect(str(self.data.warehouse)) as con:

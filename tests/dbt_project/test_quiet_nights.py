@@ -70,7 +70,7 @@ def a_vintage_comes(city: City) -> None:
 
 
 def test_a_night_builds_what_something_arrived_for(city: City) -> None:
-    assert city.night(day="2026-07-01") == set()
+    assert city.night(day=date(2026, 7, 1)) == set()
     states = [city.tables()]
     # What happens, what is built for it at least, and what stands; the sums are mended each time.
     nights = (

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from building import compiled, dbt_build
+from building import compiled, dbt
 
 from orchestration.paths import DBT_PROJECT, DataDirectory
 
@@ -52,9 +52,9 @@ def test_weights_that_are_not_whole_stop_the_build(project, data, monkeypatch) -
         HEADER + weights(0.4, 0.2, 0.2, 0.1, 0.2), encoding="utf-8"
     )
     monkeypatch.setattr("building.DBT_PROJECT", project)
-    run = dbt_build(data, "--select", "scorecard_weights", "scorecard_weights_are_whole")
-    assert run.returncode != 0
-    assert "add to 1.1000, not to 1" in run.stdout
+    run = dbt(data, "build", "--select", "scorecard_weights", "scorecard_weights_are_whole")
+    assert not run.success
+    assert "add to 1.1000, not to 1" in run.said
 
 
 @pytest.fixture(scope="module")
@@ -102,12 +102,12 @@ def test_nothing_is_judged_by_a_policy_of_one_s_own_that_leaves_a_gap(project, d
             "own,1,2020-01-01,2025-12-31,,reply_days,3,project,test\nown,2,2026-02-01,,,reply_days,4,project,test\n"
         )
     monkeypatch.setattr("building.DBT_PROJECT", project)
-    run = dbt_build(
-        data, "--select", "review_policies", "dim_review_policy", "review_policies_are_whole", "review_judgements",
+    run = dbt(
+        data, "build", "--select", "review_policies", "dim_review_policy", "review_policies_are_whole", "review_judgements",
         "--exclude-resource-type", "unit_test", variables={"review_policy": "own"},
     )  # fmt: skip
     results = json.loads((data.dbt_target / "run_results.json").read_text(encoding="utf-8"))["results"]
     done = {result["unique_id"].split(".")[2]: result["status"] for result in results}
-    assert run.returncode != 0
-    assert "gap: own 1 holds until 2025-12-31, own 2 from 2026-02-01" in run.stdout
+    assert not run.success
+    assert "gap: own 1 holds until 2025-12-31, own 2 from 2026-02-01" in run.said
     assert (done["dim_review_policy"], done["review_judgements"]) == ("success", "skipped")

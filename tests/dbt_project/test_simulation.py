@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from building import accept, dbt_build
+from building import accept, dbt
 from simulated_reviews import BRUSHED, BUSY, RUSH, Simulated, simulate
 
 from contracts.loading import load_feeds
@@ -35,10 +35,17 @@ def built(truth: Simulated, tmp_path_factory: pytest.TempPathFactory) -> Any:
         feeds.ensure_typed(data, feed)
     for table in ("contacts", "reviews", "rectifications"):
         accept(data, load_feeds()[f"evaluation.{table}"], getattr(truth, table), datetime(2026, 3, 1, 2))
-    run = dbt_build(
-        data, "--select", "+review_scorecard", "--exclude-resource-type", "unit_test", "--exclude-resource-type", "test"
+    run = dbt(
+        data,
+        "build",
+        "--select",
+        "+review_scorecard",
+        "--exclude-resource-type",
+        "unit_test",
+        "--exclude-resource-type",
+        "test",
     )
-    assert run.returncode == 0, run.stdout[-3000:]
+    assert run.success, run.said[-3000:]
     with duckdb.connect(str(data.warehouse), read_only=True) as con:
         yield con
 

@@ -59,14 +59,13 @@ def test_a_year_of_nights_leaves_what_one_build_of_everything_makes(tmp_path: Pa
         registers(city, day, f"{number:03}")
         if number == VINTAGE_COMES:
             city.deliver("reference.divisions", "d1", divisions(shifan.NEWEST).to_dicts(), day)
-        tonight = day.date().isoformat()
-        city.night("*", day=tonight)
+        city.night("*", day=day.date())
         assert city.was_mended("volume_deliveries"), number
         # Other divisions are no delivery of reviews: what carries them is built whole.
         assert city.was_mended() or number == VINTAGE_COMES, number
         if number % 30 == 0 or number == nights:
             left = city.tables()
-            city.night("*", full_refresh=True, day=tonight)
+            city.night("*", full_refresh=True, day=day.date())
             whole = city.tables()
             assert {name for name in whole if whole[name] != left[name]} == set(), number
             compared += 1

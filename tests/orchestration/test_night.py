@@ -218,8 +218,13 @@ def test_a_second_night_changes_nothing_and_makes_no_release(quiet_night, night_
     spent = quiet_night.night
     assert (spent.attempts, spent.failed_feeds, spent.failed_steps, spent.released) == ([], {}, {}, False)
     assert spent.release_id == night_city.night.release_id
+    tables = night_city.night.tables["built"]
+    assert night_city.night.tables == {"built": tables, "mended": 0, "stood": 0}
+    assert spent.tables == {"built": 0, "mended": 0, "stood": tables}
+    assert tables > len(PRODUCTS)
     told = io.StringIO()
     night.tell(quiet_night.data, spent, Console(file=told, width=200))
+    assert f"0 built, 0 mended, {tables} stood" in told.getvalue()
     assert "Nothing new in the inbox." in told.getvalue()
     assert f"nothing changed: {spent.release_id} stands" in told.getvalue()
 
