@@ -170,9 +170,10 @@ def pandera_schema(feed: Feed) -> pandera.DataFrameSchema:
             if "minLength" in options or "maxLength" in options:
                 checks.append(pandera.Check.str_length(options.get("minLength"), options.get("maxLength")))
         if f.kind in ("integer", "number"):
-            if (low := options.get("minimum")) is not None:
+            held = _severity(f, "range") == "error"
+            if held and (low := options.get("minimum")) is not None:
                 checks.append(pandera.Check.ge(low))
-            if (high := options.get("maximum")) is not None:
+            if held and (high := options.get("maximum")) is not None:
                 checks.append(pandera.Check.le(high))
         listed = f.kind == "string" and _severity(f, "code") == "error" and "separator" not in f.custom
         if listed and (codes := _codes(f)):
@@ -249,9 +250,9 @@ def _field_checks(f: FieldSpec, known: Mapping[str, pl.Series]) -> list[Check]:
             add("code_not_in_scheme", value.is_null() & pl.col(f.derived_from).is_not_null(), source=f.derived_from)
     if f.kind in ("integer", "number"):
         if (low := options.get("minimum")) is not None:
-            add("below_minimum", value < low, limit=low)
+            add("below_minimum", value < low, _severity(f, "range"), limit=low)
         if (high := options.get("maximum")) is not None:
-            add("above_maximum", value > high, limit=high)
+            add("above_maximum", value > high, _severity(f, "range"), limit=high)
     return checks
 
 

@@ -45,7 +45,7 @@ HOME_FAULTS = (
     Fault("total_beds", "mended", lambda text: f"{text}张"),
     Fault("residents", "not_a_number", "满员"),
     Fault("month", "mended", lambda text: chinese_date(text)[:-2]),
-    Fault("institution_type", "not_in_code_list", "7"),
+    Fault("institution_type", "warned", "7"),
 )
 BENEFIT_FAULTS = (
     Fault("resident_id", "invalid_resident_id", "990102199001011234"),

@@ -35,7 +35,7 @@ FIELDS = (
     "opened_on", "status",
 )  # fmt: skip
 FAULTS = (
-    Fault("venue_type_code", "not_in_code_list", "L9"),
+    Fault("venue_type_code", "warned", "L9"),
     Fault("grade", "not_in_code_list", "5"),
     Fault("holdings", "mended", lambda text: f"{int(text):,}册", among=pl.col("holdings") > 1000),
     Fault("holdings", "mended", lambda text: f"{int(text) / 10_000:.4f}万", among=pl.col("holdings") > 1000),

@@ -68,7 +68,7 @@ FAULTS = (
     Fault("institution_code", "required_missing", None),
     Fault("name", "required_missing", None),
     Fault("institution_code", "key_repeated"),
-    Fault("longitude", "above_maximum", "1199.51"),
+    Fault("longitude", "warned", "1199.51"),
 )
 VOLUME_FAULTS = (
     Fault("visits", "below_minimum", negative),

@@ -14,7 +14,7 @@ import polars as pl
 
 MISSHAPEN = ("too_many_cells", "too_few_cells")
 REPEATED = "key_repeated"
-KEPT = ("mended", "unknown_reference", "unmapped")  # reasons for which a row still passes the door
+KEPT = ("mended", "warned", "unknown_reference", "unmapped")  # reasons for which a row still passes the door
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,8 @@ class Fault:
 
     Attributes:
         field: where it is made; empty for the shape of the whole row.
-        reason: the door's reason code, `mended` for what the door reads rightly, `unmapped` for a code that only the
+        reason: the door's reason code, `mended` for what the door reads rightly, `warned` for what it lets in and
+            marks, `unmapped` for a code that only the
             warehouse finds unknown, or `key_repeated`, for which the row takes the field of the row above.
         value: what is written instead, or what becomes of the text that stood there; None empties the cell.
         among: only rows of the typed frame for which this holds are spoilt.

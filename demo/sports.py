@@ -41,7 +41,7 @@ KAIFAQU_HEADERS = {
     "opened_on": "启用", "status": "现况",
 }  # fmt: skip
 FAULTS = (
-    Fault("venue_type_code", "not_in_code_list", "99"),
+    Fault("venue_type_code", "warned", "99"),
     Fault("area_m2", "below_minimum", negative),
     Fault("area_m2", "mended", lambda text: f"{text}㎡"),
     Fault("area_m2", "unknown_unit", "3亩"),

@@ -86,7 +86,7 @@ def run(data: DataDirectory, console: Console) -> Night:
         from orchestration import landing, schedules
         from orchestration.definitions import defs
         from orchestration.release import current
-        from orchestration.warehouse import TONIGHT
+        from orchestration.warehouse import SAID, TONIGHT
 
         instance = dg.DagsterInstance.get()
     before = {(a.receipt, a.attempt) for a in landing.attempts(data)}
@@ -108,7 +108,7 @@ def run(data: DataDirectory, console: Console) -> Night:
             events = _execute(
                 build, instance, {}, advance, {"ASSET_MATERIALIZATION"}, night.failed_steps, night.unmet_checks, log
             )
-    night.tables = Counter({how: events[f"{TONIGHT} {how}"] for how in ("built", "mended", "stood")})
+    night.tables = Counter({how: events[f"{TONIGHT} {how}"] for how in SAID})
     night.models = events["ASSET_MATERIALIZATION"]
     night.checks = events["ASSET_CHECK_EVALUATION"]
     now = current(data)
@@ -142,7 +142,7 @@ def _execute(
         counts[kind] += 1
         # The models' own events come all at once when dbt has ended; they were counted as they were built.
         if kind == "ASSET_MATERIALIZATION" and (how := event.materialization.metadata.get(TONIGHT)):
-            counts[f"{TONIGHT} {how.value}"] += 1
+            counts[f"{TONIGHT} {how.value.partition(':')[0]}"] += 1
         if kind in steps and event.step_key != "warehouse":
             advance()
         if kind == "ASSET_CHECK_EVALUATION" and not event.event_specific_data.passed:
@@ -225,7 +225,8 @@ def tell(data: DataDirectory, night: Night, console: Console) -> None:
         console.print(f" [red]{step}[/red]: ", end="")
         console.print(sentence, markup=False)
     if night.tables.total():
-        console.print(" tables of the warehouse: " + ", ".join(f"{n} {how}" for how, n in night.tables.items()))
+        told = ", ".join(f"{n} {how}" for how, n in night.tables.items())
+        console.print(f" {night.tables.total()} tables of the warehouse: {told}")
     certificate = current(data)
     if certificate is None:
         console.print("\n Nothing has been released yet.")

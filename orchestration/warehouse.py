@@ -7,12 +7,14 @@ that leaves (release).
 import fcntl
 import hashlib
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
+from itertools import takewhile
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -30,8 +32,13 @@ from orchestration.paths import DBT_PROJECT, DataDirectory, data_directory
 POOL = "warehouse"
 # How a log line begins that tells of a finished model: the night's progress counts them.
 BUILT = "built"
-# What a model's materialization says of the night: see `_tonight`.
+# What a table's materialization says of the night, below the first key; words before the colon are counted.
 TONIGHT = "tonight"
+SAID = {
+    "built": "built: made whole",
+    "mended": "mended: rows that tonight's deliveries touch were written anew",
+    "stood": "stood: its rows are those of the night before",
+}
 DBT = Path(sys.executable).parent / "dbt"
 
 
@@ -149,7 +156,7 @@ def warehouse_assets() -> list[dg.AssetsDefinition]:
             # Read once, after dbt has let go of the file: dagster-dbt's own reading spins beside it all the while.
             seen = _seen(where, target, context.assets_def)
             for name, how in _tonight(before, _said(where), target).items():
-                seen[name][TONIGHT] = how
+                seen[name][TONIGHT] = SAID[how]
         for event in events:
             table = str(event.metadata["unique_id"].value).rpartition(".")[2] if isinstance(event, dg.Output) else None
             yield event.with_metadata({**event.metadata, **seen[table]}) if table in seen else event
@@ -197,7 +204,7 @@ def _said(data: DataDirectory) -> dict[str, str]:
 
 
 def _tonight(before: Mapping[str, str], after: Mapping[str, str], target: Path) -> dict[str, str]:
-    """Table → `stood` (its rows are those of the night before), `mended` (rows were taken out and written anew) or `built` (whole)."""
+    """Table → a key of `SAID`."""
     mended = {
         p.stem for p in (target / "run").rglob("*.sql") if p.read_text(encoding="utf-8").startswith("insert into")
     }
@@ -238,5 +245,13 @@ def _sentence(invocation: DbtCliInvocation) -> str:
     first = bad[0]
     name = first["unique_id"].split(".")[2]
     what = "test" if first["unique_id"].startswith(("test.", "unit_test.")) else "model"
-    more = f" ({len(bad) - 1} more)" if len(bad) > 1 else ""
-    return f"dbt {what} {name}: {' '.join(str(first['message']).split())[:400]}{more}. The last release stands."
+    # dbt and DuckDB say where it was before they say what: the name stands in front already.
+    message = re.sub(
+        r"^\w+ Error in \w+ \S+ \(\S+\) |Invalid Input Error: ", "", " ".join(str(first["message"]).split())
+    )[:400]
+    if first["status"] == "fail":
+        lines = (first.get("compiled_code") or "").strip().splitlines()
+        promise = " ".join(line[3:] for line in takewhile(lambda line: line.startswith("-- "), lines))
+        message = f"{first['failures']} rows do not keep what it asks for. {promise}".strip()
+    more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
+    return f"dbt {what} {name}{more}: {message.rstrip('.')}. The last release stands."

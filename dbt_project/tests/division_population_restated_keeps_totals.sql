@@ -1,4 +1,4 @@
--- Restating moves residents between units and loses none: the sum of what was reported is the sum over the topmost units.
+-- Restating moves residents between units and loses none: the sum of what was reported is the sum over the units that nothing stands above.
 with
 
 reported as (
@@ -13,7 +13,7 @@ reported as (
 
 topmost as (
     select distinct
-        top_code,
+        coalesce(province_code, city_code, county_code, town_code, village_code) as code,
         vintage
     from {{ ref('division_vintages') }}
 ),
@@ -26,7 +26,7 @@ restated as (
     from {{ ref('division_population_restated') }} as restated
     inner join topmost
         on
-            restated.division_code = topmost.top_code
+            restated.division_code = topmost.code
             and restated.restated_vintage = topmost.vintage
     group by restated.year
 )

@@ -3,8 +3,39 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
-from orchestration.warehouse import _tonight
+import pytest
+
+from orchestration.warehouse import _sentence, _tonight
+
+KEEPS_TOTALS = {
+    "unique_id": "test.minsheng.keeps_totals", "status": "fail", "failures": 2, "message": "Got 2 results, configured to fail if != 0",
+    "compiled_code": "-- Restating loses nobody: the sum of what was reported\n-- is the sum of what is restated.\nwith\n-- not this\n",
+}  # fmt: skip
+NEVER_NULL = {"unique_id": "test.minsheng.not_null_x_y.0123", "status": "fail", "failures": 1, "message": "Got 1 result", "compiled_code": "select 1"}  # fmt: skip
+NO_COLUMN = {"unique_id": "model.minsheng.dim_x", "status": "error", "failures": None, "message": "Runtime Error in model dim_x (models/dim_x.sql)\n  Binder Error: no column y"}  # fmt: skip
+A_CIRCLE = {"unique_id": "test.minsheng.whole", "status": "error", "failures": None, "message": "Runtime Error in test whole (tests/whole.sql)\n  Invalid Input Error: 区划代码表不能用 · a circle"}  # fmt: skip
+PASSED = {"unique_id": "model.minsheng.dim_y", "status": "success", "message": "OK"}
+
+
+@pytest.mark.parametrize(
+    ("results", "sentence"),
+    [
+        (
+            [PASSED, KEEPS_TOTALS, NEVER_NULL],
+            "dbt test keeps_totals (and 1 more): 2 rows do not keep what it asks for. Restating loses nobody: the sum of what was "
+            "reported is the sum of what is restated. The last release stands.",
+        ),
+        ([NEVER_NULL], "dbt test not_null_x_y: 1 rows do not keep what it asks for. The last release stands."),
+        ([NO_COLUMN], "dbt model dim_x: Binder Error: no column y. The last release stands."),
+        ([A_CIRCLE], "dbt test whole: 区划代码表不能用 · a circle. The last release stands."),
+        ([PASSED], "dbt stopped: see the log below. The last release stands."),
+    ],
+)  # fmt: skip
+def test_what_dbt_complains_of_is_said_as_to_a_colleague(results: list[dict[str, Any]], sentence: str) -> None:
+    assert _sentence(SimpleNamespace(get_artifact=lambda _: {"results": results})) == sentence  # type: ignore[arg-type]
 
 
 def test_a_table_was_built_mended_or_stood(tmp_path: Path) -> None:

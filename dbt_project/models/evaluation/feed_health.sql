@@ -15,7 +15,7 @@ feeds as (
 problems as (
     select
         receipt,
-        sum(affected_rows) as rows_with_problems
+        sum(first_affected_rows) as rows_with_problems
     from {{ ref('feed_problem') }}
     group by receipt
 ),

@@ -1,13 +1,13 @@
-{#- What a fact could not be joined to: problem, the house's column, the column as it was sent. -#}
+{#- Table and what tells its rows apart: what a fact could not be joined to: problem, the house's column, the column as it was sent. -#}
 {%- set unmapped = {
-    'contacts': [
+    ('contacts', 'contact_id'): [
         ('unmapped_department', 'department_code', 'sent_department_code'),
         ('unmapped_service_item', 'service_item_code', 'sent_service_item_code'),
         ('unknown_division', 'division_code', 'sent_division_code'),
     ],
-    'reviews': [('unmapped_channel', 'channel_code', 'channel_code')],
-    'facilities': [('unmapped_facility_type', 'facility_type', 'sent_type_code')],
-    'volumes': [('unmapped_service_item', 'service_item_code', 'sent_service_item_code')],
+    ('reviews', 'review_id'): [('unmapped_channel', 'channel_code', 'channel_code')],
+    ('facilities', 'facility_id'): [('unmapped_facility_type', 'facility_type', 'sent_type_code')],
+    ('volumes', 'row_id'): [('unmapped_service_item', 'service_item_code', 'sent_service_item_code')],
 } -%}
 {#- register, staging model, code of the facility, code of the service -#}
 {%- set volume_feeds = [
@@ -57,7 +57,8 @@ sent_volumes as (
         {{ item }} as service_item_code,
         _feed,
         _sender,
-        _receipt
+        _receipt,
+        _row
     from {{ ref(model) }}
     {{ 'union all' if not loop.last }}
     {%- endfor %}
@@ -73,20 +74,22 @@ volumes as (
         end as service_item_code,
         sent_volumes._feed as feed,
         sent_volumes._sender as sender,
-        sent_volumes._receipt as receipt
+        sent_volumes._receipt as receipt,
+        cast(sent_volumes._row as string) as row_id
     from sent_volumes
     {{ code_map_joins('sent_volumes', 'service_item_code', map='item_codes', own='items') }}
 ),
 
 found as (
-    {%- for table, problems in unmapped.items() %}
+    {%- for (table, row_id), problems in unmapped.items() %}
     {%- for problem, own, sent in problems %}
     select
         feed,
         sender,
         receipt,
         '{{ problem }}' as problem,
-        {{ sent }} as sent_value
+        {{ sent }} as sent_value,
+        {{ row_id }} as row_id
     from {{ table }}
     where {{ own }} = 'unknown'
     union all
@@ -97,7 +100,8 @@ found as (
         volumes.sender,
         volumes.receipt,
         'facility_not_registered' as problem,
-        volumes.facility_id as sent_value
+        volumes.facility_id as sent_value,
+        volumes.row_id
     from volumes
     left join facilities on volumes.facility_id = facilities.facility_id
     where facilities.facility_id is null
@@ -107,7 +111,8 @@ found as (
         sender,
         receipt,
         'facility_not_placed' as problem,
-        facility_id as sent_value
+        facility_id as sent_value,
+        facility_id as row_id
     from facilities
     where division_method = 'none'
     union all
@@ -116,7 +121,8 @@ found as (
         sender,
         receipt,
         'point_' || point_reason as problem,
-        facility_id as sent_value
+        facility_id as sent_value,
+        facility_id as row_id
     from facilities
     where point_trust = 'refused'
     union all
@@ -125,8 +131,21 @@ found as (
         sender,
         receipt,
         'division_' || problem as problem,
-        division_code as sent_value
+        division_code as sent_value,
+        cast(vintage as string) || ':' || division_code as row_id
     from divisions
+),
+
+-- A row may have several problems, and is one row.
+numbered as (
+    select
+        feed,
+        sender,
+        receipt,
+        problem,
+        coalesce(sent_value, '') as sent_value,
+        row_number() over (partition by receipt, row_id order by problem, sent_value) as nth_of_row
+    from found
 ),
 
 final as (
@@ -135,10 +154,11 @@ final as (
         sender,
         receipt,
         problem,
-        coalesce(sent_value, '') as sent_value,
-        count(*) as affected_rows
-    from found
-    group by feed, sender, receipt, problem, coalesce(sent_value, '')
+        sent_value,
+        count(*) as affected_rows,
+        count(case when nth_of_row = 1 then 1 end) as first_affected_rows
+    from numbered
+    group by feed, sender, receipt, problem, sent_value
 )
 
 select * from final

@@ -86,14 +86,14 @@ known as (
         longitude,
         latitude
     from divisions
-    where level in ('town', 'village') and longitude is not null and latitude is not null and valid_to_year is null
+    where level in ('town', 'village') and valid_to_year is null and {{ is_on_globe('longitude', 'latitude') }}
     union all
     select
         county_code,
         longitude,
         latitude
     from located
-    where longitude is not null and latitude is not null and not is_default
+    where not is_default and {{ is_on_globe('longitude', 'latitude') }}
 ),
 
 medians as (
@@ -131,40 +131,58 @@ boxes as (
     where medians.points >= rules.box_points_from
 ),
 
-final as (
+compared as (
     select
-        located.place_key,
-        located.division_code,
-        located.division_method,
-        located.longitude,
-        located.latitude,
-        case
-            when located.longitude is null or located.latitude is null then 'none'
-            when located.is_default then 'refused'
-            when boxes.county_code is null then 'unchecked'
-            when
-                abs(located.longitude - boxes.longitude) <= boxes.half_width
-                and abs(located.latitude - boxes.latitude) <= boxes.half_height
-                then 'checked'
-            else 'refused'
-        end as point_trust,
-        case
-            when located.longitude is null or located.latitude is null then 'not_sent'
-            when located.is_default then 'default_point'
-            when located.county_code is null then 'division_unknown'
-            when boxes.county_code is null then 'too_few_points'
-            when
-                abs(located.longitude - boxes.longitude) <= boxes.half_width
-                and abs(located.latitude - boxes.latitude) <= boxes.half_height
-                then 'inside_division'
-            when
-                abs(located.latitude - boxes.longitude) <= boxes.half_width
-                and abs(located.longitude - boxes.latitude) <= boxes.half_height
-                then 'swapped_axes'
-            else 'outside_division'
-        end as point_reason
+        located.*,
+        boxes.county_code is not null as has_box,
+        {{ is_on_globe('located.longitude', 'located.latitude') }} as is_on_globe,
+        -- Nowhere as sent, somewhere the other way round: in China, what has its axes swapped says a latitude above 90.
+        {{ is_on_globe('located.latitude', 'located.longitude') }} as is_swapped_on_globe,
+        coalesce(
+            abs(located.longitude - boxes.longitude) <= boxes.half_width
+            and abs(located.latitude - boxes.latitude) <= boxes.half_height,
+            false
+        ) as is_inside,
+        coalesce(
+            abs(located.latitude - boxes.longitude) <= boxes.half_width
+            and abs(located.longitude - boxes.latitude) <= boxes.half_height,
+            false
+        ) as is_swapped_inside
     from located
     left join boxes on located.county_code = boxes.county_code
+),
+
+reasoned as (
+    select
+        compared.*,
+        case
+            when longitude is null or latitude is null then 'not_sent'
+            when is_default then 'default_point'
+            when is_inside then 'inside_division'
+            when is_swapped_inside or (not is_on_globe and is_swapped_on_globe) then 'swapped_axes'
+            when not is_on_globe then 'off_the_globe'
+            when county_code is null then 'division_unknown'
+            when not has_box then 'too_few_points'
+            else 'outside_division'
+        end as point_reason
+    from compared
+),
+
+final as (
+    select
+        place_key,
+        division_code,
+        division_method,
+        longitude,
+        latitude,
+        case
+            when point_reason = 'not_sent' then 'none'
+            when point_reason = 'inside_division' then 'checked'
+            when point_reason in ('division_unknown', 'too_few_points') then 'unchecked'
+            else 'refused'
+        end as point_trust,
+        point_reason
+    from reasoned
 )
 
 select * from final
