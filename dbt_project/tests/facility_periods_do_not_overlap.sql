@@ -1,4 +1,5 @@
 -- A facility has one description a day, and dim_facility holds the newest.
+{{ config(meta={'dagster': {'ref': {'name': 'dim_facility_history'}}}) }}
 select
     earlier.facility_id,
     earlier.valid_from,

@@ -1,4 +1,5 @@
 -- A code that a contract allows has a standard type.
+{{ config(meta={'dagster': {'ref': {'name': 'facility_type_codes'}}}) }}
 with
 
 allowed as (

@@ -1,4 +1,5 @@
 -- A policy says everything once for every day it is in force, and what it says makes sense; otherwise nothing is judged by it.
+{{ config(meta={'dagster': {'ref': {'name': 'dim_review_policy'}}}) }}
 {%- set parameters = review_policy_parameters() %}
 {%- set shares = [
     'rectification_rate_target', 'reply_rate_target', 'revisit_rate_target', 'lag_share_min',

@@ -1,5 +1,6 @@
 -- Contacts and reviews are there once and under codes the house knows. Only what the night has mended is looked at; after a
 -- build of everything, everything is.
+{{ config(meta={'dagster': {'ref': {'name': 'fct_contact'}}}) }}
 with
 
 contacts as (

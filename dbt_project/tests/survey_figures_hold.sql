@@ -1,5 +1,6 @@
 -- Survey tables keep their grain; every estimate lies in its interval, every share between 0 and 1; nothing is null
 -- without a reason; a verdict follows from its interval.
+{{ config(meta={'dagster': {'ref': {'name': 'survey_score'}}}) }}
 select
     'survey_score' as found_in,
     concat_ws(' ', wave, area_level, division_code, group_name, group_value, dimension, question_id, wording) as row_key,

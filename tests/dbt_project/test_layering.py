@@ -120,6 +120,17 @@ def test_no_sql_that_means_something_else_elsewhere(path: Path) -> None:
     assert [name for pattern, name in FORBIDDEN.items() if re.search(pattern, code(path), flags=re.MULTILINE)] == []
 
 
+@pytest.mark.parametrize("path", sorted((PROJECT / "tests").glob("*.sql")), ids=ids)
+def test_a_test_begins_with_what_it_asks_for_and_shows_at_one_of_its_tables(path: Path) -> None:
+    """Dagster makes a check of a test only where it knows at which asset; a failed night quotes the first comment."""
+    text = path.read_text(encoding="utf-8")
+    assert text.startswith("-- ")
+    named = re.findall(r"'dagster': \{'ref': \{'name': '(\w+)'", text)
+    read = references(path)
+    assert set(named) <= read
+    assert named or len(read) == 1
+
+
 @pytest.mark.parametrize("path", [p for p in MODELS if layer(p) != "staging"], ids=ids)
 def test_a_model_ends_with_final(path: Path) -> None:
     assert code(path).rstrip().endswith("select * from final")
