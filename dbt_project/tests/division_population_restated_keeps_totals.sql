@@ -1,4 +1,5 @@
--- Restating moves residents between units and loses none: the sum of what was reported is the sum over the units that nothing stands above.
+-- Restating moves residents between units and loses none: the sum of what was reported is the sum over the units that nothing
+-- stands above.
 {{ config(meta={'dagster': {'ref': {'name': 'division_population_restated'}}}) }}
 with
 

@@ -1,4 +1,6 @@
-{#- Table and what tells its rows apart: what a fact could not be joined to: problem, the house's column, the column as it was sent. -#}
+{#-
+  Table, what tells its rows apart → what a row could not be joined to: problem, the column of the house, the column as it was sent.
+-#}
 {%- set unmapped = {
     ('contacts', 'contact_id'): [
         ('unmapped_department', 'department_code', 'sent_department_code'),
