@@ -296,3 +296,44 @@ def test_only_a_broken_backbone_stops_the_release_and_names_the_units(
     with duckdb.connect(str(data.warehouse), read_only=True) as con:
         kept = con.execute("select count(*) from standard.division_vintages").fetchone()[0]
     assert kept == len(rows), "every row stays"
+
+
+# ── a list that leaves a unit out, and one that says a unit is gone ─────────────────────────────
+
+
+def test_what_lay_below_a_missing_town_and_what_is_marked_as_abolished(tmp_path: Path) -> None:
+    """The town's villages keep counting in every sum above it; the unit that is marked ends with the vintage before."""
+    above = [("990000000000", "示范省", None, "province"), ("990101000000", "示范县", "990000000000", "county")]
+    town = ("990101001000", "示范镇", "990101000000", "town")
+    villages = [(f"99010100120{n}", f"示范{name}村", town[0], "village") for n, name in enumerate("甲乙丙丁")]
+    later = [*above, *villages[:3], (*villages[3][:1], villages[3][1] + "（已撤销）", *villages[3][2:])]
+    rows = [
+        {"vintage": vintage} | dict(zip(("code", "name", "parent_code", "level"), unit, strict=True))
+        for vintage, listed in ((2024, [*above, town, *villages]), (2025, later))
+        for unit in listed
+    ]
+    people = [
+        {"year": year, "division_code": code, "population": 100, "households": 30}
+        for year, listed in ((2024, villages), (2025, villages[:3]))
+        for code, *_ in listed
+    ]
+    data = directory(tmp_path)
+    accept(data, load_feeds()["reference.divisions"], rows, datetime(2026, 1, 2, 2))
+    accept(data, load_feeds()["reference.population"], people, datetime(2026, 1, 2, 2))
+    build_divisions(data)
+    with duckdb.connect(str(data.warehouse), read_only=True) as con:
+        found = dict(con.execute("select division_code, problem from standard.division_problem").fetchall())
+        sums = con.execute(
+            "select division_code, year, population from standard.division_population_restated "
+            "where division_code in ('990000000000', '990101000000') order by all"
+        ).fetchall()
+        ended = con.execute(
+            "select valid_to_year, ended_by from standard.dim_division_history where division_code = ?",
+            [villages[3][0]],
+        ).fetchall()
+        change = con.execute(
+            "select change from standard.division_successor where old_code = ?", [villages[3][0]]
+        ).fetchall()
+    assert found == {code: "parent_missing" for code, *_ in villages[:3]} | {villages[3][0]: "marked_abolished"}
+    assert sums == [(c, y, n) for c in ("990000000000", "990101000000") for y, n in ((2024, 400.0), (2025, 300.0))]
+    assert (ended, change) == ([(2024, "abolished")], [("abolished",)])

@@ -1,11 +1,28 @@
 with
 
+divisions as (
+    select * from {{ ref('stg_reference__divisions') }}
+),
+
 vintages as (
     select * from {{ ref('division_vintages') }}
 ),
 
 scopes as (
     select * from {{ ref('division_scopes') }}
+),
+
+delivered as (
+    {{ newest_delivery('divisions', by=['vintage']) }}
+),
+
+marked as (
+    select * from delivered
+    where is_marked_abolished
+),
+
+newest_marked as (
+    {{ newest_row('marked', key=['vintage', 'code']) }}
 ),
 
 lost as (
@@ -46,6 +63,19 @@ found as (
         receipt
     from vintages
     where problem is not null
+    union all
+    select
+        vintage,
+        code as division_code,
+        name,
+        level,
+        'marked_abolished' as problem,
+        false as blocks_release,
+        '名称注明已撤销，不算本年份的单位' as evidence_zh,
+        'its name says that it is abolished: no unit of this vintage' as evidence_en,
+        _sender as sender,
+        _receipt as receipt
+    from newest_marked
     union all
     select
         vintage,

@@ -13,16 +13,21 @@ delivered as (
     {{ newest_delivery('divisions', by=['vintage']) }}
 ),
 
+in_force as (
+    select * from delivered
+    where not is_marked_abolished
+),
+
 -- Two senders may describe one unit in one vintage: the later word counts.
 units as (
-    {{ newest_row('delivered', key=['vintage', 'code']) }}
+    {{ newest_row('in_force', key=['vintage', 'code']) }}
 ),
 
 disputed as (
     select
         vintage,
         code
-    from delivered
+    from in_force
     group by vintage, code
     -- Who does not say what stands above does not contradict.
     having min(name) <> max(name) or min(parent_code) <> max(parent_code)

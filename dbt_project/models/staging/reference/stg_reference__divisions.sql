@@ -9,6 +9,8 @@ final as (
         vintage,
         code,
         name,
+        -- Some lists keep a unit that is gone and say so behind its name.
+        name like '%已撤销%' or name like '%（撤销）%' or name like '%(撤销)%' as is_marked_abolished,
         -- A root that names itself as its parent has none.
         nullif(parent_code, code) as parent_code,
         level,
