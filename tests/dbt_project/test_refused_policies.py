@@ -57,6 +57,18 @@ def test_weights_that_are_not_whole_stop_the_build(project, data, monkeypatch) -
     assert "add to 1.1000, not to 1" in run.said
 
 
+def test_a_seed_is_read_when_its_file_has_changed(project, data, monkeypatch) -> None:
+    monkeypatch.setattr("building.DBT_PROJECT", project)
+    seed, read, held = project / "seeds" / "scorecard_weights.csv", [], []
+    for rows in (weights(*WHOLE), weights(*WHOLE), weights(*WHOLE) + weights(*WHOLE, area="9901")):
+        seed.write_text(HEADER + rows, encoding="utf-8")
+        run = dbt(data, "seed", "--select", "scorecard_weights")
+        read.append(run.results[0].adapter_response["code"] != "UNCHANGED")
+        with duckdb.connect(str(data.warehouse), read_only=True) as con:
+            held.append(con.execute("select count(*) from seeds.scorecard_weights").fetchone())
+    assert (read, held) == ([True, False, True], [(5,), (5,), (10,)])
+
+
 @pytest.fixture(scope="module")
 def check(data: DataDirectory) -> str:
     """The query that looks at the weights, as dbt sends it."""
