@@ -40,14 +40,19 @@ class Run:
 
 def dbt(data: DataDirectory, *arguments: str, variables: Mapping[str, Any] | None = None, day: date = RUN_DATE) -> Run:
     """A dbt command in a data directory whose feeds, survey and ledger may be empty, whatever comes of it."""
+    prepare(data)
+    ledger.table(data).write_parquet(ledger.path(data))
+    return invoke(data, *arguments, variables=variables, day=day)
+
+
+def prepare(data: DataDirectory) -> None:
+    """Puts an empty, typed file wherever dbt reads and nothing has come, but for the ledger."""
     for feed in load_feeds().values():
         feeds.ensure_typed(data, feed)
     survey.ensure_typed(data)
     linkage.ensure_typed(data)
     review_words.ensure_typed(data)
-    ledger.table(data).write_parquet(ledger.path(data))
     data.warehouse.parent.mkdir(parents=True, exist_ok=True)
-    return invoke(data, *arguments, variables=variables, day=day)
 
 
 def invoke(

@@ -10,10 +10,10 @@ from typing import Any
 import duckdb
 import numpy as np
 import polars as pl
-from building import invoke
+from building import invoke, prepare
 
 from contracts.loading import load_feeds
-from orchestration import feeds, ledger, linkage, review_words, survey
+from orchestration import ledger
 from orchestration.paths import DataDirectory
 
 CHAIN = (
@@ -38,12 +38,7 @@ class City:
     chain: tuple[str, ...] = CHAIN
 
     def __post_init__(self) -> None:
-        for feed in load_feeds().values():
-            feeds.ensure_typed(self.data, feed)
-        survey.ensure_typed(self.data)
-        linkage.ensure_typed(self.data)
-        review_words.ensure_typed(self.data)
-        self.data.warehouse.parent.mkdir(parents=True, exist_ok=True)
+        prepare(self.data)
 
     def contact(self, hall: str, closed: datetime, *, window: str = "1", division: str = "990101001001") -> Row:
         case_no = f"{closed:%Y%m%d}{len(self.contacts):06}"

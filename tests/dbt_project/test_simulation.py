@@ -12,7 +12,6 @@ from building import accept, dbt
 from simulated_reviews import BRUSHED, BUSY, RUSH, Simulated, simulate
 
 from contracts.loading import load_feeds
-from orchestration import feeds
 from orchestration.paths import DBT_PROJECT, DataDirectory
 
 PROJECT = DBT_PROJECT.parent
@@ -31,8 +30,6 @@ def truth() -> Simulated:
 def built(truth: Simulated, tmp_path_factory: pytest.TempPathFactory) -> Any:
     data = DataDirectory(tmp_path_factory.mktemp("simulated"))
     data.derived.mkdir()
-    for feed in load_feeds().values():
-        feeds.ensure_typed(data, feed)
     for table in ("contacts", "reviews", "rectifications"):
         accept(data, load_feeds()[f"evaluation.{table}"], getattr(truth, table), datetime(2026, 3, 1, 2))
     run = dbt(

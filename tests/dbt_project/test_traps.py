@@ -15,7 +15,6 @@ from contracts.arranging import arrange, lay_out
 from contracts.loading import load_feeds
 from contracts.model import Layout
 from contracts.rows import checker, split
-from orchestration import feeds
 from orchestration.paths import DataDirectory
 from orchestration.statistics.errors import StatisticsError
 from orchestration.statistics.inequality import theil_l, theil_t
@@ -62,8 +61,6 @@ def read(code_scheme: dict[str, str], values: dict[str, Any] | None = None, **ro
 def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     data = DataDirectory(tmp_path_factory.mktemp("traps"))
     data.derived.mkdir()
-    for feed in load_feeds().values():
-        feeds.ensure_typed(data, feed)
     contacts, reviews = [], []
 
     def add(

@@ -13,7 +13,6 @@ import pytest
 from building import accept, build
 
 from contracts.loading import load_feeds
-from orchestration import feeds
 from orchestration.paths import DataDirectory
 
 FIRST = datetime(2026, 1, 1)
@@ -112,8 +111,6 @@ def everything() -> Halls:
 def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     data = DataDirectory(tmp_path_factory.mktemp("halls"))
     data.derived.mkdir()
-    for feed in load_feeds().values():
-        feeds.ensure_typed(data, feed)
     halls = everything()
     accept(data, load_feeds()["evaluation.contacts"], halls.contacts, datetime(2026, 3, 1, 2))
     accept(data, load_feeds()["evaluation.reviews"], halls.reviews, datetime(2026, 3, 1, 2))
