@@ -6,13 +6,14 @@ that leaves (release).
 
 import fcntl
 import hashlib
+import importlib.metadata
 import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, cached_property
 from importlib import import_module
 from itertools import takewhile
 from pathlib import Path
@@ -23,6 +24,7 @@ import dagster as dg
 import duckdb
 from dagster_dbt import DagsterDbtTranslator, DbtCliInvocation, DbtCliResource, DbtProject, dbt_assets
 from dagster_dbt.errors import DagsterDbtCliRuntimeError
+from packaging.version import Version
 
 from contracts.loading import load_feeds, load_products
 from orchestration import column_lineage, intake, ledger, linkage, review_words, survey
@@ -103,9 +105,21 @@ def manifest(data: DataDirectory) -> Path:
     return path
 
 
+class _Dbt(DbtCliResource):
+    """dbt without what Dagster asks of it first: its version, which is the installed one, and a connection to read metadata by, which
+    is read here after dbt has ended (`_seen`). Each of the two starts dbt once more: seven seconds a night."""
+
+    @cached_property
+    def _cli_version(self) -> Version:
+        return Version(importlib.metadata.version("dbt-core"))
+
+    def _initialize_dbt_core_adapter(self, args: Sequence[str]) -> Any:
+        return None
+
+
 def dbt_resource() -> DbtCliResource:
     """dbt of this environment, whatever PATH says."""
-    return DbtCliResource(project_dir=str(DBT_PROJECT), profiles_dir=str(DBT_PROJECT), dbt_executable=str(DBT))
+    return _Dbt(project_dir=str(DBT_PROJECT), profiles_dir=str(DBT_PROJECT), dbt_executable=str(DBT))
 
 
 def _parsed_for(path: Path) -> str | None:
