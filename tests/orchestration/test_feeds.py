@@ -126,6 +126,7 @@ def test_an_error_of_ours_refuses_one_file_without_its_words_and_is_tried_again(
             raise ValueError("TY00001 is what must not be seen")
         return sound(*arguments)
 
+    monkeypatch.setattr(reading_ahead, "SMALL_BYTES", 0)  # in another process nothing is patched
     monkeypatch.setattr(door, "split", fails_once)
     first, second = sports.night()
     assert (first.verdict, first.reason_code, second.verdict) == ("refused", "door_failed", "accepted")
