@@ -33,15 +33,8 @@ def built(truth: Simulated, tmp_path_factory: pytest.TempPathFactory) -> Any:
     for table in ("contacts", "reviews", "rectifications"):
         accept(data, load_feeds()[f"evaluation.{table}"], getattr(truth, table), datetime(2026, 3, 1, 2))
     run = dbt(
-        data,
-        "build",
-        "--select",
-        "+review_scorecard",
-        "--exclude-resource-type",
-        "unit_test",
-        "--exclude-resource-type",
-        "test",
-    )
+        data, "build", "--select", "+review_scorecard", "--exclude-resource-type", "unit_test", "--exclude-resource-type", "test"
+    )  # fmt: skip
     assert run.success, run.said[-3000:]
     with duckdb.connect(str(data.warehouse), read_only=True) as con:
         yield con
