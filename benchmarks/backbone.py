@@ -19,10 +19,11 @@ import duckdb
 from rich.console import Console
 
 from contracts.loading import load_feeds
-from orchestration import feeds, ledger, linkage, survey
+from orchestration.derived import linkage, survey_estimates
+from orchestration.intake import feeds, ledger
+from orchestration.night.rehearsal import set_up_real
 from orchestration.paths import DBT_PROJECT, DataDirectory
-from orchestration.rehearsal import set_up_real
-from orchestration.warehouse import DBT, environment
+from orchestration.warehouse.dbt_assets import DBT, environment
 
 DIVISIONS = "reference.divisions"
 MAINLAND = (
@@ -51,7 +52,7 @@ def build(data: DataDirectory) -> tuple[float, float]:
     """
     for feed in load_feeds().values():
         feeds.ensure_typed(data, feed)
-    survey.ensure_typed(data)
+    survey_estimates.ensure_typed(data)
     linkage.ensure_typed(data)
     ledger.table(data).write_parquet(ledger.path(data))
     data.warehouse.parent.mkdir(parents=True, exist_ok=True)
@@ -71,7 +72,7 @@ def changes(data: DataDirectory) -> list[tuple[str, str, int]]:
     """Level, change and number of units between the vintages."""
     query = """
         select level, change, count(distinct coalesce(old_code, new_code))
-        from standard.division_successor
+        from divisions.division_successor
         group by level, change
         order by level, change
     """

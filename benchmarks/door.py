@@ -87,9 +87,9 @@ def _reviews(rng: np.random.Generator, start: int, n: int) -> pl.DataFrame:
 
 def through_the_door(path: Path, folder: Path) -> dict[str, float]:
     """One file through `pass_file`; the numbers of its outcome."""
-    from contracts.door import Delivery, pass_file
+    from contracts.door.delivery import Delivery, pass_file
+    from contracts.door.privacy import load_key
     from contracts.loading import load_feeds, load_layouts
-    from contracts.privacy import load_key
 
     feed = load_feeds()["evaluation.reviews"]
     layout = load_layouts()[feed.id, "shifan"]
@@ -130,7 +130,7 @@ def in_this_process(way: str, path: str) -> None:
     import polars_hash  # noqa: F401
     from pyarrow import parquet  # noqa: F401
 
-    import contracts.door  # noqa: F401
+    import contracts.door.delivery  # noqa: F401
     from contracts.loading import load_layouts
 
     load_layouts()

@@ -22,9 +22,10 @@ from statistics import median
 import duckdb
 
 from contracts.loading import load_feeds
-from orchestration import feeds, ledger, linkage, survey
+from orchestration.derived import linkage, survey_estimates
+from orchestration.intake import feeds, ledger
 from orchestration.paths import DBT_PROJECT, DataDirectory
-from orchestration.warehouse import DBT, environment
+from orchestration.warehouse.dbt_assets import DBT, environment
 
 KEPT = ("review_delta", "fct_contact", "review_judgements", "review_suspicions", "review_counts_as_judged")
 STANDARD = (*KEPT[:4], "fct_review", "fct_rectification")
@@ -41,9 +42,9 @@ COUNTS = """
         count(*) filter (where reviews.level = 1) as n1, count(*) filter (where reviews.level = 2) as n2,
         count(*) filter (where reviews.level = 3) as n3, count(*) filter (where reviews.level = 4) as n4,
         count(*) filter (where reviews.level = 5) as n5
-    from standard.fct_contact as contacts
-    left join standard.fct_review as reviews on contacts.contact_id = reviews.contact_id
-    left join standard.division_latest as divisions on contacts.division_code = divisions.division_code
+    from reviews.fct_contact as contacts
+    left join reviews.fct_review as reviews on contacts.contact_id = reviews.contact_id
+    left join divisions.division_latest as divisions on contacts.division_code = divisions.division_code
     group by all
 """
 
@@ -159,9 +160,9 @@ def touched_months(data: DataDirectory) -> int:
     with duckdb.connect(str(data.warehouse), read_only=True) as con:
         ((months,),) = con.execute(
             """select count(distinct month) from (
-                select counted_month as month from standard.review_judgements
-                where (case_no, contact_no) in (select case_no, contact_no from standard.review_delta)
-                union select month_before from standard.review_delta where month_before is not null)"""
+                select counted_month as month from reviews.review_judgements
+                where (case_no, contact_no) in (select case_no, contact_no from reviews.review_delta)
+                union select month_before from reviews.review_delta where month_before is not null)"""
         ).fetchall()
     return int(months)
 
@@ -174,7 +175,7 @@ def main() -> None:
         data.derived.mkdir()
         for feed in load_feeds().values():
             feeds.ensure_typed(data, feed)
-        survey.ensure_typed(data)
+        survey_estimates.ensure_typed(data)
         linkage.ensure_typed(data)
         ledger.table(data).write_parquet(ledger.path(data))
         data.warehouse.parent.mkdir(parents=True, exist_ok=True)

@@ -23,7 +23,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from contracts.checking import Checked
+    from contracts.desk.checking import Checked
 
 ALL_ACCEPTED, SOME_REFUSED, NOT_DONE = 0, 1, 2
 SHOWN = 20  # reasons in the terminal; the workbook has them all
@@ -31,8 +31,8 @@ WIDTH_OF_A_PIPE = 160
 
 
 def main(arguments: list[str] | None = None) -> int:
-    from contracts.approvals import NotHeld
-    from contracts.checking import NotKnown
+    from contracts.desk.checking import NotKnown
+    from contracts.door.approvals import NotHeld
     from contracts.model import ContractError
     from contracts.reading import Unreadable
 
@@ -72,7 +72,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _check(console: Console, file: Path, feed_id: str, sender: str | None, report: Path | None) -> int:
-    from contracts.checking import check_file, find_feed, find_layout
+    from contracts.desk.checking import check_file, find_feed, find_layout
 
     feed = find_feed(feed_id)
     layout = find_layout(feed, sender)
@@ -84,7 +84,7 @@ def _check(console: Console, file: Path, feed_id: str, sender: str | None, repor
     if report is not None:
         if report.exists() and report.samefile(file):
             raise FileExistsError(f"报告不能覆盖被检查的文件 {file.name} · the report may not replace the file itself")
-        from contracts.report import write_report
+        from contracts.desk.workbooks import write_report
 
         write_report(
             report,
@@ -136,8 +136,8 @@ def _tell(console: Console, checked: Checked) -> None:
 
 
 def _template(console: Console, feed_id: str, out: Path | None) -> int:
-    from contracts.checking import find_feed
-    from contracts.report import write_template
+    from contracts.desk.checking import find_feed
+    from contracts.desk.workbooks import write_template
 
     feed = find_feed(feed_id)
     path = out or Path(f"{feed.label_zh}.xlsx")
@@ -151,7 +151,7 @@ def _template(console: Console, feed_id: str, out: Path | None) -> int:
 
 
 def _feeds(console: Console) -> int:
-    from contracts.checking import senders
+    from contracts.desk.checking import senders
     from contracts.loading import load_feeds
 
     table = Table("数据 feed", "名称", "name", "方式 delivery", "有布局的报送方 senders with a layout")
@@ -165,7 +165,7 @@ def _release(console: Console, receipt: str, by: str | None, why: str) -> int:
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
-    from contracts.approvals import approve, who
+    from contracts.door.approvals import approve, who
     from contracts.loading import CONTRACTS
 
     # As everywhere in the house, a relative data directory is meant from the project's folder.

@@ -33,7 +33,8 @@ from contracts.model import (
 CONTRACTS = Path(__file__).parent
 FEEDS = CONTRACTS / "feeds"
 PRODUCTS = CONTRACTS / "products"
-SEEDS = CONTRACTS.parent / "dbt_project" / "seeds"
+# Code lists that contracts cite, and what an administrator decides; dbt reads both as seeds.
+CODES, POLICIES = CONTRACTS / "codes", CONTRACTS.parent / "policies"
 
 KINDS: tuple[str, ...] = ("string", "integer", "number", "boolean", "date", "timestamp")
 CLASSIFICATIONS: tuple[str, ...] = (
@@ -177,14 +178,24 @@ def load_layouts(folder: Path = FEEDS) -> Mapping[tuple[str, str], Layout]:
     return layouts
 
 
+def seed(name: str) -> tuple[Mapping[str, str], ...]:
+    """The rows of a code list or policy, all text; read again when its file has changed."""
+    path = seed_path(name)
+    return _rows(path, path.stat().st_mtime_ns)
+
+
 @lru_cache
-def seed(name: str, folder: Path = SEEDS) -> tuple[Mapping[str, str], ...]:
-    """The rows of a seed, all text."""
-    found = sorted(folder.rglob(f"{name}.csv"))
-    if not found:
-        raise ContractError(folder / f"{name}.csv", "codeList", "no seed of this name")
-    with found[0].open(encoding="utf-8", newline="") as file:
+def _rows(path: Path, _changed_ns: int) -> tuple[Mapping[str, str], ...]:
+    with path.open(encoding="utf-8", newline="") as file:
         return tuple(csv.DictReader(file))
+
+
+def seed_path(name: str) -> Path:
+    """Where a code list or policy lies."""
+    for folder in (CODES, POLICIES):
+        if (path := folder / f"{name}.csv").is_file():
+            return path
+    raise ContractError(CODES / f"{name}.csv", "codeList", "no code list or policy of this name")
 
 
 def code_list(name: str) -> Mapping[str, str]:

@@ -242,7 +242,7 @@ class Product(Contract):
 
     @property
     def disclosure(self) -> Mapping[str, Any]:
-        """What the contract says of figures about few people (see orchestration/disclosing.py); `unstated` if nothing."""
+        """What the contract says of figures about few people (see orchestration/disclosure/withholding.py); `unstated` if nothing."""
         return self.custom.get("disclosure") or {"rule": "unstated"}
 
     @property

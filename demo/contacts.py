@@ -6,7 +6,6 @@ then say is in reviews.py.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,7 +13,7 @@ from datetime import timedelta
 import numpy as np
 import polars as pl
 
-from contracts.loading import SEEDS
+from contracts.loading import seed
 from demo.city import City, rows_at
 from demo.civil_affairs import halls
 from demo.files import Parcel
@@ -190,9 +189,8 @@ def _items(rng: np.random.Generator, names: list[str], office: np.ndarray) -> np
 def _catalogue() -> dict[str, list[str]]:
     """department code → codes of its service items, from the project's seed."""
     by_department: dict[str, list[str]] = {}
-    with (SEEDS / "service_items.csv").open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            by_department.setdefault(row["lead_department_code"], []).append(row["code"])
+    for row in seed("service_items"):
+        by_department.setdefault(row["lead_department_code"], []).append(row["code"])
     return by_department
 
 

@@ -11,7 +11,7 @@ from datetime import timedelta
 import numpy as np
 import polars as pl
 
-from contracts.coordinates import gcj02
+from contracts.door.coordinates import gcj02
 from demo import places
 from demo.city import City
 from demo.files import Form, Parcel

@@ -7,7 +7,6 @@ development zone's sends GB/T 39046 codes (1 best) in GB18030 (layouts contracts
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from datetime import timedelta
 from functools import lru_cache
@@ -15,7 +14,7 @@ from functools import lru_cache
 import numpy as np
 import polars as pl
 
-from contracts.loading import SEEDS
+from contracts.loading import seed
 from demo import people
 from demo.city import City, rows_at
 from demo.civil_affairs import halls
@@ -199,8 +198,7 @@ def _said(plan: Plan, rng: np.random.Generator, city: City, reviewed: pl.DataFra
 @lru_cache(maxsize=1)
 def _tag_codes() -> dict[int, list[str]]:
     """level → tag codes of the list in force."""
-    with (SEEDS / "review_tags.csv").open(encoding="utf-8", newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row["scheme"] == "v2"]
+    rows = [row for row in seed("review_tags") if row["scheme"] == "v2"]
     return {level: [r["code"] for r in rows if r["level"] == str(level)] for level in range(1, 6)}
 
 

@@ -8,7 +8,7 @@ import sys
 
 from rich.console import Console
 
-from orchestration import night
+from orchestration.night import command
 from orchestration.paths import data_directory
 
 
@@ -26,22 +26,22 @@ def main(arguments: list[str] | None = None) -> int:
     width = None if sys.stdout.isatty() else 120
     console, data = Console(file=sys.stdout, highlight=False, width=width), data_directory()
     if chosen.command == "home":
-        night.prepare(data)
+        command.prepare(data)
         print(data.dagster_home)
         return 0
     if chosen.command == "demo":
-        from orchestration.rehearsal import set_up_demo
+        from orchestration.night.rehearsal import set_up_demo
 
         set_up_demo(data, communities=chosen.communities, seed=chosen.seed, console=console)
     if chosen.command == "real":
-        from orchestration.rehearsal import set_up_real
+        from orchestration.night.rehearsal import set_up_real
 
         if not set_up_real(data, console):
             return 0
-    done = night.run(data, console)
-    night.tell(data, done, console)
+    done = command.run(data, console)
+    command.tell(data, done, console)
     if chosen.command == "real":
-        from orchestration.rehearsal import tell_real
+        from orchestration.night.rehearsal import tell_real
 
         tell_real(data, console)
     # A refused file is the department's business and is told above; a step of the build that failed is ours.

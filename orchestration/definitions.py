@@ -5,31 +5,35 @@ from __future__ import annotations
 import dagster as dg
 
 from contracts.loading import load_products
-from orchestration import feeds, ledger, linkage, release, review_words, schedules, survey, warehouse
+from orchestration import schedules
+from orchestration.derived import linkage, review_words, survey_estimates
+from orchestration.intake import feeds, ledger
+from orchestration.release import publishing
+from orchestration.warehouse import dbt_assets
 
 
 def build_defs(**overrides: object) -> dg.Definitions:
     """Fresh definitions; tests replace resources by name."""
     incoming = feeds.feed_assets()
-    survey_feeds = [dg.AssetKey(["evaluation", name]) for name in survey.FEEDS]
+    survey_feeds = [dg.AssetKey(["evaluation", name]) for name in survey_estimates.FEEDS]
     registers = [dg.AssetKey(feed.split(".")) for feed in linkage.REGISTERS]
-    models = warehouse.warehouse_assets()
+    models = dbt_assets.warehouse_assets()
     products = set(load_products()) - {"release_log"}
     product_keys = [key for definition in models for key in definition.keys if key.path[-1] in products]
     built = [
         ledger.ledger_asset([key for definition in incoming for key in definition.keys]),
-        survey.survey_asset(survey_feeds),
+        survey_estimates.survey_asset(survey_feeds),
         review_words.words_asset(dg.AssetKey(review_words.FEED.split("."))),
         linkage.linkage_asset(registers),
         *models,
-        release.release_asset(product_keys),
+        publishing.release_asset(product_keys),
     ]
     ingest, build = schedules.jobs(incoming, built)
     return dg.Definitions(
         assets=[*incoming, *built],
         jobs=[ingest, build],
         schedules=schedules.schedules(ingest, build),
-        resources={"dbt": warehouse.dbt_resource(), **overrides},
+        resources={"dbt": dbt_assets.dbt_resource(), **overrides},
         executor=dg.in_process_executor,
     )
 

@@ -12,8 +12,8 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 
 from contracts.loading import load_feeds
-from orchestration import landing
-from orchestration.intake import pending
+from orchestration.intake import landing
+from orchestration.intake.taking_in import pending
 from orchestration.paths import TIME_ZONE, DataDirectory, data_directory
 
 

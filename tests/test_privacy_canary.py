@@ -16,11 +16,12 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from contracts.identifiers import RESIDENT_ID_WEIGHTS, is_luhn, is_resident_id
+from contracts.door.identifiers import RESIDENT_ID_WEIGHTS, is_luhn, is_resident_id
 from contracts.loading import load_feeds, load_layouts
 from contracts.model import Feed, FieldSpec
-from orchestration import feeds as assets
-from orchestration import ledger, night
+from orchestration.intake import feeds as assets
+from orchestration.intake import ledger
+from orchestration.night import command
 from orchestration.paths import SHANGHAI, DataDirectory
 
 TODAY = date(2026, 3, 1)
@@ -82,7 +83,7 @@ def plausible(f: FieldSpec, row: int) -> str:
         return "是"
     if f.kind in ("integer", "number"):
         return str(max(f.options.get("minimum", 1), 2026 if f.name in ("year", "vintage") else 1))
-    from contracts.rows import _codes
+    from contracts.door.rows import _codes
 
     if codes := _codes(f):
         return next(iter(codes))
@@ -153,7 +154,7 @@ def house(tmp_path_factory) -> tuple[DataDirectory, Canaries, str]:
     with pytest.MonkeyPatch.context() as surroundings:
         for name in ("MINSHENG_DATA", "DAGSTER_HOME", "MINSHENG_TODAY", "MINSHENG_PRIVACY_KEY"):
             surroundings.delenv(name, raising=False)
-        night.prepare(data)
+        command.prepare(data)
         surroundings.setenv("MINSHENG_DATA", str(root))
         surroundings.setenv("DAGSTER_HOME", str(data.dagster_home))
         handler = logging.StreamHandler(said)

@@ -1,4 +1,4 @@
-{#- What a policy says, in the order its table shows it: the parameters of seeds/review_policies.csv, and no others. -#}
+{#- What a policy says, in the order its table shows it: the parameters of policies/review_policies.csv, and no others. -#}
 {% macro review_policy_parameters() -%}
     {{ return([
         'points_5', 'points_4', 'points_3', 'points_2', 'points_1',

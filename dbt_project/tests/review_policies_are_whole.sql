@@ -75,7 +75,7 @@ opened as (
 problems as (
     select
         '没有这项政策 · no rows of the policy ' || chosen.policy || ' hold everywhere; '
-        || 'vars review_policy and base_policy name a policy of seeds/review_policies.csv.' as sentence
+        || 'vars review_policy and base_policy name a policy of policies/review_policies.csv.' as sentence
     from chosen
     left join settings
         on

@@ -46,12 +46,12 @@ followed as (
 
 problems as (
     select
-        '没有权重 · seeds/scorecard_weights.csv has no row of {{ var("base_policy") }}, the base policy.' as sentence
+        '没有权重 · policies/scorecard_weights.csv has no row of {{ var("base_policy") }}, the base policy.' as sentence
     where '{{ var("base_policy") }}' not in (select case when area = '' then policy else '' end from versions)
     union all
     select
         '权重之和不为 1 · the weights of ' || label || ' add to ' || {{ fixed_digits('total', 4) }}
-        || ', not to 1; mend them in seeds/scorecard_weights.csv.' as sentence
+        || ', not to 1; mend them in policies/scorecard_weights.csv.' as sentence
     from followed
     where abs(coalesce(total, 0) - 1) > 1e-9 or coalesce(least, -1) < 0
     union all

@@ -1,13 +1,10 @@
 """Survey and rate statistics as pure functions on frames and arrays; no Dagster, no files.
 
-weights → design → estimates, changes, overlap · intervals · scales · small_areas · ranks · drivers · quality ·
-disclosure (over cell_tables, alternatives). What others call can be imported from here; scipy is loaded only by functions that need
+weights → design → estimates, changes, overlap · intervals · scales · small_areas · ranks · drivers · quality. What others call can be imported from here; scipy is loaded only by functions that need
 it. What no honest number can be made from raises `StatisticsError`, with a sentence in English and in Chinese.
 """
 
-from orchestration.statistics.cell_tables import Dominance
 from orchestration.statistics.changes import estimate_change, estimate_difference
-from orchestration.statistics.disclosure import audit_suppression, hide, k_anonymity, suppress
 from orchestration.statistics.drivers import cronbach_alpha, importance_performance, lmg
 from orchestration.statistics.errors import StatisticsError
 from orchestration.statistics.estimates import (
@@ -35,11 +32,9 @@ from orchestration.statistics.weights import (
 )
 
 __all__ = [
-    "Dominance",
     "Scale",
     "StatisticsError",
     "adjust_nonresponse",
-    "audit_suppression",
     "base_weights",
     "benjamini_hochberg",
     "change_covariances",
@@ -54,9 +49,7 @@ __all__ = [
     "estimate_proportions",
     "estimate_ratio",
     "fay_herriot",
-    "hide",
     "importance_performance",
-    "k_anonymity",
     "kish",
     "korn_graubard",
     "lmg",
@@ -67,7 +60,6 @@ __all__ = [
     "rank_intervals",
     "rank_rates",
     "score_answers",
-    "suppress",
     "trim",
     "wilson",
 ]

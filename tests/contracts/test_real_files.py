@@ -8,11 +8,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from contracts.door import Delivery, Outcome, pass_file
+from contracts.door.delivery import Delivery, Outcome, pass_file
+from contracts.door.privacy import load_key
 from contracts.loading import load_feeds, load_layouts
-from contracts.privacy import load_key
 from contracts.reading import fold
-from orchestration.rehearsal import real_deliveries
+from orchestration.night.rehearsal import real_deliveries
 
 # (feed, sender) → rows received, accepted; what is not accepted is quarantined.
 EXPECTED = {

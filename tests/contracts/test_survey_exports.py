@@ -12,9 +12,9 @@ import openpyxl
 import polars as pl
 import pytest
 
-from contracts.door import Delivery, Outcome, pass_file
+from contracts.door.delivery import Delivery, Outcome, pass_file
+from contracts.door.privacy import load_key
 from contracts.loading import load_feeds, load_layouts
-from contracts.privacy import load_key
 
 WENJUANXING = """序号,提交答卷时间,所用时间,来源,来源详情,来自IP,1、您的性别,2、您的年龄,3、总体来说，您对本市公共服务满意吗？,4、您对以下服务满意吗？—医疗服务,4、您对以下服务满意吗？—公共交通,5、您向亲友推荐政务大厅的可能性
 1,2026/2/3 14:05:06,183秒,微信,N/A,203.0.113.7(示范-示范市),1,3,4,5,-3,9

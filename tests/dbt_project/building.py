@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
@@ -21,9 +22,10 @@ from dbt.cli.main import dbtRunner
 
 from contracts.loading import load_feeds
 from contracts.model import Feed
-from orchestration import feeds, ledger, linkage, review_words, survey
-from orchestration.paths import DBT_PROJECT, DataDirectory
-from orchestration.warehouse import environment
+from orchestration.derived import linkage, review_words, survey_estimates
+from orchestration.intake import feeds, ledger
+from orchestration.paths import DBT_PROJECT, PROJECT, DataDirectory
+from orchestration.warehouse.dbt_assets import environment
 
 RUN_DATE = date(2026, 3, 1)
 WORKING = tempfile.TemporaryDirectory(prefix="minsheng_tests_")  # gone with this process
@@ -49,7 +51,7 @@ def prepare(data: DataDirectory) -> None:
     """Puts an empty, typed file wherever dbt reads and nothing has come, but for the ledger."""
     for feed in load_feeds().values():
         feeds.ensure_typed(data, feed)
-    survey.ensure_typed(data)
+    survey_estimates.ensure_typed(data)
     linkage.ensure_typed(data)
     review_words.ensure_typed(data)
     data.warehouse.parent.mkdir(parents=True, exist_ok=True)
@@ -79,8 +81,16 @@ def _parsed(project: str, checksum: str) -> Any:
     return parsed.result
 
 
-def _checksum(folder: Path) -> str:
-    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+def copy_project(root: Path) -> Path:
+    """The dbt project and the folders whose lists it reads, below `root`; tests change a policy in it."""
+    for folder in ("policies", "contracts/codes"):
+        shutil.copytree(PROJECT / folder, root / folder)
+    return Path(shutil.copytree(DBT_PROJECT, root / "dbt_project"))
+
+
+def _checksum(project: Path) -> str:
+    folders = (project, project.parent / "policies", project.parent / "contracts" / "codes")
+    files = (path for folder in folders for path in sorted(folder.rglob("*")) if path.is_file())
     return hashlib.sha256(b"".join(hashlib.sha256(path.read_bytes()).digest() for path in files)).hexdigest()
 
 

@@ -13,7 +13,7 @@ import polars as pl
 from building import invoke, prepare
 
 from contracts.loading import load_feeds
-from orchestration import ledger
+from orchestration.intake import ledger
 from orchestration.paths import DataDirectory
 
 CHAIN = (

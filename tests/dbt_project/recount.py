@@ -6,7 +6,6 @@ Belongs here: what a careful person would count with paper and a statistics book
 
 from __future__ import annotations
 
-import csv
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Mapping
@@ -22,7 +21,7 @@ from recounted_reviews import LEVELS, Review, judged, lineage, rules_of, when
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint, proportions_ztest
 
-from contracts.loading import SEEDS
+from contracts.loading import seed
 from orchestration.statistics.intervals import show_rate
 from orchestration.statistics.ranks import rank_rates
 
@@ -130,8 +129,7 @@ def due_on(day: date, days: int, by_workdays: bool) -> date:
 
 @cache
 def _announced() -> dict[str, bool]:
-    with (SEEDS / "calendar_overrides.csv").open(encoding="utf-8") as file:
-        return {row["day"]: row["is_workday"] == "true" for row in csv.DictReader(file)}
+    return {row["day"]: row["is_workday"] == "true" for row in seed("calendar_overrides")}
 
 
 # ── periods ─────────────────────────────────────────────────────────────────────────────────────

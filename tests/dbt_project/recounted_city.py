@@ -286,7 +286,7 @@ class _Drawn:
 
 
 def policy_rows(policy: str) -> str:
-    """The rows of seeds/review_policies.csv that a user adds for a policy of his own."""
+    """The rows of policies/review_policies.csv that a user adds for a policy of his own."""
     lines: list[Any] = [
         (policy, version, since, until, area, parameter, value, "project", "a test")
         for version, area, since, until, said in POLICIES

@@ -58,13 +58,13 @@ def test_a_city_that_sent_nothing_has_every_product(nothing_sent: Any) -> None:
 
 
 def test_what_comes_from_seeds_is_there_before_anybody_sends(nothing_sent: Any) -> None:
-    assert nothing_sent.execute("select count(*) from standard.dim_service_item").fetchone() == (82,)
-    assert nothing_sent.execute("select division_code from standard.dim_division").fetchall() == [("unknown",)]
-    assert nothing_sent.execute("select count(*) from evaluation.review_scorecard").fetchone() == (0,)
+    assert nothing_sent.execute("select count(*) from catalogue.dim_service_item").fetchone() == (82,)
+    assert nothing_sent.execute("select division_code from divisions.dim_division").fetchall() == [("unknown",)]
+    assert nothing_sent.execute("select count(*) from reviews.review_scorecard").fetchone() == (0,)
 
 
 def test_spring_festival_2026_and_its_make_up_days(nothing_sent: Any) -> None:
-    query = "select is_workday from standard.dim_date where date_day = ?"
+    query = "select is_workday from catalogue.dim_date where date_day = ?"
     answers = {
         day: nothing_sent.execute(query, [day]).fetchone()[0] for day in ("2026-02-14", "2026-02-17", "2026-02-28")
     }

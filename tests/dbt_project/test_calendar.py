@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 from datetime import date, timedelta
-from pathlib import Path
 
 import chinese_calendar
 
-SEED = Path(__file__).parents[2] / "dbt_project" / "seeds" / "calendar_overrides.csv"
+from contracts.loading import seed_path
+
+SEED = seed_path("calendar_overrides")
 
 
 def overrides() -> dict[date, bool]:

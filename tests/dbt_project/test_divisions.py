@@ -56,7 +56,7 @@ def test_every_change_of_the_city_is_told_as_it_was(shifan: Any) -> None:
     told = {
         (change, old): new
         for change, old, new in con.execute(
-            "select change, old_code, new_code from standard.division_successor "
+            "select change, old_code, new_code from divisions.division_successor "
             "where change not in ('unchanged', 'new')"
         ).fetchall()
     }
@@ -70,7 +70,7 @@ def test_a_reused_code_begins_another_life(shifan: Any) -> None:
     con, made, _ = shifan
     (code,) = made.changes.filter(pl.col("change") == "code_reused")["old_code"]
     lives = con.execute(
-        "select name, unit_key from standard.dim_division_history where division_code = ? order by valid_from_year",
+        "select name, unit_key from divisions.dim_division_history where division_code = ? order by valid_from_year",
         [code],
     ).fetchall()
     assert lives[0][0] == "示范槐树村"
@@ -82,7 +82,7 @@ def test_restated_residents_sum_to_what_was_reported(shifan: Any) -> None:
     reported = dict(population.filter(pl.col("division_code") == city.CITY).select("year", "population").iter_rows())
     restated = dict(
         con.execute(
-            "select year, population from standard.division_population_restated where division_code = ?", [city.CITY]
+            "select year, population from divisions.division_population_restated where division_code = ?", [city.CITY]
         ).fetchall()
     )
     assert restated == reported
@@ -116,7 +116,7 @@ def test_restated_to_the_earlier_vintage_the_halves_come_back(shifan: Any, tmp_p
         for old, new in made.changes.filter(pl.col("change") == "merged").select("old_code", "new_code").iter_rows():
             restated = dict(
                 con.execute(
-                    "select division_code, population from standard.division_population_restated "
+                    "select division_code, population from divisions.division_population_restated "
                     "where division_code in (?, ?) and year = ?",
                     [old, new, city.NEWEST],
                 ).fetchall()
@@ -152,7 +152,7 @@ def test_known_reforms_of_the_mainland_are_found(shared_data: Path, tmp_path: Pa
     backbone.build(data)
     query = """
         select old_code, old_name, max(change), list(new_name)
-        from standard.division_successor
+        from divisions.division_successor
         where level = 'county' and old_code in (select unnest(?))
         group by old_code, old_name
     """
@@ -162,10 +162,10 @@ def test_known_reforms_of_the_mainland_are_found(shared_data: Path, tmp_path: Pa
             for code, name, change, heirs in con.execute(query, [list(REFORMS)]).fetchall()
         }
         reused = con.execute(
-            "select name, unit_key from standard.dim_division_history where division_code = '510824114205' order by valid_from_year"
+            "select name, unit_key from divisions.dim_division_history where division_code = '510824114205' order by valid_from_year"
         ).fetchall()
         lost = con.execute(
-            "select count(*) from (select sum(weight) as w from standard.division_restatement group by vintage, division_code) "
+            "select count(*) from (select sum(weight) as w from divisions.division_restatement group by vintage, division_code) "
             "where abs(w - 1) > 1e-9"
         ).fetchone()
     assert found == REFORMS
@@ -212,13 +212,13 @@ def test_forty_years_of_counties_hold_together(shared_data: Path, tmp_path: Path
     with duckdb.connect(str(data.warehouse), read_only=True) as con:
         history = frame(
             con,
-            "select division_code, name, valid_from_year, valid_to_year, unit_key from standard.dim_division_history",
+            "select division_code, name, valid_from_year, valid_to_year, unit_key from divisions.dim_division_history",
         )
         ended = frame(
             con,
-            "select old_code, old_name, from_vintage, new_code, new_name, change from standard.division_successor where change <> 'unchanged'",
+            "select old_code, old_name, from_vintage, new_code, new_name, change from divisions.division_successor where change <> 'unchanged'",
         )
-        counted = frame(con, "select vintage, division_code, restated_code, weight from standard.division_restatement")
+        counted = frame(con, "select vintage, division_code, restated_code, weight from divisions.division_restatement")
     for (code, name), (last, heir, heir_name) in CONTINUED.items():
         (told,) = ended.filter(old_code=code, old_name=name, from_vintage=last).rows(named=True)
         wanted = "renamed" if code == heir else "moved"
@@ -294,7 +294,7 @@ def test_only_a_broken_backbone_stops_the_release_and_names_the_units(
         assert run.success == (sentence is None)
         assert sentence is None or sentence in run.said
     with duckdb.connect(str(data.warehouse), read_only=True) as con:
-        kept = con.execute("select count(*) from standard.division_vintages").fetchone()[0]
+        kept = con.execute("select count(*) from divisions.division_vintages").fetchone()[0]
     assert kept == len(rows), "every row stays"
 
 
@@ -322,17 +322,17 @@ def test_what_lay_below_a_missing_town_and_what_is_marked_as_abolished(tmp_path:
     accept(data, load_feeds()["reference.population"], people, datetime(2026, 1, 2, 2))
     build_divisions(data)
     with duckdb.connect(str(data.warehouse), read_only=True) as con:
-        found = dict(con.execute("select division_code, problem from standard.division_problem").fetchall())
+        found = dict(con.execute("select division_code, problem from divisions.division_problem").fetchall())
         sums = con.execute(
-            "select division_code, year, population from standard.division_population_restated "
+            "select division_code, year, population from divisions.division_population_restated "
             "where division_code in ('990000000000', '990101000000') order by all"
         ).fetchall()
         ended = con.execute(
-            "select valid_to_year, ended_by from standard.dim_division_history where division_code = ?",
+            "select valid_to_year, ended_by from divisions.dim_division_history where division_code = ?",
             [villages[3][0]],
         ).fetchall()
         change = con.execute(
-            "select change from standard.division_successor where old_code = ?", [villages[3][0]]
+            "select change from divisions.division_successor where old_code = ?", [villages[3][0]]
         ).fetchall()
     assert found == {code: "parent_missing" for code, *_ in villages[:3]} | {villages[3][0]: "marked_abolished"}
     assert sums == [(c, y, n) for c in ("990000000000", "990101000000") for y, n in ((2024, 400.0), (2025, 300.0))]

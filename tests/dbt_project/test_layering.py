@@ -9,21 +9,17 @@ from pathlib import Path
 import pytest
 import yaml
 
-from contracts.loading import load_feeds, load_products
+from contracts.loading import CODES, POLICIES, load_feeds, load_products
 
 PROJECT = Path(__file__).resolve().parents[2] / "dbt_project"
 MODELS = sorted((PROJECT / "models").rglob("*.sql"))
-LAYERS = ("staging", "standard", "evaluation", "indicators")
+# Subjects in the order they build on each other.
+LAYERS = ("staging", "catalogue", "divisions", "facilities", "reviews", "surveys", "indicators", "feeds", "scorecard")
 
-# A model reads its own layer and those to its left; nothing reads to its right.
-MAY_READ = {
-    "staging": {"seed"},
-    "standard": {"staging", "standard", "seed"},
-    "evaluation": {"standard", "evaluation", "seed"},
-    "indicators": {"standard", "indicators", "seed"},
-}
+# A model reads its own subject and those to its left; nothing reads to its right.
+MAY_READ = {layer: {"seed", *LAYERS[: n + (layer != "staging")]} for n, layer in enumerate(LAYERS)}
 # What a source may be read by: departments' feeds by staging alone, the house's own records by those who judge or join them.
-SOURCES_OF = {"staging": None, "standard": {"ledger", "derived"}, "evaluation": {"ledger", "derived"}}
+SOURCES_OF = {layer: {"ledger", "derived"} for layer in LAYERS} | {"staging": None}
 
 # Means something else, or nothing, on another engine; a macro with adapter.dispatch may hold it, a model may not.
 FORBIDDEN = {
@@ -64,7 +60,9 @@ def sources(path: Path) -> set[str]:
     return set(re.findall(r"source\('(\w+)', '\w+'\)", path.read_text(encoding="utf-8")))
 
 
-LAYER_OF = {path.stem: layer(path) for path in MODELS} | {p.stem: "seed" for p in (PROJECT / "seeds").glob("*.csv")}
+LAYER_OF = {path.stem: layer(path) for path in MODELS} | {
+    p.stem: "seed" for folder in (CODES, POLICIES) for p in folder.glob("*.csv")
+}
 
 
 def ids(path: Path) -> str:
@@ -148,7 +146,7 @@ def test_a_product_and_its_model_agree(product) -> None:  # type: ignore[no-unty
 
 
 def test_the_list_of_feeds_says_what_the_contracts_say() -> None:
-    with (PROJECT / "seeds/feeds.csv").open(encoding="utf-8", newline="") as file:
+    with (CODES / "feeds.csv").open(encoding="utf-8", newline="") as file:
         listed = {
             row["code"]: (row["name_zh"], row["name_en"], row["department"], row["delivery"], float(row["frequency_days"]) + float(row["latency_days"]))
             for row in csv.DictReader(file)
@@ -159,7 +157,7 @@ def test_the_list_of_feeds_says_what_the_contracts_say() -> None:
 
 def test_what_a_policy_says_is_not_written_into_a_model() -> None:
     """Points, lines, deadlines and quantiles come from the seed: none of their values stands in the SQL."""
-    with (PROJECT / "seeds/review_policies.csv").open(encoding="utf-8", newline="") as file:
+    with (POLICIES / "review_policies.csv").open(encoding="utf-8", newline="") as file:
         values = {row["value"] for row in csv.DictReader(file)} - {str(n) for n in range(11)}
     found = {
         (path.stem, value)

@@ -114,7 +114,7 @@ def and_the_contact_comes(city: City) -> None:
 
 def suspects(city: City) -> dict[str, int]:
     return dict(
-        city.ask("select suspect_rule, count(*) from standard.fct_review where suspect_rule is not null group by 1")
+        city.ask("select suspect_rule, count(*) from reviews.fct_review where suspect_rule is not null group by 1")
     )
 
 
@@ -148,13 +148,13 @@ def test_nights_of_every_kind_leave_what_one_build_of_everything_makes(city: Cit
 def test_a_row_that_nothing_touched_is_not_written_again(city: City) -> None:
     """A mark that no build would make stands beside a mended row after a night, and not after a build of everything."""
     day_of_reviews(city, FIRST + timedelta(days=60), "60")
-    marked = "select count(*) from standard.review_judgements where tags = 'a mark'"
-    city.ask("update standard.review_judgements set tags = 'a mark' where reviewed_on < date '2026-03-01'")
+    marked = "select count(*) from reviews.review_judgements where tags = 'a mark'"
+    city.ask("update reviews.review_judgements set tags = 'a mark' where reviewed_on < date '2026-03-01'")
     ((marks,),) = city.ask(marked)
     assert marks > 100
     city.night("review_deliveries", "review_delta", "fct_contact", "review_judgements")
     assert city.ask(marked) == [(marks,)]
-    assert city.ask("select count(*) from standard.review_judgements where receipt = 'r60'") == [(36,)]
+    assert city.ask("select count(*) from reviews.review_judgements where receipt = 'r60'") == [(36,)]
 
 
 def test_what_is_no_delivery_builds_everything(city: City) -> None:
@@ -163,24 +163,24 @@ def test_what_is_no_delivery_builds_everything(city: City) -> None:
     ((state,),) = city.ask("select comment from duckdb_tables() where table_name = 'fct_contact'")
     changes = {
         "a policy": (
-            "update standard.dim_review_policy set lag_min_reviews = lag_min_reviews + 1",
-            "update standard.dim_review_policy set lag_min_reviews = lag_min_reviews - 1",
+            "update reviews.dim_review_policy set lag_min_reviews = lag_min_reviews + 1",
+            "update reviews.dim_review_policy set lag_min_reviews = lag_min_reviews - 1",
         ),
         "a division": (
-            "insert into standard.division_latest (division_code) values ('new')",
-            "delete from standard.division_latest where division_code = 'new'",
+            "insert into divisions.division_latest (division_code) values ('new')",
+            "delete from divisions.division_latest where division_code = 'new'",
         ),
         "the facility of a counter": (
-            "insert into standard.dim_facility (facility_id, facility_code) values ('health:H1', 'H1')",
-            "delete from standard.dim_facility where facility_code = 'H1'",
+            "insert into facilities.dim_facility (facility_id, facility_code) values ('health:H1', 'H1')",
+            "delete from facilities.dim_facility where facility_code = 'H1'",
         ),
         "a code map": (
             "insert into seeds.department_codes (sender, sent_code) values ('shifan', 'new')",
             "delete from seeds.department_codes where sent_code = 'new'",
         ),
         "a night that broke": (
-            "comment on table standard.fct_contact is 'another state'",
-            f"comment on table standard.fct_contact is '{state}'",
+            "comment on table reviews.fct_contact is 'another state'",
+            f"comment on table reviews.fct_contact is '{state}'",
         ),
     }
     for what, (change, undone) in changes.items():

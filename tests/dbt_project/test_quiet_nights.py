@@ -92,11 +92,11 @@ def test_a_night_builds_what_something_arrived_for(city: City) -> None:
 
 def test_a_late_row_moves_exactly_its_keys(city: City) -> None:
     """A mark that no build would make stands beside every other row after the night, also of days between two touched ones."""
-    city.ask("update standard.service_volume_sums set participants = -1")
+    city.ask("update facilities.service_volume_sums set participants = -1")
     days = [FIRST + timedelta(days=n) for n in (2, 4, 5)]
     city.deliver(HEALTH, "h_later", [visit("F3", day, 11) for day in days], RECEIVED)
     city.night("volume_deliveries", "service_volume_sums")
-    moved = "select distinct feed, period_start from standard.service_volume_sums where participants is null"
+    moved = "select distinct feed, period_start from facilities.service_volume_sums where participants is null"
     assert sorted(city.ask(moved)) == [(HEALTH, day) for day in days]
     city.night("volume_deliveries", "service_volume_sums", full_refresh=True)
 
@@ -128,9 +128,9 @@ def test_a_table_that_does_not_say_what_it_was_made_of_is_built(city: City) -> N
     """And what reads it stands, as long as its rows are the same."""
     chosen = ("division_scopes", "division_twins", "facility_reports", "facility_points", "dim_facility_history")
     city.night(*chosen)
-    city.ask("comment on table standard.division_scopes is null")
-    city.ask("drop table standard.division_twins")
-    city.ask("comment on table standard.facility_reports is 'by hand'")
+    city.ask("comment on table divisions.division_scopes is null")
+    city.ask("drop table divisions.division_twins")
+    city.ask("comment on table facilities.facility_reports is 'by hand'")
     city.ask("update seeds.facility_types set source = 'another'")
     assert city.night(*chosen) == set(chosen) - {"facility_points"}
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import duckdb
 import pytest
-from building import compiled, dbt
+from building import compiled, copy_project, dbt
 
-from orchestration.paths import DBT_PROJECT, DataDirectory
+from orchestration.paths import DataDirectory
 
 HEADER = "policy,version,valid_from,valid_to,area,part,weight,status,source\n"
 PARTS = ("reviews", "loop", "survey", "timeliness", "quality")
@@ -28,8 +27,7 @@ WHOLE = (0.4, 0.2, 0.2, 0.1, 0.1)
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    copy = tmp_path_factory.mktemp("project") / "dbt_project"
-    return Path(shutil.copytree(DBT_PROJECT, copy))
+    return copy_project(tmp_path_factory.mktemp("project"))
 
 
 @pytest.fixture(scope="module")
@@ -41,14 +39,14 @@ def data(project: Path) -> DataDirectory:
     levels = ", ".join(f"'' as {level}_code" for level in ("province", "city", "county", "town", "village"))
     with duckdb.connect(str(made.warehouse)) as con:
         con.execute(
-            f"create schema standard; create table standard.division_latest as select code as division_code, {levels} "
+            f"create schema divisions; create table divisions.division_latest as select code as division_code, {levels} "
             "from (values ('99'), ('9901')) as t (code)"
         )
     return made
 
 
 def test_weights_that_are_not_whole_stop_the_build(project, data, monkeypatch) -> None:
-    (project / "seeds" / "scorecard_weights.csv").write_text(
+    (project.parent / "policies" / "scorecard_weights.csv").write_text(
         HEADER + weights(0.4, 0.2, 0.2, 0.1, 0.2), encoding="utf-8"
     )
     monkeypatch.setattr("building.DBT_PROJECT", project)
@@ -59,11 +57,12 @@ def test_weights_that_are_not_whole_stop_the_build(project, data, monkeypatch) -
 
 def test_a_seed_is_read_when_its_file_has_changed(project, data, monkeypatch) -> None:
     monkeypatch.setattr("building.DBT_PROJECT", project)
-    seed, read, held = project / "seeds" / "scorecard_weights.csv", [], []
+    seed, read, held = project.parent / "policies" / "scorecard_weights.csv", [], []
     for rows in (weights(*WHOLE), weights(*WHOLE), weights(*WHOLE) + weights(*WHOLE, area="9901")):
         seed.write_text(HEADER + rows, encoding="utf-8")
         run = dbt(data, "seed", "--select", "scorecard_weights")
-        read.append(run.results[0].adapter_response["code"] != "UNCHANGED")
+        (result,) = (r for r in run.results if r.node.resource_type == "seed")
+        read.append(result.adapter_response["code"] != "UNCHANGED")
         with duckdb.connect(str(data.warehouse), read_only=True) as con:
             held.append(con.execute("select count(*) from seeds.scorecard_weights").fetchone())
     assert (read, held) == ([True, False, True], [(5,), (5,), (10,)])
@@ -108,7 +107,7 @@ def test_each_thing_that_can_be_wrong_with_weights_has_its_sentence(data, check,
 
 def test_nothing_is_judged_by_a_policy_of_one_s_own_that_leaves_a_gap(project, data, monkeypatch) -> None:
     """What else can be wrong with a policy is tried in test_review_policies; here, that dbt judges nothing by it."""
-    seed = project / "seeds" / "review_policies.csv"
+    seed = project.parent / "policies" / "review_policies.csv"
     with seed.open("a", encoding="utf-8") as file:
         file.write(
             "own,1,2020-01-01,2025-12-31,,reply_days,3,project,test\nown,2,2026-02-01,,,reply_days,4,project,test\n"

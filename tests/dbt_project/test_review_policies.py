@@ -9,7 +9,7 @@ import duckdb
 import pytest
 from building import compiled
 
-from contracts.loading import SEEDS
+from contracts.loading import seed_path
 from orchestration.paths import DataDirectory
 
 DISTRICT = "'{policy}', '{version}', date '{since}', {until}, {area}, '{parameter}', {value}, 'project', 'a test'"
@@ -21,15 +21,17 @@ class Seed:
     def __init__(self, sql: dict[str, str]) -> None:
         self.sql = sql
         self.con = duckdb.connect()
-        self.con.execute("attach ':memory:' as minsheng; create schema minsheng.seeds; create schema minsheng.standard")
+        self.con.execute(
+            "attach ':memory:' as minsheng; create schema minsheng.seeds; create schema minsheng.divisions; create schema minsheng.reviews"
+        )
         self.con.execute(
             "create table minsheng.seeds.review_policies as select policy, cast(version as varchar) as version, valid_from, valid_to, "
             "area, parameter, value, status, source from read_csv(?, types = {'version': 'VARCHAR', 'area': 'VARCHAR', "
             "'valid_to': 'DATE', 'value': 'DOUBLE'})",
-            [str(SEEDS / "review_policies.csv")],
+            [str(seed_path("review_policies"))],
         )
         self.con.execute(
-            "create table minsheng.standard.division_latest as from (values "
+            "create table minsheng.divisions.division_latest as from (values "
             "('99', '99', null, null, null, null), ('9901', '99', '9901', null, null, null), "
             "('990101', '99', '9901', '990101', null, null), ('990101001', '99', '9901', '990101', '990101001', null)) "
             "as divisions (division_code, province_code, city_code, county_code, town_code, village_code)"
@@ -45,9 +47,9 @@ class Seed:
 
     def rows(self, policy: str = "dezhou") -> list[dict[str, Any]]:
         self.con.execute(
-            f"create or replace table minsheng.standard.dim_review_policy as {self._of('dim_review_policy', policy)}"
+            f"create or replace table minsheng.reviews.dim_review_policy as {self._of('dim_review_policy', policy)}"
         )
-        result = self.con.execute("from minsheng.standard.dim_review_policy order by area, valid_from")
+        result = self.con.execute("from minsheng.reviews.dim_review_policy order by area, valid_from")
         names = [d[0] for d in result.description]
         return [dict(zip(names, values, strict=True)) for values in result.fetchall()]
 

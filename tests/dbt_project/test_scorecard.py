@@ -7,23 +7,21 @@ have stricter rules of their own.
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
-from building import build
+from building import build, copy_project
 from recount import RATES, Unit, recount
 from recounted_city import City, as_csv, city, policy_rows
 
 from contracts.loading import load_feeds
-from orchestration import feeds
-from orchestration.intake import take_in
-from orchestration.landing import Attempt
-from orchestration.paths import DBT_PROJECT, SHANGHAI, DataDirectory
+from orchestration.intake import feeds
+from orchestration.intake.landing import Attempt
+from orchestration.intake.taking_in import take_in
+from orchestration.paths import SHANGHAI, DataDirectory
 
 POLICY = "own"
 # What a recount cannot say with numbers, or says in the words of other tests.
@@ -41,8 +39,8 @@ def sent() -> City:
 @pytest.fixture(scope="module")
 def night(sent: City, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, list[Attempt]]]:
     root = tmp_path_factory.mktemp("recounted")
-    project = Path(shutil.copytree(DBT_PROJECT, root / "dbt_project"))
-    with (project / "seeds" / "review_policies.csv").open("a", encoding="utf-8") as seed:
+    project = copy_project(root)
+    with (root / "policies" / "review_policies.csv").open("a", encoding="utf-8") as seed:
         seed.write(policy_rows(POLICY))
     data = DataDirectory(root / "data")
     data.derived.mkdir(parents=True)
@@ -80,7 +78,7 @@ def warehouse(night: tuple[Any, list[Attempt]]) -> Any:
 
 @pytest.fixture(scope="module")
 def published(warehouse: Any) -> dict[Unit, dict[str, Any]]:
-    result = warehouse.execute("select * from evaluation.review_scorecard")
+    result = warehouse.execute("select * from reviews.review_scorecard")
     names = [d[0] for d in result.description]
     rows = (dict(zip(names, values, strict=True)) for values in result.fetchall())
     return {(r["period_kind"], r["period_start"], r["dimension"], r["code"]): r for r in rows}
@@ -125,7 +123,7 @@ def test_the_city_holds_everything_the_recount_is_asked_about(published, wanted,
     assert any(row["suspect_effect"] for row in rows)
     assert {row["policy_version"] for row in rows} == {"1", "2", "d1", "t1"}
     assert {row["policy_changed_in_period"] for row in rows} == {True, False}
-    kept = dict(warehouse.execute("select validity, count(*) from standard.fct_review group by all").fetchall())
+    kept = dict(warehouse.execute("select validity, count(*) from reviews.fct_review group by all").fetchall())
     assert set(kept) == {
         "valid", "default", "duplicate", "withdrawn", "appeal_upheld", "appeal_filed", "malicious", "mistaken", "no_contact",
         "before_close", "after_window",
@@ -179,7 +177,7 @@ def test_each_bad_row_is_kept_with_its_reason(night, sent) -> None:
 def test_what_passes_the_door_and_does_not_fit_is_marked_and_counted(warehouse) -> None:
     """A case before its review, a visit without a bad review, a review of no contact: rows that stay, in no rate (the recount)."""
     problems = dict(
-        warehouse.execute("select problem, count(*) from standard.fct_rectification group by all").fetchall()
+        warehouse.execute("select problem, count(*) from reviews.fct_rectification group by all").fetchall()
     )
     assert set(problems) >= {
         "no_bad_review",
@@ -188,12 +186,12 @@ def test_what_passes_the_door_and_does_not_fit_is_marked_and_counted(warehouse) 
         "revisited_before_rectified",
     }
     visits, counted = warehouse.execute(
-        "select count(*), sum(is_accepted::int) from standard.fct_rectification where problem = 'no_bad_review' and revisited_at is not null"
+        "select count(*), sum(is_accepted::int) from reviews.fct_rectification where problem = 'no_bad_review' and revisited_at is not null"
     ).fetchone()
     assert visits >= 6
     assert counted == 0
     strangers, active = warehouse.execute(
-        "select count(*), sum(is_active::int) from standard.fct_review where validity = 'no_contact'"
+        "select count(*), sum(is_active::int) from reviews.fct_review where validity = 'no_contact'"
     ).fetchone()
     assert strangers > 5
     assert active == 0
@@ -202,7 +200,7 @@ def test_what_passes_the_door_and_does_not_fit_is_marked_and_counted(warehouse) 
 def test_every_flag_says_its_rule_its_evidence_and_its_policy(warehouse) -> None:
     flagged = warehouse.execute(
         "select coalesce(suspect_rule, validity) as rule, count(*), count(evidence), count(policy_version), count(try_cast(evidence as json)) "
-        "from standard.fct_review where not is_active group by all"
+        "from reviews.fct_review where not is_active group by all"
     ).fetchall()
     assert len(flagged) > 10
     assert [row for row in flagged if set(row[1:]) != {row[1]}] == []

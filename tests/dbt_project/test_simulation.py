@@ -45,7 +45,7 @@ def suspects(built: Any) -> dict[str, str]:
     """case → the rule that suspects its review."""
     return dict(
         built.execute(
-            "select c.case_no, r.suspect_rule from standard.fct_review r join standard.fct_contact c using (contact_id) "
+            "select c.case_no, r.suspect_rule from reviews.fct_review r join reviews.fct_contact c using (contact_id) "
             "where r.suspect_rule is not null"
         ).fetchall()
     )
@@ -54,7 +54,7 @@ def suspects(built: Any) -> dict[str, str]:
 def halls(built: Any, columns: str) -> list[tuple[Any, ...]]:
     """Rows of the scorecard for every hall and month."""
     return built.execute(
-        f"select code, month, {columns} from evaluation.review_scorecard where dimension = 'facility' and period_kind = 'month' "
+        f"select code, month, {columns} from reviews.review_scorecard where dimension = 'facility' and period_kind = 'month' "
         "and code like 'hall:%' order by all"
     ).fetchall()
 
@@ -78,7 +78,7 @@ def test_intervals_cover_the_truth_at_their_nominal_rate(truth, built) -> None:
 def test_rank_intervals_hold_the_true_rank_of_every_hall_at_once(truth, built) -> None:
     periods: dict[Any, list[tuple[str, int, int]]] = defaultdict(list)
     for kind, start, code, lo, hi in built.execute(
-        "select period_kind, period_start, code, good_rate_rank_lo, good_rate_rank_hi from evaluation.review_scorecard "
+        "select period_kind, period_start, code, good_rate_rank_lo, good_rate_rank_hi from reviews.review_scorecard "
         "where dimension = 'facility' and code like 'hall:%' order by all"
     ).fetchall():
         periods[kind, start].append((code.removeprefix("hall:"), lo, hi))
@@ -112,14 +112,14 @@ def test_silence_is_counted_and_never_answers(truth, built) -> None:
     counted = {(c.removeprefix("hall:"), m): d for c, m, d in halls(built, "default_reviews")}
     assert {key: n for key, n in counted.items() if n} == truth.defaults
     (levels,) = built.execute(
-        "select count(*) from standard.fct_review where validity = 'default' and (is_active or verdict is not null)"
+        "select count(*) from reviews.fct_review where validity = 'default' and (is_active or verdict is not null)"
     ).fetchone()
     assert levels == 0
 
 
 def test_an_upheld_appeal_leaves_the_score_and_stays_in_the_audit(truth, built) -> None:
     rows = built.execute(
-        "select c.case_no, r.validity, r.is_active from standard.fct_review r join standard.fct_contact c using (contact_id) "
+        "select c.case_no, r.validity, r.is_active from reviews.fct_review r join reviews.fct_contact c using (contact_id) "
         "where r.validity = 'appeal_upheld'"
     ).fetchall()
     assert {case for case, *_ in rows} == truth.upheld
@@ -133,8 +133,8 @@ def test_an_upheld_appeal_leaves_the_score_and_stays_in_the_audit(truth, built) 
 def test_an_appeal_that_is_not_upheld_takes_nothing_out_of_the_score(truth, built) -> None:
     appealed = dict(
         built.execute(
-            "select c.case_no, r.validity from standard.fct_review r join standard.fct_contact c using (contact_id) "
-            "join standard.fct_rectification f using (review_id) where f.appeal in ('filed', 'dismissed')"
+            "select c.case_no, r.validity from reviews.fct_review r join reviews.fct_contact c using (contact_id) "
+            "join reviews.fct_rectification f using (review_id) where f.appeal in ('filed', 'dismissed')"
         ).fetchall()
     )
     assert set(appealed) == truth.in_vain

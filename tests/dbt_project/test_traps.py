@@ -11,10 +11,10 @@ import polars as pl
 import pytest
 from building import accept, build
 
-from contracts.arranging import arrange, lay_out
+from contracts.door.arranging import arrange, lay_out
+from contracts.door.rows import checker, split
 from contracts.loading import load_feeds
 from contracts.model import Layout
-from contracts.rows import checker, split
 from orchestration.paths import DataDirectory
 from orchestration.statistics.errors import StatisticsError
 from orchestration.statistics.inequality import theil_l, theil_t
@@ -111,8 +111,8 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 def of_case(con: Any, case: str, column: str) -> Any:
     query = f"""
-        select reviews.{column} from standard.fct_review as reviews
-        join standard.fct_contact as contacts on reviews.contact_id = contacts.contact_id where contacts.case_no = ?
+        select reviews.{column} from reviews.fct_review as reviews
+        join reviews.fct_contact as contacts on reviews.contact_id = contacts.contact_id where contacts.case_no = ?
     """
     ((value,),) = con.execute(query, [case]).fetchall()
     return value
@@ -153,18 +153,18 @@ def test_trap_5_a_default_is_kept_and_is_nobody_s_answer(warehouse: Any) -> None
         assert of_case(warehouse, case, "verdict") is None
     row = warehouse.execute(
         "select contacts, reviews, default_reviews, suspect_reviews, active_reviews, good_reviews, not_reviewed_share "
-        "from evaluation.review_scorecard where dimension = 'department' and code = 'health' and month = '2026-02-01'"
+        "from reviews.review_scorecard where dimension = 'department' and code = 'health' and month = '2026-02-01'"
     ).fetchone()
     assert row == (17, 17, 2, 10, 5, 4, pytest.approx(12 / 17))
 
 
 def test_trap_6_a_routine_that_posts_five_stars_is_found_without_any_flag(warehouse: Any) -> None:
     found = warehouse.execute(
-        "select suspect_rule, count(*), min(evidence) from standard.fct_review where suspect_rule is not null group by all"
+        "select suspect_rule, count(*), min(evidence) from reviews.fct_review where suspect_rule is not null group by all"
     ).fetchall()
     assert found == [("constant_lag", 10, '{"reviews": 10, "lag_seconds": 120, "reviews_around": 10}')]
     with_them, without = warehouse.execute(
-        "select good_rate_with_suspects, good_rate from evaluation.review_scorecard where dimension = 'department' and code = 'health' and month = '2026-02-01'"
+        "select good_rate_with_suspects, good_rate from reviews.review_scorecard where dimension = 'department' and code = 'health' and month = '2026-02-01'"
     ).fetchone()
     assert (with_them, without) == (pytest.approx(14 / 15), pytest.approx(4 / 5))
 
@@ -184,7 +184,7 @@ def test_trap_7_two_indices_are_called_theil() -> None:
 
 def test_the_worked_example_has_8_99_points(warehouse: Any) -> None:
     row = warehouse.execute(
-        "select mean_points, good_rate, bad_rate, n5, n4, n3, n2, n1, policy from evaluation.review_scorecard "
+        "select mean_points, good_rate, bad_rate, n5, n4, n3, n2, n1, policy from reviews.review_scorecard "
         "where dimension = 'department' and code = 'education' and month = '2026-02-01'"
     ).fetchone()
     assert row == (pytest.approx(8.99), pytest.approx(0.95), pytest.approx(0.05), 70, 20, 5, 3, 2, "guangdong")

@@ -123,7 +123,7 @@ def caught(con: Any, hall: str) -> dict[str, tuple[int, dict[str, float]]]:
     """Rule → reviews it caught in a hall and one piece of evidence."""
     query = """
         select suspect_rule, count(*), min(evidence), count(evidence), count(policy_version)
-        from standard.fct_review where facility_id = ? and suspect_rule is not null group by suspect_rule
+        from reviews.fct_review where facility_id = ? and suspect_rule is not null group by suspect_rule
     """
     found = {}
     for rule, reviews, evidence, with_evidence, with_version in con.execute(query, [f"hall:{hall}"]).fetchall():
@@ -135,7 +135,7 @@ def caught(con: Any, hall: str) -> dict[str, tuple[int, dict[str, float]]]:
 @pytest.mark.parametrize("hall", ["busy", "usual", "crowded", "minutes"])
 def test_an_honest_hall_is_not_accused(warehouse: Any, hall: str) -> None:
     reviews = warehouse.execute(
-        "select count(*) from standard.fct_review where facility_id = ?", [f"hall:{hall}"]
+        "select count(*) from reviews.fct_review where facility_id = ?", [f"hall:{hall}"]
     ).fetchone()[0]
     assert reviews > 200
     assert caught(warehouse, hall) == {}
@@ -157,7 +157,7 @@ def test_nobody_is_served_eight_times_a_day_at_one_window(warehouse: Any) -> Non
 def test_more_reviews_and_better_ones_together_are_a_surge(warehouse: Any) -> None:
     ((rule, (reviews, evidence)),) = caught(warehouse, "surging").items()
     days = warehouse.execute(
-        "select distinct reviewed_on from standard.fct_review where suspect_rule is not null and facility_id = 'hall:surging'"
+        "select distinct reviewed_on from reviews.fct_review where suspect_rule is not null and facility_id = 'hall:surging'"
     ).fetchall()
     assert (rule, days) == ("surge", [(date(2026, 1, 27),)])
     assert 190 <= reviews < 220
@@ -168,6 +168,6 @@ def test_more_reviews_and_better_ones_together_are_a_surge(warehouse: Any) -> No
 
 def test_no_review_is_lost(warehouse: Any) -> None:
     sent, kept = warehouse.execute(
-        "select (select count(*) from staging.stg_evaluation__reviews), (select count(*) from standard.fct_review)"
+        "select (select count(*) from staging.stg_evaluation__reviews), (select count(*) from reviews.fct_review)"
     ).fetchone()
     assert sent == kept > 5_000

@@ -328,9 +328,9 @@ def test_planting_makes_each_fault_once_in_rows_of_their_own() -> None:
 
 
 def test_the_door_finds_every_planted_fault_and_refuses_nothing_else(made: list[Delivery], tmp_path: Path) -> None:
-    from contracts.door import Delivery as Sent
-    from contracts.door import pass_file
-    from contracts.privacy import load_key
+    from contracts.door.delivery import Delivery as Sent
+    from contracts.door.delivery import pass_file
+    from contracts.door.privacy import load_key
 
     key, feeds, layouts = load_key(tmp_path, {}), load_feeds(), load_layouts()
     kinds: set[str] = set()

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from demo.deliver import make
 from demo.plan import Plan
-from orchestration.night import Night, run
+from orchestration.night.command import Night, run
 from orchestration.paths import DataDirectory
 
 # As small as a city can be that still has every feed, every sender and files that are refused.
@@ -45,7 +45,7 @@ def spend_night() -> Callable[[DataDirectory], Night]:
             for name in ("MINSHENG_DATA", "DAGSTER_HOME", "DBT_TARGET_PATH", "DBT_LOG_PATH"):
                 surroundings.setenv(name, str(data.root))
             # Somebody may commit between two nights of a test; other code would be another release.
-            surroundings.setattr("orchestration.release.code_version", lambda: "tested")
+            surroundings.setattr("orchestration.release.publishing.code_version", lambda: "tested")
             return run(data, Console(file=io.StringIO()))
 
     return _spend_night

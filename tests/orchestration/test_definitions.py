@@ -17,8 +17,8 @@ import dagster as dg
 import pytest
 
 from contracts.loading import load_feeds
-from orchestration import warehouse
-from orchestration.paths import PROJECT, TIME_ZONE, DataDirectory
+from orchestration.paths import DBT_PROJECT, PROJECT, TIME_ZONE, DataDirectory
+from orchestration.warehouse import dbt_assets
 
 GRAPH = Path(__file__).with_name("graph.txt")
 
@@ -106,11 +106,11 @@ def test_runs_are_in_process_by_default(defs) -> None:
 
 
 def test_whoever_writes_the_warehouse_holds_the_one_slot(defs) -> None:
-    writers = {node.key for node in nodes(defs) if warehouse.POOL in node.pools}
+    writers = {node.key for node in nodes(defs) if dbt_assets.POOL in node.pools}
     models = {
         node.key
         for node in nodes(defs)
-        if node.group_name in ("seeds", "staging", "standard", "evaluation", "indicators")
+        if node.key.path[0] in {p.name for p in (DBT_PROJECT / "models").iterdir()} | {"seeds"}
     }
     assert models
     assert writers == models | {dg.AssetKey(["release", "published"])}
@@ -128,7 +128,7 @@ def test_a_feed_takes_in_before_the_build_and_never_in_the_same_job(defs) -> Non
 WRITER = """
 from types import SimpleNamespace
 from orchestration.paths import data_directory
-from orchestration.warehouse import only_writer
+from orchestration.warehouse.dbt_assets import only_writer
 
 with only_writer(data_directory(), SimpleNamespace(info=lambda text: print(text, flush=True))):
     print("writing", flush=True)
@@ -137,7 +137,7 @@ with only_writer(data_directory(), SimpleNamespace(info=lambda text: print(text,
 
 def test_a_second_writer_in_another_process_waits_until_the_first_is_done(tmp_path) -> None:
     data = DataDirectory(tmp_path)
-    with warehouse.only_writer(data):
+    with dbt_assets.only_writer(data):
         second = subprocess.Popen(
             [sys.executable, "-c", WRITER], cwd=PROJECT, env={**os.environ, "MINSHENG_DATA": str(data.root)},
             stdout=subprocess.PIPE, text=True,
@@ -152,8 +152,8 @@ def test_a_second_writer_in_another_process_waits_until_the_first_is_done(tmp_pa
 
 def test_a_writer_that_fails_lets_the_next_one_in(tmp_path) -> None:
     data = DataDirectory(tmp_path)
-    with pytest.raises(ZeroDivisionError), warehouse.only_writer(data):
+    with pytest.raises(ZeroDivisionError), dbt_assets.only_writer(data):
         raise ZeroDivisionError
     said: list[str] = []
-    with warehouse.only_writer(data, type("Log", (), {"info": said.append})):
+    with dbt_assets.only_writer(data, type("Log", (), {"info": said.append})):
         assert said == []

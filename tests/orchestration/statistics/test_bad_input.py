@@ -10,10 +10,10 @@ import polars as pl
 import pytest
 
 from orchestration import statistics
+from orchestration.disclosure.equations import Dominance
+from orchestration.disclosure.suppression import audit_suppression, suppress
 from orchestration.statistics import (
-    Dominance,
     StatisticsError,
-    audit_suppression,
     benjamini_hochberg,
     cronbach_alpha,
     estimate_mean,
@@ -24,7 +24,6 @@ from orchestration.statistics import (
     post_stratify,
     rake,
     rank_intervals,
-    suppress,
     wilson,
 )
 

@@ -1,0 +1,347 @@
+"""What becomes of a personal value at the door, decided by one word of the contract: its classification.
+
+Belongs here: the key, keyed hashes, masks, age bands, the scan of free text, and what of a value may be shown in a
+message. Does not belong here: whether a value is right (identifiers.py, rows.py) and where files lie.
+What can and cannot be linked afterwards, and how to change the key: docs/privacy.md.
+
+    public, internal   kept
+    identifier         "<key id>:<HMAC-SHA-256>" of its canonical spelling, under the field's encryptedName
+    name               first character and two asterisks
+    birth_date         age band on the day of receipt, under the field's encryptedName
+    free_text          kept without the numbers and addresses that `redact` finds
+    secret             dropped
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import secrets
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+
+from contracts.door.identifiers import EMAIL, canonical, is_luhn, is_resident_id
+from contracts.model import Feed, FieldSpec
+
+KEY_VARIABLE = "MINSHENG_PRIVACY_KEY"
+KEY_FILE = "privacy.key"
+SHORTEST_KEY = 16  # bytes
+_KEY_LINE = re.compile(rb"[0-9A-Fa-f]{32,}")
+
+PERSONAL: frozenset[str] = frozenset({"identifier", "name", "birth_date", "free_text", "secret"})
+SHOWN = 60  # characters of a value that is not personal
+
+# Lower ends in completed years: the ages at which a service begins or ends (nursery, school, work, 60+ and 65+ care).
+AGE_BANDS: Mapping[int, str] = {
+    0: "0-2", 3: "3-5", 6: "6-14", 15: "15-17", 18: "18-34", 35: "35-59", 60: "60-64", 65: "65-79", 80: "80+",
+}  # fmt: skip
+
+
+class KeyRefused(ValueError):
+    """The key cannot be used as it stands; the sentence says what to do."""
+
+
+# ── the key ─────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class Key:
+    """The secret behind every pseudonym: a text whose UTF-8 bytes are the HMAC's key. Only its id may be written."""
+
+    secret: str = field(repr=False)
+
+    @property
+    def id(self) -> str:
+        """Eight hex characters that stand before every pseudonym made with this key."""
+        return hashlib.sha256(b"minsheng privacy key id\0" + self.secret.encode()).hexdigest()[:8]
+
+
+def load_key(folder: Path, environ: Mapping[str, str] | None = None) -> Key:
+    """The current key: from the environment, else the newest of `<folder>/privacy.key`, made on first use.
+
+    Raises:
+        KeyRefused: the key in the environment is too short, or the file is open to others or damaged.
+    """
+    stated = (os.environ if environ is None else environ).get(KEY_VARIABLE)
+    if stated is not None:
+        if (length := len(stated.encode(errors="surrogateescape"))) < SHORTEST_KEY:
+            raise KeyRefused(
+                f"环境变量 {KEY_VARIABLE} 只有 {length} 字节，至少需要 {SHORTEST_KEY} 字节；请换一个更长的密钥。"
+                f" · {KEY_VARIABLE} has {length} bytes and needs {SHORTEST_KEY} or more; set a longer key."
+            )
+        if any("\ud800" <= c <= "\udfff" for c in stated):  # bytes the system could not read as text
+            raise KeyRefused(
+                f"环境变量 {KEY_VARIABLE} 不是 UTF-8 文本；请改用字母、数字或汉字组成的密钥。"
+                f" · {KEY_VARIABLE} is not UTF-8 text; set a key of letters, digits or characters."
+            )
+        return Key(stated)
+    path = folder / KEY_FILE
+    if not path.exists():
+        _write_keys(path, [_new_key()], replace=False)
+    return read_keys(folder)[-1]
+
+
+def read_keys(folder: Path) -> list[Key]:
+    """Every key of the key file, oldest first; the last one is current.
+
+    Raises:
+        KeyRefused: others than the owner can read the file, or a line of it is not a key.
+    """
+    path = folder / KEY_FILE
+    mode = path.stat().st_mode & 0o777
+    if mode & 0o077:
+        raise KeyRefused(
+            f"密钥文件 {path.name} 的权限是 {mode:o}，其他用户可以读取；请执行 chmod 600，并考虑更换密钥。"
+            f" · {path.name} has mode {mode:o}, so others can read it; run chmod 600 on it and consider a new key."
+        )
+    lines = path.read_bytes().split()
+    if not lines or not all(_KEY_LINE.fullmatch(line) for line in lines):
+        raise KeyRefused(
+            f"密钥文件 {path.name} 已损坏：应每行一个十六进制密钥；请从备份恢复。"
+            f" · {path.name} is damaged: one key in hexadecimal per line was expected; restore it from a backup."
+        )
+    return [Key(line.decode()) for line in lines]
+
+
+def rotate(folder: Path) -> Key:
+    """Puts a new current key behind the old ones, which stay readable; returns the new key."""
+    old = read_keys(folder)
+    new = _new_key()
+    _write_keys(folder / KEY_FILE, [*old, new], replace=True)
+    return new
+
+
+def _new_key() -> Key:
+    return Key(secrets.token_hex(32))
+
+
+def _write_keys(path: Path, keys: list[Key], *, replace: bool) -> None:
+    """Writes the whole file at once; without `replace`, a file another process made first is left as it is."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".privacy-")  # mode 0600 by definition
+    try:
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            file.writelines(key.secret + "\n" for key in keys)
+            file.flush()
+            os.fsync(file.fileno())
+        if replace:
+            Path(name).replace(path)
+        else:
+            try:
+                os.link(name, path)
+            except FileExistsError:
+                return
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+# ── a frame ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def pseudonymise(frame: pl.DataFrame, feed: Feed, key: Key, *, on: date | None = None) -> pl.DataFrame:
+    """Typed rows of a feed → what may be stored: the columns of `feed.stored`, then the house's own (`_…`).
+
+    A column the contract does not know does not pass.
+
+    Args:
+        on: the day at which ages are taken; without it, the day of `_received_at`. Never the day of the run: a
+            replay of the archive must give the same bands.
+
+    Raises:
+        ValueError: a field of the contract is not in the frame, or a birth date has no day to be compared with.
+    """
+    if missing := [f.name for f in feed.stored if f.name not in frame.columns]:
+        raise ValueError(f"{feed.id}: the frame has no column {missing}; it has {frame.columns}")
+    columns = [_kept(frame, f, key, on).alias(f.stored_as) for f in feed.stored]
+    return pl.DataFrame([*columns, *(frame[name] for name in frame.columns if name.startswith("_"))])
+
+
+def _kept(frame: pl.DataFrame, f: FieldSpec, key: Key, on: date | None) -> pl.Series:
+    values = frame[f.name]
+    match f.classification:
+        case "identifier":
+            return keyed_hash(values.cast(pl.String), f.semantic, key)
+        case "name":
+            return mask_names(values)
+        case "birth_date":
+            if on is None and "_received_at" not in frame.columns:
+                raise ValueError(f"{f.name}: an age needs a day; give `on` or a column _received_at")
+            day = pl.lit(on) if on else pl.col("_received_at").cast(pl.Date)
+            return frame.select(age_band(pl.col(f.name).cast(pl.Date), day)).to_series()
+        case "free_text":
+            return redact(values)[0]
+        case _:
+            return values
+
+
+def keyed_hash(values: pl.Series, semantic: str | None, key: Key) -> pl.Series:
+    """Text → "<key id>:<64 hex>", HMAC-SHA-256 of the canonical spelling; null and blank stay null.
+
+    The same person gets the same pseudonym in every feed.
+    """
+    import polars_hash  # noqa: F401 - adds `chash`; only who hashes pays for it
+
+    # A blank identifier would make one person of everybody without one.
+    spelt = pl.lit(canonical(values, semantic)).replace("", None)
+    hashed: pl.Expr = spelt.chash.hmac_sha256(key=key.secret)  # type: ignore[attr-defined]
+    return pl.select((f"{key.id}:" + hashed).alias(values.name)).to_series()
+
+
+def mask_names(values: pl.Series) -> pl.Series:
+    """王小明 → 王**. Always two asterisks: the length of a name narrows it down."""
+    first = values.str.strip_chars().str.head(1)
+    return pl.select(pl.when(first.str.len_chars() > 0).then(first + "**")).to_series()
+
+
+def age_band(born: pl.Expr, on: pl.Expr) -> pl.Expr:
+    """The band of AGE_BANDS of the completed years on the day `on`; null if born later or unknown."""
+    had_birthday = (on.dt.month() > born.dt.month()) | (
+        (on.dt.month() == born.dt.month()) & (on.dt.day() >= born.dt.day())
+    )
+    age = on.dt.year() - born.dt.year() - (~had_birthday).cast(pl.Int32)
+    band = pl.lit(None, dtype=pl.String)
+    for low, label in AGE_BANDS.items():
+        band = pl.when(age >= low).then(pl.lit(label)).otherwise(band)
+    return band
+
+
+# ── free text ───────────────────────────────────────────────────────────────────────────────────
+
+# Up to two of these may stand between two digits of one number: blanks, hyphens, dots, and what nobody sees.
+_BETWEEN = r"[\s\-.·\u200b-\u200f\u2060\ufeff]{0,2}"
+_HALF_WIDTH = {full: full - 0xFEE0 for full in range(0xFF01, 0xFF5F)} | {ord(c): "-" for c in "‐‑‒–—−"}
+# What can hold any of them: seven digits nearly together, or an @. Everything else costs one scan.
+_SUSPICIOUS = r"(?:[0-9０-９][\s\-－.．·\x{200b}-\x{200f}\x{2060}\x{feff})）]{0,2}){6}[0-9０-９]|[@＠]"
+
+
+_STARTS = re.compile("(?<![0-9])[0-9]")
+_CARD = "(?=[3-6]|9[4-9])[0-9]"
+
+
+def _digits(first: str, then: str, last: str = "[0-9]") -> str:
+    return f"({first}(?:{_BETWEEN}[0-9]){then}{_BETWEEN}{last})(?![0-9])"
+
+
+def _always(_: str) -> bool:
+    return True
+
+
+# In this order, each tried at every digit that no digit precedes; what one has taken, the next does not see.
+_NUMBERS: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
+    ("〔身份证号〕", re.compile(_digits("[1-9]", "{16}", "[0-9Xx]")), is_resident_id),
+    ("〔银行卡号〕", re.compile(_digits(_CARD, "{17}")), is_luhn),
+    ("〔银行卡号〕", re.compile(_digits(_CARD, "{14}")), is_luhn),
+    ("〔电话〕", re.compile(rf"(?:(?:00)?86{_BETWEEN})?" + _digits(f"1{_BETWEEN}[3-9]", "{8}")), _always),
+    (
+        "〔电话〕",
+        re.compile(
+            rf"(?<!-)0(?:10|2[0-9]|[3-9][0-9]{{2}})[)\s\-]{{0,2}}[2-9][0-9]{{2,3}}{_BETWEEN}[0-9]{{4}}(?![0-9])"
+        ),
+        _always,
+    ),
+)
+# What a word before it gives away; only the group goes.
+_ANNOUNCED: tuple[tuple[str, re.Pattern[str]], ...] = (
+    ("〔邮箱〕", re.compile(f"({EMAIL})")),
+    ("〔身份证号〕", re.compile("身份[证證][^0-9]{0,6}" + _digits("[1-9]", "{13,16}", "[0-9Xx]"))),
+    (
+        "〔电话〕",
+        re.compile(rf"(?:[电電][话話]|手[机機]|[Tt]el|TEL|[Pp]hone)[^0-9]{{0,4}}([2-9][0-9]{{2,3}}{_BETWEEN}[0-9]{{4}})(?![0-9])"),
+    ),
+)  # fmt: skip
+
+
+def redact(text: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """Free text without the numbers that lead to a person, and how many were taken out of each.
+
+    Found, also in full-width digits and with blanks, hyphens, dots or invisible characters between digits:
+    resident ids whose check character holds, mobile numbers, landlines with an area code, bank cards of 16 or 19
+    digits whose Luhn sum holds, e-mail addresses; whatever stands behind the words 身份证; a local number of
+    seven or eight digits behind 电话, 手机, tel or phone. Each becomes a word such as 〔电话〕.
+
+    The price: one in eleven 18-digit numbers built like a resident id, one in ten 16- and 19-digit numbers that
+    begin like a card, and every 11-digit number that begins like a mobile one are taken for it; other case numbers
+    stay. Not found: names, addresses, WeChat and QQ numbers, digits written as characters (幺三八), mistyped
+    resident ids and 15-digit ones without the word before them.
+
+    Returns:
+        (text, count): String and UInt32, of the length of `text`; null stays null with count 0.
+    """
+    # Most texts hold neither a digit nor an @, which is told at a third of the price.
+    suspicious = text.str.contains("[0-9０-９@＠]").fill_null(value=False)
+    if suspicious.any():
+        suspicious = suspicious.scatter(suspicious.arg_true(), text.filter(suspicious).str.contains(_SUSPICIOUS))
+    if not suspicious.any():
+        return text, pl.zeros(text.len(), dtype=pl.UInt32, eager=True)
+    once = text.filter(suspicious).unique()
+    found = [redact_one(value) for value in once]
+    told = pl.DataFrame(
+        {"text": once, "redacted": [t for t, _ in found], "count": [n for _, n in found]},
+        schema={"text": pl.String, "redacted": pl.String, "count": pl.UInt32},
+    )
+    joined = pl.select(pl.when(suspicious).then(text).alias("text")).join(
+        told, on="text", how="left", maintain_order="left"
+    )
+    redacted = pl.select(pl.coalesce(joined["redacted"], text)).to_series().alias(text.name)
+    return redacted, joined["count"].fill_null(0).alias("")
+
+
+def redact_one(text: str) -> tuple[str, int]:
+    """`redact` for a single text."""
+    count = 0
+    # Until nothing is left: taking one number out can uncover that its neighbour stands alone.
+    while spans := _spans(text.translate(_HALF_WIDTH)):
+        count += len(spans)
+        parts, at = [], 0
+        for start, end, label in sorted(spans):
+            parts += [text[at:start], label]
+            at = end
+        text = "".join(parts) + text[at:]
+    return text, count
+
+
+def _spans(text: str) -> list[tuple[int, int, str]]:
+    """Where in half-width `text` something stands that has to go: (start, end, the word for it)."""
+    spans: list[tuple[int, int, str]] = []
+    taken = bytearray(len(text))
+
+    def take(start: int, end: int, label: str) -> None:
+        if not any(taken[start:end]):
+            taken[start:end] = b"\1" * (end - start)
+            spans.append((start, end, label))
+
+    for label, pattern in _ANNOUNCED:
+        for match in pattern.finditer(text):
+            take(*match.span(1), label)
+    starts = [match.start() for match in _STARTS.finditer(text)]
+    for label, number, holds in _NUMBERS:
+        for start in starts:
+            found = number.match(text, start)
+            if found and holds(re.sub("[^0-9Xx]", "", found[0])):
+                opened = start > 0 and text[start - 1] in "(+"
+                take(start - opened, found.end(), label)
+    return spans
+
+
+# ── messages ────────────────────────────────────────────────────────────────────────────────────
+
+
+def mask_value(value: str | None, field: FieldSpec | None) -> str:
+    """What of a value may stand in quarantine, logs and messages.
+
+    Nothing but its length if the field is personal, or unknown; else the value, redacted, on one line, at most
+    60 characters long.
+    """
+    if value is None:
+        return ""
+    if field is None or field.classification in PERSONAL:
+        return f"‹{len(value)} characters›"
+    shown, _ = redact_one(value[: 20 * SHOWN])
+    shown = re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", " ", shown)
+    return shown if len(shown) <= SHOWN else shown[: SHOWN - 1] + "…"

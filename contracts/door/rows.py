@@ -1,0 +1,427 @@
+"""What a row must be: a feed's contract compiled into checks, and a batch split by them.
+
+Types first, then values; every reason of a row, not the first. The same compiled checks serve the night and
+the department's own `check`. Beside them stands `pandera_schema`, made from the same contract by other code:
+the night validates every accepted batch against it before it is written, so that a mistake in one of the two
+cannot pass.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from dataclasses import field as default
+from datetime import datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from contracts.door.arranging import MELTED, ROW, SHAPE, Arrangement, sender_header, unmapped
+from contracts.door.casting import CastOptions, cast
+from contracts.door.identifiers import SEMANTIC_CHECKS
+from contracts.door.privacy import mask_value
+from contracts.loading import code_list, code_spellings
+from contracts.messages import message
+from contracts.model import Feed, FieldSpec, Rule
+from contracts.reading import fold
+
+if TYPE_CHECKING:
+    import pandera.polars as pandera
+
+# The field in which a row says what system its point is in.
+CRS = "coordinate_system"
+
+REASON_SCHEMA: Mapping[str, pl.DataType] = {
+    "_row": pl.Int64(),
+    "field": pl.String(),
+    "header": pl.String(),
+    "rule": pl.String(),
+    "severity": pl.String(),
+    "value": pl.String(),
+    "message_zh": pl.String(),
+    "message_en": pl.String(),
+}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that must hold for every row of the typed batch; `fails` is true where it does not."""
+
+    code: str
+    field: str
+    severity: str
+    fails: pl.Expr
+    facts: Mapping[str, Any] = default(default_factory=dict)
+    suggest: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Split:
+    """A batch after the door: typed rows that hold, and a reason row for everything that does not.
+
+    Counts are of rows: received == accepted.height + rejected; a warned row is an accepted one.
+    """
+
+    accepted: pl.DataFrame
+    reasons: pl.DataFrame
+    received: int
+    rejected: int
+    warned: int
+
+
+@dataclass(frozen=True)
+class Checker:
+    """A feed's checks for one file: contract, arrangement, and what the house already knows."""
+
+    arrangement: Arrangement
+    checks: tuple[Check, ...]
+    casts: Mapping[str, CastOptions]
+
+
+def checker(
+    arrangement: Arrangement,
+    *,
+    received_at: datetime,
+    known: Mapping[str, pl.Series] | None = None,
+    from_workbook: bool = False,
+) -> Checker:
+    """Compiles the feed's contract for one file.
+
+    Args:
+        known: values of other feeds' fields, e.g. {"reference.divisions.code": …}; a reference that is not in
+            here is not checked (the department's own check runs without the house's data).
+        from_workbook: whether Excel serial dates can occur.
+    """
+    feed, layout = arrangement.feed, arrangement.layout
+    stated = layout.cast if layout else {}
+    casts = {f.name: _cast_options(f, stated, from_workbook) for f in feed.fields}
+    checks = [check for f in feed.fields for check in _field_checks(f, known or {})]
+    checks += [_rule_check(rule, received_at) for rule in feed.rules]
+    return Checker(arrangement, tuple(checks), casts)
+
+
+def split(door: Checker, laid: pl.DataFrame) -> Split:
+    """A laid-out batch of text → typed rows that hold and the reasons of those that do not."""
+    if laid.height == 0:
+        return Split(_typed(door, laid)[0].clear(), empty_reasons(), 0, 0, 0)
+    typed, failed_casts = _typed(door, laid)
+    shape_bad = laid[SHAPE].is_not_null()
+    masks = typed.select(check.fails.fill_null(value=False).alias(str(i)) for i, check in enumerate(door.checks))
+    struck = [mask.name for mask in masks if mask.any()]
+    found: list[pl.DataFrame] = []
+    rejected, warned = shape_bad, pl.repeat(False, laid.height, eager=True)
+    if shape_bad.any():
+        found.append(_shape_reasons(door, laid.filter(shape_bad)))
+    cast_failed = {}
+    for name, reason in failed_casts.items():
+        bad = reason.is_not_null() & ~shape_bad
+        cast_failed[name] = bad
+        if bad.any():
+            rejected = rejected | bad
+            found.append(_reasons(door, laid.filter(bad), name, reason.filter(bad), "error", {}, ()))
+    for name, expr in unmapped(door.arrangement, laid).items():
+        bad = laid.select(expr).to_series() & ~shape_bad
+        if bad.any():
+            rejected = rejected | bad
+            found.append(_reasons(door, laid.filter(bad), name, "code_not_in_layout", "error", {}, ()))
+    for i in struck:
+        check, bad = door.checks[int(i)], masks[i] & ~shape_bad
+        if check.field in cast_failed:
+            bad = bad & ~cast_failed[check.field]
+        if not bad.any():
+            continue
+        if check.severity == "error":
+            rejected = rejected | bad
+        else:
+            warned = warned | bad
+        found.append(
+            _reasons(door, laid.filter(bad), check.field, check.code, check.severity, check.facts, check.suggest)
+        )
+    return Split(
+        accepted=typed.filter(~rejected) if rejected.any() else typed,
+        reasons=pl.concat(found) if found else empty_reasons(),
+        received=laid.height,
+        rejected=int(rejected.sum()),
+        warned=int((warned & ~rejected).sum()),
+    )
+
+
+def empty_reasons() -> pl.DataFrame:
+    return pl.DataFrame(schema=dict(REASON_SCHEMA))
+
+
+def pandera_schema(feed: Feed) -> pandera.DataFrameSchema:
+    """The feed's contract as a pandera schema over the typed, accepted rows (before pseudonymisation).
+
+    Built from the contract, not from the compiled checks: it is the second opinion. Fields of which the contract
+    promises nothing but a type are left out; the accepted file's own schema holds them to it.
+    """
+    import pandera.polars as pandera
+
+    columns = {}
+    for f in feed.fields:
+        options, checks = f.options, []
+        if f.kind == "string":
+            if pattern := options.get("pattern"):
+                checks.append(pandera.Check.str_matches(pattern))
+            if "minLength" in options or "maxLength" in options:
+                checks.append(pandera.Check.str_length(options.get("minLength"), options.get("maxLength")))
+        if f.kind in ("integer", "number"):
+            held = _severity(f, "range") == "error"
+            if held and (low := options.get("minimum")) is not None:
+                checks.append(pandera.Check.ge(low))
+            if held and (high := options.get("maximum")) is not None:
+                checks.append(pandera.Check.le(high))
+        listed = f.kind == "string" and _severity(f, "code") == "error" and "separator" not in f.custom
+        if listed and (codes := _codes(f)):
+            checks.append(pandera.Check.isin(list(codes)))
+        if checks or f.required:
+            columns[f.name] = pandera.Column(DTYPES[f.kind], checks=checks, nullable=not f.required)
+    return pandera.DataFrameSchema(columns, strict=False)
+
+
+DTYPES: Mapping[str, Any] = {
+    "string": pl.String,
+    "integer": pl.Int64,
+    "number": pl.Float64,
+    "boolean": pl.Boolean,
+    "date": pl.Date,
+    "timestamp": pl.Datetime("us"),
+}
+
+
+# ── compiling ───────────────────────────────────────────────────────────────────────────────────
+
+
+def _cast_options(f: FieldSpec, stated: Mapping[str, Any], from_workbook: bool) -> CastOptions:
+    options: dict[str, Any] = {"excel_serial": from_workbook, **stated, **f.cast}
+    if f.code_list or f.enum or f.semantic or "code" in f.name:
+        options.setdefault("width", "half")
+    for name in ("null_spellings",):
+        if name in options:
+            options[name] = tuple(options[name])
+    return CastOptions(**{k: v for k, v in options.items() if k in CastOptions.__dataclass_fields__})
+
+
+def _codes(f: FieldSpec) -> Mapping[str, str]:
+    return f.enum or (code_list(f.code_list) if f.code_list else {})
+
+
+def _severity(f: FieldSpec, what: str, default: str = "error") -> str:
+    """The contract may say how hard one check of a field is: customProperties.severity = {code: warning}."""
+    return str((f.custom.get("severity") or {}).get(what, default))
+
+
+def _field_checks(f: FieldSpec, known: Mapping[str, pl.Series]) -> list[Check]:
+    value, options, checks = pl.col(f.name), f.options, []
+
+    def add(code: str, fails: pl.Expr, severity: str = "error", suggest: tuple[str, ...] = (), **facts: Any) -> None:
+        checks.append(Check(code, f.name, severity, fails, facts, suggest))
+
+    if f.required:
+        add("required_missing", value.is_null())
+    if f.kind == "string":
+        separator = f.custom.get("separator")
+        if (pattern := options.get("pattern")) is not None:
+            add("pattern", ~value.str.contains(pattern), pattern=pattern, example=next(iter(f.examples), ""))
+        if (low := options.get("minLength")) is not None:
+            add("too_short", value.str.len_chars() < low, limit=low)
+        if (high := options.get("maxLength")) is not None:
+            add("too_long", value.str.len_chars() > high, limit=high)
+        if codes := _codes(f):
+            allowed = pl.Series(list(codes), dtype=pl.String).implode()
+            if separator:
+                # No code follows another but behind a separator: one pattern says so without taking the text apart.
+                listed = "|".join(re.escape(code) for code in codes)
+                between = re.escape(separator)
+                unknown = ~value.str.contains(f"^(?:{listed})(?:{between}(?:{listed}))*$")
+            else:
+                unknown = ~value.is_in(allowed)
+            add("not_in_code_list", unknown, _severity(f, "code"), tuple(codes), list=f.code_list or "enum")
+        if f.semantic and f.semantic in SEMANTIC_CHECKS:
+            add(f"invalid_{f.semantic}", ~SEMANTIC_CHECKS[f.semantic](value), _severity(f, "check_digit"))
+        if f.references and f.references in known:
+            there = known[f.references].implode()
+            add("unknown_reference", ~value.is_in(there), _severity(f, "reference", "warning"), to=f.references)
+        if f.scheme and f.derived_from:
+            add("code_not_in_scheme", value.is_null() & pl.col(f.derived_from).is_not_null(), source=f.derived_from)
+    if f.kind in ("integer", "number"):
+        if (low := options.get("minimum")) is not None:
+            add("below_minimum", value < low, _severity(f, "range"), limit=low)
+        if (high := options.get("maximum")) is not None:
+            add("above_maximum", value > high, _severity(f, "range"), limit=high)
+    return checks
+
+
+_COMPARE: Mapping[str, Callable[[pl.Expr, pl.Expr], pl.Expr]] = {
+    "le": lambda a, b: a <= b,
+    "lt": lambda a, b: a < b,
+    "ge": lambda a, b: a >= b,
+    "gt": lambda a, b: a > b,
+    "eq": lambda a, b: a == b,
+}
+
+
+def _rule_check(rule: Rule, received_at: datetime) -> Check:
+    fails = ~_holds(rule.form, received_at)
+    zh, _, en = rule.description.partition("·")
+    facts = {"rule": rule.name, "rule_zh": zh.strip(), "rule_en": en.strip() or zh.strip()}
+    subject = next((n for n in rule.fields if not n.startswith("_")), "")
+    return Check("cross_field", subject, rule.severity, fails, facts)
+
+
+def _holds(form: Mapping[str, Any], received_at: datetime) -> pl.Expr:
+    """A rule form → expression; a null operand lets the row pass, as the contract says."""
+    if "when" in form:
+        condition = form["when"]
+        applies = pl.col(condition["field"]).cast(pl.String).is_in([str(v) for v in condition["in"]])
+        return ~applies.fill_null(value=False) | _holds(form["then"], received_at)
+    head = next(iter(form))
+    body = form[head]
+    if head in _COMPARE:
+        return _COMPARE[head](_operand(body[0]), _operand(body[1])).fill_null(value=True)
+    if head == "not_after":
+        limit = pl.lit(received_at) if body[1] == "_received_at" else pl.col(body[1])
+        return (pl.col(body[0]).cast(pl.Datetime("us")) <= limit).fill_null(value=True)
+    if head == "any_of":
+        return pl.any_horizontal(_is_filled(name) for name in body)
+    if head == "one_of":
+        return pl.sum_horizontal(_is_filled(name).cast(pl.Int8) for name in body) == 1
+    if head == "sum":
+        parts = [pl.col(p).fill_null(0) for p in body["parts"]]
+        some = pl.any_horizontal(pl.col(p).is_not_null() for p in body["parts"])
+        gap = (pl.col(body["total"]) - pl.sum_horizontal(parts)).abs()
+        return ((gap <= body.get("tolerance", 0)) | ~some).fill_null(value=True)
+    each, equals = pl.col(body["of_each"]), pl.col(body["equals"]).cast(pl.String)
+    first = each.str.split(body["separator"]).list.eval(pl.element().str.strip_chars().str.head(1)).list.unique()
+    return ((first.list.len() == 1) & (first.list.first() == equals)).fill_null(value=True)
+
+
+def _operand(operand: str | float) -> pl.Expr:
+    return pl.col(operand) if isinstance(operand, str) else pl.lit(operand)
+
+
+def _is_filled(name: str) -> pl.Expr:
+    return pl.col(name).is_not_null() & (pl.col(name).cast(pl.String) != "")
+
+
+# ── splitting ───────────────────────────────────────────────────────────────────────────────────
+
+
+def _typed(door: Checker, laid: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, pl.Series]]:
+    """Casts every field; returns the typed frame and, for fields with failures, the reason code per row."""
+    layout = door.arrangement.layout
+    columns, failures = [], {}
+    for f in door.arrangement.feed.fields:
+        values, reasons = cast(laid[f.name], f.kind, door.casts[f.name])
+        if f.code_list and (spellings := _folded(f.code_list)):
+            values = _by_code(values, spellings)
+        if layout and f.name in layout.multiply:
+            values = values * layout.multiply[f.name]
+        columns.append(values.alias(f.name))
+        if reasons.null_count() < reasons.len():
+            failures[f.name] = reasons
+    frame = pl.DataFrame([*columns, laid[ROW]])
+    usual = layout.coordinates.crs if layout and layout.coordinates else "wgs84"
+    if usual == "wgs84" and (CRS not in frame.columns or frame[CRS].null_count() == frame.height):
+        return frame, failures
+    from contracts.door.coordinates import in_wgs84
+
+    return in_wgs84(frame, usual), failures
+
+
+@cache
+def _folded(name: str) -> Mapping[str, str]:
+    return {fold(spelling): code for spelling, code in code_spellings(name).items()}
+
+
+def _by_code(values: pl.Series, spellings: Mapping[str, str]) -> pl.Series:
+    """Each code as its list writes it; what no spelling of the list fits stays as it was sent."""
+    sent = values.drop_nulls().unique()
+    return values.replace(sent, pl.Series([spellings.get(fold(text), text) for text in sent], dtype=pl.String))
+
+
+def _shape_reasons(door: Checker, laid: pl.DataFrame) -> pl.DataFrame:
+    """Rows whose shape is wrong show no values: nobody knows which column they belong to."""
+    texts = {c: _sentences(c, {"field_zh": "整行", "field_en": "the row", "value": ""}) for c in laid[SHAPE].unique()}
+    return pl.DataFrame(
+        {
+            "_row": laid[ROW],
+            "field": pl.Series([None] * laid.height, dtype=pl.String),
+            "header": laid[MELTED] if MELTED in laid.columns else pl.Series([None] * laid.height, dtype=pl.String),
+            "rule": laid[SHAPE],
+            "severity": pl.Series(["error"] * laid.height),
+            "value": pl.Series([None] * laid.height, dtype=pl.String),
+            "message_zh": pl.Series([texts[c][0] for c in laid[SHAPE]]),
+            "message_en": pl.Series([texts[c][1] for c in laid[SHAPE]]),
+        },
+        schema=dict(REASON_SCHEMA),
+    )
+
+
+def _reasons(
+    door: Checker,
+    laid: pl.DataFrame,
+    name: str,
+    code: str | pl.Series,
+    severity: str,
+    facts: Mapping[str, Any],
+    suggest: tuple[str, ...],
+) -> pl.DataFrame:
+    """A reason row per failing row; sentences are made once per distinct (value, code)."""
+    f = door.arrangement.feed.by_name[name]
+    header = sender_header(door.arrangement, name)
+    frame = pl.DataFrame(
+        {
+            "_row": laid[ROW],
+            "header": laid[MELTED] if MELTED in laid.columns and f.name == _value_field(door) else pl.repeat(header, laid.height, eager=True),
+            "raw": laid[name],
+            "rule": code if isinstance(code, pl.Series) else pl.repeat(code, laid.height, eager=True),
+        }
+    )  # fmt: skip
+    distinct = frame.select("raw", "rule").unique()
+    told = []
+    for raw, rule in distinct.iter_rows():
+        shown = mask_value(raw, f) if raw is not None else ""
+        near = difflib.get_close_matches((raw or "").strip(), suggest, n=3, cutoff=0.5) if suggest else []
+        zh, en = _sentences(
+            rule,
+            {"field_zh": header, "field_en": f.label_en, "value": shown, **_near(near), **facts},
+        )
+        told.append((raw, rule, shown, zh, en))
+    sentences = pl.DataFrame(
+        told, schema=dict.fromkeys(("raw", "rule", "value", "message_zh", "message_en"), pl.String), orient="row"
+    )
+    return frame.join(sentences, on=["raw", "rule"], how="left", nulls_equal=True, maintain_order="left").select(
+        pl.col("_row").cast(pl.Int64),
+        pl.lit(name).alias("field"),
+        pl.col("header"),
+        pl.col("rule"),
+        pl.lit(severity).alias("severity"),
+        pl.col("value"),
+        pl.col("message_zh"),
+        pl.col("message_en"),
+    )
+
+
+def _near(codes: list[str]) -> dict[str, str]:
+    """The codes of the list that look like what was written."""
+    if not codes:
+        return {"near": "", "near_en": ""}
+    return {"near": f"是否为 {'、'.join(codes)}？", "near_en": f"did you mean {', '.join(codes)}? "}
+
+
+def _value_field(door: Checker) -> str | None:
+    layout = door.arrangement.layout
+    if layout is None or layout.melt is None:
+        return None
+    return next((n for n, h in door.arrangement.columns.items() if h == layout.melt.value), None)
+
+
+def _sentences(code: str, facts: Mapping[str, Any]) -> tuple[str, str]:
+    zh = {**facts, "field": facts["field_zh"], "rule_text": facts.get("rule_zh", "")}
+    en = {**facts, "field": facts["field_en"], "rule_text": facts.get("rule_en", "")}
+    return message(code, "zh", **zh), message(code, "en", **en)

@@ -1,0 +1,228 @@
+"""Accepted survey rows → `derived/survey_*.parquet`, which dbt reads as sources.
+
+Belongs here: which waves have changed, and the files. What is estimated is in `orchestration/surveys`, how in
+`orchestration/statistics`. A wave that cannot be estimated becomes one row that says why; a wave whose rows, code
+and policy are the same as last night is not estimated again.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from contracts.loading import POLICIES
+from orchestration.derived.surveys import comparisons, diagnostics, drivers, scores
+from orchestration.derived.surveys.policy import survey_policy
+from orchestration.derived.surveys.wave import read_wave
+from orchestration.paths import PROJECT, DataDirectory, data_directory
+from orchestration.statistics.errors import StatisticsError
+from orchestration.statistics.quality import FLAG_SCHEMA
+
+FEEDS = ("survey_questions", "survey_samples", "survey_responses", "survey_margins")
+# Fields that later versions of a contract added: files accepted before are read as if they had said nothing.
+ADDED = {"survey_questions": ("refused_codes", "role")}
+# Table → columns of its file in derived/. Flags name respondents: dbt does not read them and nothing publishes them.
+TABLES: Mapping[str, Mapping[str, Any]] = {
+    "survey_estimates": {**scores.SCHEMA, **comparisons.BESIDE, **comparisons.CHANGE},
+    "survey_drivers": drivers.SCHEMA,
+    "survey_diagnostics": diagnostics.SCHEMA,
+    "survey_flags": {"wave": pl.String, **FLAG_SCHEMA},
+}
+# What an estimate depends on besides the rows.
+MADE_OF = (
+    *sorted((PROJECT / "orchestration" / "statistics").glob("*.py")),
+    *sorted((PROJECT / "orchestration" / "derived" / "surveys").glob("*.py")),
+    *sorted(POLICIES.glob("survey_*.csv")),
+)
+
+
+def path(data: DataDirectory, table: str = "survey_estimates") -> Path:
+    return data.derived / f"{table}.parquet"
+
+
+def ensure_typed(data: DataDirectory) -> None:
+    """A city without a survey has typed tables without rows; so has one whose tables an older version wrote."""
+    data.derived.mkdir(parents=True, exist_ok=True)
+    for table, schema in TABLES.items():
+        file = path(data, table)
+        if not file.is_file() or list(pl.read_parquet_schema(file)) != list(schema):
+            pl.DataFrame(schema=schema).write_parquet(file)
+
+
+def newest(data: DataDirectory, feed: str) -> pl.DataFrame:
+    """Accepted rows of a survey feed; of a wave described twice, the newest delivery of each sender counts."""
+    files = _files(data, feed)
+    if not files:
+        raise FileNotFoundError(f"accepted/evaluation.{feed} has no file: run the feed's asset first")
+    rows = pl.concat([pl.read_parquet(f) for f in files], how="diagonal_relaxed")
+    rows = rows.with_columns(pl.lit(None, pl.String).alias(c) for c in ADDED.get(feed, ()) if c not in rows.columns)
+    if feed == "survey_responses":
+        return rows
+    newest_at = pl.col("_received_at").max().over("wave", "_sender")
+    return rows.filter(pl.col("_received_at") == newest_at)
+
+
+def _files(data: DataDirectory, feed: str) -> list[Path]:
+    folder = data.accepted / f"evaluation.{feed}"
+    return sorted(folder.glob("*/*.parquet")) or sorted(folder.glob("_never.parquet"))
+
+
+def estimate_wave(feeds: Mapping[str, pl.DataFrame], data: DataDirectory) -> tuple[dict[str, pl.DataFrame], str | None]:
+    """The tables of one wave from its accepted rows by feed, changes against other waves still missing.
+
+    Returns:
+        Table by name, and the sentence that says why the wave could not be estimated, if it could not.
+    """
+    name = str(feeds["survey_questions"]["wave"][0])
+    try:
+        wave = read_wave(*(feeds[feed] for feed in FEEDS), today=data.today())
+        estimated = scores.score_wave(wave)
+        return {
+            "survey_estimates": comparisons.beside(wave, estimated),
+            "survey_drivers": drivers.drive_wave(wave),
+            "survey_diagnostics": diagnostics.diagnose_wave(wave),
+            "survey_flags": wave.flags.select(pl.lit(wave.name).alias("wave"), pl.all()),
+        }, None
+    except StatisticsError as error:
+        beside = [pl.lit(None, t).alias(c) for c, t in comparisons.BESIDE.items()]
+        return {
+            "survey_estimates": scores.unestimated(name, str(error)).with_columns(beside),
+            "survey_drivers": pl.DataFrame(schema=drivers.SCHEMA),
+            "survey_diagnostics": diagnostics.undiagnosed(name, str(error)),
+            "survey_flags": pl.DataFrame(schema=TABLES["survey_flags"]),
+        }, str(error)
+
+
+def estimate_all(data: DataDirectory) -> tuple[list[str], dict[str, str]]:
+    """Writes the tables of every wave that has arrived, estimating those whose rows, code or policy changed.
+
+    Returns:
+        The waves that were estimated this time, and wave → sentence for every wave that cannot be estimated.
+    """
+    folder = data.derived / "surveys"
+    state = _read_state(folder)
+    delivered = _fingerprint(data)
+    if state.get("delivered") == delivered and all(path(data, t).is_file() for t in TABLES):
+        return [], state["failed"]
+    feeds = {feed: newest(data, feed) for feed in FEEDS}
+    waves, failed, estimated, rows_of = {}, {}, [], {}
+    for wave in sorted(feeds["survey_questions"]["wave"].unique()):
+        of_wave = {feed: rows.filter(pl.col("wave") == wave) for feed, rows in feeds.items()}
+        waves[wave], rows_of[wave] = _content(of_wave), of_wave
+        if (
+            state.get("waves", {}).get(wave) != waves[wave]
+            or not (folder / f"wave-{wave}" / "survey_flags.parquet").is_file()
+        ):
+            estimated.append(wave)
+            tables, problem = estimate_wave(of_wave, data)
+            (folder / f"wave-{wave}").mkdir(parents=True, exist_ok=True)
+            for table, frame in tables.items():
+                frame.write_parquet(folder / f"wave-{wave}" / f"{table}.parquet")
+            if problem:
+                failed[wave] = problem
+        elif wave in state["failed"]:
+            failed[wave] = state["failed"][wave]
+    _put_together(data, folder, waves, rows_of)
+    _write_state(folder, {"delivered": delivered, "waves": waves, "failed": failed})
+    return estimated, failed
+
+
+def _put_together(
+    data: DataDirectory, folder: Path, waves: Mapping[str, str], rows_of: Mapping[str, Mapping[str, pl.DataFrame]]
+) -> None:
+    """The files dbt reads: all waves one below the other, with the changes from wave to wave."""
+    policy = survey_policy(data.today())
+    rate, confidence = policy.number("false_discovery_rate"), policy.number("confidence")
+    data.derived.mkdir(parents=True, exist_ok=True)
+    for table, schema in TABLES.items():
+        parts = [pl.read_parquet(folder / f"wave-{wave}" / f"{table}.parquet") for wave in waves]
+        frame = pl.concat(parts) if parts else pl.DataFrame(schema=schema)
+        if table == "survey_estimates" and parts:
+            compared = comparisons.with_changes(frame, rate, confidence).drop_nulls("change")
+            pairs = compared.select("previous_wave", "wave").unique().sort("previous_wave", "wave").rows()
+            overlap = _overlap(folder, pairs, waves, rows_of, data)
+            frame = comparisons.with_changes(frame, rate, confidence, overlap)
+        frame.select(pl.col(c).cast(t) for c, t in schema.items()).write_parquet(path(data, table))
+
+
+def _overlap(
+    folder: Path,
+    pairs: Sequence[tuple[str, str]],
+    waves: Mapping[str, str],
+    rows_of: Mapping[str, Mapping[str, pl.DataFrame]],
+    data: DataDirectory,
+) -> pl.DataFrame:
+    """What pairs of waves have in common, kept from night to night: a pair is read again when one of the two changed."""
+    found = [pl.DataFrame(schema=comparisons.OVERLAP)]
+    kept = set()
+    for pair in pairs:
+        samples = [rows_of[wave]["survey_samples"] for wave in pair]
+        unit = "psu" if all(s["psu"].null_count() == 0 for s in samples) else "respondent_id"
+        if not set(samples[0][unit]) & set(samples[1][unit]):
+            continue
+        made_of = hashlib.sha256("".join(waves[wave] for wave in pair).encode()).hexdigest()[:16]
+        file = folder / f"overlap-{made_of}.parquet"
+        kept.add(file)
+        if not file.is_file():
+            read = [read_wave(*(rows_of[wave][feed] for feed in FEEDS), today=data.today()) for wave in pair]
+            comparisons.covariances(read[0], read[1]).write_parquet(file)
+        found.append(pl.read_parquet(file))
+    for old in set(folder.glob("overlap-*.parquet")) - kept:
+        old.unlink()
+    return pl.concat(found)
+
+
+def _fingerprint(data: DataDirectory) -> str:
+    """What has been delivered, by the receipts' names (they are hashes of content), and what the estimates are made of."""
+    made_of = [hashlib.sha256(f.read_bytes()).hexdigest() for f in MADE_OF]
+    names = [str(f.relative_to(data.accepted)) for feed in FEEDS for f in _files(data, feed)]
+    return hashlib.sha256("\n".join([*made_of, *names]).encode()).hexdigest()
+
+
+def _content(of_wave: Mapping[str, pl.DataFrame]) -> str:
+    """A hash of a wave's rows, whatever files they came in, and of the code and policy."""
+    digest = hashlib.sha256(b"".join(f.read_bytes() for f in MADE_OF))
+    for feed, rows in of_wave.items():
+        columns = sorted(c for c in rows.columns if not c.startswith("_"))
+        digest.update(feed.encode())
+        digest.update(rows.select(columns).sort(columns).write_csv().encode())
+    return digest.hexdigest()
+
+
+def _read_state(folder: Path) -> dict[str, Any]:
+    file = folder / "state.json"
+    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+
+
+def _write_state(folder: Path, state: Mapping[str, Any]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "state.json").write_text(json.dumps(state, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+def survey_asset(feeds: list[dg.AssetKey]) -> dg.AssetsDefinition:
+    """The survey estimates as an asset between the feeds and dbt."""
+    key = dg.AssetKey(["derived", "survey_estimates"])
+
+    @dg.asset(
+        key=key,
+        group_name="survey",
+        deps=feeds,
+        kinds={"polars", "parquet"},
+        description="**Survey estimates**: weighted means 0–100 and shares of every wave with linearised standard errors, by area and population group; drivers and diagnostics beside them.",
+        check_specs=[dg.AssetCheckSpec("every_wave_estimated", asset=key, description="No wave failed for its weights, margins or scales")],
+    )  # fmt: skip
+    def survey_estimates() -> Any:
+        data = data_directory()
+        estimated, failed = estimate_all(data)
+        yield dg.AssetCheckResult(
+            check_name="every_wave_estimated", asset_key=key, passed=not failed, severity=dg.AssetCheckSeverity.WARN,
+            metadata=dict(failed),
+        )  # fmt: skip
+        rows = pl.scan_parquet(path(data)).select(pl.len()).collect().item()
+        yield dg.MaterializeResult(metadata={"dagster/row_count": rows, "waves estimated": ", ".join(estimated) or "none: nothing changed"})  # fmt: skip
+
+    return survey_estimates

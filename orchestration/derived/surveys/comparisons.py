@@ -1,0 +1,279 @@
+"""What stands beside an estimate: the wave before, the other modes, the rank among areas, the modelled mean.
+
+Belongs here: which rows of a wave's scores are compared with which. Tests and models are in `statistics`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from orchestration.derived.surveys.scores import KEY, SEPARATOR, column, cuts, respondent_scores
+from orchestration.derived.surveys.wave import Wave
+from orchestration.statistics.changes import estimate_difference
+from orchestration.statistics.errors import StatisticsError
+from orchestration.statistics.intervals import benjamini_hochberg, t_quantile, t_two_sided
+from orchestration.statistics.overlap import change_covariances
+from orchestration.statistics.ranks import rank_intervals
+from orchestration.statistics.small_areas import fay_herriot
+
+SUBJECT = [c for c in KEY if c != "wave"]
+CHANGE: Mapping[str, Any] = {
+    "previous_wave": pl.String,
+    **dict.fromkeys(["previous_mean", "change", "change_se", "change_lo", "change_hi", "change_p", "change_p_adjusted"], pl.Float64),
+    "is_change_significant": pl.Boolean,
+    "change_null_reason": pl.String,
+}  # fmt: skip
+BESIDE: Mapping[str, Any] = {
+    **dict.fromkeys(["mode_effect", "mode_effect_se", "mode_effect_lo", "mode_effect_hi", "mode_effect_p_adjusted"], pl.Float64),
+    **dict.fromkeys(["rank", "rank_lo", "rank_hi", "n_ranked"], pl.Int64),
+    **dict.fromkeys(["sampling_se", "modelled_mean", "modelled_rmse", "modelled_lo", "modelled_hi", "modelled_own_weight"], pl.Float64),
+    "is_modelled": pl.Boolean,
+    "modelled_covariates": pl.String,
+    "modelled_null_reason": pl.String,
+}  # fmt: skip
+OVERLAP: Mapping[str, Any] = {
+    "wave": pl.String, "previous_wave": pl.String, "area_level": pl.String, "division_code": pl.String,
+    "group_name": pl.String, "group_value": pl.String, "dimension": pl.String, "question_id": pl.String,
+    "covariance": pl.Float64, "df_common": pl.Int64,
+}  # fmt: skip
+# Fewer areas say nothing of how areas differ.
+MINIMUM_AREAS = 5
+
+
+def beside(wave: Wave, scores: pl.DataFrame) -> pl.DataFrame:
+    """The scores of a wave with columns `BESIDE`: mode effects, ranks among areas, small-area means."""
+    table = scores.with_row_index("_row")
+    for part in (_mode_effects(wave), _ranks(wave, table), _small_areas(wave, table)):
+        on = [c for c in part.columns if c in (*SUBJECT, "_row")]
+        table = table.join(part, on=on, how="left", maintain_order="left")
+    missing = [c for c in BESIDE if c not in table.columns]
+    table = table.with_columns(pl.lit(None, BESIDE[c]).alias(c) for c in missing)
+    return table.select(*scores.columns, *(pl.col(c).cast(t) for c, t in BESIDE.items()))
+
+
+def _mode_effects(wave: Wave) -> pl.DataFrame:
+    """Mean of a mode minus the mean of all others, per dimension, within the wave's design; tested together.
+
+    Modes are chosen, not drawn: the difference is of who answered that way as much as of the way itself.
+    """
+    modes = [m for m in wave.respondents["mode"].unique().sort() if m != "unknown"]
+    schema = {"group_name": pl.String, "group_value": pl.String, "dimension": pl.String, "question_id": pl.String}
+    if len(modes) < 2:
+        return pl.DataFrame(schema=schema)
+    frame = respondent_scores(wave)
+    found = []
+    for dimension in wave.questions["dimension"].unique().sort():
+        y = column("score", dimension)
+        for mode in modes:
+            beside_others = frame.with_columns((pl.col("mode") == mode).alias("_is_mode"))
+            try:
+                row = estimate_difference(
+                    beside_others, y, "weight", "_is_mode", False, True,
+                    confidence=wave.policy.number("confidence"), **wave.design,
+                )  # fmt: skip
+            except StatisticsError:
+                continue  # nobody answered this dimension in this mode, or in any other
+            found.append(
+                row.select(
+                    pl.lit("mode").alias("group_name"), pl.lit(mode).alias("group_value"),
+                    pl.lit(dimension).alias("dimension"), pl.lit("all").alias("question_id"),
+                    mode_effect="difference", mode_effect_se="se", mode_effect_lo="lo", mode_effect_hi="hi", _p="p",
+                ).with_columns(pl.lit("all").alias("division_code"))
+            )  # fmt: skip
+    if not found:
+        return pl.DataFrame(schema=schema)
+    table = pl.concat(found)
+    adjusted = benjamini_hochberg(table["_p"], wave.policy.number("false_discovery_rate"))["p_adjusted"]
+    return table.drop("_p").with_columns(adjusted.alias("mode_effect_p_adjusted"))
+
+
+def _areas(table: pl.DataFrame) -> list[pl.DataFrame]:
+    """The rows that stand beside one another: one level of area, everybody, one question; `unknown` is no area."""
+    rows = table.filter(
+        (pl.col("area_level") != "all") & (pl.col("group_name") == "all") & (pl.col("division_code") != "unknown")
+    )
+    return rows.partition_by(["area_level", "dimension", "question_id"], maintain_order=True)
+
+
+def _ranks(wave: Wave, table: pl.DataFrame) -> pl.DataFrame:
+    """Rank intervals that hold jointly among the areas of a level."""
+    ranked = [
+        pl.concat(
+            [
+                part.select("_row"),
+                rank_intervals(part["mean"], part["se"], part["df"], confidence=wave.policy.number("confidence")),
+            ],
+            how="horizontal",
+        )
+        for part in _areas(table)
+        if part.height > 1
+    ]
+    empty = pl.DataFrame(schema={"_row": pl.get_index_type()})
+    return pl.concat(ranked).drop("n_tied") if ranked else empty
+
+
+def _small_areas(wave: Wave, table: pl.DataFrame) -> pl.DataFrame:
+    """Fay–Herriot means of every level of area, with the covariate the samples themselves carry."""
+    minimum_n = wave.policy.number("minimum_n")
+    parts = []
+    for rows in _areas(table):
+        level = rows["area_level"][0]
+        urban = _urban_share(wave, level)
+        frame = rows.join(urban, left_on="division_code", right_on=level, how="left", maintain_order="left")
+        covariates = ["urban_share"] if _is_usable(frame["urban_share"]) else []
+        frame = frame.with_columns(pl.Series("sampling_se", _smoothed(frame)))
+        n_usable = int(frame.select((pl.col("mean").is_not_null() & (pl.col("sampling_se") > 0)).sum()).item())
+        if n_usable < MINIMUM_AREAS:
+            reason = f"{n_usable} areas with an estimate; {MINIMUM_AREAS} needed · 可用地区 {n_usable} 个,至少需要 {MINIMUM_AREAS} 个"
+            parts.append(_no_model(rows, reason))
+            continue
+        try:
+            fit = fay_herriot(frame, "mean", "sampling_se", covariates, confidence=wave.policy.number("confidence"))
+        except StatisticsError as error:
+            parts.append(_no_model(rows, str(error)))
+            continue
+        parts.append(
+            fit.areas.select(
+                "_row", "sampling_se",
+                modelled_mean="modelled", modelled_rmse="rmse", modelled_lo="lo", modelled_hi="hi",
+                modelled_own_weight="own_weight", is_modelled=pl.col("n") < minimum_n,
+                modelled_covariates=pl.lit(", ".join(["intercept", *covariates])),
+                modelled_null_reason=pl.lit(None, pl.String),
+            )
+        )  # fmt: skip
+    return pl.concat(parts, how="diagonal") if parts else pl.DataFrame(schema={"_row": pl.get_index_type()})
+
+
+def _no_model(rows: pl.DataFrame, reason: str) -> pl.DataFrame:
+    return rows.select("_row", is_modelled=pl.lit(False), modelled_null_reason=pl.lit(reason))
+
+
+def _smoothed(rows: pl.DataFrame) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Sampling standard errors from the areas' common variance per answer: Σ n·se² / Σ n over areas that have one.
+
+    The direct standard error of an area with two or three sampling units is itself a guess, and of one with a
+    single unit is unknown; models take sampling variances as known, so they are smoothed first.
+    """
+    usable = rows.filter((pl.col("df") >= 1) & (pl.col("se") > 0))
+    n = rows["n"].cast(pl.Float64).to_numpy()
+    if not usable.height:
+        return np.full(len(n), np.nan)
+    answers, error = (usable[c].cast(pl.Float64).to_numpy() for c in ("n", "se"))
+    per_answer = float(np.average(error**2 * answers, weights=answers))
+    return np.where(n > 0, np.sqrt(per_answer / np.maximum(n, 1)), np.nan)
+
+
+def _urban_share(wave: Wave, level: str) -> pl.DataFrame:
+    """Adults in urban strata among all of an area, from the strata's stated populations; null where strata cross areas."""
+    columns = {"stratum", "stratum_population", "area_type", level}
+    empty = pl.DataFrame(schema={level: pl.String, "urban_share": pl.Float64})
+    frame = wave.respondents
+    if not columns <= set(frame.columns) or frame["stratum_population"].null_count() or frame["stratum"].null_count():
+        return empty
+    strata = frame.group_by("stratum").agg(
+        pl.col("stratum_population").first(), pl.col(level).first(), pl.col(level).n_unique().alias("areas"),
+        pl.col("area_type").first(), pl.col("area_type").n_unique().alias("types"),
+    )  # fmt: skip
+    if bool(((strata["areas"] > 1) | (strata["types"] > 1) | (strata["area_type"] == "unknown")).any()):
+        return empty
+    urban = pl.col("stratum_population").filter(pl.col("area_type") == "urban").sum()
+    return strata.group_by(level).agg((urban / pl.col("stratum_population").sum()).alias("urban_share"))
+
+
+def _is_usable(covariate: pl.Series) -> bool:
+    """Known for every area, and not the same everywhere."""
+    return covariate.null_count() == 0 and covariate.n_unique() > 1
+
+
+def covariances(earlier: Wave, later: Wave) -> pl.DataFrame:
+    """Covariance of the means of two waves that drew the same sampling units, or asked the same people.
+
+    Columns `OVERLAP`; no row where the waves have no unit in common, or state their designs differently.
+    """
+    nothing = pl.DataFrame(schema=OVERLAP)
+    designs = [{"weight": "weight", "psu": "respondent_id", **wave.design} for wave in (earlier, later)]
+    if any(designs[0].get(key) != designs[1].get(key) for key in ("strata", "psu")):
+        return nothing
+    frames = [respondent_scores(wave) for wave in (earlier, later)]
+    subjects = [c for c in frames[0].columns if c.startswith(f"score{SEPARATOR}") and c in frames[1].columns]
+    shared = [cut for cut in cuts(earlier) if cut in cuts(later)]
+    parts = [nothing]
+    for cut in shared if subjects else []:
+        found = change_covariances(frames[0], frames[1], subjects, designs[0], designs[1], cut.by or None)
+        named = found.with_columns(pl.col("question").str.split(SEPARATOR))
+        parts.append(
+            named.select(
+                pl.lit(later.name).alias("wave"),
+                pl.lit(earlier.name).alias("previous_wave"),
+                *cut.labels(),
+                pl.col("question").list.get(1).alias("dimension"),
+                pl.col("question").list.get(2).alias("question_id"),
+                "covariance",
+                "df_common",
+            ).select(pl.col(c).cast(t) for c, t in OVERLAP.items())
+        )
+    return pl.concat(parts).drop_nulls("covariance")
+
+
+def with_changes(
+    scores: pl.DataFrame, rate: float, confidence: float, overlap: pl.DataFrame | None = None
+) -> pl.DataFrame:
+    """The scores of several waves with columns `CHANGE`: each row against the newest earlier wave that asked the same.
+
+    The same means area, group, dimension, question and wording. `overlap`: `covariances` of pairs of waves; the
+    variance of a change is that of both less twice their covariance, and pairs that are not in it are samples of
+    their own. Benjamini–Hochberg over all changes of a wave.
+    """
+    overlap = pl.DataFrame(schema=OVERLAP) if overlap is None else overlap
+    waves = scores.group_by("wave").agg(pl.col("held_on").first()).sort("held_on", "wave", nulls_last=True)
+    order = {wave: i for i, wave in enumerate(waves["wave"])}
+    dated = scores.with_columns(pl.col("wave").replace_strict(order, return_dtype=pl.Int64).alias("_order"))
+    earlier = dated.filter(pl.col("mean").is_not_null()).select(
+        *SUBJECT, "_order", previous_wave="wave", previous_mean="mean", _previous_se="se", _previous_df="df"
+    )
+    # `strict` earlier: a wave is not its own predecessor.
+    joined = dated.with_columns((pl.col("_order") - 1).alias("_before")).sort("_before").join_asof(
+        earlier.sort("_order").rename({"_order": "_of"}), left_on="_before", right_on="_of", by=SUBJECT, check_sortedness=False
+    )  # fmt: skip
+    joined = joined.join(overlap, on=[c for c in OVERLAP if c not in ("covariance", "df_common")], how="left")
+    both = pl.col("se") ** 2 + pl.col("_previous_se") ** 2
+    # An estimated correlation beyond 1 would be a variance below 0.
+    most = pl.col("se") * pl.col("_previous_se")
+    se = (both - 2 * pl.col("covariance").fill_null(0).clip(-most, most)).sqrt()
+    joined = joined.with_columns(
+        change=pl.col("mean") - pl.col("previous_mean"),
+        change_se=pl.when(se > 0).then(se),
+        # Units that answered twice are not twice as many.
+        _df=pl.col("df") + pl.col("_previous_df") - pl.col("df_common").fill_null(0),
+    )
+    change, change_se, df = (
+        joined[c].cast(pl.Float64).fill_null(np.nan).to_numpy() for c in ("change", "change_se", "_df")
+    )
+    half = t_quantile(confidence, df) * change_se
+    with np.errstate(divide="ignore", invalid="ignore"):
+        p = np.where(change_se > 0, t_two_sided(change / change_se, df), np.nan)
+    joined = joined.with_columns(
+        change_lo=pl.Series(change - half), change_hi=pl.Series(change + half), change_p=pl.Series(p)
+    ).with_columns(pl.col("change_lo", "change_hi", "change_p").fill_nan(None))
+    tested = pl.concat(
+        [
+            part.with_columns(
+                benjamini_hochberg(part["change_p"], rate)
+                .rename({"p_adjusted": "change_p_adjusted", "is_significant": "is_change_significant"})
+                .get_columns()
+            )
+            for part in joined.partition_by("wave")
+        ]
+    )
+    reason = (
+        pl.when(pl.col("mean").is_null()).then(pl.lit("not_estimated"))
+        .when(pl.col("previous_wave").is_null()).then(pl.lit("no_earlier_wave_with_this_wording"))
+        .when(pl.col("change_p").is_null()).then(pl.lit("no_standard_error"))
+    )  # fmt: skip
+    return tested.with_columns(change_null_reason=reason).select(
+        *scores.columns, *(pl.col(c).cast(t) for c, t in CHANGE.items())
+    ).sort(KEY)  # fmt: skip

@@ -1,0 +1,332 @@
+"""One feed's deliveries through the door, in order, and what of them stands.
+
+What is accepted depends on the archive, the contracts and a person's approvals, on nothing else: whoever deletes
+`accepted/`, `superseded/`, `quarantine/` and `receipts/` and takes everything in again gets the same rows. To that end
+deliveries have one order, every attempt remembers what stood before it, and is made anew when that has changed.
+Does not belong here: what is in a file (contracts) and what Dagster shows of it (feeds).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from contracts.door.approvals import Approval, approvals
+from contracts.door.delivery import Before, Delivery, Outcome, empty_accepted, empty_quarantine, read_file, settle_file
+from contracts.door.privacy import Key, load_key
+from contracts.loading import load_layouts
+from contracts.messages import message
+from contracts.model import Feed
+from orchestration.intake import landing
+from orchestration.intake.landing import Archived, Attempt
+from orchestration.intake.reading_ahead import ReadAhead
+from orchestration.paths import DataDirectory
+
+
+def take_in(
+    data: DataDirectory, feed: Feed, first: date, last: date, *, replay: bool = False, log: Any = None
+) -> list[Attempt]:
+    """Lands the inbox of one feed and takes the pending deliveries received from `first` to `last` through the door.
+
+    Returns:
+        The attempts made now, in the order the files came. Each is also in the ledger.
+    """
+    made: list[Attempt] = []
+    for arrival in landing.arrivals(data, feed.id):
+        made += _land(data, feed, arrival)
+    ensure_typed(data, feed)
+    house = House(data, feed)
+    outcomes = dict(landing.latest(landing.attempts(data, feed.id)))
+    standing = Standing(feed)
+    items = in_order(landing.archived(data, feed.id, date.min, date.max), house.approved)
+    untried = [i for i in items if i.receipt not in outcomes and first <= i.received_on <= last and i.path.is_file()]
+    ahead = house.read_ahead(untried)
+    for item in items:
+        outcome, basis = outcomes.get(item.receipt), standing.basis(item)
+        inside = first <= item.received_on <= last and item.path.is_file()
+        if inside and (replay or _is_pending(house, item, outcome, basis)):
+            if log:
+                log.info(
+                    f"{item.shown_name}: {item.size_bytes:,} bytes from {item.sender}, received {item.received_at}"
+                )
+            outcome = _through_the_door(house, item, standing, ahead.result(item.receipt))
+            outcomes[item.receipt] = outcome
+            made.append(outcome)
+        if outcome and outcome.verdict == "accepted":
+            standing.add(item, outcome)
+    _set_aside(data, outcomes.values(), standing)
+    _remove_empty_days(data, feed)
+    landing.prune(data, feed, data.today())
+    return made
+
+
+def pending(data: DataDirectory, feed: Feed) -> list[Archived]:
+    """Archived deliveries that the next night will take through the door."""
+    house, standing, found = House(data, feed), Standing(feed), []
+    outcomes = landing.latest(landing.attempts(data, feed.id))
+    for item in in_order(landing.archived(data, feed.id, date.min, date.max), house.approved):
+        outcome = outcomes.get(item.receipt)
+        if item.path.is_file() and _is_pending(house, item, outcome, standing.basis(item)):
+            found.append(item)
+        if outcome and outcome.verdict == "accepted":
+            standing.add(item, outcome)
+    return found
+
+
+def in_order(items: Iterable[Archived], approved: Mapping[str, Approval]) -> list[Archived]:
+    """Deliveries in the order they count: as they were received, a held one from when a person let it through."""
+
+    def place(item: Archived) -> tuple[datetime, str, str, str]:
+        approval = approved.get(item.receipt)
+        since = max(item.received_at, approval.at) if approval else item.received_at
+        return since, item.sender, item.file_name, item.receipt
+
+    return sorted(items, key=place)
+
+
+def ensure_typed(data: DataDirectory, feed: Feed) -> None:
+    """A feed that never came is a typed file without rows, so that every model finds its columns."""
+    for path, empty in (
+        (data.accepted / feed.id / "_never.parquet", empty_accepted(feed)),
+        (data.quarantine / "_never.parquet", empty_quarantine()),
+    ):
+        if not path.is_file() or pl.read_parquet_schema(path) != empty.schema:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            empty.write_parquet(path)
+
+
+# ── what stands ─────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass
+class Standing:
+    """The accepted deliveries of a feed that count, as far as one has come in their order."""
+
+    feed: Feed
+    deliveries: list[Archived] = field(default_factory=list)
+    superseded: set[str] = field(default_factory=set)
+    _chain: dict[str, str] = field(default_factory=dict)
+
+    def add(self, item: Archived, outcome: Attempt) -> None:
+        if outcome.supersedes:
+            self.superseded.add(outcome.supersedes)
+            self.deliveries = [d for d in self.deliveries if d.receipt != outcome.supersedes]
+        self.deliveries.append(item)
+        link = f"{self._chain.get(self._line(item), '')}\n{item.receipt} {outcome.row_checksum}"
+        self._chain[self._line(item)] = hashlib.sha256(link.encode()).hexdigest()[:16]
+
+    def basis(self, item: Archived) -> str:
+        """Names everything that what becomes of `item` depends on: a hash over the deliveries before it."""
+        return self._chain.get(self._line(item), "")
+
+    def before(self, data: DataDirectory, item: Archived) -> Before:
+        """The accepted files the door compares `item` with."""
+        own = [d for d in self.deliveries if d.sender == item.sender]
+        return Before(
+            feed=[stored_at(data, d) for d in self.deliveries] if self.feed.delivery == "append" else [],
+            own=[stored_at(data, d) for d in own],
+            namesakes=[stored_at(data, d) for d in own if d.file_name == item.file_name],
+        )
+
+    def _line(self, item: Archived) -> str:
+        """An `append` key is looked for in every sender's files, everything else in the sender's own."""
+        return "" if self.feed.delivery == "append" else item.sender
+
+
+def stored_at(data: DataDirectory, item: Archived) -> Path:
+    """Where the rows of an accepted delivery lie: among the accepted, or set aside."""
+    accepted = _accepted_path(data, item)
+    return accepted if accepted.is_file() else _place(data.superseded, item)
+
+
+def _set_aside(data: DataDirectory, outcomes: Iterable[Attempt], standing: Standing) -> None:
+    """Accepted files lie among the accepted if they count, among the superseded if another took their place."""
+    for outcome in outcomes:
+        if outcome.verdict != "accepted":
+            continue
+        parts = (outcome.feed, outcome.received_on.isoformat(), f"{outcome.receipt}.parquet")
+        counts, aside = data.accepted.joinpath(*parts), data.superseded.joinpath(*parts)
+        source, target = (counts, aside) if outcome.receipt in standing.superseded else (aside, counts)
+        if source.is_file():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            source.replace(target)
+
+
+# ── one delivery ────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class House:
+    """What taking in a feed needs besides the file; each part is read when it is first asked for."""
+
+    data: DataDirectory
+    feed: Feed
+
+    @cached_property
+    def approved(self) -> Mapping[str, Approval]:
+        return approvals(self.data.root)
+
+    @cached_property
+    def key(self) -> Key:
+        return load_key(self.data.root)
+
+    @cached_property
+    def known(self) -> Mapping[str, pl.Series]:
+        """The values other feeds' accepted rows hold for the fields this feed refers to."""
+        known = {}
+        for reference in {f.references for f in self.feed.fields if f.references}:
+            other, _, column = reference.rpartition(".")
+            files = sorted((self.data.accepted / other).glob("*/*.parquet"))
+            if files and other != self.feed.id:
+                known[reference] = pl.scan_parquet(files).select(pl.col(column).unique()).collect().to_series()
+        return known
+
+    def layout_version(self, sender: str) -> str | None:
+        layout = load_layouts().get((self.feed.id, sender))
+        return layout.version if layout else None
+
+    def delivery(self, item: Archived) -> Delivery:
+        layout = load_layouts().get((self.feed.id, item.sender))
+        return Delivery(item.path, item.shown_name, self.feed, item.sender, item.receipt, item.received_at, layout)
+
+    def read(self, item: Archived) -> Outcome:
+        """The first half of the door, into files that nobody counts yet."""
+        return read_file(
+            self.delivery(item), key=self.key, known=self.known,
+            accepted=_accepted_path(self.data, item).with_suffix(".writing"),
+            quarantine=_place(self.data.quarantine, item).with_suffix(".writing"),
+        )  # fmt: skip
+
+    def read_ahead(self, items: Sequence[Archived]) -> ReadAhead[Outcome]:
+        """Begins to read the items, where there are many."""
+        bare = House(self.data, self.feed)  # what it has looked up is not sent along
+        _ = self.key  # made on first use, by one process only
+        number = time.time_ns()
+        return ReadAhead(_read_there, [(item.receipt, item.size_bytes, (number, bare, item)) for item in items])
+
+
+# What the processes that read ahead have looked up, of one feed at a time: what others hold may change between feeds.
+_THERE: dict[int, House] = {}
+
+
+def _read_there(task: tuple[int, House, Archived]) -> Outcome:
+    number, house, item = task
+    if number not in _THERE:
+        _THERE.clear()
+        _THERE[number] = house
+    return _THERE[number].read(item)
+
+
+def _land(data: DataDirectory, feed: Feed, arrival: landing.Arrival) -> list[Attempt]:
+    """Archives one arrival; only a duplicate or a listed file that is not there makes a receipt already here."""
+    name = landing.shown_name(arrival.path.name)
+    base: dict[str, Any] = {
+        "feed": feed.id,
+        "sender": arrival.sender,
+        "file_name": name,
+        "contract_version": feed.version,
+    }
+    moment: dict[str, Any] = {
+        "received_at": arrival.received_at,
+        "received_on": arrival.received_at.date(),
+        "attempted_at": data.now(),
+    }
+    try:
+        archived, new = landing.archive(data, arrival)
+    except OSError as error:
+        facts = {"file": name, "problem": error.strerror or type(error).__name__}
+        attempt = Attempt(
+            receipt=landing.receipt_id(feed.id, arrival.sender, f"{arrival.path.name} {arrival.received_at}"),
+            sha256=None, size_bytes=None, verdict="refused", reason_code="file_not_there",
+            message_zh=message("file_not_there", "zh", **facts), message_en=message("file_not_there", "en", **facts),
+            **base, **moment,
+        )  # fmt: skip
+        landing.record(data, attempt)
+        return [attempt]
+    if new or arrival.keep:
+        return []
+    facts = {"file": name, "first": archived.received_on.isoformat(), "receipt": archived.receipt}
+    attempt = Attempt(
+        receipt=archived.receipt, sha256=archived.sha256, size_bytes=archived.size_bytes,
+        verdict="duplicate", reason_code="same_bytes_again",
+        message_zh=message("same_bytes_again", "zh", **facts), message_en=message("same_bytes_again", "en", **facts),
+        **base, **moment,
+    )  # fmt: skip
+    landing.record(data, attempt)
+    return [attempt]
+
+
+def _is_pending(house: House, item: Archived, outcome: Attempt | None, basis: str) -> bool:
+    """Whether a delivery is to go through the door: never tried, or tried when something it depends on was otherwise."""
+    if outcome is None or outcome.verdict == "duplicate" or outcome.reason_code == "door_failed":
+        return True
+    return (
+        outcome.contract_version != house.feed.version
+        or outcome.layout_version != house.layout_version(item.sender)
+        or (outcome.basis is not None and outcome.basis != basis)
+        or (outcome.verdict == "held" and item.receipt in house.approved)
+        or (outcome.verdict == "accepted" and not stored_at(house.data, item).is_file())
+    )
+
+
+def _through_the_door(house: House, item: Archived, standing: Standing, read: Outcome | None = None) -> Attempt:
+    """`read`: what the first half of the door made of it, where that was done ahead."""
+    data, feed = house.data, house.feed
+    approval = house.approved.get(item.receipt)
+    delivery, target, quarantine = house.delivery(item), _accepted_path(data, item), _place(data.quarantine, item)
+    staged, staged_quarantine = target.with_suffix(".writing"), quarantine.with_suffix(".writing")
+    outcome = settle_file(
+        delivery, read or house.read(item), accepted=staged, quarantine=staged_quarantine,
+        before=standing.before(data, item), guards=approval is None,
+    )  # fmt: skip
+    _put_in_place(outcome, staged, target, staged_quarantine, quarantine)
+    if outcome.verdict != "accepted":
+        _place(data.superseded, item).unlink(missing_ok=True)
+    attempt = Attempt(
+        receipt=item.receipt, feed=feed.id, sender=item.sender, file_name=item.shown_name, sha256=item.sha256,
+        size_bytes=item.size_bytes, received_at=item.received_at, received_on=item.received_on,
+        attempted_at=data.now(), contract_version=feed.version,
+        layout_version=house.layout_version(item.sender), basis=standing.basis(item),
+        released_by=approval.by if approval else None, released_why=approval.why if approval else None,
+        **vars(outcome),
+    )  # fmt: skip
+    landing.record(data, attempt)
+    return attempt
+
+
+def _put_in_place(outcome: Outcome, staged: Path, target: Path, staged_quarantine: Path, quarantine: Path) -> None:
+    """Both sides appear together or not at all; a refused or held file leaves no rows among the accepted."""
+    if outcome.verdict == "accepted":
+        staged.replace(target)
+    else:
+        staged.unlink(missing_ok=True)
+        target.unlink(missing_ok=True)
+    if staged_quarantine.is_file() and outcome.reasons:
+        staged_quarantine.replace(quarantine)
+    else:
+        staged_quarantine.unlink(missing_ok=True)
+        quarantine.unlink(missing_ok=True)
+
+
+def _remove_empty_days(data: DataDirectory, feed: Feed) -> None:
+    """Not before every file is in its place: one that is read ahead may be about to be written there."""
+    for side in (data.accepted, data.superseded, data.quarantine):
+        for day in (side / feed.id).glob("*/"):
+            if not any(day.iterdir()):
+                day.rmdir()
+
+
+def _accepted_path(data: DataDirectory, item: Archived) -> Path:
+    return _place(data.accepted, item)
+
+
+def _place(folder: Path, item: Archived) -> Path:
+    return folder / item.feed / item.received_on.isoformat() / f"{item.receipt}.parquet"

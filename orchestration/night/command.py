@@ -1,0 +1,343 @@
+"""A night from the command line: ingest, build, and a summary a person reads.
+
+The same jobs the schedules launch, executed in this process against the same Dagster instance, so that the UI shows
+the runs. Belongs here: progress and words. Does not belong here: what a night does (feeds, warehouse, release).
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from orchestration.intake.landing import Attempt
+from orchestration.paths import DataDirectory
+
+# Every run by hand or by night behaves alike: queued, one writer of the warehouse at a time.
+DAGSTER_YAML = """\
+# Written by the night when it is missing; yours to change.
+telemetry:
+  enabled: false
+nux:
+  enabled: false
+event_log_storage:
+  module: orchestration.night.event_log
+  class: BatchedEventLog
+run_coordinator:
+  module: dagster.core.run_coordinator
+  class: QueuedRunCoordinator
+concurrency:
+  runs:
+    max_concurrent_runs: 2
+  pools:
+    default_limit: 1
+    granularity: op
+retention:
+  schedule:
+    purge_after_days: 90
+  sensor:
+    purge_after_days: 90
+"""
+# Where the event log's module lay until version 0.2: a data directory made before still names it.
+MOVED = "module: orchestration.event_log\n"
+
+
+@dataclass
+class Night:
+    """What a night did."""
+
+    attempts: list[Attempt] = field(default_factory=list)
+    failed_feeds: dict[str, str] = field(default_factory=dict)
+    failed_steps: dict[str, str] = field(default_factory=dict)
+    models: int = 0
+    checks: int = 0
+    unmet_checks: dict[str, str] = field(default_factory=dict)  # name → ERROR or WARN
+    tables: Counter[str] = field(default_factory=Counter)  # built, mended, stood
+    released: bool = False
+    release_id: str | None = None
+
+
+def prepare(data: DataDirectory) -> None:
+    """Makes the data directory usable by Dagster; sets the environment of this process."""
+    data.dagster_home.mkdir(parents=True, exist_ok=True)
+    data.inbox.mkdir(parents=True, exist_ok=True)
+    settings = data.dagster_home / "dagster.yaml"
+    if not settings.is_file():
+        settings.write_text(DAGSTER_YAML, encoding="utf-8")
+    elif MOVED in (written := settings.read_text(encoding="utf-8")):
+        settings.write_text(written.replace(MOVED, "module: orchestration.night.event_log\n"), encoding="utf-8")
+    os.environ["MINSHENG_DATA"] = str(data.root)
+    os.environ["DAGSTER_HOME"] = str(data.dagster_home)
+    os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
+
+
+def run(data: DataDirectory, console: Console) -> Night:
+    """One night: takes in what has come, builds and releases from what was accepted."""
+    prepare(data)
+    with console.status("loading the code location"):
+        import dagster as dg
+
+        from orchestration import schedules
+        from orchestration.definitions import defs
+        from orchestration.intake import landing
+        from orchestration.release.publishing import current
+        from orchestration.warehouse.dbt_assets import SAID, TONIGHT
+
+        instance = dg.DagsterInstance.get()
+    before = {(a.receipt, a.attempt) for a in landing.attempts(data)}
+    previous = current(data)
+    night = Night()
+    log = data.dagster_home / "night.log"
+    first, last = schedules.pending_range(data)
+    ingest, build = defs.resolve_job_def("ingest"), defs.resolve_job_def("build")
+    with instance:
+        feeds = len(ingest.nodes)
+        with _progress(console, f"feeds, {first} to {last}", feeds) as advance:
+            _execute(
+                ingest, instance, schedules.range_tags(first, last), advance, {"STEP_SUCCESS", "STEP_FAILURE"},
+                night.failed_feeds, {}, log,
+            )  # fmt: skip
+        night.attempts = [a for a in landing.attempts(data) if (a.receipt, a.attempt) not in before]
+        models = len(build.asset_layer.selected_asset_keys)
+        with _progress(console, "models, checks, audit, release", models) as advance:
+            events = _execute(
+                build, instance, {}, advance, {"ASSET_MATERIALIZATION"}, night.failed_steps, night.unmet_checks, log
+            )
+    night.tables = Counter({how: events[f"{TONIGHT} {how}"] for how in SAID})
+    night.models = events["ASSET_MATERIALIZATION"]
+    night.checks = events["ASSET_CHECK_EVALUATION"]
+    now = current(data)
+    night.release_id = now.release_id if now else None
+    night.released = bool(now and (previous is None or previous.release_id != now.release_id))
+    return night
+
+
+def _execute(
+    job: Any,
+    instance: Any,
+    tags: Mapping[str, str],
+    advance: Callable[[], None],
+    steps: set[str],
+    failed: dict[str, str],
+    unmet: dict[str, str],
+    log: Path,
+) -> Counter[str]:
+    """Runs a job in this process; counts its events, keeps the first sentence of each failed step and unmet checks."""
+    from orchestration.warehouse.dbt_assets import BUILT, TONIGHT
+
+    counts: Counter[str] = Counter()
+
+    def listen(record: Any, *_: Any) -> None:
+        event = record.dagster_event
+        if event is None:
+            if record.user_message.startswith(BUILT):
+                advance()
+            return
+        kind = event.event_type_value
+        counts[kind] += 1
+        # The models' own events come all at once when dbt has ended; they were counted as they were built.
+        if kind == "ASSET_MATERIALIZATION" and (how := event.materialization.metadata.get(TONIGHT)):
+            counts[f"{TONIGHT} {how.value.partition(':')[0]}"] += 1
+        if kind in steps and event.step_key != "warehouse":
+            advance()
+        if kind == "ASSET_CHECK_EVALUATION" and not event.event_specific_data.passed:
+            unmet[event.event_specific_data.check_name] = event.event_specific_data.severity.name
+        if kind == "STEP_FAILURE" and event.step_key:
+            failed[event.step_key] = _first_sentence(event.step_failure_data)
+
+    run_id = str(uuid.uuid4())
+    instance.add_event_listener(run_id, listen)
+    quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+    # dbt and its adapters print while they work; what they say belongs in a file, not between the lines of progress.
+    with log.open("a", encoding="utf-8") as said, redirect_stdout(said), redirect_stderr(said):
+        job.execute_in_process(
+            instance=instance, tags=dict(tags), raise_on_error=False, run_id=run_id, run_config=quiet
+        )
+    return counts
+
+
+def _first_sentence(failure: Any) -> str:
+    data = failure.user_failure_data
+    if data is not None and data.description:
+        return str(data.description)
+    error = failure.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return " ".join(str(error.message).split())[:300] if error else "failed"
+
+
+@contextmanager
+def _progress(console: Console, what: str, total: int) -> Iterator[Callable[[], None]]:
+    """A bar in a terminal, a line before and after elsewhere."""
+    started = time.monotonic()
+    if not console.is_terminal:
+        console.print(f" {what} …", end="")
+        yield lambda: None
+        console.print(f" {time.monotonic() - started:.0f} s")
+        return
+    columns = (TextColumn(" {task.description}"), BarColumn(bar_width=24), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda: bar.advance(task)
+        bar.update(task, completed=total)
+
+
+# ── the summary ─────────────────────────────────────────────────────────────────────────────────
+
+
+def tell(data: DataDirectory, night: Night, console: Console) -> None:
+    """Prints what the night did: files and rows per feed, what was released, three headlines, where to look."""
+    from contracts.loading import load_feeds
+    from orchestration.intake import landing
+    from orchestration.release.publishing import current
+
+    console.print()
+    files = [a for a in night.attempts if a.verdict != "missing"]
+    if files:
+        console.print(feed_table(night.attempts))
+        received = sum(a.rows_received for a in files)
+        accepted, quarantined = sum(a.rows_accepted for a in files), sum(a.rows_quarantined for a in files)
+        whole = "every row accounted for" if received == accepted + quarantined else "ROWS ARE MISSING"
+        console.print(
+            f" {len(files):,} files, {received:,} rows = {accepted:,} accepted + {quarantined:,} quarantined: {whole}."
+        )
+        verdicts = {v: sum(a.verdict == v for a in night.attempts) for v in ("duplicate", "refused", "held", "missing")}
+        if any(verdicts.values()):
+            words = {"duplicate": "sent again", "refused": "refused", "held": "held for a person", "missing": "overdue"}
+            console.print(" " + ", ".join(f"{n} {words[v]}" for v, n in verdicts.items() if n) + ":")
+        for attempt in night.attempts:
+            if attempt.verdict in ("refused", "held", "missing"):
+                console.print(
+                    f"   {attempt.feed}: {attempt.message_en}\n   {attempt.message_zh}", highlight=False, markup=False
+                )
+    else:
+        console.print(" Nothing new in the inbox.")
+    for path in landing.unroutable(data, load_feeds()):
+        console.print(
+            f" inbox/{path.name}: no feed is called that; put files into inbox/<feed>/<sender>/", markup=False
+        )
+    for step, sentence in night.failed_steps.items():
+        console.print(f" [red]{step}[/red]: ", end="")
+        console.print(sentence, markup=False)
+    if night.tables.total():
+        told = ", ".join(f"{n} {how}" for how, n in night.tables.items())
+        console.print(f" {night.tables.total()} tables of the warehouse: {told}")
+    certificate = current(data)
+    if certificate is None:
+        console.print("\n Nothing has been released yet.")
+        return
+    if night.released:
+        console.print(
+            f"\n released [bold]{certificate.release_id}[/bold]: {len(certificate.tables) + 1} tables, "
+            f"{sum(t['rows'] for t in certificate.tables.values()):,} rows, {certificate.expectations} expectations met "
+            f"({night.checks} checks on {night.models} assets)"
+        )
+        for check, severity in night.unmet_checks.items():
+            console.print(f" {'to look at' if severity == 'WARN' else 'not met'}: {check}, see its asset in the UI")
+    else:
+        console.print(f"\n nothing changed: {certificate.release_id} stands")
+    if certificate.fictional:
+        console.print(f" [yellow]{certificate.notes}[/yellow]")
+    for line in headlines(data):
+        console.print(f" {line}")
+    shown = os.path.relpath(data.published / "minsheng.duckdb")
+    default = os.path.relpath(data.root) == "data"
+    prefix = "" if default else f"MINSHENG_DATA={os.path.relpath(data.root)} "
+    console.print(f"\n look:  {prefix}make ui   then   http://127.0.0.1:3000")
+    console.print(f"        duckdb -readonly {shown}")
+    console.print(
+        f"        .venv/bin/python -c \"import duckdb; print(duckdb.connect('{shown}', read_only=True).sql('show tables'))\"",
+        highlight=False, markup=False, soft_wrap=True,
+    )  # fmt: skip
+
+
+def feed_table(attempts: list[Attempt]) -> Table:
+    """Rows received, accepted, quarantined per feed, with the commonest reason."""
+    table = Table(box=None, pad_edge=False, show_edge=False)
+    table.add_column("")
+    for heading in ("files", "received", "accepted", "quarantined"):
+        table.add_column(heading, justify="right")
+    table.add_column("why (most common)", overflow="ellipsis", no_wrap=True)
+    for feed in sorted({a.feed for a in attempts}):
+        rows = [a for a in attempts if a.feed == feed]
+        counts: dict[str, int] = {}
+        for attempt in rows:
+            for reason in attempt.reasons:
+                if reason["severity"] == "error":
+                    name = f"{reason['field'] or 'row'}: {reason['rule']}"
+                    counts[name] = counts.get(name, 0) + reason["rows"]
+        why = max(counts, key=lambda k: counts[k]) if counts else ""
+        table.add_row(
+            f" {feed}",
+            f"{len([a for a in rows if a.verdict != 'missing']):,}",
+            f"{sum(a.rows_received for a in rows):,}",
+            f"{sum(a.rows_accepted for a in rows):,}",
+            f"{sum(a.rows_quarantined for a in rows):,}",
+            f"{why} ({counts[why]:,})" if why else "",
+        )
+    return table
+
+
+def headlines(data: DataDirectory) -> list[str]:
+    """Three figures of the current release, each with its base."""
+    import duckdb
+
+    con = duckdb.connect(str(data.published / "minsheng.duckdb"), read_only=True)
+    lines = [line for query in (_participation, _survey, _coverage) if (line := query(con))]
+    con.close()
+    return lines
+
+
+def _participation(con: Any) -> str | None:
+    row = con.execute(
+        "select month, contacts, active_reviews, participation_rate, good_rate, good_rate_lo, good_rate_hi "
+        "from review_scorecard where dimension = 'all' and period_kind = 'month' and active_reviews > 0 "
+        "order by month desc limit 1"
+    ).fetchone()
+    if row is None:
+        return None
+    from orchestration.statistics.intervals import show_rate
+
+    month, contacts, active, participation, good, lo, hi = row
+    return (
+        f"{str(month)[:7]}: residents reviewed {show_rate(participation)} of {contacts:,} contacts; of {active:,} reviews "
+        f"{show_rate(good)} are good ({show_rate(lo)}–{show_rate(hi)}). Silence counts as nothing."
+    )
+
+
+def _survey(con: Any) -> str | None:
+    row = con.execute(
+        "select wave, n, mean, mean_lo, mean_hi, is_weighted from survey_score where area_level = 'all' "
+        "and group_name = 'all' and dimension = 'overall' and question_id = 'all' and mean is not null "
+        "order by wave desc limit 1"
+    ).fetchone()
+    if row is None:
+        return None
+    wave, n, mean, lo, hi, weighted = row
+    how = "" if weighted else ", unweighted"
+    return f"Survey {wave}: overall satisfaction {mean:.1f} of 100 ({lo:.1f}–{hi:.1f}), {n:,} answers{how}."
+
+
+def _coverage(con: Any) -> str | None:
+    row = con.execute(
+        "select division_name, value, target, numerator, denominator from indicator_value "
+        "where indicator_code = 'rural_comprehensive_facility_coverage' and area_type = 'rural' and value is not null "
+        "order by denominator desc, period desc limit 1"
+    ).fetchone()
+    if row is None:
+        return None
+    from orchestration.statistics.intervals import show_rate
+
+    name, value, target, have, of = row
+    goal = f", target {show_rate(target)}" if target is not None else ""
+    return f"{name}: rural coverage of comprehensive service facilities {show_rate(value)} ({have:,.0f} of {of:,.0f} communities{goal})."

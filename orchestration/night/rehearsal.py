@@ -1,0 +1,210 @@
+"""Nights that are rehearsed: on a fictional city, and on real public files.
+
+Belongs here: filling an inbox and standing the calendar still for `make demo` and `make real`, and the closing tables
+of the real run, read from the published file as any reader would. Does not belong here: running the night (night) and
+making the fictional feeds (demo).
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import time
+from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from orchestration.intake.landing import DELIVERY_LIST
+from orchestration.paths import PROJECT, DataDirectory
+
+REAL_LIST = PROJECT / "demo" / "real.csv"
+REAL_FILES = PROJECT.parent / "shared" / "data"
+
+
+def set_up_demo(data: DataDirectory, *, communities: int, seed: int, console: Console) -> None:
+    """Makes the feeds of the fictional city into the inbox, once per data directory.
+
+    Args:
+        communities: the one number that sizes the city.
+        seed: the same seed makes the same bytes.
+
+    Raises:
+        SystemExit: the directory already holds another city; two cities in one register would be neither.
+    """
+    from demo.deliver import make
+    from demo.plan import Plan
+
+    plan = Plan(seed=seed, communities=communities)
+    wanted = {"seed": seed, "communities": communities, "until": plan.until.isoformat(), "days": plan.days}
+    remembered = data.root / "demo.json"
+    if remembered.is_file():
+        made = json.loads(remembered.read_text(encoding="utf-8"))
+        if made != wanted:
+            raise SystemExit(
+                f"{remembered} says this directory holds the demo {made}, asked for is {wanted}. "
+                "Remove the directory, or choose another with MINSHENG_DATA."
+            )
+        console.print(f" 示范市 Shifan City: already made (seed {seed}, {communities:,} communities)")
+        return
+    data.set_calendar(plan.until, plan.first)
+    started = time.monotonic()
+    with ThreadPoolExecutor(1) as meanwhile:
+        # dbt reads its project in a process of its own; the code location finds it read.
+        meanwhile.submit(_parse, data)
+        deliveries = make(data.inbox, seed=seed, communities=communities, until=plan.until, days=plan.days)
+    remembered.write_text(json.dumps(wanted) + "\n", encoding="utf-8")
+    console.print(
+        f" 示范市 Shifan City (fictional): {len(deliveries):,} files of "
+        f"{len({d.feed for d in deliveries})} feeds made in {time.monotonic() - started:.1f} s"
+    )
+
+
+def _parse(data: DataDirectory) -> None:
+    from orchestration.warehouse.dbt_assets import manifest
+
+    manifest(data)
+
+
+# ── the real files ──────────────────────────────────────────────────────────────────────────────
+
+
+def real_deliveries(files: Path = REAL_FILES) -> list[dict[str, str]]:
+    """The rows of demo/real.csv (feed, sender, path, received_on), with paths of this machine."""
+    with REAL_LIST.open(encoding="utf-8", newline="") as file:
+        return [row | {"path": str(files / row["path"])} for row in csv.DictReader(file)]
+
+
+def set_up_real(
+    data: DataDirectory, console: Console, files: Path = REAL_FILES, *, senders: Collection[str] | None = None
+) -> bool:
+    """Lists the real files (of some senders only) for the landing, which reads them where they lie; False where none are.
+
+    The files are of several years; all are taken in on one day, the last of the newest year among them, and the
+    calendar stands still on it: nothing is overdue on the day it came.
+    """
+    if not files.is_dir():
+        console.print(f" No real files: {files} is not there, so there is nothing to do.", markup=False)
+        return False
+    deliveries = [row for row in real_deliveries(files) if senders is None or row["sender"] in senders]
+    received = [datetime.fromisoformat(row["received_on"]).date() for row in deliveries]
+    data.set_calendar(max(received), min(received))
+    data.inbox.mkdir(parents=True, exist_ok=True)
+    with (data.inbox / DELIVERY_LIST).open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, ["feed", "sender", "path", "received_on"])
+        writer.writeheader()
+        writer.writerows(deliveries)
+    console.print(f" {len(deliveries)} deliveries of real public files, read where they lie")
+    return True
+
+
+def tell_real(data: DataDirectory, console: Console) -> None:
+    """Prints what the release holds: rows per file, facilities by department and how they were placed, ten buildings with
+    their evidence, two figures per Tainan district."""
+    import duckdb
+
+    path = data.published / "minsheng.duckdb"
+    if not path.is_file():
+        console.print(" Nothing has been published, so there are no figures to show.")
+        return
+    con = duckdb.connect(str(path), read_only=True)
+    for query, headings in TABLES:
+        console.print()
+        console.print(_table(con, query, headings))
+    con.close()
+
+
+FILES = """
+    select file_name, split_part(feed, '.', 2), rows_received, rows_accepted, rows_quarantined,
+           case when rows_quarantined > 0 then commonest_field || ': ' || commonest_reason end
+    from feed_health where is_latest and verdict <> 'missing' order by feed, sender, file_name
+"""
+
+FACILITIES = """
+    select department_code, facility_type, count(*), count(*) filter (is_open),
+           count(*) filter (division_method = 'code'), count(*) filter (division_method in ('name', 'name_prefix')),
+           count(*) filter (division_method = 'address'), count(*) filter (division_method = 'nearest'),
+           count(*) filter (division_method = 'none'),
+           count(*) filter (point_trust = 'checked'), count(*) filter (point_trust = 'refused')
+    from dim_facility group by all order by all
+"""
+
+POINTS = """
+    select count(*), 100.0 * count(*) filter (point_trust = 'checked') / count(*),
+           100.0 * count(*) filter (point_trust = 'checked') / nullif(count(*) filter (point_trust <> 'none'), 0),
+           count(distinct complex_id)
+    from dim_facility
+"""
+
+# The surest pair of each building, those of two departments first.
+COMPLEXES = """
+    select left_name, right_name, name_agreement, address_agreement, phone_agreement, distance_m, probability
+    from facility_link join dim_facility on facility_id = left_id
+    where decision = 'linked'
+    qualify row_number() over (partition by complex_id order by probability desc, left_id, right_id) = 1
+    order by left_department_code = right_department_code, probability desc, left_id limit 10
+"""
+
+# The division file writes 台, the city itself 臺.
+DISTRICTS = """
+    select substr(d.full_name, 4), p.value, p.numerator::bigint, p.denominator::bigint,
+           100 * c.value, c.numerator::bigint, c.denominator::bigint
+    from dim_division as d
+    left join indicator_value as p
+        on p.division_code = d.division_code and p.indicator_code = 'park_area_per_resident'
+    left join indicator_value as c
+        on c.division_code = d.division_code and c.indicator_code = 'activity_centre_coverage' and c.area_type = 'all'
+    where d.level = 'county' and replace(d.full_name, '臺', '台') like '台南市%'
+    order by d.division_code
+"""
+
+TABLES = (
+    (FILES, ("file", "feed", "received", "accepted", "quarantined", "why (most common)")),
+    (
+        FACILITIES,
+        (
+            "department",
+            "facilities",
+            "registered",
+            "open",
+            "by code",
+            "name",
+            "address",
+            "nearest",
+            "not placed",
+            "trusted points",
+            "refused",
+        ),
+    ),
+    (POINTS, ("facilities", "% with a trusted point", "% of the points sent", "buildings")),
+    (COMPLEXES, ("one building", "and", "names", "address", "phone", "metres", "probability")),
+    (DISTRICTS, ("Tainan", "park m²/resident", "park m²", "residents", "% of villages", "with centre", "of")),
+)
+
+
+def _table(con: Any, query: str, headings: Sequence[str]) -> Table:
+    """A query's rows as a table; numbers to the right, null as a dash."""
+    table = Table(box=None, pad_edge=False, show_edge=False)
+    rows = con.execute(query).fetchall()
+    for i, heading in enumerate(headings):
+        if any(isinstance(row[i], int | float) for row in rows):
+            # A name may be cut short where the terminal is narrow; a number never.
+            table.add_column(heading, justify="right", no_wrap=True, min_width=max(len(_shown(row[i])) for row in rows))
+        else:
+            table.add_column(heading if i else f" {heading}", no_wrap=True, min_width=8)
+    for row in rows:
+        first, *others = map(_shown, row)
+        table.add_row(f" {first}", *others)
+    return table
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, float):
+        return f"{value:,.2f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -1,0 +1,401 @@
+"""Write – audit – publish: the only code that touches `published/`.
+
+A release is a folder with a DuckDB file, Parquet files, the departments' worklists and a certificate; `public` in it is
+the edition that may leave the bureau, without the tables of single events. It is written beside, audited there, and
+becomes current by one rename; a reader sees the old release or the new one, never a part.
+What is published is what the product contracts list, column by column.
+"""
+
+import hashlib
+import json
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import duckdb
+import polars as pl
+
+from contracts.loading import load_products
+from contracts.model import Product
+from orchestration.disclosure import withholding
+from orchestration.intake import ledger
+from orchestration.paths import PROJECT, DataDirectory, data_directory
+from orchestration.release import charts, worklists
+from orchestration.warehouse.dbt_assets import POOL, only_writer
+
+# The oldest format that today's DuckDB writes; BI tools bundle 1.x clients, which cannot open a newer one.
+STORAGE_VERSION = "v1.2.0"
+KEPT_RELEASES = 7
+FICTIONAL = "虚构示例数据 · FICTIONAL demonstration data."
+DATABASE = "minsheng.duckdb"
+# What may leave the bureau: the same figures without the tables that have a row for each event (docs/decisions/0012).
+PUBLIC, PUBLIC_DATABASE = "public", "minsheng_public.duckdb"
+
+
+@dataclass
+class Certificate:
+    """What a release is made of and what was checked."""
+
+    release_id: str
+    released_at: datetime
+    code_version: str
+    content_checksum: str
+    receipts: int
+    receipt_list: str  # SHA-256 over the sorted receipts the release contains
+    tables: dict[str, dict[str, Any]] = field(default_factory=dict)  # table → rows, checksum
+    changed_tables: list[str] = field(default_factory=list)
+    expectations: int = 0
+    fictional: bool = False
+    notes: str = ""
+    disclosure: dict[str, dict[str, Any]] = field(
+        default_factory=dict
+    )  # table → rule, what was withheld, what is unsafe
+
+
+class AuditFailed(Exception):
+    """The candidate breaks a promise of a product contract; the last release stands."""
+
+
+def release(data: DataDirectory, log: Any = None) -> tuple[Certificate, bool]:
+    """Writes a candidate from the warehouse, audits it, and makes it current.
+
+    Returns:
+        The certificate of the current release, and whether it is a new one: the same content under the same code
+        is not released twice.
+
+    Raises:
+        AuditFailed: an expectation of a product contract is not met.
+    """
+    from contracts.audit import audit
+
+    products = {n: p for n, p in load_products().items() if n != "release_log"}
+    candidate = data.published / ".candidate"
+    shutil.rmtree(candidate, ignore_errors=True)
+    candidate.mkdir(parents=True)
+    try:
+        certificate = _write(data, candidate, products)
+        previous = current(data)
+        if previous and _same(previous, certificate):
+            return previous, False
+        if previous:
+            certificate.changed_tables = sorted(
+                t for t, facts in certificate.tables.items() if previous.tables.get(t) != facts
+            )
+        _write_log(data, candidate, certificate)
+        charts.write(candidate / DATABASE, candidate / "charts")
+        if log:
+            log.info(f"auditing the candidate {certificate.release_id}")
+        broken, certificate.expectations = audit(candidate / DATABASE, load_products())
+        if broken:
+            raise AuditFailed(f"{len(broken)} promises are broken, first: {broken[0]}. The last release stands.")
+        _write_worklists(data, candidate, products, certificate)
+        _write_json(candidate / "certificate.json", asdict(certificate))
+        _publish(data, candidate, certificate.release_id)
+    finally:
+        shutil.rmtree(candidate, ignore_errors=True)
+        _forget_cells(data)
+    return certificate, True
+
+
+def _forget_cells(data: DataDirectory) -> None:
+    """Only the release that readers see is compared with: cells of any other, published or not, are not kept."""
+    standing = current(data)
+    for kept in data.disclosed.glob("*"):
+        if standing is None or kept.name != standing.release_id:
+            shutil.rmtree(kept)
+
+
+def current(data: DataDirectory) -> Certificate | None:
+    """The certificate of the release that readers see now."""
+    path = data.published / "current" / "certificate.json"
+    return _certificate(path) if path.is_file() else None
+
+
+def releases(data: DataDirectory) -> list[Certificate]:
+    """Every certificate ever given, oldest first; the files of old releases may be gone."""
+    found = [_certificate(p) for p in (data.published / "certificates").glob("*.json")]
+    return sorted(found, key=lambda c: (c.released_at, _number(c.release_id)))
+
+
+# ── writing ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def _write(data: DataDirectory, candidate: Path, products: Mapping[str, Product]) -> Certificate:
+    """Copies the listed columns of the listed tables, ordered by their grain, with comments."""
+    con = duckdb.connect()
+    con.execute("set preserve_insertion_order = true")
+    # DuckDB 2.0.0 draws wrong conclusions from column statistics in some queries (see dbt_project/profiles.yml).
+    con.execute("set disabled_optimizers = 'statistics_propagation'")
+    # Under the name it has when dbt writes it: views say it in full.
+    house = data.warehouse.stem
+    con.execute(f"attach '{_quoted(data.warehouse)}' as {house} (read_only)")
+    con.execute(f"attach '{_quoted(candidate / DATABASE)}' as release (storage_version '{STORAGE_VERSION}')")
+    (candidate / "parquet").mkdir()
+    (candidate / PUBLIC / "parquet").mkdir(parents=True)
+    schemas: dict[str, str] = dict(
+        con.execute(
+            f"select table_name, table_schema from information_schema.tables where table_catalog = '{house}'"
+        ).fetchall()
+    )
+    register = f"{house}.{schemas['dim_division']}.dim_division"
+    (fictional,) = _one(con, f"select coalesce(bool_or(is_fictional), false) from {register}")
+    tables: dict[str, dict[str, Any]] = {}
+    disclosure: dict[str, dict[str, Any]] = {}
+    release_id, previous = _next_id(data), current(data)
+    before = previous.release_id if previous else None
+    # The public edition is the file as it stands before the first table of the bureau's own is written.
+    # A table whose cells are parts of another's is treated after it.
+    public_first = sorted(products.items(), key=lambda item: (not item[1].is_public, "crossed" in item[1].disclosure))
+    n_public = sum(p.is_public for p in products.values())
+    for number, (name, product) in enumerate(public_first):
+        if number == n_public:
+            _fork(con, candidate)
+        source = f'{house}."{schemas[name]}"."{name}"'
+        columns, hidden, disclosure[name] = withholding.selection(
+            con, data, product, source, register, release_id, before
+        )
+        order = ", ".join(f'"{k}"' for k in product.key) or "all"
+        con.execute(
+            f'create table release."{name}" as select {columns} from {source} as source {hidden} order by {order}'
+        )
+        _comment(con, product, fictional)
+        rows, total = _one(
+            con, f'select count(*), coalesce(sum(hash({_content(product)})::hugeint), 0)::varchar from release."{name}"'
+        )
+        tables[name] = {"rows": rows, "checksum": total}
+        _copy_parquet(con, candidate, product)
+    if n_public == len(products):
+        _fork(con, candidate)
+    con.execute("detach release")
+    con.close()
+    standing = ledger.table(data).filter(pl.col("superseded_by").is_null(), is_latest=True, verdict="accepted")
+    receipts = standing["receipt"].sort().to_list()
+    moment = data.now()
+    return Certificate(
+        release_id=release_id,
+        released_at=moment,
+        code_version=code_version(),
+        content_checksum=hashlib.sha256(json.dumps(tables, sort_keys=True).encode()).hexdigest(),
+        receipts=len(receipts),
+        receipt_list=hashlib.sha256("\n".join(receipts).encode()).hexdigest(),
+        tables=tables,
+        changed_tables=sorted(tables),
+        fictional=fictional,
+        notes=FICTIONAL if fictional else "",
+        disclosure=disclosure,
+    )
+
+
+def _fork(con: duckdb.DuckDBPyConnection, candidate: Path) -> None:
+    """Keeps the file as it is now as the public edition, and goes on with it."""
+    con.execute("detach release")
+    shutil.copy2(candidate / DATABASE, candidate / PUBLIC / PUBLIC_DATABASE)
+    con.execute(f"attach '{_quoted(candidate / DATABASE)}' as release (storage_version '{STORAGE_VERSION}')")
+
+
+def _content(product: Product) -> str:
+    """A row's values for its checksum, numbers to 12 digits: a parallel sum differs in the last ones every night."""
+    return ", ".join(f"printf('%.12g', \"{f.name}\")" if f.kind == "number" else f'"{f.name}"' for f in product.fields)
+
+
+def _one(con: duckdb.DuckDBPyConnection, query: str) -> tuple[Any, ...]:
+    (row,) = con.execute(query).fetchall()
+    return row
+
+
+def _write_log(data: DataDirectory, candidate: Path, certificate: Certificate) -> None:
+    """The release log: every release so far and this one, as a table of the release itself."""
+    product = load_products()["release_log"]
+    rows = [_log_row(c) for c in [*releases(data), certificate]]
+    columns = ", ".join(f'"{f.name}" {f.sql_type}' for f in product.fields)
+    places = ", ".join("?" for _ in product.fields)
+    for database in (candidate / DATABASE, candidate / PUBLIC / PUBLIC_DATABASE):
+        con = duckdb.connect()
+        con.execute(f"attach '{_quoted(database)}' as release")
+        con.execute(f"create table release.release_log ({columns})")
+        con.executemany(
+            f"insert into release.release_log values ({places})", [[r[f.name] for f in product.fields] for r in rows]
+        )
+        _comment(con, product, certificate.fictional)
+        if database.name == DATABASE:
+            _copy_parquet(con, candidate, product)
+        con.execute("detach release")
+        con.close()
+
+
+def _write_worklists(
+    data: DataDirectory, candidate: Path, products: Mapping[str, Product], certificate: Certificate
+) -> None:
+    """The departments' workbooks: part of the release, so that they never say other than its table."""
+    (candidate / worklists.FOLDER).mkdir()
+    if worklists.TABLE not in products:
+        return
+    with duckdb.connect(str(data.warehouse), read_only=True) as con:
+        worklists.write_worklists(
+            con, f"evaluation.{worklists.TABLE}", products[worklists.TABLE], candidate / worklists.FOLDER,
+            data.today(), certificate.notes,
+        )  # fmt: skip
+
+
+def _log_row(certificate: Certificate) -> dict[str, Any]:
+    row = asdict(certificate)
+    row["changed_tables"] = ", ".join(certificate.changed_tables)
+    return row
+
+
+def _comment(con: duckdb.DuckDBPyConnection, product: Product, fictional: bool) -> None:
+    """Table comments begin with the grain, column comments carry both labels, the unit and the formula."""
+    suffix = f" {FICTIONAL}" if fictional else ""
+    text = f"{product.description} {product.label_zh} · {product.label_en}.{suffix}"
+    con.execute(f'comment on table release."{product.id}" is {_literal(text)}')
+    for f in product.fields:
+        unit = f" [{f.unit}]" if f.unit else ""
+        text = f"{f.label_zh} · {f.label_en}{unit}. {f.description}".strip()
+        con.execute(f'comment on column release."{product.id}"."{f.name}" is {_literal(text)}')
+
+
+def _copy_parquet(con: duckdb.DuckDBPyConnection, candidate: Path, product: Product) -> None:
+    """A table as Parquet; in the public edition the same file under a second name."""
+    target = candidate / "parquet" / f"{product.id}.parquet"
+    con.execute(f"copy release.\"{product.id}\" to '{_quoted(target)}' (format parquet, compression zstd)")
+    if product.is_public:
+        (candidate / PUBLIC / "parquet" / target.name).hardlink_to(target)
+
+
+def _same(previous: Certificate, new: Certificate) -> bool:
+    return (previous.content_checksum, previous.code_version, previous.receipt_list) == (
+        new.content_checksum, new.code_version, new.receipt_list,
+    )  # fmt: skip
+
+
+# ── publishing ──────────────────────────────────────────────────────────────────────────────────
+
+
+def _publish(data: DataDirectory, candidate: Path, release_id: str) -> None:
+    """The candidate becomes `releases/<id>`, and one rename of the link `current` shows it to everybody.
+
+    `minsheng.duckdb`, `parquet`, `worklists` and `public` point through `current`, so they change in the same instant.
+    Connections that are open keep the file they have.
+    """
+    folder = data.published / "releases" / release_id
+    # Left by a night that died before it gave a certificate: nobody has seen it.
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    candidate.rename(folder)
+    certificates = data.published / "certificates"
+    certificates.mkdir(exist_ok=True)
+    shutil.copy2(folder / "certificate.json", certificates / f"{release_id}.json")
+    _link(data.published / "current", Path("releases") / release_id)
+    _link(data.published / DATABASE, Path("current") / DATABASE)
+    _link(data.published / "parquet", Path("current") / "parquet")
+    _link(data.published / worklists.FOLDER, Path("current") / worklists.FOLDER)
+    _link(data.published / "charts", Path("current") / "charts")
+    _link(data.published / PUBLIC, Path("current") / PUBLIC)
+    for old in sorted(folder.parent.iterdir(), key=lambda p: p.stat().st_mtime)[:-KEPT_RELEASES]:
+        shutil.rmtree(old)
+
+
+def _link(link: Path, target: Path) -> None:
+    staged = link.with_name(f".{link.name}.new")
+    staged.unlink(missing_ok=True)
+    staged.symlink_to(target)
+    staged.replace(link)
+
+
+def _next_id(data: DataDirectory) -> str:
+    """<day>.<n>, n counting the day's releases from 1."""
+    day = data.today().isoformat()
+    numbers = [_number(p.stem) for p in (data.published / "certificates").glob(f"{day}.*.json")]
+    return f"{day}.{max(numbers, default=0) + 1}"
+
+
+def _number(release_id: str) -> int:
+    return int(release_id.rpartition(".")[2])
+
+
+def code_version() -> str:
+    """The commit the code stands at, or the package's version where there is no repository."""
+    run = subprocess.run(
+        ["git", "-C", str(PROJECT), "describe", "--always", "--dirty"], capture_output=True, text=True, check=False
+    )
+    return run.stdout.strip() or "0.1.0"
+
+
+def _certificate(path: Path) -> Certificate:
+    raw = json.loads(path.read_text(encoding="utf-8"))
+    raw["released_at"] = datetime.fromisoformat(raw["released_at"])
+    return Certificate(**raw)
+
+
+def _write_json(path: Path, content: Mapping[str, Any]) -> None:
+    text = json.dumps(content, ensure_ascii=False, indent=1, default=lambda d: d.isoformat())
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+# ── what Dagster shows ──────────────────────────────────────────────────────────────────────────
+
+
+def release_asset(products: list[dg.AssetKey]) -> dg.AssetsDefinition:
+    """The asset that stands for what readers see; it depends on every product's model."""
+    key = dg.AssetKey(["release", "published"])
+
+    @dg.asset(
+        key=key,
+        group_name="release",
+        deps=products,
+        pool=POOL,
+        kinds={"duckdb", "parquet"},
+        description="**What leaves**: one DuckDB file and Parquet, written beside, audited, and swapped in whole.",
+        check_specs=[
+            dg.AssetCheckSpec(
+                "audit", asset=key, description="Every promise of the product contracts, checked on the candidate"
+            )
+        ],
+    )
+    def published(context: dg.AssetExecutionContext) -> Any:
+        data = data_directory()
+        try:
+            with only_writer(data, context.log):
+                certificate, new = release(data, context.log)
+        except AuditFailed as failed:
+            yield dg.AssetCheckResult(check_name="audit", asset_key=key, passed=False, description=str(failed))
+            raise dg.Failure(description=str(failed), allow_retries=False) from None
+        yield dg.AssetCheckResult(
+            check_name="audit", asset_key=key, passed=True, metadata={"expectations": certificate.expectations}
+        )
+        yield dg.MaterializeResult(metadata=_metadata(data, certificate, new))
+
+    return published
+
+
+def _metadata(data: DataDirectory, certificate: Certificate, new: bool) -> dict[str, Any]:
+    rows = dg.MetadataValue.table(
+        [dg.TableRecord({"table": t, "rows": f["rows"], "changed": t in certificate.changed_tables}) for t, f in certificate.tables.items()],
+        schema=dg.TableSchema([dg.TableColumn("table"), dg.TableColumn("rows", "int"), dg.TableColumn("changed", "bool")]),
+    )  # fmt: skip
+    return {
+        "release": certificate.release_id,
+        "new": new,
+        "tables": rows,
+        "receipts": certificate.receipts,
+        "code version": certificate.code_version,
+        "expectations met": certificate.expectations,
+        "withheld": {
+            t: f["primary"] + f["secondary"] for t, f in certificate.disclosure.items() if f["rule"] == "count"
+        },
+        "certificate": dg.MetadataValue.path(str(data.published / "current" / "certificate.json")),
+        "database": dg.MetadataValue.path(str(data.published / DATABASE)),
+    }

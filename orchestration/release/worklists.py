@@ -1,0 +1,111 @@
+"""`review_worklist` → one workbook a department: what it has to do about its bad reviews, most urgent first.
+
+Belongs here: which rows and columns a department's workbook holds and how it is laid out. Does not belong here: what is
+open and when it is due (dbt, review_worklist), and putting the files where departments find them (release).
+
+The workbook names the case, which the published table does not: by its number the department finds it.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from contracts.desk.workbooks import GREY, RED, YELLOW, workbook, write_text
+from contracts.loading import code_list
+from contracts.model import FieldSpec, Product
+
+FOLDER = "worklists"
+TABLE = "review_worklist"
+# Columns of the model that the product does not list, and how the department knows them.
+OWN_COLUMNS: Mapping[str, str] = {
+    "case_no": "办件编号 Case number", "contact_no": "服务次数 Contact", "review_no": "评价次数 Review",
+}  # fmt: skip
+# Ids for joining; a person at a window reads the names beside them.
+LEFT_OUT = ("department_code", "department_name", "service_item_code", "division_code")
+COLOURS: Mapping[str, str] = {"overdue": RED, "due_today": YELLOW}
+NOTE = (
+    "本清单按发布日计算，只含本部门未办结的差评；红色已逾期，黄色今天到期。",
+    "Counted from the day of the release; open cases of this department only. Red: overdue, yellow: due today.",
+)
+
+
+def write_worklists(
+    con: duckdb.DuckDBPyConnection, relation: str, product: Product, folder: Path, day: date, note: str = ""
+) -> list[Path]:
+    """Writes `<department>.xlsx` for every department with an open case.
+
+    Args:
+        con: sees `relation`, the model review_worklist with the columns of `product` and OWN_COLUMNS.
+        day: the day of the release; every "overdue" was counted from it.
+        note: said above the rows, such as that the data are fictional.
+
+    Raises:
+        OSError: a workbook cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    columns = [*OWN_COLUMNS, *(f.name for f in product.fields)]
+    selected = ", ".join(f'"{c}"' for c in columns)
+    cursor = con.execute(f"select {selected} from {relation}")
+    by_department: dict[str, list[dict[str, Any]]] = {}
+    for values in cursor.fetchall():
+        row = dict(zip(columns, values, strict=True))
+        by_department.setdefault(row["department_code"], []).append(row)
+    written = []
+    for department, rows in sorted(by_department.items()):
+        path = folder / f"{department}.xlsx"
+        _write(path, product, _most_urgent_first(product, rows), day, note)
+        written.append(path)
+    return written
+
+
+def _most_urgent_first(product: Product, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    order = {bucket: place for place, bucket in enumerate(product.by_name["bucket"].enum)}
+    return sorted(
+        rows, key=lambda r: (order[r["bucket"]], r["due_on"] or date.max, r["reviewed_on"], r["review_id"])
+    )  # fmt: skip
+
+
+def _write(path: Path, product: Product, rows: Sequence[Mapping[str, Any]], day: date, note: str) -> None:
+    fields = [f for f in product.fields if f.name not in LEFT_OUT]
+    urgency, rest = fields[1:4], [fields[0], *fields[4:]]
+    with workbook(path) as book:
+        sheet = book.add_worksheet("差评待办 Worklist")
+        text = book.add_format({"num_format": "@"})
+        head = book.add_format({"num_format": "@", "bold": True, "bg_color": GREY, "text_wrap": True, "valign": "top"})
+        colours = {b: book.add_format({"num_format": "@", "bg_color": c}) for b, c in COLOURS.items()}
+        title = f"{rows[0]['department_name'] or rows[0]['department_code']} · {product.label_zh} {product.label_en} · {day}"
+        for line, sentence in enumerate((title, _counted(product, rows), *NOTE, note)):
+            sheet.write_string(line, 0, sentence, text)
+        top = 5
+        columns: list[tuple[str, str, FieldSpec | None]] = [(f.name, f"{f.label_zh} {f.label_en}", f) for f in urgency]
+        columns += [(name, label, None) for name, label in OWN_COLUMNS.items()]
+        columns += [(f.name, f"{f.label_zh} {f.label_en}", f) for f in rest]
+        for column, (_, label, _) in enumerate(columns):
+            sheet.write_string(top, column, label, head)
+        for line, row in enumerate(rows, top + 1):
+            for column, (name, _, f) in enumerate(columns):
+                write_text(sheet, line, column, said(row[name], f), colours.get(row["bucket"], text))
+        sheet.set_column(0, len(columns) - 1, 18)
+        sheet.freeze_panes(top + 1, len(urgency))
+        sheet.autofilter(top, 0, top + len(rows), len(columns) - 1)
+
+
+def _counted(product: Product, rows: Sequence[Mapping[str, Any]]) -> str:
+    """How many cases of each bucket, in the contract's order and words."""
+    counts = {b: sum(r["bucket"] == b for r in rows) for b in product.by_name["bucket"].enum}
+    return "；".join(f"{product.by_name['bucket'].enum[b]} {n}" for b, n in counts.items() if n)
+
+
+def said(value: Any, f: FieldSpec | None = None) -> str:
+    """A value as the department reads it: codes in words, dates as 2026-03-02, nothing for null."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "是 yes" if value else "否 no"
+    if f and f.name == "tags":
+        names = code_list("review_tags")
+        return "；".join(f"{code} {names.get(code, '')}".strip() for code in str(value).split(","))
+    return f.enum.get(str(value), str(value)) if f else str(value)

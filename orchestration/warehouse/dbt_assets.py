@@ -1,0 +1,279 @@
+"""dbt as Dagster assets: every model an asset, every dbt test a check. dbt is the warehouse's only writer.
+
+Belongs here: how dbt is called and what Dagster shows of it. Does not belong here: SQL (dbt_project) and anything
+that leaves (release).
+"""
+
+import fcntl
+import hashlib
+import importlib.metadata
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache, cached_property
+from importlib import import_module
+from itertools import takewhile
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import dagster as dg
+import duckdb
+from dagster_dbt import DagsterDbtTranslator, DbtCliInvocation, DbtCliResource, DbtProject, dbt_assets
+from dagster_dbt.errors import DagsterDbtCliRuntimeError
+from packaging.version import Version
+
+from contracts.loading import CODES, POLICIES, load_feeds, load_products
+from orchestration.derived import linkage, review_words, survey_estimates
+from orchestration.intake import ledger, taking_in
+from orchestration.paths import DBT_PROJECT, DataDirectory, data_directory
+from orchestration.warehouse import column_lineage
+
+# One slot: whoever writes the warehouse holds it, whether the night or a person started the run.
+POOL = "warehouse"
+# How a log line begins that tells of a finished model: the night's progress counts them.
+BUILT = "built"
+# What a table's materialization says of the night, below the first key; words before the colon are counted.
+TONIGHT = "tonight"
+SAID = {
+    "built": "built: made whole",
+    "mended": "mended: rows that tonight's deliveries touch were written anew",
+    "stood": "stood: its rows are those of the night before",
+}
+DBT = Path(sys.executable).parent / "dbt"
+
+
+class _Translator(DagsterDbtTranslator):
+    """Models are grouped by their subject; a product's description is its contract's."""
+
+    def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
+        if dbt_resource_props["resource_type"] not in ("model", "seed"):
+            return super().get_asset_key(dbt_resource_props)
+        return dg.AssetKey([dbt_resource_props["schema"], dbt_resource_props["name"]])
+
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
+        if dbt_resource_props["resource_type"] == "seed":
+            return "seeds"
+        return str(dbt_resource_props["fqn"][1]) if dbt_resource_props["resource_type"] == "model" else None
+
+    def get_description(self, dbt_resource_props: Mapping[str, Any]) -> str:
+        product = load_products().get(dbt_resource_props["name"])
+        if product is None:
+            return super().get_description(dbt_resource_props)
+        return f"**{product.label_zh} · {product.label_en}**\n\n{product.description}\n\n{product.purpose}"
+
+    def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> Sequence[str] | None:
+        product = load_products().get(dbt_resource_props["name"])
+        return [product.owner_email] if product and product.owner_email else super().get_owners(dbt_resource_props)
+
+
+def environment(data: DataDirectory) -> dict[str, str]:
+    """What dbt reads from its surroundings."""
+    return {
+        "MINSHENG_DATA": str(data.root),
+        "DBT_TARGET_PATH": str(data.dbt_target),
+        "DBT_LOG_PATH": str(data.dbt_target / "logs"),
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        # Every statement stands in target/ as well; writing each a second time into a log costs seconds a night.
+        "DBT_LOG_LEVEL_FILE": "info",
+        # The day it is: no model asks the clock.
+        "MINSHENG_RUN_DATE": data.today().isoformat(),
+        # Tables that are kept from night to night are built whole where what builds them has changed.
+        "MINSHENG_MODELS": models_checksum(),
+    }
+
+
+@cache
+def models_checksum() -> str:
+    """SHA-256 (16 digits) over the SQL of models and macros, whatever folder they lie in."""
+    digest = hashlib.sha256()
+    for path in sorted(p for part in ("models", "macros") for p in (DBT_PROJECT / part).rglob("*.sql")):
+        digest.update(path.relative_to(DBT_PROJECT).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def manifest(data: DataDirectory) -> Path:
+    """The parsed project, parsed again only when a file of it has changed."""
+    path = data.dbt_target / "manifest.json"
+    read = (p for folder in (DBT_PROJECT, CODES, POLICIES) for p in folder.rglob("*"))
+    newest = max(p.stat().st_mtime for p in read if p.suffix in (".sql", ".yml", ".csv", ".md"))
+    if not path.is_file() or path.stat().st_mtime < newest or _parsed_for(path) != str(data.root):
+        data.dbt_target.mkdir(parents=True, exist_ok=True)
+        run = subprocess.run(
+            [str(DBT), "--quiet", "parse", "--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)],
+            env={**os.environ, **environment(data)}, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if run.returncode:
+            raise RuntimeError(f"dbt cannot read dbt_project/: {run.stdout.strip()[-2000:]}{run.stderr.strip()[-500:]}")
+        os.utime(path)
+        (data.dbt_target / "parsed_for").write_text(str(data.root))
+    return path
+
+
+class _Dbt(DbtCliResource):
+    """dbt without what Dagster asks of it first: its version, which is the installed one, and a connection to read metadata by, which
+    is read here after dbt has ended (`_seen`). Each of the two starts dbt once more: seven seconds a night."""
+
+    @cached_property
+    def _cli_version(self) -> Version:
+        return Version(importlib.metadata.version("dbt-core"))
+
+    def _initialize_dbt_core_adapter(self, args: Sequence[str]) -> Any:
+        return None
+
+
+def dbt_resource() -> DbtCliResource:
+    """dbt of this environment, whatever PATH says."""
+    return _Dbt(project_dir=str(DBT_PROJECT), profiles_dir=str(DBT_PROJECT), dbt_executable=str(DBT))
+
+
+def _parsed_for(path: Path) -> str | None:
+    stamp = path.with_name("parsed_for")
+    return stamp.read_text() if stamp.is_file() else None
+
+
+@contextmanager
+def only_writer(data: DataDirectory, log: Any = None) -> Iterator[None]:
+    """Holds the warehouse's lock: a second writer waits, in whichever process it is."""
+    data.warehouse.parent.mkdir(parents=True, exist_ok=True)
+    with (data.warehouse.parent / ".writer").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if log:
+                log.info("another run is writing the warehouse: waiting for it to finish")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def warehouse_assets() -> list[dg.AssetsDefinition]:
+    """The dbt project as assets, parsed for the present data directory."""
+    data = data_directory()
+    os.environ.update(environment(data))
+    project = DbtProject(project_dir=DBT_PROJECT, target_path=data.dbt_target)
+
+    @dbt_assets(manifest=manifest(data), project=project, dagster_dbt_translator=_Translator(), pool=POOL)
+    def warehouse(context: dg.AssetExecutionContext, dbt: DbtCliResource) -> Iterator[Any]:
+        where = data_directory()
+        for feed in load_feeds().values():
+            taking_in.ensure_typed(where, feed)
+        survey_estimates.ensure_typed(where)
+        linkage.ensure_typed(where)
+        review_words.ensure_typed(where)
+        if not ledger.path(where).is_file():
+            ledger.table(where).write_parquet(ledger.path(where))
+        # The audit's library takes seconds to import: dbt works in a process of its own meanwhile.
+        Thread(target=import_module, args=["great_expectations"], daemon=True).start()
+        with only_writer(where, context.log):
+            # Unit tests try the code, not the data: `make test` runs them.
+            arguments = ["build", "--exclude-resource-type", "unit_test"]
+            os.environ.update(environment(where))  # the day may have changed since this process began
+            target = where.dbt_target / "runs" / context.run_id[:8]
+            before = _said(where)
+            invocation = dbt.cli(arguments, context=context, target_path=target)
+            events, failure = _events(context, invocation)
+            # Read once, after dbt has let go of the file: dagster-dbt's own reading spins beside it all the while.
+            seen = _seen(where, target, context.assets_def)
+            for name, how in _tonight(before, _said(where), target).items():
+                seen[name][TONIGHT] = SAID[how]
+        for event in events:
+            table = str(event.metadata["unique_id"].value).rpartition(".")[2] if isinstance(event, dg.Output) else None
+            yield event.with_metadata({**event.metadata, **seen[table]}) if table in seen else event
+        if failure:
+            raise dg.Failure(description=_sentence(invocation), allow_retries=False) from failure
+
+    return [warehouse]
+
+
+def row_counts(data: DataDirectory) -> dict[str, int]:
+    """Rows of every table and view of the warehouse by name, without staging: that would read the files again."""
+    if not data.warehouse.is_file():
+        return {}
+    with duckdb.connect(str(data.warehouse), read_only=True) as con:
+        names = con.execute(
+            "select table_schema, table_name from information_schema.tables where table_schema <> 'staging'"
+        ).fetchall()
+        return {
+            table: con.execute(f'select count(*) from "{schema}"."{table}"').fetchall()[0][0] for schema, table in names
+        }
+
+
+def _seen(data: DataDirectory, target: Path, assets: dg.AssetsDefinition) -> dict[str, dict[str, Any]]:
+    """Table → how many rows it has and what its columns are made of."""
+    seen: dict[str, dict[str, Any]] = {table: {"dagster/row_count": rows} for table, rows in row_counts(data).items()}
+    lineage = column_lineage.of_models(
+        target / "compiled", data.warehouse, {*assets.keys, *assets.dependency_keys}, models_checksum(),
+        data.dbt_target / "column_lineage.json",
+    ) if seen else {}  # fmt: skip
+    for table, of_columns in lineage.items():
+        seen.setdefault(table, {})["dagster/column_lineage"] = of_columns
+    return seen
+
+
+def _said(data: DataDirectory) -> dict[str, str]:
+    """Table → what it says of its making and its rows (macros/table_if_changed.sql, macros/kept_and_mended.sql)."""
+    if not data.warehouse.is_file():
+        return {}
+    with duckdb.connect(str(data.warehouse), read_only=True) as con:
+        return dict(
+            con.execute(
+                "select table_name, comment from duckdb_tables() where contains(comment, ' holding ')"
+            ).fetchall()
+        )
+
+
+def _tonight(before: Mapping[str, str], after: Mapping[str, str], target: Path) -> dict[str, str]:
+    """Table → a key of `SAID`."""
+    mended = {
+        p.stem for p in (target / "run").rglob("*.sql") if p.read_text(encoding="utf-8").startswith("insert into")
+    }
+    rows_before = {table: said.partition(" holding ")[2] for table, said in before.items()}
+    return {
+        table: "stood" if said.partition(" holding ")[2] == rows_before.get(table) else "mended" if table in mended else "built"
+        for table, said in after.items()
+    }  # fmt: skip
+
+
+def _events(context: dg.AssetExecutionContext, invocation: DbtCliInvocation) -> tuple[list[Any], Exception | None]:
+    """What dbt did, and what stopped it if anything did; dbt has ended when this returns."""
+    events: list[Any] = []
+    try:
+        for event in invocation.stream():
+            events.append(event)
+            if isinstance(event, dg.Output):
+                context.log.info(f"{BUILT} {event.output_name}")
+    except DagsterDbtCliRuntimeError as error:
+        return events, error
+    finally:
+        # Whatever stopped us, dbt must not go on writing after the lock is given back.
+        if invocation.process.poll() is None:
+            invocation.process.terminate()
+            invocation.process.wait(timeout=30)
+    return events, None
+
+
+def _sentence(invocation: DbtCliInvocation) -> str:
+    """The first thing dbt complained of, as one says it to a colleague."""
+    try:
+        results = invocation.get_artifact("run_results.json")["results"]
+    except (FileNotFoundError, KeyError, TypeError):
+        return "dbt stopped before it ran a model: see the log below. The last release stands."
+    bad = [r for r in results if r["status"] in ("error", "fail")]
+    if not bad:
+        return "dbt stopped: see the log below. The last release stands."
+    first = bad[0]
+    name = first["unique_id"].split(".")[2]
+    what = "test" if first["unique_id"].startswith(("test.", "unit_test.")) else "model"
+    # dbt and DuckDB say where it was before they say what: the name stands in front already.
+    message = re.sub(
+        r"^\w+ Error in \w+ \S+ \(\S+\) |Invalid Input Error: ", "", " ".join(str(first["message"]).split())
+    )[:400]
+    if first["status"] == "fail":
+        lines = (first.get("compiled_code") or "").strip().splitlines()
+        promise = " ".join(line[3:] for line in takewhile(lambda line: line.startswith("-- "), lines))
+        message = f"{first['failures']} rows do not keep what it asks for. {promise}".strip()
+    more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
+    return f"dbt {what} {name}{more}: {message.rstrip('.')}. The last release stands."

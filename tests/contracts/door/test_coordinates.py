@@ -1,0 +1,94 @@
+"""Points arrive in WGS-84 whatever system they were sent in: row by row, else as the layout says."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime
+
+import polars as pl
+import pytest
+
+from contracts.door.arranging import arrange, lay_out
+from contracts.door.rows import checker, split
+from contracts.loading import load_feeds, seed
+from contracts.model import Layout
+from contracts.reading import fold
+
+FEEDS = load_feeds()
+# Tiananmen, as the national system and Baidu's map give it, and where it lies.
+SENT = {"wgs84": (116.391209, 39.907783), "gcj02": (116.397451, 39.909187), "bd09": (116.403824, 39.915527)}
+WITHIN_DEGREES = 0.00006
+
+
+def door(feed_id: str, crs: str | None, rows: list[tuple[str | None, float, float]]):
+    """What the door makes of rows of (system as written, longitude, latitude)."""
+    feed = FEEDS[feed_id]
+    said = None
+    if crs:
+        parts = {"feed": feed_id, "sender": "t", "version": "1", "description": {"zh": "测", "en": "t"}}
+        said = Layout(**parts, coordinates={"crs": crs})
+    batch = pl.DataFrame(
+        {
+            "场地编号": [f"9901{n:04}" for n in range(len(rows))],
+            "场地名称": ["体育馆"] * len(rows),
+            "场地类型代码": ["1"] * len(rows),
+            "运营状态": ["1"] * len(rows),
+            "坐标系": [system for system, _, _ in rows],
+            "经度": [str(x) for _, x, _ in rows],
+            "纬度": [str(y) for _, _, y in rows],
+            "_row": range(2, len(rows) + 2),
+            "_shape": pl.Series([None] * len(rows), dtype=pl.String),
+        },
+        schema_overrides={"_row": pl.Int64, "坐标系": pl.String},
+    )
+    arrangement = arrange(feed, said, batch.columns)
+    assert arrangement.columns["coordinate_system"] == "坐标系"
+    return split(checker(arrangement, received_at=datetime(2026, 3, 1)), lay_out(arrangement, batch))
+
+
+@pytest.mark.parametrize("usual", [None, "gcj02", "bd09"])
+def test_each_row_is_read_in_the_system_it_names_and_otherwise_in_the_sender_s(usual) -> None:
+    named = {
+        "wgs84": ["WGS84", "wgs-84", "ＷＧＳ８４", "GPS", "84坐标系", "CGCS2000", "2000国家大地坐标系"],
+        "gcj02": ["GCJ-02", "gcj02", "高德", "高德坐标", "国测局", "火星坐标系", " 腾讯地图 "],
+        "bd09": ["BD-09", "bd09ll", "百度", "百度 坐标"],
+    }
+    rows: list[tuple[str | None, float, float]] = [(t, *SENT[crs]) for crs, texts in named.items() for t in texts]
+    rows += [(None, *SENT[usual or "wgs84"]), ("", *SENT[usual or "wgs84"])]
+    result = door("sports.venues", usual, rows)
+    assert result.accepted.height == len(rows)
+    assert set(result.reasons["field"]).isdisjoint({"coordinate_system", "longitude", "latitude"})
+    for name, expected in zip(("longitude", "latitude"), SENT["wgs84"], strict=True):
+        assert (result.accepted[name] - expected).abs().max() < WITHIN_DEGREES
+    assert set(result.accepted["coordinate_system"]) == {"WGS84", "CGCS2000", "GCJ-02", "BD-09", None}
+
+
+@pytest.mark.parametrize("usual", [None, "gcj02"])
+def test_a_system_nobody_knows_leaves_the_row_without_a_point_and_says_so(usual) -> None:
+    """Beijing 1954 lies a hundred metres off: no point is better than that one. The venue itself stays."""
+    result = door(
+        "sports.venues", usual, [("北京54", 116.4, 39.9), ("BD09MC", 12958160.0, 4825923.0), ("高德", *SENT["gcj02"])]
+    )
+    assert result.accepted["longitude"].is_null().to_list()[0] is True
+    assert result.accepted.filter(pl.col("coordinate_system") == "GCJ-02")["longitude"].null_count() == 0
+    found = result.reasons.filter(pl.col("field") == "coordinate_system")
+    assert found.select("_row", "rule", "severity", "value").rows() == [
+        (2, "not_in_code_list", "warning", "北京54"),
+        (3, "not_in_code_list", "warning", "BD09MC"),
+    ]
+
+
+def test_no_spelling_means_two_systems() -> None:
+    """Spellings are compared folded: none may be claimed by a second system."""
+    claims: Counter[str] = Counter()
+    for row in seed("coordinate_systems"):
+        claims.update({fold(s) for s in (row["code"], row["name_zh"], row["name_en"], *row["spellings"].split("|"))})
+        assert row["crs"] in SENT
+    assert [spelling for spelling, times in claims.items() if times > 1] == []
+
+
+@pytest.mark.parametrize(
+    "feed_id", [f.id for f in FEEDS.values() if "address" in f.by_name and "longitude" in f.by_name]
+)
+def test_every_register_of_facilities_may_say_it_row_by_row(feed_id) -> None:
+    assert FEEDS[feed_id].by_name["coordinate_system"].code_list == "coordinate_systems"

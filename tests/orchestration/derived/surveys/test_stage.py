@@ -1,0 +1,92 @@
+"""The survey stage: which waves are estimated on a night, and what it leaves for dbt."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+import pytest
+from waves import wave
+
+from orchestration.derived import survey_estimates
+from orchestration.derived.surveys.comparisons import SUBJECT
+from orchestration.paths import DataDirectory
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> DataDirectory:
+    directory = DataDirectory(tmp_path)
+    directory.set_calendar(date(2026, 3, 1), date(2026, 1, 1))
+    return directory
+
+
+def deliver(data: DataDirectory, rows: dict[str, pl.DataFrame], receipt: str) -> None:
+    for feed, frame in rows.items():
+        folder = data.accepted / f"evaluation.{feed}" / "2026-02-02"
+        folder.mkdir(parents=True, exist_ok=True)
+        frame.write_parquet(folder / f"{receipt}.parquet")
+
+
+def test_a_night_estimates_the_waves_that_changed_and_no_other(data) -> None:
+    deliver(data, wave("2025Q1", day=date(2025, 2, 1), each=10), "a")
+    deliver(data, wave("2026Q1", each=10), "b")
+    assert survey_estimates.estimate_all(data) == (["2025Q1", "2026Q1"], {})
+    before = survey_estimates.path(data).read_bytes()
+    assert survey_estimates.estimate_all(data) == ([], {})
+    assert survey_estimates.path(data).read_bytes() == before
+    other = wave("2026Q1", each=10)
+    other["survey_responses"] = other["survey_responses"].with_columns(answer=pl.col("answer").replace({"5": "4"}))
+    deliver(data, other, "b")
+    (data.accepted / "evaluation.survey_responses" / "2026-02-02" / "b.parquet").rename(
+        data.accepted / "evaluation.survey_responses" / "2026-02-02" / "c.parquet"
+    )
+    assert survey_estimates.estimate_all(data) == (["2026Q1"], {})
+    table = pl.read_parquet(survey_estimates.path(data))
+    assert set(table["wave"]) == {"2025Q1", "2026Q1"}
+    later = table.filter(pl.col("wave") == "2026Q1").drop_nulls("change_se")
+    assert later["previous_wave"].unique().to_list() == ["2025Q1"]
+    apart = (
+        later["se"] ** 2
+        + later.join(table, left_on=[*SUBJECT, "previous_wave"], right_on=[*SUBJECT, "wave"])["se_right"] ** 2
+    ).sqrt()
+    assert not (later["change_se"] - apart).abs().is_between(0, 1e-9).any(), "both went to the same communities"
+
+
+def test_a_wave_that_fails_is_one_row_with_its_reason_and_the_others_stand(data) -> None:
+    broken = wave("2025Q1", each=10)
+    broken["survey_samples"] = broken["survey_samples"].with_columns(base_weight=pl.lit(0.0))
+    deliver(data, broken, "a")
+    deliver(data, wave("2026Q1", each=10), "b")
+    for estimated in (["2025Q1", "2026Q1"], []):
+        assert survey_estimates.estimate_all(data)[0] == estimated
+    _, failed = survey_estimates.estimate_all(data)
+    table, found = (
+        pl.read_parquet(survey_estimates.path(data)),
+        pl.read_parquet(survey_estimates.path(data, "survey_diagnostics")),
+    )
+    rows = table.filter(pl.col("wave") == "2025Q1").select("n", "mean", "null_reason").rows()
+    assert rows == [(0, None, failed["2025Q1"])]
+    assert "positive weight" in failed["2025Q1"]
+    assert found.filter(pl.col("wave") == "2025Q1").select("item", "is_problem").rows() == [("not_estimated", True)]
+    assert table.filter(pl.col("wave") == "2026Q1").height > 50
+
+
+def test_a_city_without_surveys_has_typed_empty_tables(data) -> None:
+    survey_estimates.ensure_typed(data)
+    for table, schema in survey_estimates.TABLES.items():
+        frame = pl.read_parquet(survey_estimates.path(data, table))
+        assert (frame.height, dict(frame.schema)) == (0, dict(schema))
+
+
+def test_a_night_without_a_single_wave_writes_them_too(data) -> None:
+    deliver(data, {feed: frame.clear() for feed, frame in wave("2026Q1", each=1).items()}, "a")
+    assert survey_estimates.estimate_all(data) == ([], {})
+    assert pl.read_parquet(survey_estimates.path(data)).columns == list(survey_estimates.TABLES["survey_estimates"])
+
+
+def test_files_accepted_under_an_older_contract_are_read_as_silent_on_what_it_lacked(data) -> None:
+    rows = wave("2026Q1", each=10)
+    rows["survey_questions"] = rows["survey_questions"].drop("role", "refused_codes")
+    deliver(data, rows, "a")
+    assert survey_estimates.estimate_all(data) == (["2026Q1"], {})

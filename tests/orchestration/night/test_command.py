@@ -1,0 +1,353 @@
+"""One night of a small city from end to end, a second one in which nothing has come, and one full of bad files."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import duckdb
+import polars as pl
+import pytest
+from rich.console import Console
+
+from contracts.loading import load_feeds, load_products
+from demo import city, culture
+from demo.plan import Plan
+from orchestration import schedules
+from orchestration.intake import landing
+from orchestration.intake.landing import Attempt
+from orchestration.night import command
+from orchestration.paths import DBT_PROJECT, DataDirectory
+from orchestration.release import publishing
+from orchestration.release.publishing import FICTIONAL
+
+FEEDS, PRODUCTS = load_feeds(), load_products()
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """Every file below a folder and the hash of its bytes; a link is where it points."""
+    return {
+        str(path.relative_to(folder)): str(path.readlink()) if path.is_symlink() else hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_symlink() or path.is_file()
+    }  # fmt: skip
+
+
+def counting(data: DataDirectory) -> list[Attempt]:
+    """The attempt that counts for each file, read from the receipts."""
+    return list(landing.latest(landing.attempts(data)).values())
+
+
+@pytest.fixture
+def published(night_city: Any) -> Iterator[Any]:
+    with duckdb.connect(str(night_city.data.published / publishing.DATABASE), read_only=True) as con:
+        yield con
+
+
+# ── nothing is lost ─────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_night_takes_in_every_feed_and_fails_in_none_of_the_build(night_city) -> None:
+    assert {a.feed for a in night_city.night.attempts} == set(FEEDS)
+    assert night_city.night.failed_steps == {}
+    assert night_city.night.released
+    assert landing.unroutable(night_city.data, FEEDS) == []
+    assert not [p for p in night_city.data.inbox.rglob("*") if p.is_file()]
+
+
+def test_every_row_of_every_file_is_accepted_or_quarantined(night_city) -> None:
+    """The receipts say so, and the Parquet files of each delivery hold exactly so many rows."""
+    data, attempts = night_city.data, counting(night_city.data)
+    assert len(attempts) == len(list(data.archive.rglob("*.bin"))) > len(FEEDS)
+    for attempt in attempts:
+        place = f"{attempt.feed}/{attempt.received_on}/{attempt.receipt}.parquet"
+        accepted, quarantined = data.accepted / place, data.quarantine / place
+        stood = pl.read_parquet(accepted).height if accepted.is_file() else 0
+        struck = 0
+        if quarantined.is_file():
+            struck = pl.read_parquet(quarantined).filter(pl.col("severity") == "error")["_row"].n_unique()
+        assert (attempt.rows_accepted, attempt.rows_quarantined) == (stood, struck), attempt.file_name
+        assert attempt.rows_received == stood + struck, attempt.file_name
+    assert sum(a.rows_quarantined for a in attempts) > 100
+
+
+def test_nothing_is_accepted_or_quarantined_without_a_receipt(night_city) -> None:
+    receipts = {a.receipt for a in counting(night_city.data)}
+    for folder in (night_city.data.accepted, night_city.data.quarantine):
+        assert {p.stem for p in folder.glob("*/*/*.parquet")} <= receipts
+
+
+def test_a_second_reader_counts_the_same_rows_in_the_archived_bytes(night_city) -> None:
+    """Python's own csv module on every plain CSV and TSV file of the archive: no code of the door is used."""
+    archived = {p.stem: p for p in night_city.data.archive.rglob("*.bin")}
+    counted = 0
+    for attempt in counting(night_city.data):
+        if attempt.verdict != "accepted" or not attempt.file_name.endswith((".csv", ".tsv")):
+            continue
+        raw = archived[attempt.receipt].read_bytes()
+        text = decoded(raw)
+        delimiter = max(",\t;|", key=text.partition("\n")[0].count)
+        records = [
+            r for r in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if any(c.strip() for c in r)
+        ]
+        assert attempt.rows_received == len(records) - 1, attempt.file_name
+        counted += attempt.rows_received
+    assert counted > 5_000
+
+
+def decoded(raw: bytes) -> str:
+    """The demo's departments write UTF-16 with a mark, UTF-8, or GB18030."""
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return raw.decode("utf-16")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return raw.decode("gb18030")
+
+
+def test_points_sent_in_two_systems_lie_where_the_venues_stand(night_city) -> None:
+    """The culture bureau's rows say 高德 or WGS84 each; at the door all become WGS-84, within two metres."""
+    plan = Plan(seed=7, communities=40, days=31)  # the city of the fixture
+    where = culture.register(plan, city.build(plan)).select("venue_id", "longitude", "latitude")
+    accepted = pl.read_parquet(night_city.data.accepted / "culture.venues" / "*" / "*.parquet")
+    both = accepted.join(where, on="venue_id", suffix="_true")
+    assert set(both["coordinate_system"]) == {"GCJ-02", "WGS84"}
+    assert both.height == accepted.height
+    for axis in ("longitude", "latitude"):
+        assert (both[axis] - both[f"{axis}_true"]).abs().max() < 2 / 111_000
+
+
+# ── what leaves ─────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("name", PRODUCTS)
+def test_every_promised_table_is_there_as_promised(published, night_city, name) -> None:
+    product = PRODUCTS[name]
+    result = published.execute(f'from "{name}"')
+    assert [(d[0], str(d[1])) for d in result.description] == [(f.name, f.sql_type) for f in product.fields]
+    rows = result.fetchall()
+    # Nothing is wrong with the divisions of a city that was made to be whole.
+    assert rows or name == "division_problem", f"{name} is empty in a city that has sent everything"
+    assert published.execute(f"from '{night_city.data.published}/parquet/{name}.parquet'").fetchall() == rows
+    (comment,) = published.execute("select comment from duckdb_tables() where table_name = ?", [name]).fetchone()
+    assert comment.startswith(product.description)
+    assert comment.startswith("One row is ")
+    assert FICTIONAL in comment
+    comments = published.execute("select comment from duckdb_columns() where table_name = ?", [name]).fetchall()
+    assert [c for (c,) in comments if not c or " · " not in c] == []
+
+
+def test_nothing_leaves_that_is_not_promised(published) -> None:
+    assert {n for (n,) in published.execute("select table_name from duckdb_tables()").fetchall()} == set(PRODUCTS)
+
+
+def test_the_three_headlines_are_figures_of_the_release(published, night_city) -> None:
+    reviews, survey, coverage = command.headlines(night_city.data)
+    month, active, contacts, good = published.execute(
+        "select strftime(month, '%Y-%m'), active_reviews, contacts, good_reviews from review_scorecard "
+        "where dimension = 'all' and period_kind = 'month' and active_reviews > 0 order by month desc limit 1"
+    ).fetchone()
+    assert reviews.startswith(f"{month}: ")
+    assert f"{100 * active / contacts:.1f} % of {contacts:,} contacts" in reviews
+    assert f"{100 * good / active:.1f} % are good" in reviews
+    assert re.search(r"overall satisfaction \d\d\.\d of 100 \(\d\d\.\d–\d\d\.\d\), [\d,]+ answers", survey)
+    have, of = map(int, re.search(r"\((\d+) of (\d+) communities", coverage).groups())
+    assert 0 < have < of
+    assert f"facilities {100 * have / of:.1f} % (" in coverage
+
+
+def test_the_summary_says_what_a_person_wants_to_know(night_city) -> None:
+    told = io.StringIO()
+    command.tell(night_city.data, night_city.night, Console(file=told, width=200))
+    text = told.getvalue()
+    files = [a for a in night_city.night.attempts if a.verdict != "missing"]
+    received = sum(a.rows_received for a in files)
+    assert f"{len(files):,} files, {received:,} rows = " in text
+    assert "every row accounted for" in text
+    assert f"released {night_city.night.release_id}: {len(PRODUCTS)} tables" in text
+    assert FICTIONAL in text
+    for attempt in files:
+        if attempt.verdict == "refused":
+            assert attempt.file_name in text
+
+
+# ── a night in which nothing has come ───────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class After:
+    """A copy of the city after another night, and what its folders held before that night."""
+
+    data: DataDirectory
+    night: command.Night
+    before: dict[str, dict[str, str]]
+
+    def changed(self, folder: str) -> set[str]:
+        now, then = contents(self.data.root / folder), self.before[folder]
+        return {name for name in now.keys() | then.keys() if now.get(name) != then.get(name)}
+
+
+WATCHED = ("inbox", "archive", "receipts", "accepted", "quarantine", "published")
+
+
+@pytest.fixture(scope="module")
+def another_night(spend_night: Callable[[DataDirectory], command.Night]) -> Callable[[DataDirectory], After]:
+    def _another_night(data: DataDirectory) -> After:
+        before = {folder: contents(data.root / folder) for folder in WATCHED}
+        return After(data, spend_night(data), before)
+
+    return _another_night
+
+
+@pytest.fixture(scope="module")
+def quiet_night(night_city: Any, another_night: Any, tmp_path_factory: pytest.TempPathFactory) -> After:
+    copied = tmp_path_factory.mktemp("quiet") / "city"
+    shutil.copytree(night_city.data.root, copied, symlinks=True)
+    return another_night(DataDirectory(copied))
+
+
+def test_a_second_night_changes_nothing_and_makes_no_release(quiet_night, night_city) -> None:
+    assert [f"{folder}/{name}" for folder in WATCHED for name in quiet_night.changed(folder)] == []
+    spent = quiet_night.night
+    assert (spent.attempts, spent.failed_feeds, spent.failed_steps, spent.released) == ([], {}, {}, False)
+    assert spent.release_id == night_city.night.release_id
+    tables = night_city.night.tables["built"]
+    assert night_city.night.tables == {"built": tables, "mended": 0, "stood": 0}
+    # What depends on the day is built each night; a sum in another order may then differ in its last digit.
+    of_the_day = [m for m in (DBT_PROJECT / "models").rglob("*.sql") if "run_date()" in m.read_text(encoding="utf-8")]
+    assert 0 <= spent.tables["built"] <= len(of_the_day) < tables / 4
+    assert spent.tables == {"built": spent.tables["built"], "mended": 0, "stood": tables - spent.tables["built"]}
+    assert tables > len(PRODUCTS)
+    told = io.StringIO()
+    command.tell(quiet_night.data, spent, Console(file=told, width=200))
+    assert f"{tables} tables of the warehouse: " in told.getvalue()
+    assert f" 0 mended, {spent.tables['stood']} stood" in told.getvalue()
+    assert "Nothing new in the inbox." in told.getvalue()
+    assert f"nothing changed: {spent.release_id} stands" in told.getvalue()
+
+
+# ── a night full of bad files ───────────────────────────────────────────────────────────────────
+
+# feed → file, its bytes (None: listed but not there), the receipt's reason, and what its sentence has to name
+BAD: dict[str, tuple[str, bytes | None, str, tuple[str, ...]]] = {
+    "sports.venues": ("场馆_空.csv", b"", "empty_file", ("empty", "是空文件", "send it", "重新")),
+    "culture.venues": ("场馆_半.xlsx", b"PK\x03\x04 and no more", "truncated_file", ("damaged", "损坏", "again", "重新")),
+    "civil_affairs.community_workers": (
+        "社工_错表.csv", "序,车牌,颜色\n1,示A00001,蓝\n".encode(), "header_not_found", ("所属区划代码", "expected", "应有", "found 6 cells", "实际看到：6 个单元格", "Put the header row back", "补上表头"),
+    ),
+    "reference.population": ("人口_没有.csv", None, "file_not_there", ("人口_没有.csv",)),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def bad_night(quiet_night: After, another_night: Any) -> After:
+    data = quiet_night.data
+    for feed, (name, body, _, _) in BAD.items():
+        if body is None:
+            text = f"feed,sender,path,received_on\n{feed},shifan,{data.root / name},{data.today()}\n"
+            (data.inbox / landing.DELIVERY_LIST).write_text(text, encoding="utf-8")
+        else:
+            (data.inbox / feed / "shifan").mkdir(parents=True, exist_ok=True)
+            (data.inbox / feed / "shifan" / name).write_bytes(body)
+    return another_night(data)
+
+
+@pytest.mark.parametrize("feed", BAD)
+def test_a_bad_file_fails_its_own_asset_in_one_sentence(bad_night, feed) -> None:
+    name, _, reason, says = BAD[feed]
+    sentence = bad_night.night.failed_feeds["__".join(feed.split("."))]
+    for word in (name, *says):
+        assert word in sentence
+    assert "Traceback" not in sentence
+    assert "\n" not in sentence
+    assert "Error" not in sentence
+    (attempt,) = [a for a in bad_night.night.attempts if a.feed == feed]
+    assert (attempt.verdict, attempt.reason_code, attempt.file_name) == ("refused", reason, name)
+    assert (attempt.rows_received, attempt.rows_accepted, attempt.rows_quarantined) == (0, 0, 0)
+    assert sentence == f"{attempt.message_en} · {attempt.message_zh}"
+
+
+def test_only_the_assets_of_bad_files_fail_and_only_they_leave_receipts(bad_night) -> None:
+    assert set(bad_night.night.failed_feeds) == {"__".join(feed.split(".")) for feed in BAD}
+    assert {a.feed for a in bad_night.night.attempts} == set(BAD)
+    assert len(bad_night.changed("receipts")) == len(BAD)
+
+
+def test_bad_files_are_kept_and_nothing_else_changes(bad_night) -> None:
+    kept = {p.partition("/")[0] for p in bad_night.changed("archive")}
+    assert kept == {feed for feed, (_, body, _, _) in BAD.items() if body is not None}
+    assert bad_night.changed("accepted") == bad_night.changed("quarantine") == set()
+
+
+def test_the_night_goes_on_with_yesterday_s_data(bad_night, quiet_night) -> None:
+    assert bad_night.night.failed_steps == {}
+    assert bad_night.night.released
+    certificate = publishing.current(bad_night.data)
+    assert certificate.changed_tables == ["feed_health"]
+    with duckdb.connect(str(bad_night.data.published / publishing.DATABASE), read_only=True) as con:
+        shown = con.execute("select file_name from feed_health where verdict = 'refused'").fetchall()
+    assert {name for name, _, _, _ in BAD.values()} <= {name for (name,) in shown}
+
+
+# ── a night in which somebody did not send ──────────────────────────────────────────────────────
+
+
+def overdue_on(data: DataDirectory, day: date) -> set[str]:
+    """Recomputed from the receipts: the cadence of the contract, counted from the last accepted file."""
+    last: dict[str, date] = {}
+    for path in data.receipts.rglob("*.json"):
+        told = json.loads(path.read_text(encoding="utf-8"))
+        if told["verdict"] == "accepted":
+            last[told["feed"]] = max(last.get(told["feed"], date.min), date.fromisoformat(told["received_on"]))
+    return {f for f, on in last.items() if (limit := FEEDS[f].days_between) is not None and (day - on).days > limit}
+
+
+@pytest.fixture
+def late(night_city: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[DataDirectory, date]:
+    """A copy of the city on the first day on which somebody is overdue."""
+    shutil.copytree(
+        night_city.data.root, tmp_path / "city", symlinks=True, ignore=shutil.ignore_patterns("dbt", "published")
+    )
+    data = DataDirectory(tmp_path / "city")
+    day = data.today()
+    while not overdue_on(data, day):
+        day += timedelta(days=1)
+    monkeypatch.setenv("MINSHENG_DATA", str(data.root))
+    monkeypatch.setenv("MINSHENG_TODAY", day.isoformat())
+    return data, day
+
+
+def test_an_overdue_feed_fails_alone_and_leaves_a_receipt_once_a_day(late) -> None:
+    from orchestration.definitions import defs
+
+    data, day = late
+    expected, before = overdue_on(data, day), len(landing.attempts(data))
+    assert 0 < len(expected) < len(FEEDS)
+    ingest = defs.resolve_job_def("ingest")
+    results = [
+        ingest.execute_in_process(
+            instance=dg.DagsterInstance.ephemeral(), tags=schedules.range_tags(day, day), raise_on_error=False
+        )
+        for _ in range(2)
+    ]
+    failed = {
+        e.step_key: e.step_failure_data.user_failure_data.description for e in results[0].get_step_failure_events()
+    }
+    assert set(failed) == {"__".join(feed.split(".")) for feed in expected}
+    missing = [a for a in landing.attempts(data) if a.verdict == "missing"]
+    assert {a.feed for a in missing} == expected
+    assert len(missing) == len(expected) == len(landing.attempts(data)) - before
+    for attempt in missing:
+        assert attempt.received_on == day
+        assert failed["__".join(attempt.feed.split("."))] == f"{attempt.message_en} · {attempt.message_zh}"
+        assert FEEDS[attempt.feed].label_zh in attempt.message_zh

@@ -1,0 +1,289 @@
+"""Write – audit – publish: readers see a whole release, the old one or the new one, or nothing has happened."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from contracts.loading import load_products
+from contracts.model import Product
+from orchestration.paths import PROJECT, DataDirectory
+from orchestration.release import publishing
+from orchestration.release.publishing import FICTIONAL, KEPT_RELEASES, AuditFailed
+
+PRODUCTS = {name: load_products()[name] for name in ("dim_department", "dim_division", "release_log")}
+OLD_CLIENT = PROJECT / ".compat" / "duckdb"
+SOME: Mapping[str, Any] = {
+    "string": "x", "integer": 1, "number": 1.0, "boolean": False, "date": date(2026, 3, 1), "timestamp": datetime(2026, 3, 1),
+}  # fmt: skip
+
+
+def row(product: Product, **values: Any) -> list[Any]:
+    """A row that keeps the contract: what it requires and nothing else, unless told."""
+    usual = {f.name: next(iter(f.enum), SOME[f.kind]) if f.required else None for f in product.fields}
+    return list((usual | values).values())
+
+
+def departments(*codes: str, **values: Any) -> list[list[Any]]:
+    return [row(PRODUCTS["dim_department"], department_code=code, **values) for code in codes]
+
+
+def fill(data: DataDirectory, rows: list[list[Any]], *, fictional: bool = True) -> None:
+    """The warehouse as dbt would leave it: two products, one with a column that nobody promised to anybody."""
+    data.warehouse.parent.mkdir(parents=True, exist_ok=True)
+    data.warehouse.unlink(missing_ok=True)
+    division = row(PRODUCTS["dim_division"], division_code="990000000000", is_fictional=fictional)
+    with duckdb.connect(str(data.warehouse)) as con:
+        con.execute("create schema products")
+        for name, content in (("dim_department", rows), ("dim_division", [division])):
+            fields = PRODUCTS[name].fields
+            con.execute(f"create table products.{name} ({', '.join(f'{f.name} {f.sql_type}' for f in fields)})")
+            con.executemany(f"insert into products.{name} values ({', '.join('?' for _ in fields)})", content)
+        con.execute("alter table products.dim_department add column reviewer_phone varchar default '19900001111'")
+
+
+def published(data: DataDirectory) -> dict[str, bytes | str]:
+    """Everything below published/, byte for byte; a link is what it points to."""
+    return {
+        str(path.relative_to(data.published)): str(path.readlink()) if path.is_symlink() else path.read_bytes()
+        for path in sorted(data.published.rglob("*"))
+        if path.is_symlink() or path.is_file()
+    }
+
+
+class Reader:
+    """A BI tool in a process of its own, which keeps its connection open."""
+
+    PROGRAM = """
+import sys, duckdb
+con = duckdb.connect(sys.argv[1], read_only=True)
+for query in sys.stdin:
+    print(con.execute(query).fetchall(), flush=True)
+"""
+
+    def __init__(self, data: DataDirectory) -> None:
+        command = [sys.executable, "-c", self.PROGRAM, str(data.published / publishing.DATABASE)]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def ask(self, query: str) -> Any:
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.write(query + "\n")
+        self.process.stdin.flush()
+        return eval(self.process.stdout.readline())  # our own program prints it
+
+    def close(self) -> None:
+        self.process.communicate()
+
+
+@pytest.fixture
+def reader(data: DataDirectory) -> Iterator[Callable[[], Reader]]:
+    opened: list[Reader] = []
+
+    def connect() -> Reader:
+        opened.append(Reader(data))
+        return opened[-1]
+
+    yield connect
+    for client in opened:
+        client.close()
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DataDirectory:
+    directory = DataDirectory(tmp_path)
+    directory.set_calendar(date(2026, 3, 1), date(2026, 1, 1))
+    monkeypatch.setattr(publishing, "load_products", lambda: PRODUCTS)
+    monkeypatch.setattr(publishing, "code_version", lambda: "1")
+    fill(directory, departments("health", "sports"))
+    return directory
+
+
+@pytest.fixture
+def unaudited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """great_expectations takes seconds and is tried elsewhere; here the question is what is done with its answer."""
+    monkeypatch.setattr("contracts.audit.audit", lambda *_: ([], 1))
+
+
+COUNT = "select count(*) from dim_department"
+
+
+# ── what is published ───────────────────────────────────────────────────────────────────────────
+
+
+def test_a_release_is_what_the_contracts_list_and_nothing_else(data) -> None:
+    certificate, new = publishing.release(data)
+    assert (new, certificate.release_id, certificate.fictional) == (True, "2026-03-01.1", True)
+    assert certificate.expectations > len(PRODUCTS)
+    assert {t: facts["rows"] for t, facts in certificate.tables.items()} == {"dim_department": 2, "dim_division": 1}
+    with duckdb.connect(str(data.published / publishing.DATABASE), read_only=True) as con:
+        for name, product in PRODUCTS.items():
+            result = con.execute(f"from {name}")
+            assert [d[0] for d in result.description] == [f.name for f in product.fields]
+            table = result.fetchall()
+            assert table
+            assert con.execute(f"from '{data.published}/parquet/{name}.parquet'").fetchall() == table
+        assert con.execute("select count(*) from duckdb_tables()").fetchone() == (len(PRODUCTS),)
+        assert con.execute("select release_id, receipts from release_log").fetchall() == [("2026-03-01.1", 0)]
+    assert not any(b"19900001111" in content for content in published(data).values() if isinstance(content, bytes))
+    assert publishing.current(data) == certificate
+
+
+@pytest.mark.parametrize("fictional", [True, False])
+def test_comments_begin_with_the_grain_and_say_what_is_fictional(data, unaudited, fictional) -> None:
+    fill(data, departments("health"), fictional=fictional)
+    publishing.release(data)
+    with duckdb.connect(str(data.published / publishing.DATABASE), read_only=True) as con:
+        tables = dict(con.execute("select table_name, comment from duckdb_tables()").fetchall())
+        for name, product in PRODUCTS.items():
+            assert tables[name].startswith(product.description), name
+            assert (FICTIONAL in tables[name]) is fictional
+            for column, comment in con.execute(
+                "select column_name, comment from duckdb_columns() where table_name = ?", [name]
+            ).fetchall():
+                field = product.by_name[column]
+                assert comment.startswith(f"{field.label_zh} · {field.label_en}"), f"{name}.{column}"
+                assert (field.unit or "") in comment
+
+
+def test_the_file_opens_in_a_client_of_duckdb_1_4(data, unaudited) -> None:
+    """Most BI tools bundle one; `make .compat/duckdb` installs it."""
+    if not OLD_CLIENT.is_dir() and not os.environ.get("CI"):
+        pytest.skip("no .compat/duckdb: run `make .compat/duckdb`")
+    publishing.release(data)
+    program = """
+import sys, duckdb
+assert duckdb.__version__.startswith("1.4"), duckdb.__version__
+con = duckdb.connect(sys.argv[1], read_only=True)
+for (table,) in con.execute("select table_name from duckdb_tables() order by 1").fetchall():
+    print(table, len(con.execute(f'from "{table}"').fetchall()), con.execute(f"from '{sys.argv[2]}/{table}.parquet'").fetchall() != [])
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", program, str(data.published / publishing.DATABASE), str(data.published / "parquet")],
+        env={**os.environ, "PYTHONPATH": str(OLD_CLIENT)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert run.stdout.splitlines() == ["dim_department 2 True", "dim_division 1 True", "release_log 1 True"], run.stderr
+
+
+# ── readers while things happen ─────────────────────────────────────────────────────────────────
+
+
+def test_an_open_reader_keeps_its_release_and_a_new_one_sees_the_next(data, unaudited, reader) -> None:
+    publishing.release(data)
+    early = reader()
+    assert early.ask(COUNT) == [(2,)]
+    fill(data, departments("health", "sports", "culture"))
+    publishing.release(data)
+    late = reader()
+    assert (early.ask(COUNT), late.ask(COUNT)) == ([(2,)], [(3,)])
+    assert early.ask("select release_id from release_log") == [("2026-03-01.1",)]
+
+
+def test_a_reader_is_served_while_the_warehouse_is_being_written(data, unaudited, reader) -> None:
+    publishing.release(data)
+    with duckdb.connect(str(data.warehouse)) as writer:
+        writer.execute("begin")
+        writer.execute("delete from products.dim_department")
+        assert reader().ask(COUNT) == [(2,)]
+
+
+# ── what goes wrong ─────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_broken_promise_leaves_what_is_published_byte_for_byte(data) -> None:
+    publishing.release(data)
+    before = published(data)
+    fill(data, departments("health", "health"))
+    with pytest.raises(AuditFailed) as failed:
+        publishing.release(data)
+    assert published(data) == before
+    assert "dim_department.department_code" in str(failed.value)
+    assert str(failed.value).endswith("The last release stands.")
+
+
+def test_a_column_that_was_promised_and_is_not_there_stops_the_release(data, unaudited) -> None:
+    publishing.release(data)
+    before = published(data)
+    with duckdb.connect(str(data.warehouse)) as con:
+        con.execute("alter table products.dim_department drop column name_en")
+    with pytest.raises(duckdb.Error, match="name_en"):
+        publishing.release(data)
+    assert published(data) == before
+
+
+@pytest.mark.parametrize(
+    "dies_in", ["_comment", "_copy_parquet", "_write_log", "_write_json", "_publish", "shutil.copy2"]
+)
+def test_a_night_that_dies_while_it_writes_leaves_no_half_release(data, unaudited, monkeypatch, dies_in) -> None:
+    publishing.release(data)
+    seen = {name: content for name, content in published(data).items() if name.startswith(("current", "certificates"))}
+    fill(data, departments("health"))
+    with monkeypatch.context() as dying:
+        dying.setattr(f"orchestration.release.publishing.{dies_in}", lambda *_, **__: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            publishing.release(data)
+    left = published(data)
+    assert {name: left.get(name) for name in seen} == seen
+    assert publishing.current(data).release_id == "2026-03-01.1"
+    assert not (data.published / ".candidate").exists()
+    certificate, new = publishing.release(data)
+    assert (new, certificate.release_id) == (True, "2026-03-01.2")
+    with duckdb.connect(str(data.published / "current" / publishing.DATABASE), read_only=True) as con:
+        assert con.execute(COUNT).fetchone() == (1,)
+
+
+# ── when there is nothing new, and when there is much ───────────────────────────────────────────
+
+
+def test_the_same_content_is_not_released_twice(data, unaudited) -> None:
+    certificate, _ = publishing.release(data)
+    before = published(data)
+    fill(data, departments("sports", "health"))
+    assert publishing.release(data) == (certificate, False)
+    assert published(data) == before
+
+
+def test_the_last_digits_of_a_parallel_sum_are_no_news(data, unaudited) -> None:
+    def with_longitude(value: float) -> None:
+        fill(data, departments("health"))
+        with duckdb.connect(str(data.warehouse)) as con:
+            con.execute("update products.dim_division set longitude = ?", [value])
+
+    with_longitude(116.3)
+    publishing.release(data)
+    with_longitude(116.3 * (1 + 4e-16))
+    assert publishing.release(data)[1] is False
+    with_longitude(116.30000001)
+    certificate, new = publishing.release(data)
+    assert (new, certificate.changed_tables) == (True, ["dim_division"])
+
+
+def test_other_code_is_another_release_of_the_same_content(data, unaudited, monkeypatch) -> None:
+    publishing.release(data)
+    monkeypatch.setattr(publishing, "code_version", lambda: "2")
+    certificate, new = publishing.release(data)
+    assert (new, certificate.release_id, certificate.changed_tables) == (True, "2026-03-01.2", [])
+
+
+def test_releases_are_counted_by_day_kept_for_a_while_and_logged_for_ever(data, unaudited, monkeypatch) -> None:
+    nights = KEPT_RELEASES + 4
+    for n in range(1, nights):
+        fill(data, departments(*(f"d{i}" for i in range(n))))
+        publishing.release(data)
+    monkeypatch.setenv("MINSHENG_TODAY", "2026-03-02")
+    fill(data, departments("health"))
+    certificate, _ = publishing.release(data)
+    given = [f"2026-03-01.{n}" for n in range(1, nights)] + ["2026-03-02.1"]
+    assert certificate.release_id == given[-1]
+    assert {p.name for p in (data.published / "releases").iterdir()} == set(given[-KEPT_RELEASES:])
+    assert [c.release_id for c in publishing.releases(data)] == given
+    with duckdb.connect(str(data.published / publishing.DATABASE), read_only=True) as con:
+        assert [i for (i,) in con.execute("select release_id from release_log").fetchall()] == given

@@ -1,0 +1,60 @@
+"""What Dagster is told of a model after a night."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from orchestration.warehouse.dbt_assets import _sentence, _tonight
+
+KEEPS_TOTALS = {
+    "unique_id": "test.minsheng.keeps_totals", "status": "fail", "failures": 2, "message": "Got 2 results, configured to fail if != 0",
+    "compiled_code": "-- Restating loses nobody: the sum of what was reported\n-- is the sum of what is restated.\nwith\n-- not this\n",
+}  # fmt: skip
+NEVER_NULL = {"unique_id": "test.minsheng.not_null_x_y.0123", "status": "fail", "failures": 1, "message": "Got 1 result", "compiled_code": "select 1"}  # fmt: skip
+NO_COLUMN = {"unique_id": "model.minsheng.dim_x", "status": "error", "failures": None, "message": "Runtime Error in model dim_x (models/dim_x.sql)\n  Binder Error: no column y"}  # fmt: skip
+A_CIRCLE = {"unique_id": "test.minsheng.whole", "status": "error", "failures": None, "message": "Runtime Error in test whole (tests/whole.sql)\n  Invalid Input Error: 区划代码表不能用 · a circle"}  # fmt: skip
+PASSED = {"unique_id": "model.minsheng.dim_y", "status": "success", "message": "OK"}
+
+
+@pytest.mark.parametrize(
+    ("results", "sentence"),
+    [
+        (
+            [PASSED, KEEPS_TOTALS, NEVER_NULL],
+            "dbt test keeps_totals (and 1 more): 2 rows do not keep what it asks for. Restating loses nobody: the sum of what was "
+            "reported is the sum of what is restated. The last release stands.",
+        ),
+        ([NEVER_NULL], "dbt test not_null_x_y: 1 rows do not keep what it asks for. The last release stands."),
+        ([NO_COLUMN], "dbt model dim_x: Binder Error: no column y. The last release stands."),
+        ([A_CIRCLE], "dbt test whole: 区划代码表不能用 · a circle. The last release stands."),
+        ([PASSED], "dbt stopped: see the log below. The last release stands."),
+    ],
+)  # fmt: skip
+def test_what_dbt_complains_of_is_said_as_to_a_colleague(results: list[dict[str, Any]], sentence: str) -> None:
+    assert _sentence(SimpleNamespace(get_artifact=lambda _: {"results": results})) == sentence  # type: ignore[arg-type]
+
+
+def test_a_table_was_built_mended_or_stood(tmp_path: Path) -> None:
+    models = tmp_path / "run" / "minsheng" / "models" / "standard"
+    models.mkdir(parents=True)
+    for name in ("mended", "mended_by_nothing"):
+        (models / f"{name}.sql").write_text(f'insert into "standard"."{name}" (select 1)', encoding="utf-8")
+    for name in ("other_rows", "same_rows", "kept_but_whole", "new"):
+        (models / f"{name}.sql").write_text(f'\n  create table "standard"."{name}" as (select 1)', encoding="utf-8")
+    before = {
+        "mended": "state1 holding a", "mended_by_nothing": "state1 holding a", "other_rows": "built from 1 holding 7",
+        "same_rows": "built from 1 holding 7", "kept_but_whole": "state1 holding a", "untouched": "built from 1 holding 7",
+    }  # fmt: skip
+    after = {
+        "mended": "state2 holding b", "mended_by_nothing": "state1 holding a", "other_rows": "built from 2 holding 8",
+        "same_rows": "built from 2 holding 7", "kept_but_whole": "state2 holding b", "untouched": "built from 1 holding 7",
+        "new": "built from 1 holding 0",
+    }  # fmt: skip
+    assert _tonight(before, after, tmp_path) == {
+        "mended": "mended", "mended_by_nothing": "stood", "other_rows": "built", "same_rows": "stood",
+        "kept_but_whole": "built", "untouched": "stood", "new": "built",
+    }  # fmt: skip
