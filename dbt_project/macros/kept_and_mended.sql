@@ -43,7 +43,8 @@
   one it leads to. The model in hand names that table in `meta.steps`; tables of reviews go by `review_delta`.
 -#}
 {% macro steps_of(name) -%}
-    {%- set said = comment_of(api.Relation.create(database=this.database, schema='standard', identifier=name)) -%}
+    {%- set schema = graph.nodes['model.minsheng.' ~ name].schema if execute -%}
+    {%- set said = comment_of(api.Relation.create(database=this.database, schema=schema, identifier=name)) -%}
     {{ return(said.split(' ') if said else ['', '', '']) }}
 {%- endmacro %}
 

@@ -137,11 +137,7 @@ def _write(data: DataDirectory, candidate: Path, products: Mapping[str, Product]
     con.execute(f"attach '{_quoted(candidate / DATABASE)}' as release (storage_version '{STORAGE_VERSION}')")
     (candidate / "parquet").mkdir()
     (candidate / PUBLIC / "parquet").mkdir(parents=True)
-    schemas: dict[str, str] = dict(
-        con.execute(
-            f"select table_name, table_schema from information_schema.tables where table_catalog = '{house}'"
-        ).fetchall()
-    )
+    schemas = _schemas(con, house)
     register = f"{house}.{schemas['dim_division']}.dim_division"
     (fictional,) = _one(con, f"select coalesce(bool_or(is_fictional), false) from {register}")
     tables: dict[str, dict[str, Any]] = {}
@@ -228,6 +224,12 @@ def _write_log(data: DataDirectory, candidate: Path, certificate: Certificate) -
         con.close()
 
 
+def _schemas(con: duckdb.DuckDBPyConnection, catalog: str) -> dict[str, str]:
+    """Table → the schema it lies in; dbt keeps names unique."""
+    query = f"select table_name, table_schema from information_schema.tables where table_catalog = '{catalog}'"
+    return dict(con.execute(query).fetchall())
+
+
 def _write_worklists(
     data: DataDirectory, candidate: Path, products: Mapping[str, Product], certificate: Certificate
 ) -> None:
@@ -237,7 +239,7 @@ def _write_worklists(
         return
     with duckdb.connect(str(data.warehouse), read_only=True) as con:
         worklists.write_worklists(
-            con, f"evaluation.{worklists.TABLE}", products[worklists.TABLE], candidate / worklists.FOLDER,
+            con, f"{_schemas(con, data.warehouse.stem)[worklists.TABLE]}.{worklists.TABLE}", products[worklists.TABLE], candidate / worklists.FOLDER,
             data.today(), certificate.notes,
         )  # fmt: skip
 
