@@ -109,7 +109,11 @@ class City:
         run = invoke(self.data, "build", *kinds, "--select", *(selection or self.chain), *flags, day=day)
         assert run.success, run.said
         built = [r.node for r in run.results if r.adapter_response.get("code") != "UNCHANGED"]
-        return {node.name for node in built if node.config.materialized == "table_if_changed"}
+        return {
+            node.name
+            for node in built
+            if node.resource_type == "model" and node.config.materialized == "table_if_changed"
+        }
 
     def ask(self, query: str) -> list[tuple[Any, ...]]:
         with duckdb.connect(str(self.data.warehouse)) as con:

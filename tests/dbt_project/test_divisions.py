@@ -92,7 +92,7 @@ def test_a_merged_village_is_the_sum_of_its_halves_only_when_restated(shifan: An
     con, made, population = shifan
     before = dict(population.filter(pl.col("year") == city.EARLIER).select("division_code", "population").iter_rows())
     for old, new in made.changes.filter(pl.col("change") == "merged").select("old_code", "new_code").iter_rows():
-        query = "select population from standard.{} where division_code = ? and year = ?"
+        query = "select population from divisions.{} where division_code = ? and year = ?"
         was = con.execute(query.format("division_population"), [new, city.EARLIER]).fetchone()[0]
         now = con.execute(query.format("division_population_restated"), [new, city.EARLIER]).fetchone()[0]
         assert (was, now) == (before[new], before[new] + before[old])
