@@ -29,6 +29,7 @@ from contracts.model import (
     Product,
     Rule,
 )
+from contracts.roles import register_of, volume_of
 
 CONTRACTS = Path(__file__).parent
 FEEDS = CONTRACTS / "feeds"
@@ -67,7 +68,10 @@ def load_feed(path: Path) -> Feed:
     if period is not None and period not in names:
         raise ContractError(path, "customProperties.period", f"no field is called {period!r}")
     guards = _guards(path, custom.get("guards") or {}, {f.name: f.kind for f in base["fields"]})
-    feed = Feed(**base, delivery=delivery, period=period, rules=rules, guards=guards)
+    feed = Feed(
+        **base, delivery=delivery, period=period, rules=rules, guards=guards,
+        register=register_of(path, custom, names), volume=volume_of(path, custom, names),
+    )  # fmt: skip
     if not feed.key:
         raise ContractError(path, "primaryKey", "no field is marked as key")
     secret_keys = [n for n in feed.key if feed.by_name[n].classification == "secret"]
@@ -157,7 +161,34 @@ def load_layout(path: Path, feed: Feed) -> Layout:
 @lru_cache(maxsize=4)
 def load_feeds(folder: Path = FEEDS) -> Mapping[str, Feed]:
     """Every feed contract below `folder`, by id."""
-    return {feed.id: feed for path in sorted(folder.glob("*/*.odcs.yaml")) for feed in [load_feed(path)]}
+    feeds = {feed.id: feed for path in sorted(folder.glob("*/*.odcs.yaml")) for feed in [load_feed(path)]}
+    _check_roles(feeds)
+    return feeds
+
+
+def _check_roles(feeds: Mapping[str, Feed]) -> None:
+    """No two registers share the first half of their ids, and a feed that names facilities says what it counts of them."""
+    registers: dict[str, Feed] = {}
+    for feed in feeds.values():
+        if feed.register and registers.setdefault(feed.register.id, feed) is not feed:
+            other = registers[feed.register.id].id
+            raise ContractError(feed.path, "customProperties.register.id", f"{feed.register.id!r} is that of {other}")
+    for feed in feeds.values():
+        register = register_named_by(feed, feeds)
+        if feed.volume and register is None:
+            problem = f"{feed.volume.facility!r} needs a relationship to the code of a register"
+            raise ContractError(feed.path, "customProperties.volume.facility", problem)
+        if register and not feed.volume and "volume" not in feed.custom and not feed.register:
+            problem = f"rows name facilities of {register.id}: say what they count, or none (see contracts/roles.py)"
+            raise ContractError(feed.path, "customProperties.volume", problem)
+
+
+def register_named_by(feed: Feed, feeds: Mapping[str, Feed]) -> Feed | None:
+    """The register of the facilities that a feed names: by a relationship to its code, or itself."""
+    if feed.register:
+        return feed
+    codes = {f"{other.id}.{other.register.code}": other for other in feeds.values() if other.register}
+    return next((codes[f.references] for f in feed.fields if f.references in codes), None)
 
 
 @lru_cache(maxsize=4)
