@@ -29,6 +29,7 @@ from contracts.model import (
     Product,
     Rule,
 )
+from contracts.roles import register_of, volume_of
 
 CONTRACTS = Path(__file__).parent
 FEEDS = CONTRACTS / "feeds"
@@ -67,7 +68,10 @@ def load_feed(path: Path) -> Feed:
     if period is not None and period not in names:
         raise ContractError(path, "customProperties.period", f"no field is called {period!r}")
     guards = _guards(path, custom.get("guards") or {}, {f.name: f.kind for f in base["fields"]})
-    feed = Feed(**base, delivery=delivery, period=period, rules=rules, guards=guards)
+    feed = Feed(
+        **base, delivery=delivery, period=period, rules=rules, guards=guards,
+        register=register_of(path, custom, names), volume=volume_of(path, custom, names),
+    )  # fmt: skip
     if not feed.key:
         raise ContractError(path, "primaryKey", "no field is marked as key")
     secret_keys = [n for n in feed.key if feed.by_name[n].classification == "secret"]
@@ -94,16 +98,21 @@ def load_product(path: Path) -> Product:
 
 def _check_disclosure(product: Product) -> None:
     stated, where = product.disclosure, "customProperties.disclosure"
-    needs = {"none": ["because"], "records": ["quasi_identifiers"], "count": ["count"], "unstated": []}
+    needs = {"none": ["because"], "records": ["quasi_identifiers"], "count": ["count"]}
     if stated.get("rule") not in needs:
         raise ContractError(
             product.path, f"{where}.rule", f"none, records or count expected, found {stated.get('rule')!r}"
         )
+    for name, exemption in stated.get("exempt", {}).items():
+        known = seed(exemption.get("list") or "")[:1]
+        if set(exemption) != {"list", "where", "is"} or not known or exemption["where"] not in known[0]:
+            problem = f"{{list: codes, where: a column of it, is: value}} expected, found {exemption!r}"
+            raise ContractError(product.path, f"{where}.exempt.{name}", problem)
     if missing := [key for key in needs[stated["rule"]] if not stated.get(key)]:
         raise ContractError(product.path, f"{where}.{missing[0]}", f"is needed by the rule {stated['rule']}")
     named = [
         stated.get("count"),
-        *(name for key in ("tables", "shown", "quasi_identifiers", "where") for name in stated.get(key, ())),
+        *(name for key in ("tables", "shown", "quasi_identifiers", "exempt") for name in stated.get(key, ())),
     ]
     named += [cell[part] for cell in stated.get("cells", {}).values() for part in ("level", "code")]
     named += list(stated.get("periods", {}).values())
@@ -157,7 +166,34 @@ def load_layout(path: Path, feed: Feed) -> Layout:
 @lru_cache(maxsize=4)
 def load_feeds(folder: Path = FEEDS) -> Mapping[str, Feed]:
     """Every feed contract below `folder`, by id."""
-    return {feed.id: feed for path in sorted(folder.glob("*/*.odcs.yaml")) for feed in [load_feed(path)]}
+    feeds = {feed.id: feed for path in sorted(folder.glob("*/*.odcs.yaml")) for feed in [load_feed(path)]}
+    _check_roles(feeds)
+    return feeds
+
+
+def _check_roles(feeds: Mapping[str, Feed]) -> None:
+    """No two registers share the first half of their ids, and a feed that names facilities says what it counts of them."""
+    registers: dict[str, Feed] = {}
+    for feed in feeds.values():
+        if feed.register and registers.setdefault(feed.register.id, feed) is not feed:
+            other = registers[feed.register.id].id
+            raise ContractError(feed.path, "customProperties.register.id", f"{feed.register.id!r} is that of {other}")
+    for feed in feeds.values():
+        register = register_named_by(feed, feeds)
+        if feed.volume and register is None:
+            problem = f"{feed.volume.facility!r} needs a relationship to the code of a register"
+            raise ContractError(feed.path, "customProperties.volume.facility", problem)
+        if register and not feed.volume and "volume" not in feed.custom and not feed.register:
+            problem = f"rows name facilities of {register.id}: say what they count, or none (see contracts/roles.py)"
+            raise ContractError(feed.path, "customProperties.volume", problem)
+
+
+def register_named_by(feed: Feed, feeds: Mapping[str, Feed]) -> Feed | None:
+    """The register of the facilities that a feed names: by a relationship to its code, or itself."""
+    if feed.register:
+        return feed
+    codes = {f"{other.id}.{other.register.code}": other for other in feeds.values() if other.register}
+    return next((codes[f.references] for f in feed.fields if f.references in codes), None)
 
 
 @lru_cache(maxsize=4)
@@ -288,7 +324,8 @@ def _field(path: Path, p: SchemaProperty) -> FieldSpec:
         raise ContractError(path, where, "a field without a name")
     if p.logicalType not in KINDS:
         raise ContractError(path, f"{where}.logicalType", f"one of {KINDS} expected, found {p.logicalType!r}")
-    classification = p.classification or "public"
+    # Nothing is public because nobody said otherwise.
+    classification = p.classification or "none"
     if classification not in CLASSIFICATIONS:
         raise ContractError(
             path, f"{where}.classification", f"one of {CLASSIFICATIONS} expected, found {classification!r}"

@@ -10,10 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from open_data_contract_standard.model import OpenDataContractStandard
 from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+if TYPE_CHECKING:
+    from contracts.roles import Register, Volume
 
 Delivery = Literal["snapshot", "append", "upsert"]
 Kind = Literal["string", "integer", "number", "boolean", "date", "timestamp"]
@@ -181,6 +184,13 @@ class Feed(Contract):
     period: str | None
     rules: tuple[Rule, ...]
     guards: Guards
+    register: Register | None
+    volume: Volume | None
+
+    @property
+    def names_places(self) -> bool:
+        """Whether rows say where they are by code and name of a division, which division_matches brings together."""
+        return {"division_code", "division_name"} <= set(self.by_name)
 
     @property
     def department(self) -> str:
@@ -242,13 +252,13 @@ class Product(Contract):
 
     @property
     def disclosure(self) -> Mapping[str, Any]:
-        """What the contract says of figures about few people (see orchestration/disclosure/withholding.py); `unstated` if nothing."""
-        return self.custom.get("disclosure") or {"rule": "unstated"}
+        """What the contract says of figures about few people (see orchestration/disclosure/withholding.py); it has to."""
+        return self.custom.get("disclosure") or {"rule": None}
 
     @property
     def is_public(self) -> bool:
         """Whether the table may leave the bureau: not where a row is an event, or the contract says it is the bureau's."""
-        return self.disclosure["rule"] != "records" and self.disclosure.get("audience") != "bureau"
+        return self.disclosure["rule"] in ("none", "count") and "audience" not in self.disclosure
 
     @cached_property
     def hideable(self) -> frozenset[str]:

@@ -1,11 +1,3 @@
-{%- set registers = [
-    ref('stg_reference__population'),
-    ref('stg_health__institutions'),
-    ref('stg_sports__venues'),
-    ref('stg_culture__venues'),
-    ref('stg_civil_affairs__elderly_care'),
-    ref('stg_civil_affairs__community_facilities'),
-] -%}
 with
 
 divisions as (
@@ -13,13 +5,7 @@ divisions as (
 ),
 
 sent as (
-    {%- for register in registers %}
-    select
-        division_code,
-        division_name
-    from {{ register }}
-    {{ 'union' if not loop.last }}
-    {%- endfor %}
+    select * from {{ ref('named_places') }}
 ),
 
 folded as (

@@ -2,12 +2,8 @@
 {%- set measures = ['households', 'population', 'aged_0_2', 'aged_60_plus', 'aged_65_plus', 'urban_residents'] -%}
 with
 
-delivered as (
-    select * from {{ ref('stg_reference__population') }}
-),
-
-newest as (
-    {{ newest_delivery('delivered', by=['year']) }}
+reported as (
+    select * from {{ ref('population_sent') }}
 ),
 
 vintages as (
@@ -18,26 +14,13 @@ division_levels as (
     select * from {{ ref('division_levels') }}
 ),
 
-places as (
-    select * from {{ ref('division_matches') }}
-),
-
-keyed as (
-    select
-        newest.*,
-        {{ text_key(['division_code', 'division_name']) }} as place_key
-    from newest
-),
-
-reported as (
-    {{ newest_row('keyed', key=['place_key', 'year']) }}
-),
-
 -- The hierarchy of the day: the last vintage up to the year, and before all vintages the first.
 described as (
     select
-        reported.*,
-        places.division_method,
+        reported.place_key,
+        reported.year,
+        reported.division_method,
+        {{ prefixed('reported', measures) }},
         vintages.code,
         vintages.vintage,
         vintages.level,
@@ -53,8 +36,7 @@ described as (
                 abs(vintages.vintage - reported.year)
         ) as nearest
     from reported
-    inner join places on reported.place_key = places.place_key
-    inner join vintages on places.division_code = vintages.code
+    inner join vintages on reported.division_code = vintages.code
 ),
 
 -- A village that only the beginning of its name could place is a part of that county or town, not the county itself.

@@ -1,56 +1,11 @@
-{#- register, staging model, code, name, type code, area, capacity, its unit, day the snapshot describes -#}
-{%- set registers = [
-    ('health', 'stg_health__institutions', 'institution_code', 'name', 'category_code', 'floor_area_m2', 'beds', 'bed',
-     'cast(_received_at as date)'),
-    ('sports', 'stg_sports__venues', 'venue_id', 'name', 'venue_type_code', 'area_m2', 'null', '',
-     'cast(_received_at as date)'),
-    ('culture', 'stg_culture__venues', 'venue_id', 'name', 'venue_type_code', 'floor_area_m2', 'seats', 'seat',
-     'cast(_received_at as date)'),
-    ('elderly_care', 'stg_civil_affairs__elderly_care', 'institution_code', 'name', 'institution_type', 'floor_area_m2',
-     'total_beds', 'bed', 'month'),
-    ('community', 'stg_civil_affairs__community_facilities', 'facility_code', 'facility_name',
-     "case when is_comprehensive then 'comprehensive' else 'other' end", 'total_area_m2', 'null', '', 'reported_on'),
-] -%}
 with
-{%- for register, model, code, name, type_code, area, capacity, unit, day in registers %}
 
-{{ register }} as (
-    select * from {{ ref(model) }}
+reported as (
+    select * from {{ ref('facility_registrations') }}
 ),
-{%- endfor %}
 
 receipts as (
     select * from {{ source('ledger', 'receipts') }}
-),
-
-reported as (
-    {%- for register, model, code, name, type_code, area, capacity, unit, day in registers %}
-    select
-        '{{ register }}' as register,
-        '{{ register }}:' || {{ code }} as facility_id,
-        {{ code }} as facility_code,
-        {{ name }} as name,
-        {{ type_code }} as type_code,
-        division_code,
-        division_name,
-        address,
-        longitude,
-        latitude,
-        phone,
-        {{ area }} as area_m2,
-        cast({{ capacity }} as bigint) as capacity,
-        case when {{ capacity }} is not null then '{{ unit }}' end as capacity_unit,
-        opened_on,
-        status,
-        {{ day }} as snapshot_on,
-        _feed,
-        _sender,
-        _receipt,
-        _row,
-        _received_at
-    from {{ register }}
-    {{ 'union all' if not loop.last }}
-    {%- endfor %}
 ),
 
 -- A snapshot sent again for the same day replaces the first.

@@ -1,11 +1,8 @@
 {{ config(materialized='table', post_hook="{{ say_built_from(find_volume_steps() | join(' ')) }}") }}
+{%- set days = {} -%}
+{%- for feed in contract_feeds('volume') %}{% do days.update({feed.model: feed.volume.day or feed.volume.month}) %}{% endfor -%}
 with
 
-{{ deliveries_since({
-    'stg_health__service_volumes': 'served_on',
-    'stg_sports__openings': 'opened_on',
-    'stg_culture__activities': 'held_on',
-    'stg_civil_affairs__elderly_care': 'month',
-}) }}
+{{ deliveries_since(days) }}
 
 select * from final

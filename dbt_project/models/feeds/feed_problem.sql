@@ -9,14 +9,9 @@
     ],
     ('reviews', 'review_id'): [('unmapped_channel', 'channel_code', 'channel_code')],
     ('facilities', 'facility_id'): [('unmapped_facility_type', 'facility_type', 'sent_type_code')],
+    ('population', 'row_id'): [('population_not_placed', 'division_code', 'sent_place')],
     ('volumes', 'row_id'): [('unmapped_service_item', 'service_item_code', 'sent_service_item_code')],
 } -%}
-{#- register, staging model, code of the facility, code of the service -#}
-{%- set volume_feeds = [
-    ('health', 'stg_health__service_volumes', 'institution_code', 'service_item_code'),
-    ('sports', 'stg_sports__openings', 'venue_id', 'cast(null as string)'),
-    ('culture', 'stg_culture__activities', 'venue_id', 'service_item_code'),
-] -%}
 with
 
 contacts as (
@@ -37,6 +32,13 @@ facilities as (
     select * from {{ ref('dim_facility') }}
 ),
 
+population as (
+    select
+        *,
+        place_key || ':' || cast(year as string) as row_id
+    from {{ ref('population_sent') }}
+),
+
 divisions as (
     select
         *,
@@ -53,17 +55,7 @@ item_codes as (
 ),
 
 sent_volumes as (
-    {%- for register, model, facility_code, item in volume_feeds %}
-    select
-        '{{ register }}:' || {{ facility_code }} as facility_id,
-        {{ item }} as service_item_code,
-        _feed,
-        _sender,
-        _receipt,
-        _row
-    from {{ ref(model) }}
-    {{ 'union all' if not loop.last }}
-    {%- endfor %}
+    select * from {{ ref('sent_volumes') }}
 ),
 
 volumes as (

@@ -18,6 +18,7 @@ final as (
         phone,
         uscc,
         is_comprehensive,
+        case when is_comprehensive then 'comprehensive' else 'other' end as facility_type,
         total_area_m2,
         resident_activity_area_m2,
         office_rooms,
