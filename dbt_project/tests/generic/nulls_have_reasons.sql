@@ -1,6 +1,7 @@
 {#- A value is null exactly where its reason is given. `reasons`: column → the column that says why. -#}
 {% test nulls_have_reasons(model, reasons) %}
-{%- for column, reason in reasons.items() %}
+-- A value is null exactly where its reason is given.
+{% for column, reason in reasons.items() %}
 select
     '{{ column }}' as column_name,
     cast({{ column }} as string) as value,
@@ -8,5 +9,5 @@ select
 from {{ model }}
 where ({{ column }} is null) <> ({{ reason }} is not null)
 {{ 'union all' if not loop.last }}
-{%- endfor %}
+{% endfor %}
 {% endtest %}
