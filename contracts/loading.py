@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from open_data_contract_standard.model import OpenDataContractStandard, SchemaProperty
+from open_data_contract_standard.model import OpenDataContractStandard, Relationship, SchemaProperty
 from pydantic import BaseModel, ValidationError
 
 from contracts.model import (
@@ -23,6 +23,7 @@ from contracts.model import (
     ContractError,
     Feed,
     FieldSpec,
+    ForeignKey,
     Guards,
     Kind,
     Layout,
@@ -93,7 +94,27 @@ def load_product(path: Path) -> Product:
     if path.name != f"{product.id}.odcs.yaml":
         raise ContractError(path, "id", f"the file is called {path.name}, the contract says {product.id}")
     _check_disclosure(product)
+    for f in product.fields:
+        named = [c for key in f.foreign_keys for rows in (key.where, key.unless) for c in rows]
+        for name in filter(None, [f.null_reason, *named]):
+            if name not in product.by_name:
+                raise ContractError(path, f"schema.properties[{f.name}]", f"the table has no column {name!r}")
     return product
+
+
+def _check_foreign_keys(products: Mapping[str, Product]) -> None:
+    """Every key leads to a column that another product, a code list or a policy has."""
+    for product in products.values():
+        for f in product.fields:
+            for key in f.foreign_keys:
+                where = f"schema.properties[{f.name}].relationships"
+                try:
+                    known = products[key.table].by_name if key.table in products else seed(key.table)[0]
+                except ContractError:
+                    problem = f"{key.table} is neither a product nor a code list or policy"
+                    raise ContractError(product.path, where, problem) from None
+                if key.column not in known:
+                    raise ContractError(product.path, where, f"{key.table} has no column {key.column!r}")
 
 
 def _check_disclosure(product: Product) -> None:
@@ -198,8 +219,10 @@ def register_named_by(feed: Feed, feeds: Mapping[str, Feed]) -> Feed | None:
 
 @lru_cache(maxsize=4)
 def load_products(folder: Path = PRODUCTS) -> Mapping[str, Product]:
-    """Every product contract, by table name."""
-    return {p.id: p for path in sorted(folder.glob("*.odcs.yaml")) for p in [load_product(path)]}
+    """Every product contract, by table name; their keys lead to columns that are there."""
+    products = {p.id: p for path in sorted(folder.glob("*.odcs.yaml")) for p in [load_product(path)]}
+    _check_foreign_keys(products)
+    return products
 
 
 @lru_cache(maxsize=4)
@@ -334,7 +357,6 @@ def _field(path: Path, p: SchemaProperty) -> FieldSpec:
         raise ContractError(path, f"{where}.encryptedName", f"a {classification} needs the name it is stored under")
     zh, en = bilingual(path, f"{where}.businessName", p.businessName)
     custom = {str(c.property): c.value for c in p.customProperties or []}
-    reference = next((str(r.to) for r in p.relationships or [] if r.to), None)
     return FieldSpec(
         name=p.name,
         kind=p.logicalType,  # type: ignore[arg-type]
@@ -355,11 +377,30 @@ def _field(path: Path, p: SchemaProperty) -> FieldSpec:
         scheme=custom.get("fromScheme"),
         derived_from=next(iter(p.transformSourceObjects or []), None),
         cast=custom.get("cast") or {},
-        references=reference,
+        foreign_keys=tuple(_foreign_key(path, where, r) for r in p.relationships or []),
+        null_reason=custom.get("nullReason"),
         examples=tuple(p.examples or ()),
         quality=tuple(p.quality or ()),
         custom=custom,
     )
+
+
+def _foreign_key(path: Path, where: str, r: Relationship) -> ForeignKey:
+    if not isinstance(r.to, str) or "." not in r.to:
+        raise ContractError(path, f"{where}.relationships", f"to: table.column expected, found {r.to!r}")
+    table, _, column = r.to.rpartition(".")
+    custom = {str(c.property): c.value for c in r.customProperties or []}
+    if unknown := set(custom) - {"where", "unless"}:
+        raise ContractError(path, f"{where}.relationships", f"where or unless expected, found {sorted(unknown)}")
+    return ForeignKey(table, column, _rows_meant(custom.get("where")), _rows_meant(custom.get("unless")))
+
+
+def _rows_meant(raw: Mapping[str, Any] | None) -> Mapping[str, tuple[str, ...]]:
+    """column → values, as text; one value may be written without its brackets."""
+    return {
+        column: tuple(str(v).lower() if isinstance(v, bool) else str(v) for v in (values if isinstance(values, list) else [values]))
+        for column, values in (raw or {}).items()
+    }  # fmt: skip
 
 
 RULE_FORMS: tuple[str, ...] = (

@@ -63,6 +63,35 @@ class Rule:
 
 
 @dataclass(frozen=True)
+class ForeignKey:
+    """Values of a column are values of `column` of `table`: of another feed or product, or of a code list or policy.
+
+    Attributes:
+        where: the rows it holds for, column → values; a value that ends in `*` is a beginning (`hall:*`). Empty: all rows.
+        unless: the rows it does not hold for, in the same form.
+    """
+
+    table: str
+    column: str
+    where: Mapping[str, tuple[str, ...]]
+    unless: Mapping[str, tuple[str, ...]]
+
+    @property
+    def to(self) -> str:
+        return f"{self.table}.{self.column}"
+
+    @property
+    def sentence(self) -> str:
+        """What the dictionary and the comments in the database say."""
+        named = [
+            f" {word} {column} is {' or '.join(values)}"
+            for word, rows in (("where", self.where), ("unless", self.unless))
+            for column, values in rows.items()
+        ]
+        return f"References {self.to}{','.join(named)}."
+
+
+@dataclass(frozen=True)
 class FieldSpec:
     """One field of a feed or one column of a product."""
 
@@ -85,7 +114,8 @@ class FieldSpec:
     scheme: str | None
     derived_from: str | None
     cast: Mapping[str, Any]
-    references: str | None
+    foreign_keys: tuple[ForeignKey, ...]
+    null_reason: str | None
     examples: tuple[Any, ...]
     quality: tuple[Any, ...]
     custom: Mapping[str, Any]
@@ -94,6 +124,17 @@ class FieldSpec:
     def spellings(self) -> tuple[str, ...]:
         """Every header under which a department may send this field."""
         return tuple(dict.fromkeys((self.header, self.name, *self.synonyms)))
+
+    @property
+    def references(self) -> str | None:
+        """The field of another feed whose values it repeats."""
+        return self.foreign_keys[0].to if self.foreign_keys else None
+
+    @property
+    def explanation(self) -> str:
+        """The description, and what else the contract says of the values: the keys, and where a null is explained."""
+        nulls = [f"Where it is null, {self.null_reason} says why."] if self.null_reason else []
+        return " ".join(filter(None, [self.description, *(key.sentence for key in self.foreign_keys), *nulls]))
 
     @property
     def sql_type(self) -> str:

@@ -251,13 +251,13 @@ def _log_row(certificate: Certificate) -> dict[str, Any]:
 
 
 def _comment(con: duckdb.DuckDBPyConnection, product: Product, fictional: bool) -> None:
-    """Table comments begin with the grain, column comments carry both labels, the unit and the formula."""
+    """Table comments begin with the grain, column comments carry both labels, the unit, the formula and the keys."""
     suffix = f" {FICTIONAL}" if fictional else ""
     text = f"{product.description} {product.label_zh} · {product.label_en}.{suffix}"
     con.execute(f'comment on table release."{product.id}" is {_literal(text)}')
     for f in product.fields:
         unit = f" [{f.unit}]" if f.unit else ""
-        text = f"{f.label_zh} · {f.label_en}{unit}. {f.description}".strip()
+        text = f"{f.label_zh} · {f.label_en}{unit}. {f.explanation}".strip()
         con.execute(f'comment on column release."{product.id}"."{f.name}" is {_literal(text)}')
 
 

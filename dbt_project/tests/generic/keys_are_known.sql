@@ -1,0 +1,20 @@
+{#- Keys of a table lead to rows that are there. `keys`: a column, the table and its column it leads to, and the rows it holds for. -#}
+{% test keys_are_known(model, keys) %}
+-- Every key of the contract stands in the table it leads to.
+{% for key in keys %}
+select
+    '{{ key.column }}' as column_name,
+    keys.value,
+    '{{ key.to.identifier }}.{{ key.field }}' as stands_not_in,
+    count(*) as times
+from (
+    select cast({{ key.column }} as string) as value
+    from {{ model }}
+    where {{ key.column }} is not null{% if key.where %} and {{ key.where }}{% endif %}
+) as keys
+left join (select distinct cast({{ key.field }} as string) as value from {{ key.to }}) as known on keys.value = known.value
+where known.value is null
+group by keys.value
+{{ 'union all' if not loop.last }}
+{% endfor %}
+{% endtest %}
