@@ -27,9 +27,13 @@ from orchestration.intake import feeds, ledger
 from orchestration.paths import DBT_PROJECT, DataDirectory
 from orchestration.warehouse.dbt_assets import DBT, environment
 
-KEPT = ("review_delta", "fct_contact", "review_judgements", "review_suspicions", "review_counts_as_judged")
-STANDARD = (*KEPT[:4], "fct_review", "fct_rectification")
-EVALUATION = ("review_counts_as_judged", "review_counts", "review_units", "review_scorecard")
+KEPT = (
+    "review_delta", "fct_contact", "review_judgements", "review_rule_hits", "review_suspicions", "review_counts_as_judged",
+)  # fmt: skip
+STANDARD = (*KEPT[:5], "fct_review", "fct_rectification")
+EVALUATION = (
+    "review_counts_as_judged", "review_counts", "review_units", "review_units_under_policy", "review_comparisons", "review_scorecard",
+)  # fmt: skip
 HISTORY_DAYS = 360
 NEW_DAY = 50_000
 PAIRS = 3

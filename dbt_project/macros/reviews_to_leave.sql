@@ -11,3 +11,19 @@
                 ) + 1
     end
 {%- endmacro %}
+
+{#-
+  How many reviews in all it takes, at the rate `p`, until a verdict is certain: a rate above the good line has to leave that
+  one, a rate below the bad line that one, a rate between them both.
+-#}
+{% macro reviews_that_decide(p, good_line, bad_line, z) -%}
+    {%- set leave_good = reviews_to_leave(p, good_line, z) -%}
+    {%- set leave_bad = reviews_to_leave(p, bad_line, z) -%}
+    case
+        when {{ p }} > {{ good_line }} then {{ leave_good }}
+        when {{ p }} < {{ bad_line }} then {{ leave_bad }}
+        -- The greater of two, where greatest() would skip an unknown one.
+        when {{ leave_good }} > {{ leave_bad }} then {{ leave_good }}
+        when {{ leave_good }} <= {{ leave_bad }} then {{ leave_bad }}
+    end
+{%- endmacro %}

@@ -7,8 +7,8 @@
         when {{ share }} = 0 then '0 %'
         when {{ share }} = 1 then '100 %'
         {%- for digits in range(1, 7) %}
-        when {{ fixed_digits('100 * ' ~ share, digits) }} not in ('{{ '%.*f' % (digits, 0) }}', '{{ '%.*f' % (digits, 100) }}')
-            then {{ fixed_digits('100 * ' ~ share, digits) }} || ' %'
+        {%- set text = fixed_digits('100 * ' ~ share, digits, below_a_million=true) %}
+        when {{ text }} not in ('{{ '%.*f' % (digits, 0) }}', '{{ '%.*f' % (digits, 100) }}') then {{ text }} || ' %'
         {%- endfor %}
         when {{ share }} > 0.5 then '> 99.999999 %'
         when {{ share }} is not null then '< 0.000001 %'

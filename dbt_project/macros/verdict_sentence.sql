@@ -1,6 +1,6 @@
 {#-
   The verdict of a row of the scorecard as a department head reads it, in Chinese ('zh') or English ('en'). Belongs here: words.
-  What decides stands in the model; the columns read here are those of its CTE `concluded`.
+  What decides stands in macros/verdict_reason.sql; the columns read here are those of review_scorecard's CTE `concluded`.
 -#}
 {% macro verdict_sentence(language) -%}
     {%- set zh = language == 'zh' -%}

@@ -4,13 +4,16 @@ Here belongs what needs only counts, rates and standard errors; the design behin
 error is in `estimates`, ranks in `ranks`. Rates are shares between 0 and 1.
 
 Sources: Wilson (1927); Korn & Graubard (1998), Survey Methodology 24(2), with the truncation of
-Parker et al. (2017), Vital and Health Statistics 2(175); Benjamini & Hochberg (1995).
+Parker et al. (2017), Vital and Health Statistics 2(175); Benjamini & Hochberg (1995);
+Kleinman (1973), Journal of the American Statistical Association 68.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import ROUND_HALF_UP, Decimal, localcontext
 from statistics import NormalDist
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -148,18 +151,26 @@ def benjamini_hochberg(p: pl.Series | Sequence[float | None], rate: float = 0.05
     ).with_columns(is_significant=pl.col("p_adjusted") <= rate)  # fmt: skip
 
 
+# Beyond a prior of ten million observations more is no different: the units differ no more than chance.
+LARGEST_PRIOR = 1e7
+
+
 def empirical_bayes_rates(
-    successes: pl.Series | Sequence[int], n: pl.Series | Sequence[int], confidence: float = 0.95
+    successes: pl.Series | Sequence[int],
+    n: pl.Series | Sequence[int],
+    confidence: float = 0.95,
+    *,
+    prior: Literal["likelihood", "moments"] = "likelihood",
 ) -> pl.DataFrame:
     """Rates of small units drawn towards the rate of all: beta-binomial, one row per unit.
 
-    The prior Beta(a, b) is fitted to all units by maximum marginal likelihood. Columns: n, rate
-    (null at n = 0), eb_rate = (s + a)/(n + a + b), eb_lo, eb_hi (posterior quantiles, which take
-    the prior as known), weight_own = n/(n + a + b), prior_rate, prior_size = a + b.
-    Units that differ no more than chance all get nearly the common rate.
+    The prior Beta(a, b) is fitted to all units, by maximum marginal likelihood or by `moments` as review_comparisons does
+    (Kleinman 1973). Columns: n, rate (null at n = 0), eb_rate = (s + a)/(n + a + b), eb_lo, eb_hi (posterior quantiles,
+    which take the prior as known), weight_own = n/(n + a + b), prior_rate, prior_size = a + b.
+    Units that differ no more than chance all get nearly the common rate. By moments, units that have nothing in common
+    borrow nothing (prior_size 0), and one without observations then has no rate.
     """
-    from scipy.optimize import minimize
-    from scipy.special import betaincinv, betaln, expit, logit
+    from scipy.special import betaincinv
 
     s, count = np.asarray(successes, np.float64), np.asarray(n, np.float64)
     wilson(s, count)  # the same conditions on the counts
@@ -168,42 +179,77 @@ def empirical_bayes_rates(
             f"Expected units with at least one observation in all, got {len(s)} units with {count.sum():g}.",
             f"至少需要一个观测;现有 {len(s)} 个单位、{count.sum():g} 个观测。",
         )
+    centre, size = (_prior_by_moments if prior == "moments" else _prior_by_likelihood)(s, count)
+    a, b = size * centre, size * (1 - centre)
+    tail = (1 - confidence) / 2
+    with np.errstate(invalid="ignore", divide="ignore"):
+        rate = np.where(count > 0, s / count, np.nan)
+        shrunk, weight_own = (s + a) / (count + size), count / (count + size)
+    return pl.DataFrame(
+        {
+            "n": count.astype(np.int64),
+            "rate": rate,
+            "eb_rate": shrunk,
+            "eb_lo": betaincinv(s + a, count - s + b, tail),
+            "eb_hi": betaincinv(s + a, count - s + b, 1 - tail),
+            "weight_own": weight_own,
+            "prior_rate": np.full(len(s), centre),
+            "prior_size": np.full(len(s), size),
+        }
+    ).fill_nan(None)
+
+
+def _prior_by_likelihood(s: Floats, count: Floats) -> tuple[float, float]:
+    """Rate and size of the beta prior under which the counts are likeliest."""
+    from scipy.optimize import minimize
+    from scipy.special import betaln, expit, logit
+
     start = logit((s.sum() + 0.5) / (count.sum() + 1))
 
     def loss(theta: Floats) -> float:
         a, b = np.exp(theta[1]) * expit(theta[0]), np.exp(theta[1]) * expit(-theta[0])
         return float(-np.sum(betaln(s + a, count - s + b) - betaln(a, b)))
 
-    # Beyond a prior of 10 million observations more is no different, and betaln loses its digits.
-    largest = np.log(1e7)
-    fits = [
-        minimize(loss, [start, size], method="L-BFGS-B", bounds=[(start - 3, start + 3), (-2.0, largest)])
-        for size in (1.0, 4.0, 8.0)
-    ]
+    # betaln loses its digits beyond the largest prior.
+    bounds = [(start - 3, start + 3), (-2.0, np.log(LARGEST_PRIOR))]
+    fits = [minimize(loss, [start, size], method="L-BFGS-B", bounds=bounds) for size in (1.0, 4.0, 8.0)]
     centre, log_size = min(fits, key=lambda fit: float(fit.fun)).x
-    size = float(np.exp(log_size))
-    a, b = size * expit(centre), size * expit(-centre)
-    tail = (1 - confidence) / 2
-    with np.errstate(invalid="ignore", divide="ignore"):
-        rate = np.where(count > 0, s / count, np.nan)
-    return pl.DataFrame(
-        {
-            "n": count.astype(np.int64),
-            "rate": rate,
-            "eb_rate": (s + a) / (count + size),
-            "eb_lo": betaincinv(s + a, count - s + b, tail),
-            "eb_hi": betaincinv(s + a, count - s + b, 1 - tail),
-            "weight_own": count / (count + size),
-            "prior_rate": np.full(len(s), a / size),
-            "prior_size": np.full(len(s), size),
-        }
-    ).fill_nan(None)
+    return float(expit(centre)), float(np.exp(log_size))
 
 
-def show_rate(rate: float | None, decimals: int = 1) -> str:
+def _prior_by_moments(s: Floats, count: Floats) -> tuple[float, float]:
+    """Rate and size of the prior from the share of the units in the variance of the rates."""
+    hits, n = s[count > 0], count[count > 0]
+    centre = float(hits.sum() / n.sum())
+    information = n.sum() - np.square(n).sum() / n.sum() - (len(n) - 1)
+    if not 0 < centre < 1 or information <= 0:
+        return centre, LARGEST_PRIOR
+    dispersion = np.sum(n * np.square(hits / n - centre)) / (centre * (1 - centre))
+    agreement = float((dispersion - (len(n) - 1)) / information)
+    if agreement <= 0:
+        return centre, LARGEST_PRIOR
+    return centre, min(max((1 - agreement) / agreement, 0.0), LARGEST_PRIOR)
+
+
+def fixed_digits(number: float | None, digits: int) -> str | None:
+    """A number as text with so many digits after the point; None stays None.
+
+    What is rounded is the decimal number as it prints, taken to twelve decimals; a half goes away from zero, and
+    nothing prints as -0.0: 31.25 is "31.3", 12.35 is "12.4". The same as the macro of this name.
+    """
+    if number is None:
+        return None
+    with localcontext(prec=400):
+        printed = Decimal(repr(float(number))).quantize(Decimal("1e-12"), ROUND_HALF_UP)
+        rounded = printed.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
+    return f"{rounded or abs(rounded):f}"
+
+
+def show_rate(rate: float | None) -> str:
     """A share as text in percent, with as many digits as it takes to differ from 0 and 100.
 
-    0.99997 is "99.997 %", never "100 %"; exactly 1 is "100 %". None is "–": the reason is beside it.
+    0.99997 is "99.997 %", never "100 %"; exactly 1 is "100 %". None is "–": the reason is beside it. Where the macro
+    `show_share` gives a text, it gives the same.
     """
     if rate is None:
         return "–"
@@ -211,8 +257,8 @@ def show_rate(rate: float | None, decimals: int = 1) -> str:
         raise StatisticsError(f"Expected a share between 0 and 1, got {rate}.", f"比率应在 0 与 1 之间,现为 {rate}。")
     if rate in (0, 1):
         return f"{rate * 100:.0f} %"
-    for digits in range(decimals, 16):
-        text = f"{rate * 100:.{digits}f}"
-        if 0 < float(text) < 100:
+    for digits in range(1, 7):
+        text = fixed_digits(100 * rate, digits)
+        if text not in (fixed_digits(0, digits), fixed_digits(100, digits)):
             return f"{text} %"
-    return "> 99.9 %" if rate > 0.5 else "< 0.1 %"
+    return "> 99.999999 %" if rate > 0.5 else "< 0.000001 %"

@@ -13,7 +13,15 @@ indicators as (
 ),
 
 targets as (
-    select * from {{ ref('indicator_targets') }}
+    select
+        indicator_code,
+        coalesce(area, '') as area,
+        valid_from,
+        valid_to,
+        target,
+        source,
+        status
+    from {{ ref('indicator_targets') }}
 ),
 
 divisions as (
@@ -112,7 +120,21 @@ measured as (
     select * from park_area
 ),
 
--- A target set for a smaller area goes before one that holds everywhere.
+aims as (
+    select distinct
+        indicator_code,
+        division_code,
+        period
+    from measured
+),
+
+targets_in_force as (
+    {{ in_force(
+        'aims', 'targets', key=['indicator_code', 'division_code', 'period'], day='period', division='division_code',
+        subject='indicator_code'
+    ) }}
+),
+
 aimed as (
     select
         measured.*,
@@ -123,34 +145,15 @@ aimed as (
         divisions.population_year,
         targets.target,
         targets.source as target_source,
-        targets.status as target_status,
-        row_number() over (
-            partition by
-                measured.indicator_code, measured.division_code, measured.period, measured.area_type
-            order by
-                case coalesce(targets.area, '')
-                    when divisions.town_code then 4
-                    when divisions.county_code then 3
-                    when divisions.city_code then 2
-                    when divisions.province_code then 1
-                    else 0
-                end desc,
-                targets.valid_from desc
-        ) as nearest
+        targets.status as target_status
     from measured
     inner join indicators on measured.indicator_code = indicators.code
     inner join divisions on measured.division_code = divisions.division_code
-    left join targets
+    left join targets_in_force as targets
         on
             measured.indicator_code = targets.indicator_code
-            and measured.period >= targets.valid_from
-            and measured.period <= coalesce(targets.valid_to, cast('9999-12-31' as date))
-            and (
-                coalesce(targets.area, '') = ''
-                or targets.area in (
-                    divisions.province_code, divisions.city_code, divisions.county_code, divisions.town_code
-                )
-            )
+            and measured.division_code = targets.division_code
+            and measured.period = targets.period
 ),
 
 valued as (
@@ -158,7 +161,6 @@ valued as (
         aimed.*,
         case when null_reason is null then per * ({{ ratio('numerator', 'denominator') }}) end as value
     from aimed
-    where nearest = 1
 ),
 
 final as (

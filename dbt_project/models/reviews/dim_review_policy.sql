@@ -1,6 +1,8 @@
 {#- What the nearest area says wins, then the wider areas of the same policy, then the base policy. -#}
 {%- set parameters = review_policy_parameters() -%}
-{%- set levels = ['province', 'city', 'county', 'town', 'village'] -%}
+{#- Nearer than any wider area, and further than any: the area itself, and the base policy. -#}
+{%- set own_area = 6 -%}
+{%- set base_policy = -1 -%}
 with
 
 seed as (
@@ -33,13 +35,7 @@ lineage as (
     select
         areas.area,
         wider.area as layer_area,
-        case wider.area
-            when areas.area then 7
-            when '' then 1
-            {%- for level in levels %}
-            when divisions.{{ level }}_code then {{ loop.index + 1 }}
-            {%- endfor %}
-        end as nearness
+        case when wider.area = areas.area then {{ own_area }} else {{ area_nearness('wider.area', 'divisions') }} end as nearness
     from areas
     left join divisions on areas.area = divisions.division_code
     cross join areas as wider
@@ -63,7 +59,7 @@ layered as (
     union all
     select
         areas.area,
-        0 as nearness,
+        {{ base_policy }} as nearness,
         settings.version,
         settings.valid_from,
         settings.valid_to,
@@ -115,14 +111,14 @@ nearest as (
     inner join layered
         on
             periods.area = layered.area
-            and periods.valid_from between layered.valid_from and layered.valid_to
+            and {{ holds_on('layered', 'periods.valid_from') }}
 ),
 
 -- An area whose own rules are not in force has no row: the wider area's rows hold there.
 final as (
     select
         '{{ var("review_policy") }}' as policy,
-        max(case when nearness = 7 then version end) as version,
+        max(case when nearness = {{ own_area }} then version end) as version,
         area,
         valid_from,
         valid_to,
@@ -132,7 +128,7 @@ final as (
     from nearest
     where place = 1
     group by area, valid_from, valid_to
-    having max(case when nearness = 7 then version end) is not null
+    having max(case when nearness = {{ own_area }} then version end) is not null
 )
 
 select * from final

@@ -107,7 +107,7 @@ timed as (
             joined.policy = policies.policy
             and joined.policy_version = policies.version
             and joined.policy_area = policies.area
-            and joined.reviewed_on between policies.valid_from and policies.valid_to
+            and {{ holds_on('policies', 'joined.reviewed_on') }}
     left join days as review_day on joined.reviewed_on = review_day.date_day
     left join days as appeal_day on cast(joined.appealed_at as date) = appeal_day.date_day
     {%- for step in steps.values() %}

@@ -182,21 +182,19 @@ periods as (
     from turns
 ),
 
--- The policy of the smallest area around the place that was in force.
-placed_policies as (
+place_periods as (
     select
         places.division_code as place_code,
         periods.turned_on,
-        periods.holds_to,
-        policies.*,
-        row_number() over (
-            partition by places.division_code, periods.turned_on
-            order by {{ area_nearness('policies.area', 'divisions') }} desc, policies.valid_from desc
-        ) as nearest
+        periods.holds_to
     from places
-    left join divisions on places.division_code = divisions.division_code
-    inner join policies on {{ area_nearness('policies.area', 'divisions') }} is not null
-    inner join periods on periods.turned_on between policies.valid_from and policies.valid_to
+    cross join periods
+),
+
+placed_policies as (
+    {{ in_force(
+        'place_periods', 'policies', key=['place_code', 'turned_on', 'holds_to'], day='turned_on', division='place_code'
+    ) }}
 ),
 
 judged as (
@@ -244,7 +242,6 @@ judged as (
         on
             matched.division_code = policies.place_code
             and matched.reviewed_on between policies.turned_on and policies.holds_to
-            and policies.nearest = 1
 ),
 
 final as (

@@ -12,6 +12,15 @@ policies as (
     select * from {{ ref('dim_review_policy') }}
 ),
 
+waves as (
+    select distinct coalesce(held_on, {{ run_date() }}) as day_held
+    from estimates
+),
+
+policies_in_force as (
+    {{ in_force('waves', 'policies', key=['day_held'], day='day_held') }}
+),
+
 -- A wave is read under the review policy that held everywhere while it was in the field.
 governed as (
     select
@@ -24,26 +33,17 @@ governed as (
         policies.participation_floor
     from estimates
     left join divisions on estimates.division_code = divisions.division_code
-    left join policies
-        on
-            policies.area = ''
-            and coalesce(estimates.held_on, {{ run_date() }}) between policies.valid_from and policies.valid_to
+    left join policies_in_force as policies on coalesce(estimates.held_on, {{ run_date() }}) = policies.day_held
 ),
 
 judged as (
     select
         governed.*,
-        -- Judged as reviews are: by where the interval lies; a wave that few answered is at best watched.
-        case
-            when policy is null then 'no_policy'
-            when role = 'background' then 'not_about_satisfaction'
-            when good_share_lo is null or good_share_hi is null then 'no_interval'
-            when good_share_hi < bad_line then 'surely_below_bad_line'
-            when good_share_lo >= good_line and response_rate >= participation_floor then 'surely_above_good_line'
-            when good_share_lo >= good_line then 'too_few_took_part'
-            when good_share_lo >= bad_line and good_share_hi < good_line then 'surely_between_lines'
-            else 'interval_crosses_a_line'
-        end as verdict_reason
+        -- Judged as reviews are; a wave that few answered is at best watched.
+        {{ verdict_reason('good_share_lo', 'good_share_hi', 'response_rate', unjudged={
+            'not_about_satisfaction': "role = 'background'",
+            'no_interval': 'good_share_lo is null or good_share_hi is null',
+        }) }} as verdict_reason
     from governed
 ),
 
@@ -130,12 +130,7 @@ final as (
         coalesce(cast(is_modelled as boolean), false) as is_modelled,
         cast(modelled_covariates as string) as modelled_covariates,
         cast(modelled_null_reason as string) as modelled_null_reason,
-        case
-            when verdict_reason = 'surely_below_bad_line' then 'bad'
-            when verdict_reason = 'surely_above_good_line' then 'good'
-            when verdict_reason in ('too_few_took_part', 'surely_between_lines') then 'watch'
-            else 'undetermined'
-        end as verdict,
+        {{ verdict('verdict_reason') }} as verdict,
         verdict_reason,
         good_line,
         bad_line,
