@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from contracts.loading import load_feeds, load_products
-from contracts.model import Contract, Feed, FieldSpec, Product
+from contracts.model import PROVENANCE, Contract, Feed, FieldSpec, Product
 
 PROJECT = Path(__file__).resolve().parent.parent
 SOURCES = Path("dbt_project/models/staging/_sources")
@@ -88,7 +88,10 @@ def _sources(department: str, feeds: list[Feed]) -> dict[str, Any]:
                         "description": f"{feed.label_zh} · {feed.label_en}. {feed.description}",
                         "config": {"meta": {"external_location": location % feed.id}},
                         "columns": [_column(f) for f in feed.stored]
-                        + [{"name": n, "description": text} for n, text in PROVENANCE_TEXT.items()],
+                        + [
+                            {"name": n, "description": text, "data_type": PROVENANCE[n].lower()}
+                            for n, text in PROVENANCE_TEXT.items()
+                        ],
                     }
                     for feed in feeds
                 ],
