@@ -108,7 +108,7 @@ def _dbt(data: DataDirectory, program: Path, target: str, *arguments: str) -> tu
         **os.environ, **environment(data), "DBT_TARGET_PATH": str(folder), "DBT_LOG_PATH": str(folder / "logs"),
         "SPARK_LOCAL_IP": "127.0.0.1",
         "PYSPARK_SUBMIT_ARGS": f"--master local[2] --driver-memory {SPARK_MEMORY} --driver-java-options -Dderby.system.home={home}"
-        " --conf spark.ui.enabled=false --conf spark.sql.shuffle.partitions=2 pyspark-shell",
+        " --conf spark.ui.enabled=false --conf spark.ui.showConsoleProgress=false --conf spark.sql.shuffle.partitions=2 pyspark-shell",
     }  # fmt: skip
     start = time.perf_counter()
     run = subprocess.run(
