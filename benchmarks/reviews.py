@@ -24,7 +24,7 @@ import duckdb
 from contracts.loading import load_feeds
 from orchestration.derived import linkage, survey_estimates
 from orchestration.intake import feeds, ledger
-from orchestration.paths import DBT_PROJECT, DataDirectory
+from orchestration.paths import DBT_PROJECT, NEVER_CAME, DataDirectory
 from orchestration.warehouse.dbt_assets import DBT, environment
 
 KEPT = (
@@ -96,7 +96,7 @@ def make_feeds(data: DataDirectory, name: str, reviews: int, *, first_case: int 
         con.execute(f"create temp table made as {made}")
         for feed, selection in selections.items():
             folder = data.accepted / feed
-            typed = con.execute(f"describe from '{folder}/_never.parquet'").fetchall()
+            typed = con.execute(f"describe from '{folder}/{NEVER_CAME}'").fetchall()
             con.execute(f"create or replace temp view sent as {selection}")
             have = {name for name, *_ in con.execute("describe sent").fetchall()} | {"_row"}
             provenance = {

@@ -16,6 +16,8 @@ PROJECT = Path(__file__).resolve().parent.parent
 DBT_PROJECT = PROJECT / "dbt_project"
 TIME_ZONE = "Asia/Shanghai"
 SHANGHAI = ZoneInfo(TIME_ZONE)
+# The typed file without rows that stands for what has never come. Spark does not see files whose name begins with `_`.
+NEVER_CAME = "never.parquet"
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ import dagster as dg
 import polars as pl
 
 from contracts.loading import seed
-from orchestration.paths import DataDirectory, data_directory
+from orchestration.paths import NEVER_CAME, DataDirectory, data_directory
 
 FEED = "evaluation.reviews"
 SCHEMA = {
@@ -103,8 +103,8 @@ def folder(data: DataDirectory) -> Path:
 def ensure_typed(data: DataDirectory) -> None:
     """A city whose residents write nothing has a typed table without rows."""
     folder(data).mkdir(parents=True, exist_ok=True)
-    if not (folder(data) / "_never.parquet").is_file():
-        pl.DataFrame(schema=SCHEMA).write_parquet(folder(data) / "_never.parquet")
+    if not (folder(data) / NEVER_CAME).is_file():
+        pl.DataFrame(schema=SCHEMA).write_parquet(folder(data) / NEVER_CAME)
 
 
 def bad_levels() -> list[str]:
@@ -213,7 +213,7 @@ def cut_new(data: DataDirectory) -> tuple[int, int]:
     ensure_typed(data)
     _start_again_if_cutting_changed(data)
     accepted = {p.stem: p for p in (data.accepted / FEED).glob("*/*.parquet")}
-    known = {p.stem: p for p in folder(data).glob("*.parquet") if p.stem != "_never"}
+    known = {p.stem: p for p in folder(data).glob("*.parquet") if p.name != NEVER_CAME}
     for receipt in known.keys() - accepted.keys():
         known[receipt].unlink()
     new = [
@@ -235,7 +235,7 @@ def _start_again_if_cutting_changed(data: DataDirectory) -> None:
     if stamp.is_file() and stamp.read_text() == now:
         return
     for path in folder(data).glob("*.parquet"):
-        if path.stem != "_never":
+        if path.name != NEVER_CAME:
             path.unlink()
     stamp.write_text(now)
 

@@ -18,7 +18,7 @@ from contracts.loading import POLICIES
 from orchestration.derived.surveys import comparisons, diagnostics, drivers, scores
 from orchestration.derived.surveys.policy import survey_policy
 from orchestration.derived.surveys.wave import read_wave
-from orchestration.paths import PROJECT, DataDirectory, data_directory
+from orchestration.paths import NEVER_CAME, PROJECT, DataDirectory, data_directory
 from orchestration.statistics.errors import StatisticsError
 from orchestration.statistics.quality import FLAG_SCHEMA
 
@@ -76,7 +76,7 @@ def newest(data: DataDirectory, feed: str) -> pl.DataFrame:
 
 def _files(data: DataDirectory, feed: str) -> list[Path]:
     folder = data.accepted / f"evaluation.{feed}"
-    return sorted(folder.glob("*/*.parquet")) or sorted(folder.glob("_never.parquet"))
+    return sorted(folder.glob("*/*.parquet")) or sorted(folder.glob(NEVER_CAME))
 
 
 def estimate_wave(feeds: Mapping[str, pl.DataFrame], data: DataDirectory) -> tuple[dict[str, pl.DataFrame], str | None]:

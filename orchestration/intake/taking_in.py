@@ -28,7 +28,7 @@ from contracts.model import Feed
 from orchestration.intake import landing
 from orchestration.intake.landing import Archived, Attempt
 from orchestration.intake.reading_ahead import ReadAhead
-from orchestration.paths import DataDirectory
+from orchestration.paths import NEVER_CAME, DataDirectory
 
 
 def take_in(
@@ -95,9 +95,10 @@ def in_order(items: Iterable[Archived], approved: Mapping[str, Approval]) -> lis
 def ensure_typed(data: DataDirectory, feed: Feed) -> None:
     """A feed that never came is a typed file without rows, so that every model finds its columns."""
     for path, empty in (
-        (data.accepted / feed.id / "_never.parquet", empty_accepted(feed)),
-        (data.quarantine / "_never.parquet", empty_quarantine()),
+        (data.accepted / feed.id / NEVER_CAME, empty_accepted(feed)),
+        (data.quarantine / NEVER_CAME, empty_quarantine()),
     ):
+        path.with_name("_never.parquet").unlink(missing_ok=True)  # its name until version 0.2
         if not path.is_file() or pl.read_parquet_schema(path) != empty.schema:
             path.parent.mkdir(parents=True, exist_ok=True)
             empty.write_parquet(path)

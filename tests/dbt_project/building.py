@@ -24,7 +24,7 @@ from contracts.loading import load_feeds
 from contracts.model import Feed
 from orchestration.derived import linkage, review_words, survey_estimates
 from orchestration.intake import feeds, ledger
-from orchestration.paths import DBT_PROJECT, PROJECT, DataDirectory
+from orchestration.paths import DBT_PROJECT, NEVER_CAME, PROJECT, DataDirectory
 from orchestration.warehouse.dbt_assets import environment
 
 RUN_DATE = date(2026, 3, 1)
@@ -126,7 +126,7 @@ def accept(data: DataDirectory, feed: Feed, rows: list[dict[str, Any]], received
         "_contract_version": "1",
     }
     feeds.ensure_typed(data, feed)
-    empty = pl.read_parquet(data.accepted / feed.id / "_never.parquet")
+    empty = pl.read_parquet(data.accepted / feed.id / NEVER_CAME)
     frame = pl.DataFrame(
         [row | provenance | {"_row": n} for n, row in enumerate(rows, start=2)], infer_schema_length=None
     )

@@ -14,7 +14,7 @@ from building import invoke, prepare
 
 from contracts.loading import load_feeds
 from orchestration.intake import ledger
-from orchestration.paths import DataDirectory
+from orchestration.paths import NEVER_CAME, DataDirectory
 
 CHAIN = (
     "review_deliveries", "review_delta", "fct_contact", "review_judgements", "review_rule_hits", "review_suspicions",
@@ -77,7 +77,7 @@ class City:
     def deliver(self, feed_id: str, receipt: str, rows: list[Row], received: datetime) -> None:
         """Puts a file among the accepted; the same receipt again puts other rows in its place."""
         feed = load_feeds()[feed_id]
-        empty = pl.read_parquet(self.data.accepted / feed.id / "_never.parquet")
+        empty = pl.read_parquet(self.data.accepted / feed.id / NEVER_CAME)
         provenance = {"_feed": feed.id, "_sender": "shifan", "_receipt": receipt, "_received_at": received, "_contract_version": "1"}  # fmt: skip
         frame = pl.DataFrame([r | provenance | {"_row": n} for n, r in enumerate(rows, 2)], infer_schema_length=None)
         missing = [pl.lit(None).alias(c) for c in empty.columns if c not in frame.columns]

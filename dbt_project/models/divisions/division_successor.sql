@@ -12,6 +12,18 @@ twins as (
     select * from {{ ref('division_twins') }}
 ),
 
+same_codes as (
+    select * from {{ ref('division_same_codes') }}
+),
+
+heirs as (
+    select * from {{ ref('division_heirs') }}
+),
+
+shares as (
+    select * from {{ ref('division_child_shares') }}
+),
+
 rules as (
     select * from {{ ref('division_change_rules') }}
 ),
@@ -30,173 +42,18 @@ units as (
     {{ join_scopes() }}
 ),
 
--- What became of the units below a unit: the best witnesses of a merger, a split or another name.
-witnesses as (
-    select
-        twins.from_vintage,
-        twins.to_vintage,
-        older.parent_code as old_code,
-        newer.parent_code as new_code,
-        count(*) as children
-    from twins
-    inner join vintages as older
-        on
-            twins.from_vintage = older.vintage
-            and twins.old_code = older.code
-    inner join vintages as newer
-        on
-            twins.to_vintage = newer.vintage
-            and twins.new_code = newer.code
-    group by twins.from_vintage, twins.to_vintage, older.parent_code, newer.parent_code
-),
-
-shares as (
-    select
-        from_vintage,
-        to_vintage,
-        old_code,
-        new_code,
-        cast(children as double)
-        / sum(children) over (partition by from_vintage, to_vintage, old_code) as children_share
-    from witnesses
-),
-
-older_alone as (
-    {{ units_without('units', 'twins', side='old') }}
-    and units.next_vintage is not null
-),
-
-newer_alone as (
-    {{ units_without('units', 'twins', side='new') }}
-    and units.previous_vintage is not null
-),
-
--- Same code, another name: the same unit if the names resemble each other (one holds the other's characters, or they share more
--- than half), if most of the units below it are the same, or if the level is one whose codes are not given away.
-same_code as (
-    select
-        {{ unit_pair() }},
-        case
-            when shares.children_share >= {{ var('division_same_children_share') }} then 'same_code_same_children'
-            when {{ resembles('older.name_stem', 'newer.name_stem') }} then 'same_code_like_name'
-            when older.level in ('country', 'province', 'city', 'county') then 'same_code_upper_level'
-        end as reason
-    from older_alone as older
-    inner join newer_alone as newer
-        on
-            older.next_vintage = newer.vintage
-            and older.level = newer.level
-            and older.code = newer.code
-    left join shares
-        on
-            older.vintage = shares.from_vintage
-            and newer.vintage = shares.to_vintage
-            and older.code = shares.old_code
-            and newer.code = shares.new_code
-),
-
-paired as (
-    select
-        {{ unit_pair_columns() }}
-    from twins
-    union all
-    select
-        {{ unit_pair_columns() }}
-    from same_code
-    where reason is not null
-),
-
-older_gone as (
-    {{ units_without('older_alone', 'paired', side='old') }}
-),
-
-newer_unexplained as (
-    {{ units_without('newer_alone', 'paired', side='new') }}
-),
-
--- A unit that is gone lives on where the units below it went; one that stayed has split where many went to a unit nobody knew.
-by_children as (
-    select
-        {{ unit_pair() }},
-        'children_went_there' as reason
-    from shares
-    inner join units as older
-        on
-            shares.from_vintage = older.vintage
-            and shares.to_vintage = older.next_vintage
-            and shares.old_code = older.code
-    inner join units as newer
-        on
-            shares.to_vintage = newer.vintage
-            and shares.new_code = newer.code
-            and older.level = newer.level
-    left join older_gone
-        on
-            older.vintage = older_gone.vintage
-            and older.code = older_gone.code
-    left join newer_unexplained
-        on
-            newer.vintage = newer_unexplained.vintage
-            and newer.code = newer_unexplained.code
-    where
-        shares.children_share >= {{ var('division_split_share') }}
-        and (older_gone.code is not null or newer_unexplained.code is not null)
-),
-
--- Below the same parent one name holds the other (小荷塘 in 荷塘): several unknown heirs are a split, otherwise the nearest name.
-namesakes as (
-    select
-        {{ unit_pair() }},
-        newer_unexplained.code is not null and length(newer.name_stem) > length(older.name_stem) as is_unknown_heir,
-        row_number() over (
-            partition by older.vintage, older.code
-            order by abs(length(newer.name_stem) - length(older.name_stem)), newer.code
-        ) as nearest
-    from older_gone as older
-    inner join units as newer
-        on
-            older.next_vintage = newer.vintage
-            and older.level = newer.level
-            and older.parent_code = newer.parent_code
-    left join newer_unexplained
-        on
-            newer.vintage = newer_unexplained.vintage
-            and newer.code = newer_unexplained.code
-    left join by_children
-        on
-            older.vintage = by_children.from_vintage
-            and older.code = by_children.old_code
-    where
-        by_children.old_code is null
-        and {{ one_name_holds_the_other('older.name_stem', 'newer.name_stem') }}
-),
-
-heirs_counted as (
-    select
-        namesakes.*,
-        sum(case when is_unknown_heir then 1 else 0 end) over (partition by from_vintage, old_code) as unknown_heirs
-    from namesakes
-),
-
 edges as (
     select
         {{ unit_pair_columns() }}
-    from paired
+    from twins
     union all
     select
         {{ unit_pair_columns() }}
-    from by_children
+    from same_codes
     union all
     select
-        from_vintage,
-        to_vintage,
-        level,
-        old_code,
-        new_code,
-        'contained_name' as reason
-    from heirs_counted
-    where
-        case when unknown_heirs > 1 then is_unknown_heir else nearest = 1 end
+        {{ unit_pair_columns() }}
+    from heirs
 ),
 
 counted as (
@@ -243,12 +100,12 @@ traced as (
         cast(0 as bigint) as predecessors,
         'first_seen' as reason,
         false as is_code_borne
-    from newer_unexplained as newer
+    from units as newer
     left join counted
         on
             newer.vintage = counted.to_vintage
             and newer.code = counted.new_code
-    where counted.new_code is null
+    where counted.new_code is null and newer.previous_vintage is not null
 ),
 
 final as (

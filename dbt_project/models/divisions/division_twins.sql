@@ -1,4 +1,7 @@
-{#- Names and parents that make two units one, the surest first. A unit that one key has matched is not asked again. -#}
+{#-
+  Names and parents that make two units one, the surest first. A unit that one key has matched is not asked again. Units of both
+  vintages stand in one list and meet in a window: a join of what each key has left would be written out once more for each key.
+-#}
 {%- set keys = {
     'same_name_same_parent': ['parent_code', 'name'],
     'same_stem_same_parent': ['parent_code', 'name_stem'],
@@ -7,6 +10,10 @@
     'same_stem_same_grandparent': ['grandparent_code', 'name_stem'],
     'same_stem_same_province': ['top_code', 'sole_stem'],
 } -%}
+{%- set carried = [
+    'vintage', 'level', 'code', 'name', 'name_stem', 'parent_code', 'parent_stem', 'grandparent_code', 'grandparent_stem', 'top_code',
+    'sole_stem', 'met_in', 'side',
+] -%}
 with
 
 vintages as (
@@ -72,64 +79,82 @@ kept as (
             and older.name_stem = newer.name_stem
 ),
 
-older_left as (
-    {{ units_without('units', 'kept', side='old') }}
-    and units.next_vintage is not null
+-- What code and name have not found again: of the older vintage and of the newer, beside the vintage in which the two meet.
+left_alone as (
+    select
+        units.*,
+        units.next_vintage as met_in,
+        'older' as side
+    from units
+    left join kept
+        on
+            units.vintage = kept.from_vintage
+            and units.code = kept.old_code
+    where kept.old_code is null and units.next_vintage is not null
+    union all
+    select
+        units.*,
+        units.vintage as met_in,
+        'newer' as side
+    from units
+    left join kept
+        on
+            units.vintage = kept.to_vintage
+            and units.code = kept.new_code
+    where kept.new_code is null and units.previous_vintage is not null
 ),
 
-newer_left as (
-    {{ units_without('units', 'kept', side='new') }}
-    and units.previous_vintage is not null
+asked_0 as (
+    select
+        left_alone.*,
+        cast(null as string) as new_code,
+        cast(null as string) as reason
+    from left_alone
 ),
 {%- for reason, key in keys.items() %}
-{%- set older = 'older_left' if loop.first else 'older_left_%d' % loop.index0 %}
-{%- set newer = 'newer_left' if loop.first else 'newer_left_%d' % loop.index0 %}
-{%- for side in [older, newer] %}
 
-{{ side }}_by_{{ reason }} as (
+borne_{{ loop.index }} as (
     select
-        {{ side }}.*,
-        count(*) over (partition by vintage, level, {{ key | join(', ') }}) as bearers
-    from {{ side }}
+        asked.*,
+        count(case when reason is null then 1 end) over (partition by side, vintage, level, {{ key | join(', ') }}) = 1
+        and reason is null
+        {%- for column in key %}
+        and {{ column }} is not null
+        {%- endfor %} as is_sole
+    from asked_{{ loop.index0 }} as asked
 ),
-{%- endfor %}
 
-by_{{ reason }} as (
+met_{{ loop.index }} as (
     select
-        {{ unit_pair() }},
-        '{{ reason }}' as reason
-    from {{ older }}_by_{{ reason }} as older
-    inner join {{ newer }}_by_{{ reason }} as newer
-        on
-            older.next_vintage = newer.vintage
-            and older.level = newer.level
-            {%- for column in key %}
-            and older.{{ column }} = newer.{{ column }}
-            {%- endfor %}
-    where older.bearers = 1 and newer.bearers = 1
-),
-{%- if not loop.last %}
-
-older_left_{{ loop.index }} as (
-    {{ units_without(older, 'by_' ~ reason, side='old') }}
+        borne.*,
+        max(case when is_sole and side = 'older' then code end) over (partition by met_in, level, {{ key | join(', ') }}) as sole_older,
+        max(case when is_sole and side = 'newer' then code end) over (partition by met_in, level, {{ key | join(', ') }}) as sole_newer
+    from borne_{{ loop.index }} as borne
 ),
 
-newer_left_{{ loop.index }} as (
-    {{ units_without(newer, 'by_' ~ reason, side='new') }}
+asked_{{ loop.index }} as (
+    select
+        {{ carried | join(',\n        ') }},
+        case when is_sole and sole_older is not null and sole_newer is not null then sole_newer else new_code end as new_code,
+        case when is_sole and sole_older is not null and sole_newer is not null then '{{ reason }}' else reason end as reason
+    from met_{{ loop.index }}
 ),
-{%- endif %}
 {%- endfor %}
 
 final as (
     select
         {{ unit_pair_columns() }}
     from kept
-    {%- for reason in keys %}
     union all
     select
-        {{ unit_pair_columns() }}
-    from by_{{ reason }}
-    {%- endfor %}
+        vintage as from_vintage,
+        met_in as to_vintage,
+        level,
+        code as old_code,
+        new_code,
+        reason
+    from asked_{{ keys | length }}
+    where side = 'older' and reason is not null
 )
 
 select * from final

@@ -1,97 +1,8 @@
 {%- set levels = ['country', 'province', 'city', 'county', 'town', 'village'] -%}
 with
 
-divisions as (
-    select * from {{ ref('stg_reference__divisions') }}
-),
-
-division_levels as (
-    select * from {{ ref('division_levels') }}
-),
-
-delivered as (
-    {{ newest_delivery('divisions', by=['vintage']) }}
-),
-
-in_force as (
-    select * from delivered
-    where not is_marked_abolished
-),
-
--- Two senders may describe one unit in one vintage: the later word counts.
-units as (
-    {{ newest_row('in_force', key=['vintage', 'code']) }}
-),
-
-disputed as (
-    select
-        vintage,
-        code
-    from in_force
-    group by vintage, code
-    -- Who does not say what stands above does not contradict.
-    having min(name) <> max(name) or min(parent_code) <> max(parent_code)
-),
-
-missing as (
-    select distinct
-        unit.vintage,
-        unit.parent_code
-    from units as unit
-    left join units as parent
-        on
-            unit.vintage = parent.vintage
-            and unit.parent_code = parent.code
-    where unit.parent_code is not null and parent.code is null
-),
-
--- A missing town's code still says the county: what lay below it counts there, and is not lost to every sum above.
-stand_ins as (
-    {%- for digits in [9, 6, 4, 2] %}
-    select
-        missing.vintage,
-        missing.parent_code,
-        units.code,
-        division_levels.depth,
-        {{ digits }} as digits
-    from missing
-    inner join units
-        on
-            missing.vintage = units.vintage
-            and substr(missing.parent_code, 1, {{ digits }}) || '{{ '0' * (12 - digits) }}' = units.code
-    inner join division_levels on units.level = division_levels.level
-    where length(missing.parent_code) = 12
-    {{ 'union all' if not loop.last }}
-    {%- endfor %}
-),
-
-nearest_stand_in as (
-    select
-        stand_ins.*,
-        row_number() over (partition by vintage, parent_code order by digits desc) as place
-    from stand_ins
-),
-
 placed as (
-    select
-        unit.*,
-        missing.parent_code is not null as is_orphan,
-        case
-            when missing.parent_code is null then unit.parent_code
-            when stand_in.depth < division_levels.depth then stand_in.code
-            else unit.parent_code
-        end as above_code
-    from units as unit
-    left join missing
-        on
-            unit.vintage = missing.vintage
-            and unit.parent_code = missing.parent_code
-    left join nearest_stand_in as stand_in
-        on
-            unit.vintage = stand_in.vintage
-            and unit.parent_code = stand_in.parent_code
-            and stand_in.place = 1
-    left join division_levels on unit.level = division_levels.level
+    select * from {{ ref('division_placed') }}
 ),
 
 -- One unit in thirty is a parent: the ways to the top are walked once for these, not once for every village.
@@ -160,8 +71,8 @@ chained as (
         unit.urban_rural_code,
         unit.longitude,
         unit.latitude,
-        unit._sender as sender,
-        unit._receipt as receipt,
+        unit.sender,
+        unit.receipt,
         case when paths.code is null then unit.above_code else paths.beyond_code end as beyond_code,
         paths.grandparent_code,
         paths.parent_stem,
@@ -170,7 +81,7 @@ chained as (
             when unit.is_orphan then 'parent_missing'
             when unit.code in (paths.grandparent_code, paths.step_3_code, paths.step_4_code, paths.step_5_code)
                 then 'circle'
-            when disputed.code is not null then 'described_twice'
+            when unit.is_disputed then 'described_twice'
         end as problem,
         {%- for level in levels %}
         case when unit.level = '{{ level }}' then unit.code else paths.{{ level }}_code end as {{ level }}_code,
@@ -184,10 +95,6 @@ chained as (
         on
             unit.vintage = paths.vintage
             and unit.above_code = paths.code
-    left join disputed
-        on
-            unit.vintage = disputed.vintage
-            and unit.code = disputed.code
 ),
 
 final as (

@@ -72,17 +72,27 @@ named as (
         and units.county_code is not null
 ),
 
-paths as (
+forms as (
     {%- for path in paths %}
     select
-        division_code,
-        concat({{ path | join(', ') }}) as path
-    from named
-    {%- if 'town' not in path %}
-    where level = 'village'
-    {%- endif %}
-    {{ 'union' if not loop.last }}
+        {%- for level in ['province', 'city', 'county', 'town', 'village'] %}
+        {{ 'true' if level in path else 'false' }} as has_{{ level }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    {{ 'union all' if not loop.last }}
     {%- endfor %}
+),
+
+paths as (
+    select distinct
+        named.division_code,
+        concat(
+            {%- for level in ['province', 'city', 'county', 'town', 'village'] %}
+            case when forms.has_{{ level }} then named.{{ level }} else '' end{{ ',' if not loop.last }}
+            {%- endfor %}
+        ) as path
+    from named
+    -- A path without its town names a village.
+    inner join forms on forms.has_town or named.level = 'village'
 ),
 
 hits as (

@@ -84,13 +84,31 @@ villages as (
             and divisions.division_code = per_village.village_code
 ),
 
-village_counts as (
+-- Each village and each facility counts for every division above it, among all and among those of its area type.
+divisions_above as (
     {%- for level in levels %}
-    {%- for area_type in ["'all'", 'area_type'] %}
+    {%- for kind in ['all', 'own'] %}
+    select
+        '{{ level }}' as level,
+        '{{ kind }}' as kind{{ ' union all' if not (loop.last and level == levels[-1]) }}
+    {%- endfor %}
+    {%- endfor %}
+),
+
+spread_villages as (
+    select
+        villages.*,
+        {{ division_at('divisions_above.level', 'villages', levels) }} as division_code,
+        case divisions_above.kind when 'all' then 'all' else villages.area_type end as counted_as
+    from villages
+    cross join divisions_above
+),
+
+village_counts as (
     select
         month,
-        {{ level }}_code as division_code,
-        {{ area_type }} as area_type,
+        division_code,
+        counted_as as area_type,
         count(*) as villages,
         sum(has_facility) as villages_with_facility,
         sum(has_comprehensive) as villages_with_comprehensive,
@@ -98,30 +116,31 @@ village_counts as (
         sum(case when households is null then 1 else 0 end) as villages_without_households,
         bool_or(states_comprehensive) as states_comprehensive,
         bool_or(states_area) as states_area
-    from villages
-    where {{ level }}_code is not null
-    group by month, {{ level }}_code{{ ', area_type' if area_type == 'area_type' }}
-    {{ 'union all' if not loop.last }}
-    {%- endfor %}
-    {{ 'union all' if not loop.last }}
-    {%- endfor %}
+    from spread_villages
+    where division_code is not null
+    group by month, division_code, counted_as
+),
+
+spread_areas as (
+    select
+        standing.month,
+        standing.total_area_m2,
+        {{ division_at('divisions_above.level', 'standing', levels) }} as division_code,
+        case divisions_above.kind when 'all' then 'all' else standing.area_type end as counted_as
+    from standing
+    cross join divisions_above
+    where standing.is_comprehensive
 ),
 
 area_sums as (
-    {%- for level in levels %}
-    {%- for area_type in ["'all'", 'area_type'] %}
     select
         month,
-        {{ level }}_code as division_code,
-        {{ area_type }} as area_type,
+        division_code,
+        counted_as as area_type,
         sum(total_area_m2) as area_m2
-    from standing
-    where {{ level }}_code is not null and is_comprehensive
-    group by month, {{ level }}_code{{ ', area_type' if area_type == 'area_type' }}
-    {{ 'union all' if not loop.last }}
-    {%- endfor %}
-    {{ 'union all' if not loop.last }}
-    {%- endfor %}
+    from spread_areas
+    where division_code is not null
+    group by month, division_code, counted_as
 ),
 
 final as (

@@ -130,27 +130,33 @@ things as (
     from bad_reviews
 ),
 
+dimensions as (
+    {%- for dimension in units %}
+    select '{{ dimension }}' as dimension{{ ' union all' if not loop.last }}
+    {%- endfor %}
+),
+
+-- A review counts for each kind of unit once; a thing only where its kind is told of that kind of unit.
 stacked as (
-    {%- for dimension, unit in units.items() %}
     select
         things.review_id,
         bad_reviews.month,
-        '{{ dimension }}' as dimension,
-        bad_reviews.{{ unit }} as code,
+        dimensions.dimension,
+        case dimensions.dimension
+            {%- for dimension, unit in units.items() %}
+            when '{{ dimension }}' then bad_reviews.{{ unit }}
+            {%- endfor %}
+        end as code,
         things.kind,
         things.value,
         things.on_day
     from things
     inner join bad_reviews on things.review_id = bad_reviews.review_id
-    where
-        bad_reviews.{{ unit }} is not null
-        and things.kind in (
-            {%- for kind in kinds_of[dimension] %}
-            '{{ kind }}'{{ ',' if not loop.last }}
+    inner join dimensions
+        on
+            {%- for dimension, kinds in kinds_of.items() %}
+            {{ 'or ' if not loop.first }}(dimensions.dimension = '{{ dimension }}' and things.kind in ('{{ kinds | join("', '") }}'))
             {%- endfor %}
-        )
-    {{ 'union all' if not loop.last }}
-    {%- endfor %}
 ),
 
 final as (
@@ -164,6 +170,7 @@ final as (
         value,
         on_day
     from stacked
+    where code is not null
 )
 
 select * from final

@@ -15,7 +15,7 @@ import pytest
 from contracts.loading import load_feeds
 from orchestration.derived import review_words
 from orchestration.intake import feeds
-from orchestration.paths import PROJECT, DataDirectory
+from orchestration.paths import NEVER_CAME, PROJECT, DataDirectory
 
 REVIEWS = load_feeds()[review_words.FEED]
 
@@ -32,7 +32,7 @@ def deliver(tmp_path: Path) -> Callable[..., Path]:
     """Accepts one file of reviews (case, level, text) as the door would."""
     data = DataDirectory(tmp_path)
     feeds.ensure_typed(data, REVIEWS)
-    empty = pl.read_parquet(data.accepted / REVIEWS.id / "_never.parquet")
+    empty = pl.read_parquet(data.accepted / REVIEWS.id / NEVER_CAME)
 
     def write(receipt: str, *reviews: tuple[str, int, str | None]) -> Path:
         rows = [
