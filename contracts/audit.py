@@ -1,89 +1,167 @@
-"""A product contract → a great_expectations suite, and the audit of a release candidate.
+"""A product contract → a great_expectations suite → SQL → great_expectations' own results.
 
-Every promise of the contract that a table can be asked about becomes an expectation: its columns, its grain, what
-is never null, the codes it may hold, and the `quality` metrics written in the contract. great_expectations takes
-seconds to import, so it is imported when an audit runs.
+`expectations` says what a contract promises: columns, grain, what is never null, the codes a column may hold, and the
+`quality` metrics. `_asked` is the one place that turns an expectation into SQL; a table is asked for all of them in one
+statement (why not by great_expectations' engine: docs/decisions). The results are great_expectations' own, so that its
+Data Docs show them (orchestration/release/data_docs.py). It takes seconds to import, so it is imported when an audit runs.
 """
 
 from __future__ import annotations
 
-import logging
 import os
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import duckdb
 
 from contracts.model import SUPPRESSED, ContractError, FieldSpec, Product
 
 if TYPE_CHECKING:
     import great_expectations as gx
+    from great_expectations.core import ExpectationSuiteValidationResult, ExpectationValidationResult
 
-# GX caps what it quotes of a failure; enough to recognise it, never a table's worth of rows.
+# How many of the values that break a promise are quoted; enough to recognise it, never a table's worth of rows.
 QUOTED = 5
 
 
-def audit(database: Path, products: Mapping[str, Product]) -> tuple[list[str], int]:
-    """Checks a DuckDB file against the product contracts.
-
-    Returns:
-        The broken promises as sentences (empty: the candidate may be published), and how many were checked.
-    """
+def audit(database: Path, products: Mapping[str, Product]) -> dict[str, ExpectationSuiteValidationResult]:
+    """Checks the tables of a DuckDB file against their product contracts: table → a result for every promise."""
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
-    warnings.filterwarnings("ignore", module="great_expectations")
-    import great_expectations as gx
-    from great_expectations.data_context.types.base import ProgressBarsConfig
+    from great_expectations.core import ExpectationSuiteValidationResult
 
-    logging.getLogger("great_expectations").setLevel(logging.ERROR)
-    context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = ProgressBarsConfig(globally=False)
-    url = f"duckdb:///{database}"
-    source = context.data_sources.add_sql("candidate", connection_string=url, create_temp_table=False)
-    broken, checked = [], 0
-    with _buffered_results():
-        for name, product in products.items():
-            batch = source.add_table_asset(name, table_name=name).add_batch_definition_whole_table(name).get_batch()
-            promises = list(expectations(product))
-            checked += len(promises)
-            # One pass over the rows asks for everything that a row alone can break; which promise it was is asked after.
-            breaches = [_breach(p) for p in promises]
-            rows = f"select * from {{batch}} where {' or '.join(filter(None, breaches)) or 'false'}"
-            query = gx.expectations.UnexpectedRowsExpectation(unexpected_rows_query=rows)
-            of_tables = [p for p, breach in zip(promises, breaches, strict=True) if breach is None]
-            failed = _failed(batch, [*of_tables, query])
-            if any(f.expectation_config.type == query.expectation_type for f in failed):
-                failed = _failed(batch, promises) or failed
-            broken += [_sentence(name, f) for f in failed]
-    return broken, checked
+    checked = {}
+    with duckdb.connect(str(database), read_only=True) as con:
+        for table, product in products.items():
+            results = _answers(con, table, list(expectations(product)))
+            met = sum(bool(r.success) for r in results)
+            statistics = {
+                "evaluated_expectations": len(results),
+                "successful_expectations": met,
+                "unsuccessful_expectations": len(results) - met,
+                "success_percent": 100 * met / len(results),
+            }
+            checked[table] = ExpectationSuiteValidationResult(
+                success=met == len(results), results=results, suite_name=table, statistics=statistics
+            )
+    return checked
 
 
-def _failed(batch: Any, promises: Sequence[Any]) -> list[Any]:
-    """Results of the promises that a table breaks, or that could not be asked of it."""
-    import great_expectations as gx
-
-    how = {"result_format": "SUMMARY", "partial_unexpected_count": QUOTED}
-    result = batch.validate(gx.ExpectationSuite(name="promises", expectations=list(promises)), result_format=how)
-    return [r for r in result.results if not r.success]
+def broken_promises(checked: Mapping[str, ExpectationSuiteValidationResult]) -> list[str]:
+    """The promises that are not kept, or could not be checked, as sentences; none: the candidate may be published."""
+    return [_sentence(table, r) for table, suite in checked.items() for r in suite.results if not r.success]
 
 
-def _breach(promise: Any) -> str | None:
-    """The SQL condition of a row that breaks the promise; None for what only a whole table can break."""
+class _Question(NamedTuple):
+    """An expectation as SQL on a table: two aggregates, and a query for values that break it."""
+
+    rows: str  # of how many rows it is asked
+    broken: str  # how many of them break it
+    examples: str
+
+
+def _asked(promise: Any, table: str) -> _Question | None:
+    """The SQL of an expectation; None for what only the table's description can say."""
     from great_expectations import expectations as gxe
 
+    table = _name(table)
     match promise:
         case gxe.ExpectColumnValuesToNotBeNull(column=column):
-            shown = f" and {_name(SUPPRESSED)} is null" if promise.row_condition else ""
-            return f"({_name(column)} is null{shown})"
+            shown = f"{_name(SUPPRESSED)} is null" if promise.row_condition else "true"
+            return _of_rows(table, shown, f"{_name(column)} is null", _name(column))
         case gxe.ExpectColumnValuesToBeInSet(column=column, value_set=values):
             listed = ", ".join(_literal(v) for v in values)
-            return f"{_name(column)} not in ({listed})"
+            return _of_rows(table, f"{_name(column)} is not null", f"{_name(column)} not in ({listed})", _name(column))
         case gxe.ExpectColumnValuesToBeBetween(column=column, min_value=low, max_value=high):
             bounds = [f"{_name(column)} {sign} {b}" for sign, b in (("<", low), (">", high)) if b is not None]
-            return f"({' or '.join(bounds)})"
+            return _of_rows(table, f"{_name(column)} is not null", f"({' or '.join(bounds)})", _name(column))
         case gxe.ExpectColumnPairValuesAToBeGreaterThanB(column_A=larger, column_B=smaller):
-            return f"{_name(larger)} < {_name(smaller)}"
+            pair = f"({_name(larger)}, {_name(smaller)})"
+            both = f"{_name(larger)} is not null and {_name(smaller)} is not null"
+            return _of_rows(table, both, f"{_name(larger)} < {_name(smaller)}", pair)
+        case gxe.ExpectColumnValuesToBeUnique(column=column):
+            return _of_keys(table, [column])
+        case gxe.ExpectCompoundColumnsToBeUnique(column_list=columns):
+            return _of_keys(table, columns)
     return None
+
+
+def _of_rows(table: str, asked: str, breach: str, shown: str) -> _Question:
+    """A promise that each row keeps or breaks by itself."""
+    return _Question(
+        f"count(*) filter (where {asked})",
+        f"count(*) filter (where {asked} and {breach})",
+        f"select {shown} from {table} where {asked} and {breach} limit {QUOTED}",
+    )
+
+
+def _of_keys(table: str, columns: Sequence[str]) -> _Question:
+    """No two rows have the same key; a row without any part of it has none."""
+    key = ", ".join(map(_name, columns))
+    keyed = " or ".join(f"{_name(c)} is not null" for c in columns)
+    repeated = f"from {table} where {keyed} group by {key} having count(*) > 1"
+    return _Question(
+        f"count(*) filter (where {keyed})",
+        f"(select coalesce(sum(copies), 0) from (select count(*) as copies {repeated}))",
+        f"select {f'({key})' if len(columns) > 1 else key} {repeated} limit {QUOTED}",
+    )
+
+
+def _answers(con: duckdb.DuckDBPyConnection, table: str, promises: Sequence[Any]) -> list[ExpectationValidationResult]:
+    """A result for every promise, in one pass over the table; one by one where that statement cannot be run."""
+    questions = [_asked(p, table) for p in promises]
+    aggregates = [f"{q.rows}, {q.broken}" for q in questions if q]
+    try:
+        counted = _row(con, f"select {', '.join(['count(*)', *aggregates])} from {_name(table)}")
+    except duckdb.Error:
+        return [_answer(con, table, p, None) for p in promises]
+    counts = iter(counted[1:])
+    return [_answer(con, table, p, (next(counts), next(counts)) if q else None) for p, q in zip(promises, questions, strict=True)]  # fmt: skip
+
+
+def _answer(
+    con: duckdb.DuckDBPyConnection, table: str, promise: Any, counts: tuple[int, int] | None
+) -> ExpectationValidationResult:
+    """great_expectations' result of one promise; `counts`: rows asked and rows that break it, if they are known."""
+    from great_expectations.core import ExpectationValidationResult
+
+    question, config = _asked(promise, table), promise.configuration
+    try:
+        total = _row(con, f"select count(*) from {_name(table)}")[0]
+        if question is None:
+            success, found = _of_table(con, table, promise, total)
+            return ExpectationValidationResult(success=success, expectation_config=config, result={"observed_value": found})  # fmt: skip
+        asked, broken = counts or _row(con, f"select {question.rows}, {question.broken} from {_name(table)}")
+        examples = [value for (value,) in con.execute(question.examples).fetchall()] if broken else []
+    except duckdb.Error as error:
+        said = {"raised_exception": True, "exception_message": str(error), "exception_traceback": ""}
+        return ExpectationValidationResult(success=False, expectation_config=config, exception_info=said)
+    result = {
+        "element_count": total,
+        "missing_count": total - asked,
+        "unexpected_count": int(broken),
+        "unexpected_percent": 100 * broken / asked if asked else None,
+        "partial_unexpected_list": examples,
+    }
+    return ExpectationValidationResult(success=not broken, expectation_config=config, result=result)
+
+
+def _of_table(con: duckdb.DuckDBPyConnection, table: str, promise: Any, total: int) -> tuple[bool, Any]:
+    """Whether the table as a whole keeps the promise, and what was found."""
+    from great_expectations import expectations as gxe
+
+    if isinstance(promise, gxe.ExpectTableColumnsToMatchOrderedList):
+        columns = [name for name, *_ in con.execute(f"describe {_name(table)}").fetchall()]
+        return columns == list(promise.column_list), columns
+    if isinstance(promise, gxe.ExpectTableRowCountToBeBetween):
+        low, high = promise.min_value, promise.max_value
+        return (low is None or total >= low) and (high is None or total <= high), total
+    raise NotImplementedError(f"no SQL for {type(promise).__name__}: add it to _asked")
+
+
+def _row(con: duckdb.DuckDBPyConnection, query: str) -> tuple[Any, ...]:
+    (row,) = con.execute(query).fetchall()
+    return row
 
 
 def _name(column: str) -> str:
@@ -160,42 +238,14 @@ def _table_rule(product: Product, rule: Any) -> Any:
     )
 
 
-@contextmanager
-def _buffered_results() -> Iterator[None]:
-    """DuckDB drops a result when its connection closes, and GX reads it afterwards; so every result is read at once.
-
-    GX makes engines of its own, so the listener stands on the class, for the duckdb dialect only. It leaves them open,
-    which keeps the file attached in this process; so they are closed here.
-    """
-    from sqlalchemy import Engine, event
-    from sqlalchemy.engine.cursor import FullyBufferedCursorFetchStrategy
-
-    engines: set[Engine] = set()
-
-    def buffer(conn: Any, cursor: Any, statement: str, parameters: Any, context: Any, executemany: bool) -> None:
-        if conn.dialect.name != "duckdb":
-            return
-        engines.add(conn.engine)
-        if context is not None and cursor.description:
-            context.cursor_fetch_strategy = FullyBufferedCursorFetchStrategy(cursor, initial_buffer=cursor.fetchall())
-
-    event.listen(Engine, "after_cursor_execute", buffer)
-    try:
-        yield
-    finally:
-        event.remove(Engine, "after_cursor_execute", buffer)
-        for engine in engines:
-            engine.dispose()
-
-
-def _sentence(table: str, result: Any) -> str:
+def _sentence(table: str, result: ExpectationValidationResult) -> str:
     config, found = result.expectation_config, result.result or {}
+    assert config is not None
     what = config.type.removeprefix("expect_").replace("_", " ")
     column = config.kwargs.get("column") or config.kwargs.get("column_list") or ""
-    for info in (result.exception_info or {}).values():
-        if isinstance(info, dict) and info.get("exception_message"):
-            return f"{table}.{column}: {what}: could not be checked: {info['exception_message'][:200]}"
+    if said := (result.exception_info or {}).get("exception_message"):
+        return f"{table}.{column}: {what}: could not be checked: {said[:200]}"
     seen = found.get("observed_value")
     if (n := found.get("unexpected_count")) is not None:
-        seen = f"{n} of {found.get('element_count')} rows, such as {found.get('partial_unexpected_list', [])[:QUOTED]}"
+        seen = f"{n} of {found['element_count']} rows, such as {found['partial_unexpected_list']}"
     return f"{table}.{column}: {what}: found {seen}"

@@ -28,13 +28,13 @@ def build_defs(**overrides: object) -> dg.Definitions:
         *models,
         publishing.release_asset(product_keys),
     ]
-    ingest, build = schedules.jobs(incoming, built)
-    return dg.Definitions(
-        assets=[*incoming, *built],
-        jobs=[ingest, build],
-        schedules=schedules.schedules(ingest, build),
-        resources={"dbt": dbt_assets.dbt_resource(), **overrides},
-        executor=dg.in_process_executor,
+    return dg.Definitions.merge(
+        schedules.jobs_and_schedules(incoming, built),
+        dg.Definitions(
+            assets=[*incoming, *built],
+            resources={"dbt": dbt_assets.dbt_resource(), **overrides},
+            executor=dg.in_process_executor,
+        ),
     )
 
 

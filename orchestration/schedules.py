@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from datetime import date
 
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
-from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 
 from contracts.loading import load_feeds
 from orchestration.intake import landing
 from orchestration.intake.taking_in import pending
 from orchestration.paths import TIME_ZONE, DataDirectory, data_directory
+
+# Dagster's documented tags of a run that covers several partitions.
+RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
 
 def pending_range(data: DataDirectory) -> tuple[date, date]:
@@ -30,13 +31,11 @@ def pending_range(data: DataDirectory) -> tuple[date, date]:
 
 def range_tags(first: date, last: date) -> dict[str, str]:
     """Run tags that make one run cover the partitions from first to last."""
-    return {ASSET_PARTITION_RANGE_START_TAG: first.isoformat(), ASSET_PARTITION_RANGE_END_TAG: last.isoformat()}
+    return {RANGE_START: first.isoformat(), RANGE_END: last.isoformat()}
 
 
-def jobs(
-    feeds: Sequence[dg.AssetsDefinition], built: Sequence[dg.AssetsDefinition]
-) -> tuple[UnresolvedAssetJobDefinition, UnresolvedAssetJobDefinition]:
-    """(ingest, build)."""
+def jobs_and_schedules(feeds: Sequence[dg.AssetsDefinition], built: Sequence[dg.AssetsDefinition]) -> dg.Definitions:
+    """The jobs `ingest` and `build`, and their schedules: 01:00 and 02:00, Asia/Shanghai."""
     ingest = dg.define_asset_job(
         "ingest",
         selection=dg.AssetSelection.assets(*feeds),
@@ -47,11 +46,6 @@ def jobs(
         selection=dg.AssetSelection.assets(*built),
         description="Ledger, survey estimates, dbt models and tests, audit and release.",
     )
-    return ingest, build
-
-
-def schedules(ingest: UnresolvedAssetJobDefinition, build: UnresolvedAssetJobDefinition) -> list[dg.ScheduleDefinition]:
-    """ingest_nightly at 01:00 and build_nightly at 02:00, Asia/Shanghai."""
 
     @dg.schedule(
         name="ingest_nightly", job=ingest, cron_schedule="0 1 * * *", execution_timezone=TIME_ZONE,
@@ -65,4 +59,4 @@ def schedules(ingest: UnresolvedAssetJobDefinition, build: UnresolvedAssetJobDef
         name="build_nightly", job=build, cron_schedule="0 2 * * *", execution_timezone=TIME_ZONE,
         description="Builds, audits and releases from what was accepted.",
     )  # fmt: skip
-    return [ingest_nightly, build_nightly]
+    return dg.Definitions(jobs=[ingest, build], schedules=[ingest_nightly, build_nightly])

@@ -129,7 +129,7 @@ def _write(data: DataDirectory, candidate: Path, products: Mapping[str, Product]
     """Copies the listed columns of the listed tables, ordered by their grain, with comments."""
     con = duckdb.connect()
     con.execute("set preserve_insertion_order = true")
-    # DuckDB 2.0.0 draws wrong conclusions from column statistics in some queries (see dbt_project/profiles.yml).
+    # DuckDB draws wrong conclusions from column statistics in some queries (see dbt_project/profiles.yml).
     con.execute("set disabled_optimizers = 'statistics_propagation'")
     # Under the name it has when dbt writes it: views say it in full.
     house = data.warehouse.stem

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from dagster_dbt import DbtCliResource
 
-from orchestration.warehouse.dbt_assets import _sentence, _tonight
+from orchestration.warehouse.dbt_assets import _Dbt, _sentence, _tonight, dbt_resource
 
 KEEPS_TOTALS = {
     "unique_id": "test.minsheng.keeps_totals", "status": "fail", "failures": 2, "message": "Got 2 results, configured to fail if != 0",
@@ -58,3 +62,25 @@ def test_a_table_was_built_mended_or_stood(tmp_path: Path) -> None:
         "mended": "mended", "mended_by_nothing": "stood", "other_rows": "built", "same_rows": "stood",
         "kept_but_whole": "built", "untouched": "stood", "new": "built",
     }  # fmt: skip
+
+
+def test_dagster_starts_dbt_once_a_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """dagster-dbt asks for dbt's version and a connection by the two names that `_Dbt` overrides, and in no other way."""
+    asked: list[str] = []
+    for name in ("_cli_version", "_initialize_dbt_core_adapter"):
+        assert name in vars(DbtCliResource), f"dagster-dbt has no {name} any more: _Dbt overrides nothing"
+        monkeypatch.setattr(_Dbt, name, _noted(name, vars(_Dbt)[name], asked))
+    started: list[Any] = []
+    popen = subprocess.Popen
+    monkeypatch.setattr(subprocess, "Popen", lambda args, *a, **k: (started.append(args), popen(args, *a, **k))[1])
+    invocation = dbt_resource().cli(["--version"], target_path=tmp_path)
+    assert invocation.wait().is_successful()
+    assert set(asked) == {"_cli_version", "_initialize_dbt_core_adapter"}
+    assert len(started) == 1
+
+
+def _noted(name: str, own: Any, asked: list[str]) -> property | Callable[..., Any]:
+    """The override `own`, which also notes that it was used."""
+    if isinstance(own, cached_property):
+        return property(lambda self: (asked.append(name), own.func(self))[1])
+    return lambda self, args: (asked.append(name), own(self, args))[1]
