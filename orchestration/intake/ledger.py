@@ -27,7 +27,11 @@ def schema() -> dict[str, pl.DataType | type[pl.DataType]]:
     added = {"attempt_id": pl.String, "is_latest": pl.Boolean, "superseded_by": pl.String}
     plain = {}
     for name, hint in get_type_hints(Attempt).items():
-        kinds = [hint] if hint in TYPES else [kind for kind in get_args(hint) if kind in TYPES and get_origin(hint) is UnionType]
+        kinds = (
+            [hint]
+            if hint in TYPES
+            else [kind for kind in get_args(hint) if kind in TYPES and get_origin(hint) is UnionType]
+        )
         plain |= {name: TYPES[kind] for kind in kinds}
     return {**added, **plain}
 
