@@ -124,7 +124,9 @@ def _facility_types(feeds: Iterable[Feed]) -> str:
         codes = feed.register.types or {row["code"]: row.get("facility_type") or "" for row in seed(name or "")}
         for code, facility_type in codes.items():
             if facility_type not in {row["code"] for row in seed("facility_types")}:
-                problem = f"a code of facility_types.csv expected for {code!r} of {name or 'types'}, found {facility_type!r}"
+                problem = (
+                    f"a code of facility_types.csv expected for {code!r} of {name or 'types'}, found {facility_type!r}"
+                )
                 raise ContractError(feed.path, "customProperties.register.type", problem)
         lines += [",".join([feed.id, *item]) for item in codes.items()]
     return "\n".join(lines) + "\n"

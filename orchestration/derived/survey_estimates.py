@@ -32,6 +32,8 @@ TABLES: Mapping[str, Mapping[str, Any]] = {
     "survey_diagnostics": diagnostics.SCHEMA,
     "survey_flags": {"wave": pl.String, **FLAG_SCHEMA},
 }
+
+
 def _made_of(*patterns: tuple[Path, str]) -> tuple[Path, ...]:
     """The files of some folders; a folder that has moved is an error, not an estimate that never changes again."""
     found = [sorted(folder.glob(pattern)) for folder, pattern in patterns]

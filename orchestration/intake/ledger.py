@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from pathlib import Path
 from types import UnionType
-from typing import get_args, get_origin, get_type_hints
+from typing import get_args, get_type_hints
 
 import dagster as dg
 import polars as pl
@@ -27,8 +27,9 @@ def schema() -> dict[str, pl.DataType | type[pl.DataType]]:
     added = {"attempt_id": pl.String, "is_latest": pl.Boolean, "superseded_by": pl.String}
     plain = {}
     for name, hint in get_type_hints(Attempt).items():
-        kinds = [hint] if hint in TYPES else [kind for kind in get_args(hint) if kind in TYPES and get_origin(hint) is UnionType]
-        plain |= {name: TYPES[kind] for kind in kinds}
+        # `str | None` is text; a list is not a value of a table.
+        kinds = get_args(hint) if isinstance(hint, UnionType) else (hint,)
+        plain |= {name: TYPES[kind] for kind in kinds[:1] if kind in TYPES}
     return {**added, **plain}
 
 

@@ -112,8 +112,16 @@ REGISTER = {"id": "health", "code": "institution_code", "type": "category_code"}
         (lambda r: role(r, "register", REGISTER | {"code": "bedz"}), "register", "bedz"),
         (lambda r: role(r, "register", REGISTER | {"colour": "red"}), "register.colour", "Extra inputs"),
         (lambda r: role(r, "register", REGISTER | {"capacity": "beds"}), "register", "come together"),
-        (lambda r: role(r, "volume", {"facility": "institution_code", "measures": ["visits"]}), "volume", "day or month"),
-        (lambda r: role(r, "volume", {"facility": "institution_code", "day": "opened_on", "measures": ["smiles"]}), "volume.measures", "visits"),
+        (
+            lambda r: role(r, "volume", {"facility": "institution_code", "measures": ["visits"]}),
+            "volume",
+            "day or month",
+        ),
+        (
+            lambda r: role(r, "volume", {"facility": "institution_code", "day": "opened_on", "measures": ["smiles"]}),
+            "volume.measures",
+            "visits",
+        ),
         (lambda r: r["slaProperties"][0].update(unit="fortnight"), "slaProperties", "d, w, m or y"),
         (
             lambda r: r["schema"][0]["quality"].append(

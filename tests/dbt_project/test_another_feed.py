@@ -101,12 +101,23 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Any:
     rewritten(feeds / "culture" / "venues.odcs.yaml", feeds / "education" / "libraries.odcs.yaml", register)
     visits = {"sports.openings": "education.visits", "domain: sports": "domain: education", "sports.venues.venue_id": "education.libraries.library_code", "venue_id": "library_code"}  # fmt: skip
     rewritten(feeds / "sports" / "openings.odcs.yaml", feeds / "education" / "visits.odcs.yaml", visits)
-    model = {"'culture', 'venues'": "'education', 'libraries'", "venue_id": "library_code", "venue_type_code": "library_type"}
-    rewritten(staging / "culture" / "stg_culture__venues.sql", staging / "education" / "stg_education__libraries.sql", model)
+    model = {
+        "'culture', 'venues'": "'education', 'libraries'",
+        "venue_id": "library_code",
+        "venue_type_code": "library_type",
+    }
+    rewritten(
+        staging / "culture" / "stg_culture__venues.sql", staging / "education" / "stg_education__libraries.sql", model
+    )
     model = {"'sports', 'openings'": "'education', 'visits'", "venue_id": "library_code"}
-    rewritten(staging / "sports" / "stg_sports__openings.sql", staging / "education" / "stg_education__visits.sql", model)
+    rewritten(
+        staging / "sports" / "stg_sports__openings.sql", staging / "education" / "stg_education__visits.sql", model
+    )
     codes = root / "contracts" / "codes" / "library_types.csv"
-    codes.write_text("code,name_zh,name_en,status,source,facility_type\nS1,学校图书馆,School library,project,test,library\n", encoding="utf-8")
+    codes.write_text(
+        "code,name_zh,name_en,status,source,facility_type\nS1,学校图书馆,School library,project,test,library\n",
+        encoding="utf-8",
+    )
     run(root, "-m", "contracts.generate")
 
     levels = [("99", "示范省", "", "province"), ("9901", "示范市", "99", "city"), ("990101", "东区", "9901", "county"),
@@ -122,7 +133,9 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Any:
     names = {"library_code": "venue_id", "library_type": "venue_type_code"}
     as_venues = [{names.get(name, name): value for name, value in row.items()} for row in libraries()]
     send(root / "data", "education.libraries", as_venues, like="culture.venues")
-    counted = [{"venue_id": f"S{n:02}", "opened_on": "2026-02-27", "visits": 10 + n, "open_hours": 8} for n in (*range(40), 99)]
+    counted = [
+        {"venue_id": f"S{n:02}", "opened_on": "2026-02-27", "visits": 10 + n, "open_hours": 8} for n in (*range(40), 99)
+    ]
     send(root / "data", "education.visits", counted, like="sports.openings")
     (root / "night.py").write_text(NIGHT, encoding="utf-8")
     run(root, "night.py")
@@ -161,7 +174,9 @@ def test_what_matches_nothing_is_a_problem_of_its_feed(warehouse: Any) -> None:
         ("education.visits", "facility_not_registered", "libraries:S99"),
         ("reference.population", "population_not_placed", "889901001001"),
     ]
-    (row,) = warehouse.execute("select rows_received, rows_accepted from feeds.feed_health where feed = 'education.libraries'").fetchall()
+    (row,) = warehouse.execute(
+        "select rows_received, rows_accepted from feeds.feed_health where feed = 'education.libraries'"
+    ).fetchall()
     assert row == (40, 40)
 
 
@@ -172,6 +187,8 @@ def test_a_register_that_does_not_say_so_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "culture" / "venues.odcs.yaml"
     path.parent.mkdir()
     source = (PROJECT / "contracts" / "feeds" / "culture" / "venues.odcs.yaml").read_text(encoding="utf-8")
-    path.write_text("\n".join(line for line in source.splitlines() if "property: register" not in line), encoding="utf-8")
+    path.write_text(
+        "\n".join(line for line in source.splitlines() if "property: register" not in line), encoding="utf-8"
+    )
     with pytest.raises(ContractError, match="register"):
         load_feed(path)

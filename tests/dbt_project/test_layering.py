@@ -124,7 +124,9 @@ def test_a_model_reads_its_own_subject_and_those_before_it(models: Mapping[str, 
 
 
 def test_feeds_are_read_by_staging_alone(models: Mapping[str, Any]) -> None:
-    found = {name: read_by(node, "source") - OWN_SOURCES for name, node in models.items() if LAYER_OF[name] != "staging"}
+    found = {
+        name: read_by(node, "source") - OWN_SOURCES for name, node in models.items() if LAYER_OF[name] != "staging"
+    }
     assert {name for name, sources in found.items() if sources} == set()
 
 
