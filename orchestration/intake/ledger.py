@@ -25,11 +25,12 @@ TYPES: Mapping[type, pl.DataType | type[pl.DataType]] = {
 def schema() -> dict[str, pl.DataType | type[pl.DataType]]:
     """Column → type: what the ledger adds, and every plain field of a receipt."""
     added = {"attempt_id": pl.String, "is_latest": pl.Boolean, "superseded_by": pl.String}
-    plain = {}
+    plain: dict[str, pl.DataType | type[pl.DataType]] = {}
     for name, hint in get_type_hints(Attempt).items():
         # `str | None` is text; a list is not a value of a table.
         kinds = get_args(hint) if isinstance(hint, UnionType) else (hint,)
-        plain |= {name: TYPES[kind] for kind in kinds[:1] if kind in TYPES}
+        if kinds[0] in TYPES:
+            plain[name] = TYPES[kinds[0]]
     return {**added, **plain}
 
 
