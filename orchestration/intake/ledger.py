@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from pathlib import Path
 from types import UnionType
-from typing import get_args, get_origin, get_type_hints
+from typing import get_args, get_type_hints
 
 import dagster as dg
 import polars as pl
@@ -25,14 +25,12 @@ TYPES: Mapping[type, pl.DataType | type[pl.DataType]] = {
 def schema() -> dict[str, pl.DataType | type[pl.DataType]]:
     """Column → type: what the ledger adds, and every plain field of a receipt."""
     added = {"attempt_id": pl.String, "is_latest": pl.Boolean, "superseded_by": pl.String}
-    plain = {}
+    plain: dict[str, pl.DataType | type[pl.DataType]] = {}
     for name, hint in get_type_hints(Attempt).items():
-        kinds = (
-            [hint]
-            if hint in TYPES
-            else [kind for kind in get_args(hint) if kind in TYPES and get_origin(hint) is UnionType]
-        )
-        plain |= {name: TYPES[kind] for kind in kinds}
+        # `str | None` is text; a list is not a value of a table.
+        kinds = get_args(hint) if isinstance(hint, UnionType) else (hint,)
+        if kinds[0] in TYPES:
+            plain[name] = TYPES[kinds[0]]
     return {**added, **plain}
 
 

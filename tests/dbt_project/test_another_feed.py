@@ -126,7 +126,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Any:
     send(root / "data", "reference.divisions", tree)
     send(root / "data", "reference.population", [
         {"division_code": code, "division_name": name, "year": 2025, "households": 100, "population": 300}
-        for code, name in (("990101001001", ""), ("", "别处某村"))
+        for code, name in (("990101001001", ""), ("889901001001", "别处某村"))
     ])  # fmt: skip
     venue = {"venue_id": "C1", "name": "东区少年图书馆", "venue_type_code": "L2", "address": "示范市东区文化路8号", "phone": "0990-5551234", "division_code": "990101001001", "status": "1"}  # fmt: skip
     send(root / "data", "culture.venues", [venue])
@@ -172,7 +172,7 @@ def test_what_matches_nothing_is_a_problem_of_its_feed(warehouse: Any) -> None:
         ("education.libraries", "facility_not_placed", "libraries:S07"),
         ("education.libraries", "unmapped_facility_type", "S9"),
         ("education.visits", "facility_not_registered", "libraries:S99"),
-        ("reference.population", "population_not_placed", "别处某村"),
+        ("reference.population", "population_not_placed", "889901001001"),
     ]
     (row,) = warehouse.execute(
         "select rows_received, rows_accepted from feeds.feed_health where feed = 'education.libraries'"
