@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 import yaml
 
-from contracts.loading import FEEDS, load_feed, load_feeds, load_layout, load_layouts, load_product, load_products, seed
+from contracts.loading import (
+    FEEDS,
+    PRODUCTS,
+    load_feed,
+    load_feeds,
+    load_layout,
+    load_layouts,
+    load_product,
+    load_products,
+    seed,
+)
 from contracts.model import ContractError
 
 EXPECTED_FEEDS = {
@@ -219,3 +230,43 @@ def test_feeds_that_do_not_fit_each_other_are_refused(tmp_path, feed, word, othe
 def test_every_reason_of_a_change_that_the_rules_know_is_promised() -> None:
     promised = load_products()["division_successor"].by_name["reason"].enum
     assert set(promised or {}) == {rule["reason"] for rule in seed("division_change_rules")}
+
+
+# Part of the contract of dim_facility, the same as somebody may get it wrong, and what is said of it.
+WRONG_KEYS = [
+    ("to: dim_department.department_code", "to: nobody.department_code", "nobody is neither a product nor a code list"),
+    ("to: facility_types.code", "to: facility_types.number", "facility_types has no column 'number'"),
+    ("to: dim_division.division_code", "to: dim_division", "to: table.column expected"),
+    (
+        "to: dim_facility.facility_id",
+        "to: dim_facility.facility_id, customProperties: [{property: wear, value: {status: open}}]",
+        "where or unless expected",
+    ),
+    (
+        "to: dim_facility.facility_id",
+        "to: dim_facility.facility_id, customProperties: [{property: where, value: {state: open}}]",
+        "the table has no column 'state'",
+    ),
+]
+
+
+@pytest.mark.parametrize(("right", "wrong", "words"), WRONG_KEYS, ids=[words for *_, words in WRONG_KEYS])
+def test_a_key_that_leads_nowhere_is_named(tmp_path, right: str, wrong: str, words: str) -> None:
+    shutil.copytree(PRODUCTS, tmp_path / "products")
+    path = tmp_path / "products" / "dim_facility.odcs.yaml"
+    text = path.read_text(encoding="utf-8")
+    assert right in text
+    path.write_text(text.replace(right, wrong), encoding="utf-8")
+    with pytest.raises(ContractError, match=r"dim_facility\.odcs\.yaml") as caught:
+        load_products(tmp_path / "products")
+    assert words in str(caught.value)
+
+
+def test_a_key_says_which_rows_it_holds_for() -> None:
+    products = load_products()
+    hall = products["fct_review"].by_name["facility_id"]
+    assert hall.explanation.endswith("References dim_facility.facility_id unless facility_id is hall:*.")
+    to_department, *_, to_channel = products["review_scorecard"].by_name["code"].foreign_keys
+    assert to_department.sentence == "References dim_department.department_code where dimension is department."
+    assert (to_channel.where, to_channel.unless) == ({"dimension": ("channel",)}, {"code": ("unknown",)})
+    assert products["indicator_value"].by_name["value"].explanation.endswith("Where it is null, null_reason says why.")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
+from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
-from building import build, dbt
+from building import build, compiled, dbt
 
 from contracts.loading import load_products
 from orchestration.paths import DBT_PROJECT, DataDirectory
@@ -58,6 +60,49 @@ def test_a_city_that_sent_nothing_has_every_product(nothing_sent: Any) -> None:
     for product in load_products().values():
         if product.id != "release_log":
             assert {f.name for f in product.fields} <= columns(nothing_sent, product.id), product.id
+
+
+def test_what_a_product_promises_is_never_null_in_its_table(nothing_sent: Any) -> None:
+    """dbt hands the constraints of the contract to DuckDB; views, which hold no rows, have none."""
+    query = "select table_name, unnest(constraint_column_names) from duckdb_constraints() where constraint_type = 'NOT NULL'"
+    held = set(nothing_sent.execute(query).fetchall())
+    tables = {name for (name,) in nothing_sent.execute("select table_name from duckdb_tables()").fetchall()}
+    promised = {(p.id, f.name) for p in load_products().values() if p.id in tables for f in p.fields if f.required}
+    assert {product for product in load_products() if product not in tables} == {
+        "fct_review",
+        "fct_service_volume",
+        "release_log",
+    }
+    assert promised - held == set()
+
+
+def test_dbt_finds_a_key_that_leads_nowhere_a_value_of_no_list_and_a_null_without_a_reason(
+    empty_city: DataDirectory, tmp_path: Path
+) -> None:
+    sql = compiled(empty_city, "review_reason")
+    copied = Path(shutil.copy(empty_city.warehouse, tmp_path))
+    with duckdb.connect(str(copied)) as con:
+        con.execute("""
+            create or replace table reviews.review_reason as
+            select * from (values
+                ('department', 'unknown', 'tag', '108', 0.5, null),
+                ('department', 'nobody', 'word', 'anything', 0.5, null),
+                ('facility', 'hall:7', 'item_day', 'BPS999', null, 'no_other_hours'),
+                ('facility', 'sports:7', 'rumour', 'anything', null, null),
+                ('county', 'nobody', 'hour', 'anything', 0.5, 'no_other_hours')
+            ) as t (dimension, code, kind, value, change, change_null_reason)
+        """)
+        keys = con.execute(sql["review_reason_keys_are_known"]).fetchall()
+        lists = con.execute(sql["review_reason_only_listed_values"]).fetchall()
+        reasons = con.execute(sql["review_reason_nulls_have_reasons"]).fetchall()
+    assert sorted(keys) == [
+        ("code", "nobody", "dim_department.department_code", 1),
+        ("code", "nobody", "dim_division.division_code", 1),
+        ("code", "sports:7", "dim_facility.facility_id", 1),
+        ("value", "BPS999", "dim_service_item.service_item_code", 1),
+    ]
+    assert lists == [("kind", "rumour", 1)]
+    assert sorted(reasons, key=str) == [("change", "0.5", "no_other_hours"), ("change", None, None)]
 
 
 def test_what_comes_from_seeds_is_there_before_anybody_sends(nothing_sent: Any) -> None:
