@@ -1,7 +1,8 @@
 {#-
   Probability that a standard normal lies at least |z| from 0; 1 at z = 0, null where z is null.
   Source: Hart 1968, algorithm 5666, as in West 2005, "Better approximations to cumulative normal functions"; relative error
-  below 1e-13 up to |z| = 7, and a continued fraction beyond. No engine we run on has erf in common with the others.
+  below 1e-13 up to |z| = 3 and below 1e-8 beyond; from |z| = 7 a continued fraction. No engine we run on has erf in common
+  with the others.
 -#}
 {% macro two_sided_p(z) -%}
     {%- set x = 'abs(' ~ z ~ ')' -%}

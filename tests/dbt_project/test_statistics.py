@@ -123,7 +123,9 @@ def test_probabilities_of_a_normal_are_those_of_scipy(sql: dict[str, str], con: 
     rng = np.random.default_rng(3)
     z = np.concatenate([[0.0, 1e-300, -1e-9, 1.959963984540054, 7.07106781186547, 36.9, -36.9], rng.normal(0, 6, 5000)])
     said = rows(con, sql["two_sided_p"], pl.DataFrame({"z": z}))
-    close(said["p"], 2 * norm.sf(np.abs(z)), relative=1e-9)
+    theirs, near = 2 * norm.sf(np.abs(z)), np.abs(z) < 3
+    close(said["p"].filter(pl.Series(near)), theirs[near], relative=1e-13)
+    close(said["p"].filter(pl.Series(~near)), theirs[~near], relative=1e-8)
     assert rows(con, sql["two_sided_p"], pl.DataFrame({"z": [None, 40.0, -1e300]}, schema={"z": pl.Float64}))[
         "p"
     ].to_list() == [None, 0, 0]
