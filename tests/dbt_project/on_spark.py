@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from datetime import date, datetime, time as clock, timedelta
+from datetime import date, datetime, timedelta
+from datetime import time as clock
 from pathlib import Path
 from typing import Any
 
@@ -211,7 +211,11 @@ def _agreement(con: duckdb.DuckDBPyConnection, table: str, files: Path) -> tuple
 
 
 def _differs(con: duckdb.DuckDBPyConnection, here: str, other: str, name: str, is_double: bool) -> bool:
-    near = f'coalesce(abs(h."{name}" - o."{name}") <= {TOLERANCE} * greatest(1, abs(h."{name}")), false)' if is_double else "false"
+    near = (
+        f'coalesce(abs(h."{name}" - o."{name}") <= {TOLERANCE} * greatest(1, abs(h."{name}")), false)'
+        if is_double
+        else "false"
+    )
     query = f'select count(*) from ({here}) as h join ({other}) as o using (n) where h."{name}" is distinct from o."{name}" and not {near}'
     (count,) = con.execute(query).fetchone() or (0,)
     return bool(count)
