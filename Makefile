@@ -8,6 +8,8 @@ DATA := $(or $(MINSHENG_DATA),data)
 UV_VERSION := 0.13.9
 # The oldest DuckDB client that has to open a release.
 DUCKDB_CLIENT := duckdb==1.4.4
+# What builds the models on Spark; an environment of its own, for it shares nothing with the project but the SQL.
+SPARK := dbt-core==1.11.16 dbt-spark[session]==1.11.0 pyspark==4.3.0
 export DAGSTER_DISABLE_TELEMETRY := 1
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export GX_ANALYTICS_ENABLED := false
@@ -52,6 +54,15 @@ test: setup .compat/duckdb ## every test, under ten minutes
 year: setup ## 365 nights of a whole city, mended, held against one build (slow; NIGHTS=40 for fewer)
 	@$(BIN)/python -m pytest -q -m slow tests/dbt_project/test_year.py
 
+spark: setup ## the models on Spark, row for row against DuckDB (Java 17; skipped without)
+	@java=$$(java -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p'); \
+	if [ "$${java:-0}" -lt 17 ]; then echo 'make spark: skipped, there is no Java 17 here (Debian: openjdk-17-jre-headless)'; \
+	else $(MAKE) --no-print-directory .compat/spark/.ready && $(BIN)/python tests/dbt_project/on_spark.py .compat/spark/bin/dbt; fi
+
+.compat/spark/.ready: Makefile $(VENV)/.ready
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .compat/spark && \
+	$(BIN)/uv pip install --quiet --python .compat/spark/bin/python $(foreach package,$(SPARK),'$(package)') && touch $@
+
 check: setup ## format, lint, types, SQL, generated files, definitions
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -74,4 +85,4 @@ bench: setup ## measurements, as ratios in one run
 clean: ## remove the demo's data (the real data directory of a bureau is never touched)
 	@test "$(DATA)" = data && rm -rf data || echo "MINSHENG_DATA is set: remove $(DATA) yourself if you mean it"
 
-.PHONY: help setup demo nightly real ui test year check generate lock bench clean
+.PHONY: help setup demo nightly real ui test year spark check generate lock bench clean

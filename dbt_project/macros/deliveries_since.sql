@@ -4,9 +4,7 @@
   `days`: staging model → the column that is the day of a row, for one row a day of a delivery; none for one row a delivery.
 -#}
 {% macro deliveries_since(days) -%}
-{%- set former = adapter.get_relation(this.database, this.schema, this.identifier) if execute and not flags.FULL_REFRESH -%}
-{#- A table of another shape was written by other code, which builds everything anyway. -#}
-{%- set former = former if former and 'day' in adapter.get_columns_in_relation(former) | map(attribute='name') -%}
+{%- set former = former_deliveries() -%}
 attempts as (
     select * from {{ source('ledger', 'receipts') }}
 ),
@@ -72,4 +70,18 @@ final as (
             and standing.day is not distinct from stood.day
             and standing.content = stood.content
 )
+{%- endmacro %}
+
+{#- The table of the model in hand as the last build left it, if it has the same shape; none where there is nothing to read. -#}
+{% macro former_deliveries() -%}
+    {{ return(adapter.dispatch('former_deliveries', 'minsheng')()) }}
+{%- endmacro %}
+
+{#- An engine that drops a table before it builds it cannot read it meanwhile; it builds everything whole anyway. -#}
+{% macro default__former_deliveries() -%}{{ return(none) }}{%- endmacro %}
+
+{% macro duckdb__former_deliveries() -%}
+    {%- set former = adapter.get_relation(this.database, this.schema, this.identifier) if execute and not flags.FULL_REFRESH -%}
+    {#- A table of another shape was written by other code, which builds everything anyway. -#}
+    {{ return(former if former and 'day' in adapter.get_columns_in_relation(former) | map(attribute='name') else none) }}
 {%- endmacro %}

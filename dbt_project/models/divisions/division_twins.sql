@@ -11,8 +11,8 @@
     'same_stem_same_province': ['top_code', 'sole_stem'],
 } -%}
 {%- set carried = [
-    'vintage', 'level', 'code', 'name', 'name_stem', 'parent_code', 'parent_stem', 'grandparent_code', 'grandparent_stem', 'top_code',
-    'sole_stem', 'met_in', 'side',
+    'vintage', 'level', 'code', 'name', 'name_stem', 'parent_code', 'parent_stem', 'grandparent_code', 'grandparent_stem',
+    'top_code', 'sole_stem', 'met_in', 'side',
 ] -%}
 with
 
@@ -127,8 +127,10 @@ borne_{{ loop.index }} as (
 met_{{ loop.index }} as (
     select
         borne.*,
-        max(case when is_sole and side = 'older' then code end) over (partition by met_in, level, {{ key | join(', ') }}) as sole_older,
-        max(case when is_sole and side = 'newer' then code end) over (partition by met_in, level, {{ key | join(', ') }}) as sole_newer
+        max(case when is_sole and side = 'older' then code end)
+            over (partition by met_in, level, {{ key | join(', ') }}) as sole_older,
+        max(case when is_sole and side = 'newer' then code end)
+            over (partition by met_in, level, {{ key | join(', ') }}) as sole_newer
     from borne_{{ loop.index }} as borne
 ),
 

@@ -155,7 +155,10 @@ stacked as (
     inner join dimensions
         on
             {%- for dimension, kinds in kinds_of.items() %}
-            {{ 'or ' if not loop.first }}(dimensions.dimension = '{{ dimension }}' and things.kind in ('{{ kinds | join("', '") }}'))
+            {{ 'or ' if not loop.first }}(
+                dimensions.dimension = '{{ dimension }}'
+                and things.kind in ('{{ kinds | join("', '") }}')
+            )
             {%- endfor %}
 ),
 
