@@ -1,6 +1,6 @@
 """Write – audit – publish: the only code that touches `published/`.
 
-A release is a folder with a DuckDB file, Parquet files, the departments' worklists and a certificate; `public` in it is
+A release is a folder with a DuckDB file, Parquet files, the departments' worklists, a certificate and Data Docs; `public` in it is
 the edition that may leave the bureau, without the tables of single events. It is written beside, audited there, and
 becomes current by one rename; a reader sees the old release or the new one, never a part.
 What is published is what the product contracts list, column by column.
@@ -25,7 +25,7 @@ from contracts.model import Product
 from orchestration.disclosure import withholding
 from orchestration.intake import ledger
 from orchestration.paths import PROJECT, DataDirectory, data_directory
-from orchestration.release import charts, worklists
+from orchestration.release import charts, data_docs, worklists
 from orchestration.warehouse.dbt_assets import POOL, only_writer
 
 # The oldest format that today's DuckDB writes; BI tools bundle 1.x clients, which cannot open a newer one.
@@ -71,7 +71,7 @@ def release(data: DataDirectory, log: Any = None) -> tuple[Certificate, bool]:
     Raises:
         AuditFailed: an expectation of a product contract is not met.
     """
-    from contracts.audit import audit
+    from contracts.audit import audit, broken_promises
 
     products = {n: p for n, p in load_products().items() if n != "release_log"}
     candidate = data.published / ".candidate"
@@ -90,9 +90,11 @@ def release(data: DataDirectory, log: Any = None) -> tuple[Certificate, bool]:
         charts.write(candidate / DATABASE, candidate / "charts")
         if log:
             log.info(f"auditing the candidate {certificate.release_id}")
-        broken, certificate.expectations = audit(candidate / DATABASE, load_products())
-        if broken:
+        checked = audit(candidate / DATABASE, load_products())
+        certificate.expectations = sum(len(suite.results) for suite in checked.values())
+        if broken := broken_promises(checked):
             raise AuditFailed(f"{len(broken)} promises are broken, first: {broken[0]}. The last release stands.")
+        data_docs.write(checked, load_products(), candidate / data_docs.FOLDER, certificate.release_id)
         _write_worklists(data, candidate, products, certificate)
         _write_json(candidate / "certificate.json", asdict(certificate))
         _publish(data, candidate, certificate.release_id)
@@ -281,7 +283,7 @@ def _same(previous: Certificate, new: Certificate) -> bool:
 def _publish(data: DataDirectory, candidate: Path, release_id: str) -> None:
     """The candidate becomes `releases/<id>`, and one rename of the link `current` shows it to everybody.
 
-    `minsheng.duckdb`, `parquet`, `worklists` and `public` point through `current`, so they change in the same instant.
+    `minsheng.duckdb`, `parquet`, `worklists`, `data_docs` and `public` point through `current`, so they change in the same instant.
     Connections that are open keep the file they have.
     """
     folder = data.published / "releases" / release_id
@@ -297,6 +299,7 @@ def _publish(data: DataDirectory, candidate: Path, release_id: str) -> None:
     _link(data.published / "parquet", Path("current") / "parquet")
     _link(data.published / worklists.FOLDER, Path("current") / worklists.FOLDER)
     _link(data.published / "charts", Path("current") / "charts")
+    _link(data.published / data_docs.FOLDER, Path("current") / data_docs.FOLDER)
     _link(data.published / PUBLIC, Path("current") / PUBLIC)
     for old in sorted(folder.parent.iterdir(), key=lambda p: p.stat().st_mtime)[:-KEPT_RELEASES]:
         shutil.rmtree(old)

@@ -110,7 +110,8 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DataDirectory:
 @pytest.fixture
 def unaudited(monkeypatch: pytest.MonkeyPatch) -> None:
     """great_expectations takes seconds and is tried elsewhere; here the question is what is done with its answer."""
-    monkeypatch.setattr("contracts.audit.audit", lambda *_: ([], 1))
+    monkeypatch.setattr("contracts.audit.audit", lambda *_: {})
+    monkeypatch.setattr("orchestration.release.data_docs.write", lambda *_: None)
 
 
 COUNT = "select count(*) from dim_department"
@@ -135,6 +136,11 @@ def test_a_release_is_what_the_contracts_list_and_nothing_else(data) -> None:
         assert con.execute("select release_id, receipts from release_log").fetchall() == [("2026-03-01.1", 0)]
     assert not any(b"19900001111" in content for content in published(data).values() if isinstance(content, bytes))
     assert publishing.current(data) == certificate
+    # What was checked, for a person: in the release, and not in what may leave the bureau.
+    folder = data.published / "releases" / certificate.release_id
+    assert {p.name for p in (folder / "data_docs").iterdir()} == {"index.html", *(f"{name}.html" for name in PRODUCTS)}
+    assert (data.published / "data_docs").resolve() == (folder / "data_docs").resolve()
+    assert not list((folder / "public").rglob("*.html"))
 
 
 @pytest.mark.parametrize("fictional", [True, False])
