@@ -19,23 +19,27 @@ _BOUNDSHEET, _FORMAT, _XF, _DATEMODE, _RECALCID = 0x85, 0x41E, 0xE0, 0x22, 0x1C1
 _FORMULA, _BOOLERR, _NUMBER, _RK, _MULRK, _EOF = 0x06, 0x205, 0x203, 0x27E, 0xBD, 0x0A
 
 
-def odd_cells_of(path: Path) -> tuple[list[Odd], bool]:
-    """(for each sheet in order the cells whose value does not say what is seen, whether days count from 1904).
+def odd_cells_of(path: Path) -> tuple[dict[str, Odd], bool]:
+    """(for each sheet by name the cells whose value does not say what is seen, whether days count from 1904).
 
     Nothing where the file is not as it should be: the reader of the values tells that.
     """
     try:
         return _read(_stream(path.read_bytes()))
     except (struct.error, IndexError, KeyError, ValueError, OverflowError):
-        return [], False
+        return {}, False
 
 
-def _read(data: bytes) -> tuple[list[Odd], bool]:
-    sheets, codes, styles = [], {}, []
+def _read(data: bytes) -> tuple[dict[str, Odd], bool]:
+    sheets: dict[str, int] = {}
+    codes: dict[int, str] = {}
+    styles: list[int] = []
     starts_1904 = was_calculated = False
     for kind, body in _records(data, 0):
         if kind == _BOUNDSHEET:
-            sheets.append(struct.unpack_from("<I", body)[0])
+            start, _, length, wide = struct.unpack_from("<IHBB", body)
+            name = body[8 : 8 + 2 * length].decode("utf-16-le") if wide & 1 else body[8 : 8 + length].decode("latin-1")
+            sheets[name] = start
         elif kind == _FORMAT:
             number, length, wide = struct.unpack_from("<HHB", body)
             codes[number] = body[5 : 5 + 2 * length].decode("utf-16-le") if wide & 1 else body[5 : 5 + length].decode("latin-1")  # fmt: skip
@@ -47,7 +51,7 @@ def _read(data: bytes) -> tuple[list[Odd], bool]:
             was_calculated = True  # Excel writes it; programs that do not calculate do not
     telling = {i: codes.get(f, BUILT_IN.get(f, "")) for i, f in enumerate(styles)}
     telling = {i: code for i, code in telling.items() if is_telling(code)}
-    return [_sheet(data, start, telling, was_calculated) for start in sheets], starts_1904
+    return {name: _sheet(data, start, telling, was_calculated) for name, start in sheets.items()}, starts_1904
 
 
 def _sheet(data: bytes, start: int, telling: dict[int, str], was_calculated: bool) -> Odd:

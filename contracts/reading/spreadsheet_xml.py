@@ -31,12 +31,6 @@ class Formats:
     starts_1904: bool = False
     parts: Mapping[str, str] = field(default_factory=dict)  # name of a sheet → its part of the archive
 
-    def wanted(self) -> re.Pattern[bytes]:
-        """What in the XML of a sheet shows that it is worth reading cell by cell."""
-        styles = "|".join(map(str, self.telling))
-        look = r"\bt\s*=\s*[\"']e[\"']|<(?:\w+:)?f[\s>/]"
-        return re.compile((look + (rf"|\bs\s*=\s*[\"'](?:{styles})[\"']" if styles else "")).encode())
-
 
 def formats_of(path: Path) -> Formats:
     """The styles of a workbook; nothing where they cannot be read, which the reader of the values will tell."""
