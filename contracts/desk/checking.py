@@ -17,7 +17,7 @@ import polars as pl
 
 from contracts.desk.workbooks import Totals
 from contracts.door.arranging import known_headers
-from contracts.door.delivery import Delivery, Opened, Outcome, open_delivery, pass_file
+from contracts.door.delivery import Delivery, Opened, Outcome, check_alone, open_delivery
 from contracts.door.privacy import Key
 from contracts.door.rows import REASON_SCHEMA
 from contracts.loading import FEEDS, load_feed, load_layout
@@ -99,7 +99,7 @@ def check_file(path: Path, feed: Feed, layout: Layout | None = None) -> Checked:
         accepted, quarantine = Path(folder) / "accepted.parquet", Path(folder) / "quarantine.parquet"
         # Pseudonyms made here are thrown away, so any key will do.
         key = Key(secrets.token_hex(32))
-        outcome = pass_file(delivery, key=key, accepted=accepted, quarantine=quarantine, opened=opened)
+        outcome = check_alone(delivery, opened, key=key, accepted=accepted, quarantine=quarantine)
         if outcome.verdict == "refused":
             zh, en = outcome.message_zh or "", outcome.message_en or ""
             raise Unreadable(outcome.reason_code or "door_failed", zh, en)

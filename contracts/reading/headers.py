@@ -154,7 +154,15 @@ class _Search:
         return own if fold(own) in self.known and not has_group else joined
 
     def hits(self, start: int, height: int, completed: bool) -> int:
-        return len({fold(cell) for cell in self.header(start, height, completed=completed)} & self.known)
+        names = self.header(start, height, completed=completed)
+        if height == 1:
+            names = ["" if self._is_divided(start, column) else name for column, name in enumerate(names)]
+        return len({fold(name) for name in names} & self.known)
+
+    def _is_divided(self, row: int, column: int) -> bool:
+        """Whether a cell merged over columns has names of its own below: then it names none of them."""
+        last = self.reach.get((row, column), column)
+        return last > column and row + 1 < len(self.rows) and sum(bool(self._at(row + 1, c)) for c in range(column, last + 1)) > 1
 
     def most_hits(self, start: int, height: int, completed: bool) -> int:
         """What `hits` cannot exceed: a header names no more columns than it has cells."""

@@ -77,6 +77,11 @@ class Sheet:
         told = {row for row, _ in self.marks}
         return [i for i, row in enumerate(self.cells) if i in told or not is_blank(row)]
 
+    def most_known(self, rows: Sequence[int], known: Collection[str]) -> int:
+        """How many known headers its best row names."""
+        searched = [self.cells[row] for row in rows[:SEARCHED_ROWS]]
+        return max((len({fold(cell) for cell in row} & set(known)) for row in searched), default=0)
+
     def knows(self, known: Collection[str]) -> set[str]:
         """The known headers it has."""
         return {fold(name) for name in self.header.names if fold(name) in known} if self.header else set()
@@ -106,6 +111,7 @@ def open_workbook(
     refusal: Unreadable | None = None
     located: list[Sheet] = []
     others: list[str] = []
+    unclear: list[tuple[int, Unreadable]] = []
     for name in candidates:
         sheet = _sheet(workbook, name, look, limits, kind, file)
         filled = sheet.filled() if sheet else []
@@ -114,10 +120,11 @@ def open_workbook(
         try:
             _find_header(sheet, filled, reading, known_headers, limits, file)
         except Unreadable as refused:
-            if refused.code != "header_not_found":
+            if refused.code not in ("header_not_found", "header_repeated", "header_spans_columns"):
                 raise
             refusal = refusal or refused
             others.append(name)
+            unclear.append((sheet.most_known(filled, known), refused))
             continue
         located.append(sheet)
         if not known:
@@ -125,6 +132,10 @@ def open_workbook(
     if not located:
         raise refusal or unreadable("no_sheet_with_data", file=file)
     best = max(located, key=lambda sheet: len(sheet.knows(known)))
+    for hits, refused in unclear:
+        # A sheet of notes may name a header twice; one that looks like the table itself may not.
+        if refused.code != "header_not_found" and 2 * hits > len(best.knows(known)):
+            raise refused
     together = _of_one_shape(best, located, known, file)
     others += [sheet.name for sheet in located if sheet not in together]
     found = Found(kind, sheet=together[0].name, header_row=together[0].header_row, starts_1904=look.starts_1904)
