@@ -96,17 +96,21 @@ def _check(console: Console, file: Path, feed_id: str, sender: str | None, repor
             summary=totals,
         )
         console.print(Text(f"已写入 wrote {report}"))
-    return SOME_REFUSED if totals.rejected else ALL_ACCEPTED
+    return SOME_REFUSED if totals.rejected or checked.outcome.verdict == "held" else ALL_ACCEPTED
 
 
 def _tell(console: Console, checked: Checked) -> None:
     found, totals, feed = checked.opened.table.found, checked.totals, checked.opened.arrangement.feed
-    how = [found.format, found.encoding, found.sheet and f"工作表 sheet {found.sheet}"]
+    how = [found.format, found.encoding, found.sheet and f"工作表 sheet {'、'.join(found.sheets) or found.sheet}"]
     how.append(f"表头在第 {found.header_row} 行 header in row {found.header_row}" if found.header_row else None)
     console.print(Text(f"{totals.file} → {feed.label_zh} · {feed.label_en}"))
     console.print(Text("，".join(part for part in how if part)))
     if ignored := checked.unused:
-        console.print(Text("没有用到的列 columns not used: " + "、".join(ignored[:20])))
+        console.print(Text("没有用到的列 columns not used: " + "、".join(ignored)))
+    if found.unread:
+        console.print(Text("没有读取的工作表 sheets not read: " + "、".join(found.unread)))
+    if checked.outcome.message_zh:
+        console.print(Text(f"{checked.outcome.message_zh}\n{checked.outcome.message_en}", style="yellow"))
     console.print(
         f"共 {totals.received:,} 行：可接收 {totals.accepted:,}，不能接收 {totals.rejected:,}，有提醒 {totals.warned:,}。\n"
         f"{totals.received:,} rows: {totals.accepted:,} would be accepted, {totals.rejected:,} would not, "
@@ -121,7 +125,7 @@ def _tell(console: Console, checked: Checked) -> None:
     for row in alike.head(SHOWN).iter_rows(named=True):
         style = "red" if row["severity"] == "error" else "yellow"
         cells = (
-            str(row["first"]),
+            found.place(row["first"]),
             f"{row['rows']:,}",
             row["header"],
             row["value"],

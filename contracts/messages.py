@@ -110,6 +110,23 @@ FILES: Mapping[str, Sentences] = {
         "{file} 里没有工作表“{expected}”，只有：{sheets}。请改回工作表名称，或修改布局文件。",
         "{file} has no sheet {expected}; it has {sheets}. Name the sheet as agreed or change the layout.",
     ),
+    "sheets_differ": Sentences(
+        "{file} 有几张表头不同的工作表（{sheets}），无法判断应读哪些；请把同一版式的数据放在各表，或只留一张。",
+        "{file} has sheets whose headers differ ({sheets}) and it is unknown which are meant; give them one header, or send one sheet.",
+    ),
+    "sheets_may_repeat": Sentences(
+        "{file} 有多张版式相同的工作表（{sheets}），其中像是汇总、示例或备份的会使同一行重复；请删去后再发送。",
+        "{file} has several sheets of one shape ({sheets}), and one seems to be a summary, an example or a copy of the others; "
+        "remove it and send the file again.",
+    ),
+    "sheets_not_read": Sentences(
+        "{file} 只读取了工作表 {read}；未读取 {sheets}，因为表头不同。如也应报送，请用同一表头。",
+        "Of {file} the sheet {read} was read; {sheets} were not, their headers differ. If they belong to it, give them one header.",
+    ),
+    "header_spans_columns": Sentences(
+        "{file} 的表头“{field}”跨了几列，没有一列以它为名，无法判断哪一列是它；请给每一列写明表头。",
+        "The header {field} of {file} stands over several columns and none of them is it; give every column its own header.",
+    ),
     "no_sheet_with_data": Sentences(
         "{file} 的工作表都是空的。", "No sheet of {file} holds anything; export it again and send it."
     ),
@@ -137,6 +154,15 @@ FILES: Mapping[str, Sentences] = {
     "encoding_unknown": Sentences(
         "{file} 声明的编码“{expected}”不认识；可用 utf-8、gb18030、big5、utf-16。",
         "The encoding {expected} stated for {file} is unknown; use utf-8, gb18030, big5 or utf-16.",
+    ),
+    "encoding_unclear": Sentences(
+        "{file} 的编码无法确定：按 {guess} 读取时，其中的字母不属于任何一种语言。请另存为 UTF-8，或在布局文件的 read.encoding 中写明。",
+        "The encoding of {file} is unclear: read as {guess}, its letters are no language's. Save it as UTF-8, or state "
+        "read.encoding in the layout.",
+    ),
+    "encoding_guessed": Sentences(
+        "{file} 没有说明编码，暂按 {encoding} 读取；请核对带附加符号的字母，最好另存为 UTF-8。",
+        "{file} does not say its encoding and was read as {encoding}: check letters with accents; better save it as UTF-8.",
     ),
     "delimiter_unknown": Sentences(
         "{file} 的分隔符“{expected}”不可用：必须是一个半角字符。",
@@ -185,6 +211,9 @@ SHAPES: Mapping[str, Sentences] = {
         "这一行有乱码，按文件的编码无法还原；请在源系统中更正后重发。",
         "This row holds bytes that are no text in the file's encoding; mend it where it comes from and send it again.",
     ),
+    "total_row": Sentences(
+        "这一行是合计，不是单独的一条；请删除合计行。", "This row is a total and no record of its own; remove it."
+    ),
     "nul_byte": Sentences(
         "这一行含有空字节（NUL），通常是文件损坏；请重新导出。",
         "This row holds NUL bytes, usually a damaged file; export it again.",
@@ -201,6 +230,57 @@ SHAPES: Mapping[str, Sentences] = {
 # ── a text is no value of its kind (casting) ────────────────────────────────────────────────────
 
 VALUES: Mapping[str, Sentences] = {
+    "error_value": Sentences(
+        "“{value}”是公式的错误结果，不是内容；请改正公式或填写数值。",
+        "{value} is a formula's error and no content; mend the formula or fill in the value.",
+    ),
+    "formula_not_calculated": Sentences(
+        "这一格是公式，但文件里没有计算结果；请在 Excel 中打开、保存后重新发送。",
+        "This cell is a formula and the file holds no result of it; open the file in Excel, save it and send it again.",
+    ),
+    "digits_lost": Sentences(
+        "“{value}”超过 15 位，Excel 按数字保存时已丢失末尾数字，无法还原；请把这一列设为文本后重新填写。",
+        "{value} has more than 15 digits and was kept as a number, so its last digits are lost; format the column as text and "
+        "type it again.",
+    ),
+    "shown_otherwise": Sentences(
+        "单元格里是 {value}，但其数字格式显示的是另一个数，无法判断以哪个为准；请改为常规格式后填写实际数值。",
+        "The cell holds {value} and its number format shows another number, so it is unknown which is meant; use the format "
+        "General and give the number itself.",
+    ),
+    "unit_in_format": Sentences(
+        "“{value}”中的单位来自单元格的数字格式，已按所显示的读取；请核对，并改为直接填写数值。",
+        "The unit of {value} comes from the cell's number format; it was read as it is shown. Check it, and type the number itself.",
+    ),
+    "merged_number": Sentences(
+        "“{value}”合并在几行上，无法判断是每行的数还是合计；请取消合并，逐行填写。",
+        "{value} is merged over several rows and may be each row's or their sum; unmerge the cells and fill in each row.",
+    ),
+    "month_as_number": Sentences(
+        "“{value}”可能是 1 月，也可能是被当作数字的 10 月；请按 2025-10 的格式填写。",
+        "{value} may be January, or October kept as a number; write the month as 2025-10.",
+    ),
+    "code_as_number": Sentences(
+        "“{value}”像是被程序转成了数字的编号，原来的位数和前面的零已不可知；请按文本重新导出。",
+        "{value} looks like a code that a program turned into a number, so its digits and leading zeros are unknown; export it as text.",
+    ),
+    "date_in_text": Sentences(
+        "“{value}”像是 Excel 把文本自动变成的日期；请把这一列设为文本后重新填写。",
+        "{value} looks like a date that Excel made of a text; format the column as text and type it again.",
+    ),
+    "decimal_comma": Sentences(
+        "“{value}”似用逗号作小数点；请改用小数点，或在布局文件的 cast 中写明 decimal: ','。",
+        "{value} seems to have a decimal comma; write a point, or state decimal: ',' under cast in the layout.",
+    ),
+    "comma_is_unclear": Sentences(
+        "“{value}”可读成两个数（逗号或点是小数点还是千分位不明）；请写成不带分隔符的数，或在布局文件的 cast 中写明 decimal。",
+        "{value} can be read as two numbers (a decimal sign or one between thousands); write it without, or state `decimal` under "
+        "cast in the layout.",
+    ),
+    "time_missing": Sentences(
+        "“{value}”只有日期没有时间，暂按当日零时计；时限按时间计算，请补填时分秒。",
+        "{value} has a day and no time and was taken as midnight; deadlines depend on the time, so give it.",
+    ),
     "not_a_number": Sentences("“{value}”不是数字；请只填数字。", "{value} is not a number; give digits only."),
     "not_a_whole_number": Sentences(
         "“{value}”不是整数；请填整数。", "{value} is not a whole number; give one without a fraction."
@@ -320,6 +400,23 @@ HOUSE: Mapping[str, Sentences] = {
     "layout_columns_missing": Sentences(
         "{file} 缺少布局文件所用的列：{expected}；文件中有：{found}。请核对是否换了版式。",
         "{file} lacks columns its layout works on: {expected}; it has: {found}. Has the form changed?",
+    ),
+    "renamed_column_missing": Sentences(
+        "{file} 里没有布局文件所用的列：{columns}；相应内容为空。请核对是否改了列名。",
+        "{file} lacks columns that its layout renames: {columns}; what they hold is empty. Have they another name now?",
+    ),
+    "columns_unknown": Sentences(
+        "{file} 有没有用到的列：{unused}；又没有这些列：{wanted}。如只是列名不同，请改用合同中的列名。",
+        "{file} has columns that are not used ({unused}) and lacks others ({wanted}); if only the names differ, use the contract's.",
+    ),
+    "crs_not_wgs84": Sentences(
+        "{file} 声明的坐标系是 {found}，不是 WGS-84；请转换后发送，或在布局文件的 coordinates 中写明。",
+        "{file} states {found} as its coordinate system, not WGS-84; convert it, or state `coordinates` in the layout.",
+    ),
+    "unit_stated_above": Sentences(
+        "{file} 注明单位为“{stated}”，而“{field}”按合同以“{unit}”计；请换算后发送，或在布局文件的 multiply 中写明倍数。",
+        "{file} states the unit {stated}, and {field} is agreed in {unit_en}; convert the values, or state the factor under "
+        "`multiply` in the layout.",
     ),
     "headers_claim_one_field": Sentences(
         "{file} 有多列（{headers}）都表示“{field}”，无法判断用哪一列；请只保留一列。",

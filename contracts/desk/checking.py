@@ -6,6 +6,8 @@ only the house knows; telling the result (__main__.py, report.py).
 
 from __future__ import annotations
 
+import secrets
+import tempfile
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,13 +16,13 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from contracts.desk.workbooks import Totals
-from contracts.door.arranging import ROW, known_headers
-from contracts.door.delivery import Delivery, Opened, open_delivery
+from contracts.door.arranging import known_headers
+from contracts.door.delivery import Delivery, Opened, Outcome, check_alone, open_delivery
+from contracts.door.privacy import Key
 from contracts.door.rows import REASON_SCHEMA
 from contracts.loading import FEEDS, load_feed, load_layout
-from contracts.messages import message
 from contracts.model import Feed, Layout
-from contracts.reading import fold
+from contracts.reading import Unreadable, fold
 
 
 class NotKnown(ValueError):
@@ -32,6 +34,7 @@ class Checked:
     """What the door would say to a file. `reasons` has the columns of REASON_SCHEMA, ordered by row."""
 
     opened: Opened
+    outcome: Outcome
     totals: Totals
     reasons: pl.DataFrame
 
@@ -83,42 +86,25 @@ def senders(feed: Feed) -> list[str]:
 
 
 def check_file(path: Path, feed: Feed, layout: Layout | None = None) -> Checked:
-    """Reads a file and checks every row of it.
+    """Takes a file through the night's own door, into files that nobody keeps.
 
     Raises:
         Unreadable: the file as a whole would be refused.
     """
     now = datetime.now(ZoneInfo("Asia/Shanghai")).replace(tzinfo=None)
     sender = layout.sender if layout else ""
-    opened = open_delivery(Delivery(path, path.name, feed, sender, receipt="", received_at=now, layout=layout))
-    received = rejected = warned = 0
-    found: list[pl.DataFrame] = []
-    keys: list[pl.DataFrame] = []
-    for part in opened.splits():
-        received, rejected, warned = received + part.received, rejected + part.rejected, warned + part.warned
-        found.append(part.reasons)
-        keys.append(part.accepted.select(ROW, *feed.key))
-    if feed.delivery != "upsert" and keys:
-        repeated = _repeated(feed, pl.concat(keys))
-        rejected += repeated.height
-        found.append(repeated)
-    reasons = pl.concat(found) if found else pl.DataFrame(schema=dict(REASON_SCHEMA))
-    totals = Totals(path.name, received, received - rejected, rejected, warned)
-    return Checked(opened, totals, reasons.sort("_row", maintain_order=True))
-
-
-def _repeated(feed: Feed, keys: pl.DataFrame) -> pl.DataFrame:
-    """A reason for every row whose key stands in an earlier row of the file."""
-    later = keys.sort(ROW).filter(~pl.struct(feed.key).is_first_distinct())
-    headers = "、".join(feed.by_name[name].header for name in feed.key)
-    facts = {"field": headers, "key": ", ".join(feed.key)}
-    return later.select(
-        pl.col(ROW).cast(pl.Int64).alias("_row"),
-        pl.lit(facts["key"]).alias("field"),
-        pl.lit(headers).alias("header"),
-        pl.lit("key_repeated").alias("rule"),
-        pl.lit("error").alias("severity"),
-        pl.lit(None, dtype=pl.String).alias("value"),
-        pl.lit(message("key_repeated", "zh", **facts)).alias("message_zh"),
-        pl.lit(message("key_repeated", "en", **facts)).alias("message_en"),
+    delivery = Delivery(path, path.name, feed, sender, receipt="", received_at=now, layout=layout)
+    opened = open_delivery(delivery)
+    with tempfile.TemporaryDirectory(prefix="minsheng-") as folder:
+        accepted, quarantine = Path(folder) / "accepted.parquet", Path(folder) / "quarantine.parquet"
+        # Pseudonyms made here are thrown away, so any key will do.
+        key = Key(secrets.token_hex(32))
+        outcome = check_alone(delivery, opened, key=key, accepted=accepted, quarantine=quarantine)
+        if outcome.verdict == "refused":
+            zh, en = outcome.message_zh or "", outcome.message_en or ""
+            raise Unreadable(outcome.reason_code or "door_failed", zh, en)
+        reasons = pl.read_parquet(quarantine, memory_map=False).select(list(REASON_SCHEMA))
+    totals = Totals(
+        path.name, outcome.rows_received, outcome.rows_accepted, outcome.rows_quarantined, outcome.rows_warned
     )
+    return Checked(opened, outcome, totals, reasons.sort("_row", maintain_order=True))

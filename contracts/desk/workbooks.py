@@ -10,7 +10,7 @@ The report shows the sender's own values, personal ones too: it is made beside t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,7 +103,7 @@ def write_report(
     is_large = summary.received * len(found.headers) > CELLS_IN_MEMORY
     with workbook(path, constant_memory=is_large) as book:
         sheet = book.add_worksheet("检查结果 Rows")
-        left_out = _write_rows(book, sheet, found.headers, rows, said, everything=everything)
+        left_out = _write_rows(book, sheet, found.headers, rows, said, found.place, everything=everything)
         _write_summary(book, feed=feed, layout=layout, found=found, reasons=reasons, totals=summary, left_out=left_out)
 
 
@@ -162,6 +162,7 @@ def _write_rows(
     headers: Sequence[str],
     rows: Iterable[pl.DataFrame],
     said: Mapping[int, _Row],
+    place: Callable[[int], str],
     *,
     everything: bool,
 ) -> int:
@@ -189,7 +190,7 @@ def _write_rows(
                 colour = colours.get(cells.get(header, ""))
                 if value or colour:
                     write_text(sheet, line, column, value or "", colour or text)
-            write_text(sheet, line, width, str(number), (colours.get(row.whole or "") if row else None) or text)
+            write_text(sheet, line, width, place(number), (colours.get(row.whole or "") if row else None) or text)
             if row:
                 write_text(sheet, line, width + 1, "\n".join(row.zh), wrapped)
                 write_text(sheet, line, width + 2, "\n".join(row.en), wrapped)

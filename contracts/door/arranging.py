@@ -13,12 +13,12 @@ from itertools import product
 
 import polars as pl
 
+from contracts.door.casting import NULL_SPELLINGS
 from contracts.loading import scheme_codes
 from contracts.model import Feed, FieldSpec, Join, Layout, Match
 from contracts.reading import fold
+from contracts.reading.table import MARKS, ROW, SHAPE
 
-# What reading adds to every batch: the row as the sender counts it, and what is wrong with its shape.
-ROW, SHAPE = "_row", "_shape"
 # The sender's own column a melted value came from; equals the header for a file that is not melted.
 MELTED = "_melted"
 # The shape of a row that the layout's keep rule sets aside.
@@ -35,6 +35,17 @@ class Arrangement:
     ignored: tuple[str, ...]  # headers nobody asked for
     missing: tuple[str, ...]  # required fields that no column and no layout entry provides
     twice: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # field → several headers that claim it
+    not_there: tuple[str, ...] = ()  # headers the layout renames to a field that nothing else provides
+
+    @property
+    def optional_missing(self) -> tuple[str, ...]:
+        """Optional fields that no column and no layout entry provides."""
+        layout = self.layout
+        provided = {*self.columns, *self.missing}
+        if layout:
+            provided |= {*layout.join, *layout.match, *layout.constants, *layout.absent}
+            provided |= {name for record in layout.expand for name in record}
+        return tuple(f.name for f in self.feed.fields if f.name not in provided and not f.scheme)
 
 
 def known_headers(feed: Feed, layout: Layout | None) -> list[str]:
@@ -53,12 +64,21 @@ def known_headers(feed: Feed, layout: Layout | None) -> list[str]:
     return list(dict.fromkeys([*own, *feed.spellings]))
 
 
-def arrange(feed: Feed, layout: Layout | None, headers: Sequence[str]) -> Arrangement:
+def arrange(
+    feed: Feed, layout: Layout | None, headers: Sequence[str], *, made: Sequence[str] = ()
+) -> Arrangement:
     """Matches headers to fields: the layout's renames first, then the contract's own spellings.
 
     Spellings are compared folded (width, case, white space and punctuation do not matter).
+
+    Args:
+        made: columns that the reader made (a geometry's point): they go before a column of the sender that says the same.
     """
+    beside: list[str] = []
     if layout and layout.melt:
+        asked = {fold(h) for h in known_headers(feed, layout) if h not in feed.spellings}
+        melted = re.compile(layout.melt.columns)
+        beside = [h for h in headers if h not in (ROW, SHAPE, MARKS) and not melted.search(h) and fold(h) not in asked]
         headers = [*layout.melt.id, layout.melt.variable, layout.melt.value]
     wanted = {fold(s): name for s, name in feed.spellings.items()}
     if layout:
@@ -68,12 +88,16 @@ def arrange(feed: Feed, layout: Layout | None, headers: Sequence[str]) -> Arrang
                 if header := getattr(layout.coordinates, axis):
                     wanted[fold(header)] = axis
     claims: dict[str, list[str]] = {}
-    ignored = []
+    ignored = beside
     for header in headers:
         if name := wanted.get(fold(header)):
             claims.setdefault(name, []).append(header)
-        elif header not in (ROW, SHAPE):
+        elif header not in (ROW, SHAPE, MARKS):
             ignored.append(header)
+    for name, found in claims.items():
+        if len(found) > 1 and (own := [h for h in found if h in made]):
+            ignored += [h for h in found if h not in own]
+            claims[name] = own
     renamed = {fold(s) for s in layout.rename} if layout else set()
     columns, twice = {}, {}
     for name, found in claims.items():
@@ -87,7 +111,9 @@ def arrange(feed: Feed, layout: Layout | None, headers: Sequence[str]) -> Arrang
         # A field counts as provided where every record of a row has it.
         provided |= set.intersection(*map(set, layout.expand)) if layout.expand else set()
     missing = tuple(f.name for f in feed.fields if f.required and f.name not in provided)
-    return Arrangement(feed, layout, columns, tuple(ignored), missing, twice)
+    there = {fold(h) for h in headers}
+    not_there = [h for h, name in (layout.rename.items() if layout else ()) if fold(h) not in there and name not in provided]
+    return Arrangement(feed, layout, columns, tuple(ignored), missing, twice, tuple(not_there))
 
 
 def undeclared_schemes(feed: Feed, layout: Layout | None) -> list[str]:
@@ -133,6 +159,7 @@ def lay_out(arrangement: Arrangement, batch: pl.DataFrame) -> pl.DataFrame:
     shape `not_in_scope`: it is counted and quarantined, never dropped.
     """
     layout = arrangement.layout
+    batch = _unprotected(batch)
     if layout and layout.keep:
         inside = pl.all_horizontal(
             pl.col(column).str.strip_chars().is_in(values) for column, values in layout.keep.where.items()
@@ -142,11 +169,39 @@ def lay_out(arrangement: Arrangement, batch: pl.DataFrame) -> pl.DataFrame:
         )
     extra: list[str] = []
     if layout and layout.melt:
-        batch, extra = _melted(layout, batch), [MELTED]
+        batch, extra = _melted(arrangement, layout, batch), [MELTED]
+    extra += [MARKS] if MARKS in batch.columns else []
     text = {f.name: _text(arrangement, f.name, batch.columns) for f in arrangement.feed.fields}
     if layout and layout.coordinates and layout.coordinates.swapped:
         text["longitude"], text["latitude"] = text["latitude"], text["longitude"]
     return batch.select(*(expr.alias(name) for name, expr in text.items()), ROW, SHAPE, *extra)
+
+
+def _unprotected(batch: pl.DataFrame) -> pl.DataFrame:
+    """`="001"` and `'001` → 001: what programs write so that Excel leaves a text alone is not part of it."""
+    wrapped = [
+        pl.col(column.name).str.replace(r'(?s)^\s*="(.*)"\s*$', "${1}").str.replace(r"^'(\d+)$", "${1}")
+        for column in batch
+        if column.dtype == pl.String
+        and column.name not in (SHAPE, MARKS)
+        and (column.str.starts_with('="').any() or column.str.starts_with("'").any())
+    ]
+    return batch.with_columns(wrapped) if wrapped else batch
+
+
+def fields_of(arrangement: Arrangement, header: str, melted: str | None = None) -> list[str]:
+    """The fields that a cell under a header speaks for; `melted`: the column a melted row came from."""
+    layout = arrangement.layout
+    names = [name for name, own in arrangement.columns.items() if own == header]
+    if layout is None:
+        return names
+    if layout.melt and melted == header:
+        names += [name for name, own in arrangement.columns.items() if own == layout.melt.value]
+    templates = [(name, part) for name, join in layout.join.items() for part in join.from_]
+    templates += [(name, part) for record in layout.expand for name, part in record.items()]
+    names += [name for name, part in templates if header in (column for column, _ in _placeholders(part))]
+    names += [name for name, match in layout.match.items() if match.column == header]
+    return list(dict.fromkeys(names))
 
 
 def sender_header(arrangement: Arrangement, name: str) -> str:
@@ -216,15 +271,23 @@ def unmapped(arrangement: Arrangement, laid: pl.DataFrame) -> dict[str, pl.Expr]
     }
 
 
-def _melted(layout: Layout, batch: pl.DataFrame) -> pl.DataFrame:
+def _melted(arrangement: Arrangement, layout: Layout, batch: pl.DataFrame) -> pl.DataFrame:
     melt = layout.melt
     assert melt is not None
-    wide = [c for c in batch.columns if re.search(melt.columns, c)]
+    kept = [MARKS] if MARKS in batch.columns else []
+    wide = [c for c in batch.columns if re.search(melt.columns, c) and c not in (ROW, SHAPE, MARKS)]
     long = batch.unpivot(
-        on=wide, index=[*melt.id, ROW, SHAPE], variable_name=melt.variable, value_name=melt.value
+        on=wide, index=[*melt.id, ROW, SHAPE, *kept], variable_name=melt.variable, value_name=melt.value
     ).with_columns(pl.col(melt.variable).alias(MELTED))
     if melt.drop_empty:
-        long = long.filter(_filled(pl.col(melt.value)).is_not_null() | pl.col(SHAPE).is_not_null())
+        # A spelling of nothing is no answer, as an empty cell is none. What has to be told of a cell keeps its row.
+        value = next((name for name, header in arrangement.columns.items() if header == melt.value), None)
+        stated = layout.cast | (arrangement.feed.by_name[value].cast if value else {})
+        nulls = [text for text in stated.get("null_spellings", NULL_SPELLINGS) if text]
+        text = pl.col(melt.value).str.strip_chars()
+        says = (text != "") & ~text.is_in(nulls)
+        told = pl.col(MARKS).str.contains(pl.col(MELTED), literal=True) if kept else pl.lit(value=False)
+        long = long.filter(says.fill_null(value=False) | told.fill_null(value=False) | pl.col(SHAPE).is_not_null())
     return long.sort(ROW, maintain_order=True)
 
 

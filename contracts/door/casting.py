@@ -11,7 +11,7 @@ import html
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any, Literal
@@ -57,6 +57,13 @@ class CastOptions:
         precision: `month` takes 2024年3月 and 202403 and gives the first day of the month.
         roc: years are Minguo years even where 民國 is not written (113.3.5 is 2024-03-05).
         excel_serial: a five-digit number in a date field is an Excel day number.
+        starts_1904: Excel's days are counted from 1904, as old Macs did.
+        decimal: the sign before the fraction; unsaid, a comma that may be one or the other is refused.
+        comma_is_unclear: the file separates its cells by semicolons, as programs do whose decimal sign is a comma.
+        is_code: the text names a thing: a number that a program wrote in its place is refused.
+        from_workbook: a date may be what Excel made of a text.
+        clean: markup and invisible characters are no part of the text.
+        tens_are_lost: no month of the column is written 2025.10, so 2025.1 may be one that went through a number.
     """
 
     null_spellings: tuple[str, ...] = NULL_SPELLINGS
@@ -69,6 +76,13 @@ class CastOptions:
     precision: Literal["day", "month"] = "day"
     roc: bool = False
     excel_serial: bool = False
+    starts_1904: bool = False
+    decimal: Literal[".", ","] | None = None
+    comma_is_unclear: bool = False
+    is_code: bool = False
+    from_workbook: bool = False
+    clean: bool = False
+    tens_are_lost: bool = False
 
 
 def _no_reasons(text: pl.Series) -> pl.Series:
@@ -96,11 +110,17 @@ def cast(text: pl.Series, kind: Kind, options: CastOptions = CastOptions()) -> t
         values, reasons = cast(text.head(1), kind, options)
         return values.new_from_index(0, text.len()), reasons.new_from_index(0, text.len())
     if kind == "string":
-        return _strings(text, options), _no_reasons(text)
+        values = _strings(text, options)
+        return values, _no_texts(values, options)
     values = _plainly(text, kind, options)
     left = values.is_null() & text.is_not_null() & (text != "")
     if not left.any():
         return values, _no_reasons(text)
+    if kind in ("integer", "number") and options.decimal is None and text.filter(left).str.contains(_DECIMAL_COMMA).any():
+        # A column that writes 12,5 may mean 1234 by 1.234.
+        options = replace(options, comma_is_unclear=True)
+        left = left | text.str.contains(_THREE_DECIMALS).fill_null(value=False)
+        values = pl.select(pl.when(~left).then(values)).to_series().alias(text.name)
     return _by_the_rules(text, values, left, kind, options)
 
 
@@ -118,10 +138,69 @@ def _strings(text: pl.Series, options: CastOptions) -> pl.Series:
     # Only characters beyond ASCII can be invisible or full-width, and most columns hold none.
     if (stripped.str.len_bytes() != stripped.str.len_chars()).any():
         stripped = _rewritten(stripped, f"^[{INVISIBLE}]|[{INVISIBLE}]$", _stripped)
+        if options.clean:
+            stripped = _rewritten(stripped, _UNSEEN, _cleaned)
         if options.width == "half":
             stripped = _rewritten(stripped, "[\u3000！-～]", _half_width)
+    if options.clean:
+        stripped = _rewritten(stripped, _MARKED_UP, _cleaned)
     nulls = [*options.null_spellings, *(["0"] if options.zero_is_null else [])]
     return pl.select(pl.when(~stripped.is_in(nulls)).then(stripped)).to_series().alias(text.name)
+
+
+# Characters nobody sees: joiners, marks of writing direction, soft hyphens, controls beyond ASCII.
+_UNSEEN = "[\u0080-\u009f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]"
+_MARKED_UP = "[<&\x00-\x1f\x7f]|_x[0-9A-Fa-f]{4}_"
+_TAG = re.compile(
+    r"</?(?:span|font|b|i|u|s|em|strong|p|div|br|a|sup|sub|o:p|st1:\w+|td|tr|table|img|nobr|small|big|ruby|rt|h[1-6])"
+    r"(?:\s[^<>]*)?/?>",
+    re.IGNORECASE,
+)
+
+
+def _cleaned(text: str) -> str:
+    """Without markup, entities and what is not seen: what a person reads in the cell."""
+    text = re.sub(r"_x([0-9A-Fa-f]{4})_", lambda code: chr(int(code[1], 16)), text)
+    text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    for _ in range(3):
+        if "&" not in text:
+            break
+        text = html.unescape(text)
+    text = re.sub(_UNSEEN, "", _TAG.sub(lambda tag: " " if tag[0][1:3].lower() in ("br", "p>", "p ") else "", text))
+    text = re.sub(r"[\x00-\x08\x0e-\x1f\x7f]", "", text)
+    return re.sub(r"[\s\u00a0]+", " ", text).strip()
+
+
+# What Excel or a program wrote in the place of a text.
+_ERROR_VALUE = r"^(?:#(?:N/A|VALUE!|REF!|DIV/0!|NUM!|NAME\?|NULL!|ERROR!|SPILL!|CALC!|FIELD!|BLOCKED!|UNKNOWN!|GETTING_DATA|#{2,})|Err:\d{3})$"
+_SCIENTIFIC = r"^[+-]?\d(?:\.\d+)?[eE]\+\d{1,3}$"
+_FLOAT = r"^\d+\.0+$"
+_MONTHS = "(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
+_SHORT_DATE = rf"^(?:\d{{1,2}}月\d{{1,2}}日|\d{{1,2}}-{_MONTHS}(?:-\d{{2,4}})?|{_MONTHS}-\d{{2}})$"
+_DAY = r"^(?:19|20)\d\d-\d\d-\d\d(?: \d\d:\d\d:\d\d(?:\.\d+)?)?$"
+
+
+def _no_texts(values: pl.Series, options: CastOptions) -> pl.Series:
+    """Why a text is none: the error of a formula, a code that went through a number, a date that was a code."""
+    if not (options.clean or options.is_code):
+        return _no_reasons(values)
+    suspects = values.str.starts_with("#") | values.str.contains("E+", literal=True) | values.str.starts_with("Err:") | values.str.contains("e+", literal=True)  # fmt: skip
+    if options.is_code:
+        suspects = suspects | values.str.ends_with(".0") | values.str.ends_with(".00") | values.str.contains("-", literal=True) | values.str.contains("月", literal=True)  # fmt: skip
+    elif options.from_workbook:
+        suspects = suspects | values.str.starts_with("19") | values.str.starts_with("20")
+    if not suspects.any():
+        return _no_reasons(values)
+    found = pl.Series(values.name, [None], dtype=pl.String).new_from_index(0, values.len())
+    checks = [("error_value", _ERROR_VALUE), ("code_as_number", _SCIENTIFIC)]
+    if options.is_code:
+        checks += [("code_as_number", _FLOAT), ("date_in_text", _SHORT_DATE)]
+    if options.from_workbook:
+        checks += [("date_in_text", _DAY)]
+    for code, pattern in checks:
+        if (bad := (suspects & values.str.contains(pattern)).fill_null(value=False)).any():
+            found = pl.select(pl.when(bad).then(pl.lit(code)).otherwise(found)).to_series().alias(values.name)
+    return found
 
 
 def _rewritten(text: pl.Series, pattern: str, rewrite: Callable[[str], str]) -> pl.Series:
@@ -157,6 +236,8 @@ def _plainly(text: pl.Series, kind: Kind, options: CastOptions) -> pl.Series:
         plain = pl.select(pl.when(plain != 0).then(plain)).to_series()
     if hidden := [n for n in options.null_spellings if n and n[0] in "+-.0123456789"]:  # 99 for "not asked"
         plain = pl.select(pl.when(~text.is_in(hidden)).then(plain)).to_series()
+    if options.decimal == "," and kind in ("integer", "number"):
+        plain = pl.select(pl.when(~text.str.contains(".", literal=True)).then(plain)).to_series()
     if kind == "timestamp" and options.timezone != "Asia/Shanghai":
         plain = plain.clear(plain.len())
     if kind == "date" and options.precision == "month":
@@ -201,6 +282,8 @@ def _by_the_rules(
     if kind == "boolean":
         nulls -= TRUE_SPELLINGS | FALSE_SPELLINGS
     distinct = text.filter(left).unique()
+    if options.precision == "month" and not distinct.str.contains(r"^\s*\d{4}\.10\s*$").any():
+        options = replace(options, tens_are_lost=True)
     found: list[Any] = []
     reasons: list[str | None] = []
     for spelling in distinct:
@@ -234,7 +317,35 @@ def _plain_form(text: str) -> str:
 _NUMBER = re.compile(r"([+-]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d*)?(?:[eE][+-]?\d{1,3})?)\s*(.*)", re.DOTALL | re.ASCII)
 
 
+_DECIMAL_COMMA = r"^\s*[+-]?(?:\d+,(?:\d{1,2}|\d{4,})|\d{1,3}(?:\.\d{3})+,\d+)\D*$"
+_THREE_DECIMALS = r"^\s*[+-]?\d{1,3}\.\d{3}\s*$"
+_WITH_COMMA = re.compile(r"([+-]?(?:\d{1,3}(?:\.\d{3})+|\d+)(?:,\d+)?)(?![\d.,])\s*(.*)", re.DOTALL | re.ASCII)
+
+
+def _with_point(text: str, options: CastOptions) -> str:
+    """The number with a point before its fraction.
+
+    Raises:
+        _Refused: the comma may stand before a fraction or between thousands.
+    """
+    if options.decimal == ",":
+        match = _WITH_COMMA.fullmatch(text)
+        if not match:
+            raise _Refused("not_a_number")
+        return match[1].replace(".", "").replace(",", ".") + match[2]
+    if options.decimal is None:
+        if re.match(_DECIMAL_COMMA, text):
+            raise _Refused("decimal_comma")
+        if options.comma_is_unclear and re.match(r"[+-]?\d{1,3}[.,]\d{3}(?![\d.,])", text):
+            raise _Refused("comma_is_unclear")
+    return text
+
+
 def _decimal(text: str, options: CastOptions) -> Decimal:
+    if "," in text or options.decimal == "," or options.comma_is_unclear:
+        text = _with_point(text, options)
+    if re.match(_ERROR_VALUE, text):
+        raise _Refused("error_value")
     match = _NUMBER.fullmatch(text)
     digits, rest = (match[1].replace(",", ""), match[2].strip()) if match else ("", text)
     if not re.search(r"^[+-]?\.?[0-9]", digits):
@@ -298,7 +409,9 @@ _TIME = re.compile(
 _YEAR_FIRST = re.compile(r"(\d{4})([-/.年])(\d{1,2})([-/.月])(\d{1,2})(日?)(?:t|\s*)(.*)", re.IGNORECASE | re.ASCII)
 _YEAR_LAST = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4})(?:\s+(.*))?", re.ASCII)
 _SHORT_YEAR = re.compile(r"\d{1,3}([-/.])\d{1,2}\1\d{1,2}", re.ASCII)
-_MONTH = re.compile(r"(\d{4})(?:[-/.](\d{1,2})|年(\d{1,2})月|(\d{2}))", re.ASCII)
+_MONTH = re.compile(r"(\d{4})(?:[-/.](\d{1,2})|年(\d{1,2})月份?|(\d{2}))", re.ASCII)
+# 20260301T093000, as GB/T 39046 writes a moment.
+_BASIC = re.compile(r"(\d{8})[Tt ](\d{2})(\d{2})(?:(\d{2})(\.\d{1,9})?)?([Zz]|[+-]\d{2}:?\d{2})?", re.ASCII)
 _MINGUO = re.compile(r"(?:中[华華])?民[国國]\s*(\d{1,3})\s*(.*)", re.ASCII)
 _MINGUO_BARE = re.compile(r"(\d{2,3})([-/.年].*)", re.ASCII)
 _CHINESE_DIGITS = str.maketrans("〇○零Ｏ一二三四五六七八九", "0000123456789")
@@ -313,7 +426,7 @@ def _date(text: str, options: CastOptions) -> date:
 
 
 def _timestamp(text: str, options: CastOptions) -> datetime:
-    """A date without a time is the start of that day."""
+    """A date without a time is the start of that day; that it was guessed is told with the row (rows.py)."""
     return _shanghai(*_moment(text, options), options)
 
 
@@ -340,9 +453,14 @@ def _moment(text: str, options: CastOptions) -> tuple[datetime, timedelta | None
     if re.fullmatch(r"[0-9]{8}|[0-9]{12}|[0-9]{14}", text):
         time = ":".join(text[i : i + 2] for i in range(8, len(text), 2))
         return _at(_day(text[:4], text[4:6], text[6:8]), time)
+    if match := _BASIC.fullmatch(text):
+        day, hour, minute, second, fraction, offset = match.groups()
+        return _at(_day(day[:4], day[4:6], day[6:]), f"{hour}:{minute}:{second or '00'}{fraction or ''}{offset or ''}")
     if match := _MONTH.fullmatch(text):
         if options.precision != "month":
             raise _Refused("day_missing")
+        if options.tens_are_lost and match[2] == "1" and text[4] == ".":
+            raise _Refused("month_as_number")
         return _at(_day(match[1], match[2] or match[3] or match[4], "1"), "")
     if match := _YEAR_LAST.fullmatch(text):
         if options.order == "ymd":
@@ -351,7 +469,8 @@ def _moment(text: str, options: CastOptions) -> tuple[datetime, timedelta | None
         return _at(_day(match[4], month, day), match[5] or "")
     if options.excel_serial and (match := re.fullmatch(r"([0-9]{5})(\.[0-9]{1,12})?", text)):
         seconds = round(Decimal(match[2] or 0) * 86_400)
-        return _at(EXCEL_DAY_ZERO + timedelta(days=int(match[1])), "", seconds)
+        day_zero = EXCEL_DAY_ZERO + timedelta(days=1462 if options.starts_1904 else 0)
+        return _at(day_zero + timedelta(days=int(match[1])), "", seconds)
     raise _Refused("ambiguous_date" if _SHORT_YEAR.fullmatch(text) else "not_a_date")
 
 

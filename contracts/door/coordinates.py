@@ -2,7 +2,8 @@
 
 Both systems are WGS-84 shifted by a published-by-reverse-engineering polynomial; the inverse has no closed
 form. One fixed-point step leaves an error below 0.5 m inside mainland China (tested by a round trip), which is
-far below what an address is worth. Points outside the mainland box are not shifted: the systems do not apply there.
+far below what an address is worth. Points outside the mainland (mainland.py) are not shifted: the systems do not apply
+there.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import math
 
 import polars as pl
 
+from contracts.door.mainland import is_in_mainland
 from contracts.loading import seed
 
 SEMI_MAJOR_M = 6378245.0  # Krasovsky 1940, which GCJ-02 is computed on
@@ -50,12 +52,17 @@ def to_wgs84(longitude: pl.Expr, latitude: pl.Expr, crs: str) -> tuple[pl.Expr, 
         for _ in range(2):
             shift = _shift(*guess)
             guess = longitude - shift[0], latitude - shift[1]
-        inside = longitude.is_between(72.004, 137.8347) & latitude.is_between(0.8293, 55.8271)
+        inside = pl.struct(guess[0].alias("x"), guess[1].alias("y")).map_batches(_in_mainland, return_dtype=pl.Boolean)
         return (
             pl.when(inside).then(guess[0]).otherwise(longitude),
             pl.when(inside).then(guess[1]).otherwise(latitude),
         )
     return longitude, latitude
+
+
+def _in_mainland(points: pl.Series) -> pl.Series:
+    x, y = (points.struct.field(axis).cast(pl.Float64).to_numpy() for axis in "xy")
+    return pl.Series(is_in_mainland(x, y))
 
 
 def gcj02(longitude: pl.Expr, latitude: pl.Expr) -> tuple[pl.Expr, pl.Expr]:

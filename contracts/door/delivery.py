@@ -7,6 +7,7 @@ Does not belong here: where files lie, which are new, and who is told (orchestra
 
 from __future__ import annotations
 
+import re
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,9 +22,9 @@ import polars as pl
 from contracts.door import guards as file_guards
 from contracts.door import keys
 from contracts.door.arranging import OUT_OF_SCOPE, Arrangement, arrange, known_headers, lay_out_all, undeclared_schemes
-from contracts.door.pandera_check import objections
 from contracts.door.privacy import Key, pseudonymise, redact_one
 from contracts.door.rows import Checker, Split, checker, split
+from contracts.door.units import conflict
 from contracts.door.writing import (
     POLARS_TYPES,
     QUARANTINE_SCHEMA,
@@ -35,7 +36,7 @@ from contracts.door.writing import (
 )
 from contracts.messages import message
 from contracts.model import Feed, Layout
-from contracts.reading import Found, Reading, Table, Unreadable, open_table
+from contracts.reading import Found, Reading, Table, Unreadable, fold, open_table
 
 Part = TypeVar("Part")
 
@@ -104,6 +105,19 @@ class Opened:
     arrangement: Arrangement
     door: Checker
 
+    @property
+    def notes(self) -> list[tuple[str, dict[str, Any]]]:
+        """What the sender is to know of the whole file: codes of contracts.messages and their facts."""
+        found, made = list(self.table.found.notes), self.arrangement
+        if made.not_there:
+            found.append(("renamed_column_missing", {"columns": "、".join(made.not_there)}))
+        if made.layout is None and made.ignored and made.optional_missing:
+            # A column under another name is two things: one that is not used, and one that is not there.
+            wanted = "、".join(made.feed.by_name[name].header for name in made.optional_missing)
+            unused = "、".join(redact_one(header)[0] for header in made.ignored)
+            found.append(("columns_unknown", {"unused": unused, "wanted": wanted}))
+        return found
+
     def splits(self) -> Iterator[Split]:
         for laid in lay_out_all(self.arrangement, _ahead(self.table.batches())):
             yield split(self.door, laid)
@@ -120,10 +134,13 @@ def open_delivery(delivery: Delivery, known: Mapping[str, pl.Series] | None = No
     reading = Reading(**layout.read.model_dump()) if layout else Reading()
     table = open_table(delivery.path, reading, known_headers(feed, layout), name=delivery.name)
     _refuse_missing_columns(delivery, table.found)
-    arrangement = arrange(feed, layout, table.found.headers)
+    arrangement = arrange(feed, layout, table.found.headers, made=table.found.made)
     if arrangement.twice:
         name, headers = next(iter(arrangement.twice.items()))
         raise _refusal("headers_claim_one_field", delivery, field=feed.by_name[name].header, headers="、".join(headers))
+    _refuse_repeated_questions(delivery, table.found)
+    if table.found.crs and not _WGS84.search(table.found.crs) and not (layout and layout.coordinates):
+        raise _refusal("crs_not_wgs84", delivery, found=table.found.crs)
     if schemes := undeclared_schemes(feed, layout):
         raise _refusal("code_scheme_undeclared", delivery, schemes="、".join(schemes), sender=delivery.sender)
     if arrangement.missing:
@@ -134,11 +151,15 @@ def open_delivery(delivery: Delivery, known: Mapping[str, pl.Series] | None = No
             expected="、".join(names),
             found="、".join(table.found.headers[:30]),
         )
+    if other := conflict(arrangement, table.found):
+        f = feed.by_name[other.field]
+        zh, _, en = (f.unit or "").partition(" · ")
+        raise _refusal("unit_stated_above", delivery, field=f.header, stated=other.stated, unit=zh, unit_en=en or zh)
     door = checker(
         arrangement,
         received_at=delivery.received_at,
         known=known,
-        from_workbook=table.found.format in ("xlsx", "xls", "xlsb", "ods"),
+        found=table.found,
     )
     return Opened(table, arrangement, door)
 
@@ -176,13 +197,21 @@ def read_file(
     quarantine: Path,
     known: Mapping[str, pl.Series] | None = None,
     progress: Callable[[int], None] | None = None,
+    opened: Opened | None = None,
+    second_opinion: bool = True,
 ) -> Outcome:
-    """The first half of `pass_file`, which needs no other file: every row judged by itself and written to its side."""
+    """The first half of `pass_file`, which needs no other file: every row judged by itself and written to its side.
+
+    Args:
+        opened: the file, where somebody has opened it already.
+        second_opinion: whether accepted rows are judged again by other code.
+    """
 
     def read(outcome: Outcome) -> None:
-        opened = open_delivery(delivery, known)
-        _describe(outcome, opened)
-        _write_split(delivery, opened, outcome, accepted, quarantine, key=key, progress=progress)
+        found = opened or open_delivery(delivery, known)
+        _describe(outcome, delivery, found)
+        parts = _judged(delivery.feed, found) if second_opinion else found.splits()
+        _write_split(delivery, parts, outcome, accepted, quarantine, key=key, progress=progress)
         if outcome.rows_received == 0 and delivery.feed.delivery == "snapshot":
             raise _refusal("no_rows", delivery)
 
@@ -211,6 +240,26 @@ def settle_file(
     if outcome.verdict == "refused":
         return outcome
     return _whatever_happens(settle, delivery, outcome, accepted, quarantine)
+
+
+def check_alone(delivery: Delivery, opened: Opened, *, key: Key, accepted: Path, quarantine: Path) -> Outcome:
+    """What the night says to the file if it is the first of its sender, without the libraries that are slow to start.
+
+    Left out are the second opinion, which finds nothing where the first is right, and the engine: the accepted file keeps
+    rows whose key stands twice, and is good for nothing else than being counted.
+    """
+
+    def settle(outcome: Outcome) -> None:
+        if outcome.rows_accepted and delivery.feed.delivery != "upsert":
+            struck = keys.repeated_within(delivery.feed, accepted)
+            if struck.height:
+                _count_rejected(delivery, outcome, quarantine, struck)
+        _ask_the_guards(delivery, outcome, accepted, Before())
+
+    outcome = read_file(
+        delivery, key=key, accepted=accepted, quarantine=quarantine, opened=opened, second_opinion=False
+    )
+    return outcome if outcome.verdict == "refused" else _whatever_happens(settle, delivery, outcome, accepted, quarantine)
 
 
 def _whatever_happens(
@@ -253,16 +302,34 @@ def _refuse_missing_columns(delivery: Delivery, found: Found) -> None:
         )
 
 
-def _describe(outcome: Outcome, opened: Opened) -> None:
+# Systems whose longitude and latitude are those of WGS-84, or as good as.
+_WGS84 = re.compile(r"CRS84|(?:EPSG|epsg)\D*(?:4326|4490|4979)$|^(?:4326|4490|4979)$|WGS[ _-]?(?:19)?84$")
+
+
+def _refuse_repeated_questions(delivery: Delivery, found: Found) -> None:
+    """A column that is an answer and stands twice: nobody can tell which question is which."""
+    layout = delivery.layout
+    for header in found.repeated if layout and layout.melt else ():
+        if layout and layout.melt and re.search(layout.melt.columns, header):
+            times = sum(fold(re.sub(r"_\d+$", "", own)) == fold(header) or own == header for own in found.headers)
+            raise _refusal("header_repeated", delivery, field=header, times=max(times, 2))
+
+
+def _describe(outcome: Outcome, delivery: Delivery, opened: Opened) -> None:
     found = opened.table.found
     outcome.format, outcome.encoding, outcome.header_row = found.format, found.encoding, found.header_row
     outcome.sheet = redact_one(found.sheet)[0] if found.sheet else None
     outcome.headers_ignored = [redact_one(header)[0] for header in opened.arrangement.ignored]
+    if notes := opened.notes:
+        facts = {"file": delivery.name}
+        outcome.reason_code = notes[0][0]
+        outcome.message_zh = "".join(redact_one(message(code, "zh", **facts, **more))[0] for code, more in notes)
+        outcome.message_en = " ".join(redact_one(message(code, "en", **facts, **more))[0] for code, more in notes)
 
 
 def _write_split(
     delivery: Delivery,
-    opened: Opened,
+    judged: Iterator[Split],
     outcome: Outcome,
     accepted: Path,
     quarantine: Path,
@@ -277,7 +344,7 @@ def _write_split(
         Sink(quarantine, empty_quarantine()) as bad,
     ):
         # While one batch is written, the next is pseudonymised, the one after it judged and a fourth read.
-        for part in _ahead(_pseudonymised(delivery, key, _ahead(_judged(delivery.feed, opened)))):
+        for part in _ahead(_pseudonymised(delivery, key, _ahead(judged))):
             good.write(_stored(delivery, part.accepted))
             bad.write(_pointing(delivery, part.reasons))
             outcome.rows_received += part.received
@@ -294,6 +361,8 @@ def _write_split(
 
 def _judged(feed: Feed, opened: Opened) -> Iterator[Split]:
     """Every batch after both judges."""
+    from contracts.door.pandera_check import objections
+
     for part in opened.splits():
         rows, objected = objections(feed, part.accepted)
         reasons = pl.concat([part.reasons, objected])
@@ -391,6 +460,10 @@ def _reject(delivery: Delivery, outcome: Outcome, accepted: Path, quarantine: Pa
         return
     keys.strike(accepted, struck["place"])
     outcome.row_checksum = None  # of rows that are no longer all there
+    _count_rejected(delivery, outcome, quarantine, struck)
+
+
+def _count_rejected(delivery: Delivery, outcome: Outcome, quarantine: Path, struck: pl.DataFrame) -> None:
     reasons = keys.reasons_of(delivery.feed, struck)
     append(quarantine, _pointing(delivery, reasons))
     outcome.rows_accepted -= struck.height
@@ -411,7 +484,7 @@ def _ask_the_guards(delivery: Delivery, outcome: Outcome, accepted: Path, before
         receipt=delivery.receipt,
     )
     for finding in found:
-        if outcome.reason_code is None:
+        if outcome.reason_code is None or (finding.holds and outcome.verdict != "held"):
             outcome.reason_code, outcome.message_zh, outcome.message_en = finding.code, finding.zh, finding.en
         if finding.holds:
             outcome.verdict, outcome.supersedes = "held", None

@@ -100,6 +100,13 @@ def repeated(feed: Feed, file: Path, earlier: Sequence[Path] = ()) -> pl.DataFra
     return found.sort("place")
 
 
+def repeated_within(feed: Feed, file: Path) -> pl.DataFrame:
+    """`repeated` where nothing came before, without the engine: a department's check starts at once."""
+    keys = pl.read_parquet(file, columns=[*feed.stored_key, "_row"], memory_map=False).with_row_index("place")
+    later = keys.filter(~pl.struct(feed.stored_key).is_first_distinct())
+    return later.select(pl.col("place").cast(pl.Int64), "_row", pl.lit("key_repeated").alias("code"))
+
+
 def reasons_of(feed: Feed, struck: pl.DataFrame) -> pl.DataFrame:
     """A reason for every struck row of `repeated`, with the columns of REASON_SCHEMA."""
     headers = "、".join(feed.by_name[n].header for n in feed.key)

@@ -13,13 +13,13 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from dataclasses import field as default
-from datetime import datetime
+from datetime import datetime, time
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from contracts.door.arranging import MELTED, ROW, SHAPE, Arrangement, sender_header, unmapped
+from contracts.door.arranging import MELTED, ROW, SHAPE, Arrangement, fields_of, sender_header, unmapped
 from contracts.door.casting import CastOptions, cast
 from contracts.door.identifiers import SEMANTIC_CHECKS
 from contracts.door.privacy import mask_value
@@ -27,6 +27,7 @@ from contracts.loading import code_list, code_spellings
 from contracts.messages import message
 from contracts.model import Feed, FieldSpec, Rule
 from contracts.reading import fold
+from contracts.reading.table import CELL, MARK, MARKS, Found
 
 if TYPE_CHECKING:
     import pandera.polars as pandera
@@ -86,18 +87,18 @@ def checker(
     *,
     received_at: datetime,
     known: Mapping[str, pl.Series] | None = None,
-    from_workbook: bool = False,
+    found: Found | None = None,
 ) -> Checker:
     """Compiles the feed's contract for one file.
 
     Args:
         known: values of other feeds' fields, e.g. {"reference.divisions.code": …}; a reference that is not in
             here is not checked (the department's own check runs without the house's data).
-        from_workbook: whether Excel serial dates can occur.
+        found: how the file was read: a workbook can hold days as numbers, a semicolon goes with decimal commas.
     """
     feed, layout = arrangement.feed, arrangement.layout
     stated = layout.cast if layout else {}
-    casts = {f.name: _cast_options(f, stated, from_workbook) for f in feed.fields}
+    casts = {f.name: _cast_options(f, stated, found) for f in feed.fields}
     checks = [check for f in feed.fields for check in _field_checks(f, known or {})]
     checks += [_rule_check(rule, received_at) for rule in feed.rules]
     return Checker(arrangement, tuple(checks), casts)
@@ -107,7 +108,13 @@ def split(door: Checker, laid: pl.DataFrame) -> Split:
     """A laid-out batch of text → typed rows that hold and the reasons of those that do not."""
     if laid.height == 0:
         return Split(_typed(door, laid)[0].clear(), empty_reasons(), 0, 0, 0)
+    laid = laid.with_columns(_totals(door, laid).alias(SHAPE))
     typed, failed_casts = _typed(door, laid)
+    told = _told_of_cells(door, laid) + _without_time(door, laid, typed)
+    for name, codes, severity in told:
+        if severity == "error":
+            cast_reason = failed_casts.get(name, codes)
+            failed_casts[name] = pl.select(pl.coalesce(codes, cast_reason)).to_series()
     shape_bad = laid[SHAPE].is_not_null()
     masks = typed.select(check.fails.fill_null(value=False).alias(str(i)) for i, check in enumerate(door.checks))
     struck = [mask.name for mask in masks if mask.any()]
@@ -127,6 +134,11 @@ def split(door: Checker, laid: pl.DataFrame) -> Split:
         if bad.any():
             rejected = rejected | bad
             found.append(_reasons(door, laid.filter(bad), name, "code_not_in_layout", "error", {}, ()))
+    for name, codes, severity in told:
+        bad = codes.is_not_null() & ~shape_bad & ~cast_failed.get(name, pl.repeat(False, laid.height, eager=True))
+        if severity == "warning" and bad.any():
+            warned = warned | bad
+            found.append(_reasons(door, laid.filter(bad), name, codes.filter(bad), "warning", {}, ()))
     for i in struck:
         check, bad = door.checks[int(i)], masks[i] & ~shape_bad
         if check.field in cast_failed:
@@ -196,10 +208,23 @@ DTYPES: Mapping[str, Any] = {
 # ── compiling ───────────────────────────────────────────────────────────────────────────────────
 
 
-def _cast_options(f: FieldSpec, stated: Mapping[str, Any], from_workbook: bool) -> CastOptions:
-    options: dict[str, Any] = {"excel_serial": from_workbook, **stated, **f.cast}
+def _cast_options(f: FieldSpec, stated: Mapping[str, Any], found: Found | None) -> CastOptions:
+    is_workbook = found is not None and found.format in ("xlsx", "xls", "ods")
+    is_code = bool(f.code_list or f.enum or f.semantic or "code" in f.name or f.cast.get("width"))
+    options: dict[str, Any] = {
+        "excel_serial": is_workbook,
+        "starts_1904": found is not None and found.starts_1904,
+        "comma_is_unclear": found is not None and found.delimiter == ";",
+        "is_code": is_code and f.classification != "free_text",
+        "from_workbook": is_workbook,
+        "clean": f.kind == "string" and f.classification != "free_text",
+        **stated,
+        **f.cast,
+    }
     if f.code_list or f.enum or f.semantic or "code" in f.name:
         options.setdefault("width", "half")
+    if f.kind in ("integer", "number") and f.unit:
+        options["units"] = {f.unit.partition(" · ")[0]: 1, **options.get("units", {})}
     for name in ("null_spellings",):
         if name in options:
             options[name] = tuple(options[name])
@@ -306,6 +331,79 @@ def _operand(operand: str | float) -> pl.Expr:
 
 def _is_filled(name: str) -> pl.Expr:
     return pl.col(name).is_not_null() & (pl.col(name).cast(pl.String) != "")
+
+
+# ── what a row or a cell says of itself ─────────────────────────────────────────────────────────
+
+_TOTAL = (
+    r"(?i)^[\s　]*(?:(?:本[页月季年]|全[市区县省部]|以上|各[\p{Han}]{0,3})?[\s　]*(?:合|总|總|小|共|累)[\s　]*[计計数]|"
+    r"汇总|匯總|总和|sub-?totals?|(?:grand )?totals?|sum)[\s　]*[:：]?[\s　]*$"
+)
+# What reading says of a cell → for which kinds of field it is an error, else a warning, else nothing.
+_ALWAYS = ("formula_not_calculated", "digits_lost", "shown_otherwise")
+
+
+def _totals(door: Checker, laid: pl.DataFrame) -> pl.Series:
+    """The shape of each row; a row that is called a total is no thing of its own."""
+    feed = door.arrangement.feed
+    names = [f.name for f in feed.fields if f.kind == "string" and _names_a_thing(f)]
+    is_total = pl.repeat(False, laid.height, eager=True)
+    for name in names:
+        # Totals are short and hold no digit: one look at the lengths spares most columns the pattern.
+        text = laid[name]
+        if (text.str.len_chars() <= 12).any():
+            is_total = is_total | text.str.contains(_TOTAL).fill_null(value=False)
+    return pl.select(pl.coalesce(laid[SHAPE], pl.when(is_total).then(pl.lit("total_row")))).to_series()
+
+
+def _names_a_thing(f: FieldSpec) -> bool:
+    if f.classification not in ("public", "internal"):
+        return False
+    return f.name in ("name", "facility_name", "division_name") or (f.required and f.name.endswith(("_code", "_id", "_no", "code")) and not f.code_list)  # fmt: skip
+
+
+def _told_of_cells(door: Checker, laid: pl.DataFrame) -> list[tuple[str, pl.Series, str]]:
+    """(field, reason code of each row or null, severity) of what the reader of a workbook says of single cells."""
+    if MARKS not in laid.columns or laid[MARKS].null_count() == laid.height:
+        return []
+    found: dict[tuple[str, str], list[str | None]] = {}
+    melted = laid[MELTED] if MELTED in laid.columns else None
+    fed: dict[tuple[str, str | None], list[str]] = {}
+    for at in laid[MARKS].is_not_null().arg_true():
+        for part in laid[MARKS][at].split(CELL):
+            header, _, mark = part.partition(MARK)
+            key = header, melted[at] if melted is not None else None
+            if key not in fed:
+                fed[key] = fields_of(door.arrangement, *key)
+            for name in fed[key]:
+                if said := _said_of(door.arrangement.feed, name, mark):
+                    found.setdefault((name, said[1]), [None] * laid.height)[at] = said[0]
+    return [(name, pl.Series(codes, dtype=pl.String), severity) for (name, severity), codes in found.items()]
+
+
+def _said_of(feed: Feed, name: str, mark: str) -> tuple[str, str] | None:
+    f = feed.by_name[name]
+    is_number = f.kind in ("integer", "number")
+    if mark in _ALWAYS or (mark == "month_as_number" and f.kind in ("date", "timestamp")):
+        return mark, "error"
+    if mark == "merged_down" and is_number and name not in feed.key and "year" not in name:
+        return "merged_number", "error"
+    return (mark, "warning") if mark == "unit_in_format" and is_number else None
+
+
+def _without_time(door: Checker, laid: pl.DataFrame, typed: pl.DataFrame) -> list[tuple[str, pl.Series, str]]:
+    """Moments that were sent as a day alone: the start of the day is a guess, and the sender is told."""
+    found = []
+    for f in door.arrangement.feed.fields:
+        if f.kind != "timestamp" or typed[f.name].null_count() == laid.height:
+            continue
+        midnight = (typed[f.name].dt.time() == time(0)).fill_null(value=False)
+        if midnight.any():
+            bad = midnight & ~laid[f.name].str.contains(r"[:：时時点點]|\d[Tt ]\d|^\s*\d{12,14}\s*$|\d{5}\.\d").fill_null(value=True)
+            if bad.any():
+                codes = pl.select(pl.when(bad).then(pl.lit("time_missing"))).to_series()
+                found.append((f.name, codes, "warning"))
+    return found
 
 
 # ── splitting ───────────────────────────────────────────────────────────────────────────────────

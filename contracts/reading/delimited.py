@@ -19,7 +19,7 @@ import polars as pl
 
 from contracts.reading.cells import Dialect, ExactRecord, exact_frame, first_records
 from contracts.reading.encoding import DECODERS, Encoding, find_encoding, utf_8_chunks
-from contracts.reading.headers import SEARCHED_ROWS, fold, locate
+from contracts.reading.headers import SEARCHED_ROWS, fold, locate, spanned
 from contracts.reading.table import BLANKS, MB, ROW, SHAPE, Found, Limits, Reading, Table, is_blank, no_rows, unreadable
 
 DELIMITERS = (",", "\t", ";", "|")
@@ -59,6 +59,13 @@ def open_delimited(path: Path, reading: Reading, known_headers: Collection[str],
     if len(names) > limits.columns:
         raise unreadable("too_many_columns", file=file, found=len(names), limit=limits.columns)
     found = Found("csv", encoding=encoding.name, delimiter=delimiter, header_row=own[0].line, headers=list(names))
+    if encoding.guessed:
+        found.notes.append(("encoding_guessed", {"encoding": encoding.name}))
+    below = records[header.index + header.rows :]
+    found.repeated, found.below = header.repeated, list(below[0].cells) if below else []
+    found.above = [cell for r in records[: header.index] for cell in r.cells if not is_blank([cell])]
+    if over := spanned(names, found.below, known_headers):
+        raise unreadable("header_spans_columns", file=file, field=over)
     dialect = Dialect(delimiter, names, limits.cell_chars)
     return Table(found, lambda: _batches(chunks(limits.chunk_bytes), dialect, own[-1].line + own[-1].lines))
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import polars as pl
 
+from contracts.reading.codepages import likely_code_page
 from contracts.reading.headers import fold
 from contracts.reading.table import MB, unreadable
 
@@ -32,6 +33,7 @@ NAMES = {
     "cp950": "big5",
 }
 DECODERS = {"big5": "cp950"}  # what Windows in Taiwan writes, a superset
+WESTERN = "cp1252"
 SAMPLE = 256_000
 HEADER_REGION = 64_000
 REPLACED = "\ufffd".encode()
@@ -41,23 +43,29 @@ REPLACED = "\ufffd".encode()
 _ORDINARY_GB = re.compile(rb"[\xa1-\xa3\xb0-\xd7][\xa1-\xfe]")
 _ORDINARY_BIG5 = re.compile(rb"[\xa1-\xc6][\x40-\x7e\xa1-\xfe]")
 _ORDINARY_TEXT = re.compile("[\t\r\n -~\u00a0-\u00ff\u2010-\u2030\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]")
+# Two or more Chinese characters in UTF-8 and nothing else: in GBK they would be rare ones, which no cell is made of.
+_UTF_8_RUN = re.compile(rb"(?<![\x80-\xff])(?:[\xe2-\xe9\xef][\x80-\xbf]{2}){2,}(?![\x80-\xff])")
 _PAIR = re.compile(rb"[\x81-\xfe][\x40-\x7e\x80-\xfe]|[\x80-\xff]")
 
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """`name` is what the receipt says; `bom` bytes at the start belong to no line; `sound`: every byte is UTF-8."""
+    """`name` is what the receipt says; `bom` bytes at the start belong to no line; `sound`: every byte is UTF-8.
+
+    `guessed`: one of many single-byte code pages, which nothing but the letters' language tells apart.
+    """
 
     name: str
     bom: int = 0
     sound: bool = False
+    guessed: bool = False
 
 
 def find_encoding(path: Path, declared: str | None, known_headers: Collection[str], *, file: str) -> Encoding:
     """The encoding of a whole file: byte order mark, validity of every byte, then what its characters look like.
 
     Raises:
-        Unreadable: the layout names an encoding that does not exist.
+        Unreadable: the layout names an encoding that does not exist, or the letters are no language's.
     """
     with path.open("rb") as opened:
         head = opened.read(SAMPLE)
@@ -73,7 +81,13 @@ def find_encoding(path: Path, declared: str | None, known_headers: Collection[st
     sample, whole, broken = _foreign_lines(path)
     if bom or not broken or whole > broken or _is_mostly_utf_8(sample):
         return Encoding("utf-8", skipped, sound=not broken)
-    return Encoding(_likeliest(sample, head[:HEADER_REGION], {fold(h) for h in known_headers} - {""}))
+    name = _likeliest(sample, head[:HEADER_REGION], {fold(h) for h in known_headers} - {""})
+    if name != WESTERN:
+        return Encoding(name)
+    page = likely_code_page(sample)
+    if page is None:
+        raise unreadable("encoding_unclear", file=file, guess="windows-1252")
+    return Encoding(page, guessed=True)
 
 
 def _canonical(declared: str, file: str) -> str:
@@ -152,7 +166,7 @@ def _likeliest(sample: bytes, head: bytes, known: set[str]) -> str:
     if low * 6 > len(foreign) and big5 * 2 > len(foreign):
         return "big5"
     # In Western text an accented letter or curly quote stands alone; read as pairs it gives rare characters.
-    return "cp1252" if gb * 2 < len(foreign) and _decodes_mostly(sample, "cp1252") else "gb18030"
+    return WESTERN if gb * 2 < len(foreign) and _decodes_mostly(sample, WESTERN) else "gb18030"
 
 
 def _known_in(head: bytes, name: str, known: set[str]) -> int:
@@ -204,7 +218,12 @@ def _decoder(name: str) -> Callable[[bytes, bool], bytes]:
     if name == "utf-8":
         return lambda raw, _: raw
     decoder = codecs.getincrementaldecoder(DECODERS.get(name, name))(errors="replace")
-    return lambda raw, final: decoder.decode(raw, final).encode("utf-8", errors="replace")
+    if name not in ("gb18030", "big5"):
+        return lambda raw, final: decoder.decode(raw, final).encode("utf-8", errors="replace")
+    # 0xFF is no character of these codes, so what it stands for is told as undecodable.
+    return lambda raw, final: (
+        decoder.decode(_UTF_8_RUN.sub(b"\xff", raw), final).encode("utf-8", errors="replace")
+    )
 
 
 def _with_newlines(buffer: bytes, only_returns: bool, *, final: bool) -> bytes:

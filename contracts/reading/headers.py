@@ -25,6 +25,7 @@ class Header:
     index: int
     rows: int
     names: list[str]
+    repeated: list[str] = field(default_factory=list)  # as sent
 
 
 @lru_cache(maxsize=65_536)
@@ -50,7 +51,8 @@ def locate(
     """Finds the header among the first rows of a table.
 
     The row that holds most of the known spellings is the header; with none known, the first row whose cells are
-    all text. A row and the one below it are one header if together they spell more of them.
+    all text. A row and the one below it are one header if together they spell more of them; up to two rows above a header
+    complete the names that mean nothing alone (区划 above 代码).
 
     Args:
         rows: the first rows that hold anything: (how the sender counts it, its cells).
@@ -62,13 +64,39 @@ def locate(
     search = _Search([cells for _, cells in rows], {fold(h) for h in known_headers} - {""}, tuple(known_headers))
     for at, first, last in merged:
         search.reach.update({(i, first): last for i, (number, _) in enumerate(rows) if number == at})
-    start, height = _place(search, [number for number, _ in rows], reading, file)
-    cells = search.header(start, height)
+    start, height, completed = _place(search, [number for number, _ in rows], reading, file)
+    cells = search.header(start, height, completed=completed)
     while cells and is_blank(cells[-1:]):
         cells.pop()
     if len(cells) > limits.columns:
         raise unreadable("too_many_columns", file=file, found=len(cells), limit=limits.columns)
-    return Header(start, height, named(cells, search.known, file))
+    return Header(start, height, named(cells, search.known, file), repeated_in(cells))
+
+
+def repeated_in(cells: Iterable[str]) -> list[str]:
+    """The headers that stand more than once, each once."""
+    texts = [_one_line(cell) for cell in cells]
+    times = Counter(fold(text) for text in texts if text)
+    return list(dict.fromkeys(text for text in texts if times[fold(text)] > 1))
+
+
+def spanned(names: Sequence[str], below: Sequence[str | None], known_headers: Collection[str]) -> str | None:
+    """A known header that stands over several columns, as the row below it shows: their own names, and nothing else."""
+    known = {fold(h) for h in known_headers} - {""}
+    named_below = {i for i, cell in enumerate(below) if cell and not is_blank([cell])}
+    if len(named_below) < 2 or any(re.search(r"\d", below[i] or "") for i in named_below):
+        return None
+    covered: set[int] = set()
+    found = None
+    for column, name in enumerate(names):
+        last = column
+        while last + 1 < len(names) and names[last + 1] == f"column_{last + 2}":
+            last += 1
+        if last > column and fold(name) in known and {column, column + 1} <= named_below:
+            covered |= set(range(column, last + 1))
+            found = found or name
+    elsewhere = {i for i in named_below - covered if i < len(names) and fold(names[i]) in known}
+    return found if found and not elsewhere else None
 
 
 @dataclass
@@ -80,13 +108,44 @@ class _Search:
     spellings: Sequence[str]
     reach: dict[tuple[int, int], int] = field(default_factory=dict)
 
-    def header(self, start: int, height: int) -> list[str]:
+    def header(self, start: int, height: int, *, completed: bool = False) -> list[str]:
         if height == 1:
             return list(self.rows[start])
+        if completed:
+            width = max(len(row) for row in self.rows[start : start + height])
+            return [self._completed(column, start, start + height - 1) for column in range(width)]
         merges = {column: last for (row, column), last in self.reach.items() if row == start}
         joined = _joined(self.rows[start], self.rows[start + 1], merges)
         # A blank above a column may mean the group beside it or none: the known spelling tells.
         return [cell if fold(cell) in self.known else self._alone(cell, i, start) for i, cell in enumerate(joined)]
+
+    def _completed(self, column: int, start: int, last: int) -> str:
+        """The lowest name of a column, with as many of those above it as make it a known one."""
+        own = self._at(last, column)
+        if fold(own) in self.known:
+            return own
+        parts = [own] if own else []
+        for row in range(last - 1, start - 1, -1):
+            # A column without a name of its own has the one above it, never its neighbour's.
+            above = self._over(row, column) if own else self._at(row, column)
+            if above:
+                parts.insert(0, above)
+                if fold("/".join(parts)) in self.known:
+                    return "/".join(parts)
+        return own or "/".join(parts)
+
+    def _at(self, row: int, column: int) -> str:
+        cells = self.rows[row]
+        return _one_line(cells[column]) if column < len(cells) else ""
+
+    def _over(self, row: int, column: int) -> str:
+        """What stands over a column in a row: its own cell, or the group that reaches it."""
+        merges = any(at == row for at, _ in self.reach)
+        for left in range(column, -1, -1):
+            if text := self._at(row, left):
+                reach = self.reach.get((row, left), left if merges else column)
+                return text if reach >= column else ""
+        return ""
 
     def _alone(self, joined: str, column: int, start: int) -> str:
         upper, lower = self.rows[start], self.rows[start + 1]
@@ -94,10 +153,18 @@ class _Search:
         has_group = column < len(upper) and not is_blank([upper[column]])
         return own if fold(own) in self.known and not has_group else joined
 
-    def hits(self, start: int, height: int) -> int:
-        return len({fold(cell) for cell in self.header(start, height)} & self.known)
+    def hits(self, start: int, height: int, completed: bool) -> int:
+        names = self.header(start, height, completed=completed)
+        if height == 1:
+            names = ["" if self._is_divided(start, column) else name for column, name in enumerate(names)]
+        return len({fold(name) for name in names} & self.known)
 
-    def most_hits(self, start: int, height: int) -> int:
+    def _is_divided(self, row: int, column: int) -> bool:
+        """Whether a cell merged over columns has names of its own below: then it names none of them."""
+        last = self.reach.get((row, column), column)
+        return last > column and row + 1 < len(self.rows) and sum(bool(self._at(row + 1, c)) for c in range(column, last + 1)) > 1
+
+    def most_hits(self, start: int, height: int, completed: bool) -> int:
         """What `hits` cannot exceed: a header names no more columns than it has cells."""
         return max(len(row) for row in self.rows[start : start + height])
 
@@ -124,9 +191,11 @@ def named(cells: Iterable[str], known: Collection[str], file: str) -> list[str]:
     return names
 
 
-def _place(search: _Search, numbers: list[int], reading: Reading, file: str) -> tuple[int, int]:
-    """(row, height) of the header."""
-    heights = (reading.header_rows,) if reading.header_rows else (1, 2)
+def _place(search: _Search, numbers: list[int], reading: Reading, file: str) -> tuple[int, int, bool]:
+    """(row, height, whether its lowest row is completed by those above) of the header."""
+    heights = ((reading.header_rows, False),) if reading.header_rows else ((1, False), (2, False))
+    if not reading.header_rows and reading.header_row is None and search.known:
+        heights += ((2, True), (3, True))
     if reading.header_row is not None:
         if reading.header_row not in numbers:
             found = max(numbers, default=0)
@@ -136,9 +205,9 @@ def _place(search: _Search, numbers: list[int], reading: Reading, file: str) -> 
         starts = list(range(len(search.rows)))
     else:
         starts = [next((i for i, row in enumerate(search.rows) if _is_text(row)), 0)]
-    places = [(start, height) for height in heights for start in starts if start + height <= len(search.rows)]
+    places = [(s, h, completed) for h, completed in heights for s in starts if s + h <= len(search.rows)]
     # The first of the best, one row before two: a title above the header must not become part of it.
-    best, most = (places or [(starts[0], 1)])[0], -1
+    best, most = (places or [(starts[0], 1, False)])[0], -1
     for place in places:
         if search.most_hits(*place) > most and (hits := search.hits(*place)) > most:
             best, most = place, hits

@@ -1,46 +1,72 @@
-"""How large an ODS sheet really is. A repeated cell takes one element in the file and thousands in memory."""
+"""How large an ODS sheet really is, and what its cells show beyond their values.
+
+A repeated cell takes one element in the file and thousands in memory. Every cell holds the text it shows beside its value.
+"""
 
 from __future__ import annotations
 
 import zipfile
+from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
 
 from contracts.reading.container import ZIP_ERRORS
+from contracts.reading.shown import Shown, as_shown
+from contracts.reading.spreadsheet_xml import Odd
 from contracts.reading.table import Limits, unreadable
 
 TABLE = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
 OFFICE = "{urn:oasis:names:tc:opendocument:xmlns:office:1.0}"
+TEXT = "{urn:oasis:names:tc:opendocument:xmlns:text:1.0}"
+NUMBERS = ("float", "percentage", "currency")
 
 
-def check_size(path: Path, limits: Limits, *, file: str) -> None:
-    """Counts rows × columns up to the last filled cell, repetitions included.
+@dataclass
+class Sheet:
+    """What is odd in one sheet: cells by (row, column) from 0, and merged ranges as (first, last) cell."""
+
+    odd: Odd = field(default_factory=dict)
+    merged: list[tuple[tuple[int, int], tuple[int, int]]] = field(default_factory=list)
+
+
+def look_at(path: Path, limits: Limits, *, file: str) -> tuple[dict[str, Sheet], bool]:
+    """(what is odd by sheet, whether days count from 1904); counts rows × columns up to the last filled cell on the way.
 
     The document type must have been checked before: expat expands entities.
 
     Raises:
         Unreadable: too many columns or cells, or no well-formed XML.
     """
-    row_end = width = rows = columns = 0
-    filled = False
+    row_end = width = rows = columns = row = 0
+    filled, starts_1904 = False, False
+    sheets: dict[str, Sheet] = {}
+    sheet = Sheet()
     try:
         with zipfile.ZipFile(path) as archive, archive.open("content.xml") as content:
             # check_parts has refused documents with entities.
             for event, element in ElementTree.iterparse(content, events=("start", "end")):  # noqa: S314
                 if event == "start":
                     if element.tag == f"{TABLE}table":
-                        rows = columns = 0
+                        rows = columns = row = 0
+                        sheet = sheets.setdefault(element.get(f"{TABLE}name", ""), Sheet())
                     elif element.tag == f"{TABLE}table-row":
                         row_end = width = 0
                         filled = False
+                    elif element.tag == f"{TABLE}null-date":
+                        starts_1904 = element.get(f"{TABLE}date-value", "").startswith("1904")
                     continue
                 if element.tag in (f"{TABLE}table-cell", f"{TABLE}covered-table-cell"):
-                    row_end += int(element.get(f"{TABLE}number-columns-repeated", 1))
-                    if len(element) or element.get(f"{OFFICE}value-type"):
-                        width, filled = row_end, True
+                    times = int(element.get(f"{TABLE}number-columns-repeated", 1))
+                    if len(element) or element.get(f"{OFFICE}value-type") or element.get(f"{TABLE}formula"):
+                        width, filled = row_end + times, True
+                        if width <= limits.columns:
+                            _look(element, row, range(row_end, width), sheet)
+                    row_end += times
                     element.clear()
                 elif element.tag == f"{TABLE}table-row":
-                    rows += int(element.get(f"{TABLE}number-rows-repeated", 1)) if filled else 0
+                    times = int(element.get(f"{TABLE}number-rows-repeated", 1))
+                    rows += times if filled else 0
+                    row += times
                     columns = max(columns, width)
                     element.clear()
                     if columns > limits.columns:
@@ -49,3 +75,23 @@ def check_size(path: Path, limits: Limits, *, file: str) -> None:
                         raise unreadable("too_many_cells_in_sheet", file=file, limit=f"{limits.workbook_cells:,}")
     except (ElementTree.ParseError, ValueError, KeyError, *ZIP_ERRORS) as error:
         raise unreadable("damaged_file", file=file, format="ods", detail=str(error)[:120]) from None
+    return sheets, starts_1904
+
+
+def _look(cell: ElementTree.Element, row: int, columns: range, sheet: Sheet) -> None:
+    down = int(cell.get(f"{TABLE}number-rows-spanned", 1))
+    right = int(cell.get(f"{TABLE}number-columns-spanned", 1))
+    if down > 1 or right > 1:
+        sheet.merged.append(((row, columns[0]), (row + down - 1, columns[0] + right - 1)))
+    kind, value = cell.get(f"{OFFICE}value-type"), cell.get(f"{OFFICE}value")
+    shown = "\n".join("".join(part.itertext()) for part in cell.findall(f"{TEXT}p"))
+    found = None
+    if cell.get(f"{TABLE}formula") and (kind is None or (kind in NUMBERS and value is None)):
+        found = Shown("", "formula_not_calculated")
+    elif kind in NUMBERS and value is not None:
+        # LibreOffice writes an error as 0 that shows #DIV/0! or Err:502.
+        found = Shown(shown) if shown.startswith(("#", "Err:")) else as_shown(float(value), shown) if shown else None
+    elif kind == "date" and len(cell.get(f"{OFFICE}date-value", "")) == 10 and ":" in shown:
+        found = Shown("", "midnight")
+    if found:
+        sheet.odd |= {(row, column): found for column in columns}

@@ -22,6 +22,8 @@ from contracts.reading.geometry import representative_point
 from contracts.reading.headers import fold, named
 from contracts.reading.table import MB, Found, Limits, Reading, Record, Table, frames, is_blank, shaped, unreadable
 
+_POINT = ("longitude", "latitude")
+_HALF = re.compile("[\ud800-\udfff]")  # half of an emoji, as a text cut at a number of characters leaves it
 Located = tuple[Any, tuple[Mapping[str, Any], ...]]  # a record and the objects around it, nearest first
 REPEATED = "\0repeated"  # cannot be a key of a flattened record
 
@@ -57,13 +59,19 @@ def open_records(
             return ((i, flattened(record, around)) for i, (record, around) in enumerate(located, start=1))
 
         found = Found("geojson" if is_geojson else "json", encoding=encoding.name)
+        if is_geojson:
+            found.crs = _system(document.get("crs"))
     keys = list(dict.fromkeys(key for _, record in flat() for key in record or () if key != REPEATED))
     if len(keys) > limits.columns:
         raise unreadable("too_many_columns", file=file, found=len(keys), limit=limits.columns)
     if known and not known & {fold(key) for key in keys}:
         expected, seen = "、".join(sorted(known)[:8]), "、".join(keys[:12])
         raise unreadable("header_not_found", file=file, rows=1, expected=expected, found=seen)
-    found.headers = named(keys, known, file)
+    if encoding.guessed:
+        found.notes.append(("encoding_guessed", {"encoding": encoding.name}))
+    found.headers = named([_whole(key) for key in keys], known, file)
+    if found.format == "geojson" and "geometry.longitude" not in keys:
+        found.made = [key for key in ("longitude", "latitude") if key in keys]
 
     def records() -> Iterator[Record]:
         for number, record in flat():
@@ -73,9 +81,24 @@ def open_records(
             cells = [record.get(key) for key in keys]
             if not is_blank(cells):
                 repeated = "record_repeats_a_key" if REPEATED in record else None
+                if _HALF.search("".join(filter(None, cells))):
+                    cells, repeated = [cell and _whole(cell) for cell in cells], repeated or "undecodable"
                 yield number, *shaped(cells, repeated, limits.cell_chars)
 
     return Table(found, lambda: frames(records(), found.headers, limits.batch_rows))
+
+
+def _whole(text: str) -> str:
+    return _HALF.sub("\ufffd", text)
+
+
+def _system(crs: Any) -> str | None:
+    """What a GeoJSON of before 2016 says its coordinates are in; None where it says nothing, which means WGS-84."""
+    if not isinstance(crs, dict):
+        return None
+    properties = crs.get("properties")
+    stated = properties.get("name") or properties.get("code") if isinstance(properties, dict) else None
+    return str(stated or crs.get("type") or "?")
 
 
 # ── parsing ─────────────────────────────────────────────────────────────────────────────────────
@@ -193,6 +216,8 @@ def flattened(record: Any, around: tuple[Mapping[str, Any], ...]) -> dict[str, s
     flat: dict[str, str | None] = {}
     if record.get("type") == "Feature" and "geometry" in record:
         _flatten(flat, "", record.get("properties") or {})
+        for key in [key for key in flat if key not in _POINT and fold(key) in _POINT]:
+            flat[f"properties.{key}"] = flat.pop(key)  # LONGITUDE is not the geometry's
         longitude, latitude = representative_point(record["geometry"])
         kind = record["geometry"].get("type") if isinstance(record["geometry"], dict) else None
         places = {"longitude": longitude, "latitude": latitude, "geometry_type": kind}

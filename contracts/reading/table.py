@@ -15,6 +15,10 @@ import polars as pl
 from contracts.messages import message
 
 ROW, SHAPE = "_row", "_shape"
+# What is to be said of single cells of a row: `header MARK code`, the cells one after the other with CELL between them.
+MARKS, MARK, CELL = "_marks", "\x1f", "\x1e"
+# The row of a later sheet counts from here: 20,000,003 is row 3 of the third sheet read. No sheet has so many rows.
+SHEET_STEP = 10_000_000
 MB = 1_000_000
 # A cell of these alone is blank: white space as Excel, web pages and old systems leave it.
 BLANKS = "\ufeff\u200b \t\r\n\u3000\u00a0"
@@ -97,6 +101,22 @@ class Found:
     headers: list[str] = field(default_factory=list)
     member: str | None = None
     container: str | None = None
+    # Sheets read as one table, and those with something in them that were not.
+    sheets: list[str] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
+    # What the sender is to know of the whole file: codes of contracts.messages and their facts.
+    notes: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    repeated: list[str] = field(default_factory=list)  # headers that stand more than once, as they were sent
+    made: list[str] = field(default_factory=list)  # columns that the reader made and no sender wrote (a geometry's point)
+    above: list[str] = field(default_factory=list)  # what stands above the header
+    below: list[str] = field(default_factory=list)  # the first row below it
+    starts_1904: bool = False  # days are counted from 1904
+    crs: str | None = None  # the system a GeoJSON names
+
+    def place(self, row: int) -> str:
+        """A row as its sender finds it: with the sheet's name where several were read."""
+        nth, number = divmod(row, SHEET_STEP)
+        return f"{self.sheets[nth]}!{number}" if len(self.sheets) > 1 and nth < len(self.sheets) else str(row)
 
 
 @dataclass
@@ -117,7 +137,8 @@ class Table:
         """Batches of rows: a String column per header with the text as sent (empty: null or ""), `_row` and `_shape`.
 
         `_row` (Int64) counts as the sender does: the line a record starts at, the row of the sheet, the number of
-        the JSON record. `_shape` (String) is null or the reason code why the row is not shaped like the header.
+        the JSON record; in a second sheet of the same shape from SHEET_STEP on. `_shape` (String) is null or the reason
+        code why the row is not shaped like the header. A workbook adds `_marks` (String) where cells have to be told of.
         Rows with nothing in any cell are left out.
 
         Raises:

@@ -1,21 +1,32 @@
 """XLSX, XLS and ODS → batches of text.
 
-Belongs here: choosing the sheet, turning typed cells into text that casts back exactly, refusing what would exhaust
-memory before calamine sees it. A sheet is held in memory as a whole, so its cells are counted first.
+Belongs here: choosing the sheets, turning typed cells into text that casts back exactly, giving merged cells to their
+rows, refusing what would exhaust memory before calamine sees it. What a cell shows beyond its value is found by
+spreadsheet_xml (XLSX), biff (XLS) and opendocument (ODS). A sheet is held in memory as a whole, so its cells are counted
+first.
 """
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import polars as pl
+
 from contracts.reading.container import check_parts, matching
-from contracts.reading.headers import SEARCHED_ROWS, locate
+from contracts.reading.headers import SEARCHED_ROWS, Header, fold, locate, spanned
+from contracts.reading.shown import number_text
+from contracts.reading.spreadsheet_xml import Odd, column_number, formats_of, odd_cells
 from contracts.reading.table import (
+    CELL,
+    MARK,
+    MARKS,
+    ROW,
+    SHEET_STEP,
     Found,
     Limits,
     Reading,
@@ -31,28 +42,61 @@ from contracts.reading.table import (
 if TYPE_CHECKING:
     from python_calamine import CalamineSheet, CalamineWorkbook
 
-Sheet = list[list[str]]
+Cell = tuple[int, int]
 T = TypeVar("T")
-ERRORS = {
-    "NA": "#N/A",
-    "Div0": "#DIV/0!",
-    "Name": "#NAME?",
-    "Null": "#NULL!",
-    "Num": "#NUM!",
-    "Ref": "#REF!",
-    "Value": "#VALUE!",
-}
+EXACT = 1e15  # from here on Excel has lost the last digits of a number
+# A sheet so called holds the rows of the others once more, or rows that nobody means to send.
+NOT_FURTHER_ROWS = re.compile("汇总|匯總|总表|總表|合计|全部|示例|样例|样表|范例|备份|summary|total|example|sample|backup|copy", re.IGNORECASE)  # fmt: skip
+SHEET_ROWS = 1_048_576
+
+
+@dataclass
+class Look:
+    """What is known of a workbook's cells beyond their values."""
+
+    odd: Callable[[str], Odd]  # of a sheet
+    merged: Callable[[str], list[tuple[Cell, Cell]] | None] = lambda _: None  # None: the reader of the values knows
+    starts_1904: bool = False
+
+
+@dataclass
+class Sheet:
+    """A sheet as text, every cell where it stands; `marks`: what is to be said of a cell."""
+
+    name: str
+    cells: list[list[str]]
+    merged: list[tuple[Cell, Cell]]
+    marks: dict[Cell, str] = field(default_factory=dict)
+    header: Header | None = None
+    above: list[str] = field(default_factory=list)
+    header_row: int = 0
+    body: list[int] = field(default_factory=list)  # rows below the header that hold anything, from 0
+
+    def filled(self) -> list[int]:
+        """Rows that hold anything: a formula without a result is something."""
+        told = {row for row, _ in self.marks}
+        return [i for i, row in enumerate(self.cells) if i in told or not is_blank(row)]
+
+    def most_known(self, rows: Sequence[int], known: Collection[str]) -> int:
+        """How many known headers its best row names."""
+        searched = [self.cells[row] for row in rows[:SEARCHED_ROWS]]
+        return max((len({fold(cell) for cell in row} & set(known)) for row in searched), default=0)
+
+    def knows(self, known: Collection[str]) -> set[str]:
+        """The known headers it has."""
+        return {fold(name) for name in self.header.names if fold(name) in known} if self.header else set()
 
 
 def open_workbook(
     path: Path, kind: str, reading: Reading, known_headers: Collection[str], limits: Limits, *, file: str
 ) -> Table:
-    """Opens a workbook; without a named sheet, the one whose header is known best, else the first with data.
+    """Opens a workbook; without a named sheet, the one whose header is known best and all others of its shape.
 
     Raises:
-        Unreadable: damaged, encrypted, hostile, no such sheet, no header.
+        Unreadable: damaged, encrypted, hostile, no such sheet, no header, sheets of which it is unknown whether they belong
+            together, a header that stands over several columns.
     """
-    has_errors = _checked(path, kind, limits, file)
+    look = _checked(path, kind, limits, file)
     workbook = _calamine(path, kind, file)
     names = list(workbook.sheet_names)
     if reading.sheet is not None:
@@ -63,56 +107,179 @@ def open_workbook(
     else:
         visible = [s.name for s in workbook.sheets_metadata if str(s.visible).endswith("Visible")]
         candidates = visible or names
+    known = {fold(h) for h in known_headers} - {""}
     refusal: Unreadable | None = None
+    located: list[Sheet] = []
+    others: list[str] = []
+    unclear: list[tuple[int, Unreadable]] = []
     for name in candidates:
-        sheet = _sheet(workbook, name, limits, kind, file)
-        cells = _texts(sheet, kind, file)
-        filled = [(i, row) for i, row in enumerate(cells, start=1) if not is_blank(row)]
-        if not filled:
+        sheet = _sheet(workbook, name, look, limits, kind, file)
+        filled = sheet.filled() if sheet else []
+        if sheet is None or not filled:
             continue
-        if has_errors:
-            _write_errors(path, names.index(name), cells)
         try:
-            return _table(kind, sheet, filled, reading=reading, known_headers=known_headers, limits=limits, file=file)
+            _find_header(sheet, filled, reading, known_headers, limits, file)
         except Unreadable as refused:
+            if refused.code not in ("header_not_found", "header_repeated", "header_spans_columns"):
+                raise
             refusal = refusal or refused
-    raise refusal or unreadable("no_sheet_with_data", file=file)
+            others.append(name)
+            unclear.append((sheet.most_known(filled, known), refused))
+            continue
+        located.append(sheet)
+        if not known:
+            break
+    if not located:
+        raise refusal or unreadable("no_sheet_with_data", file=file)
+    best = max(located, key=lambda sheet: len(sheet.knows(known)))
+    for hits, refused in unclear:
+        # A sheet of notes may name a header twice; one that looks like the table itself may not.
+        if refused.code != "header_not_found" and 2 * hits > len(best.knows(known)):
+            raise refused
+    together = _of_one_shape(best, located, known, file)
+    others += [sheet.name for sheet in located if sheet not in together]
+    found = Found(kind, sheet=together[0].name, header_row=together[0].header_row, starts_1904=look.starts_1904)
+    found.sheets, found.unread = [sheet.name for sheet in together], [n for n in candidates if n in others]
+    doubtful = [sheet.name for sheet in located if sheet not in together and len(sheet.knows(known)) > 1]
+    if doubtful:
+        found.notes.append(("sheets_not_read", {"sheets": "、".join(doubtful), "read": "、".join(found.sheets)}))
+    return _table(together, found, known_headers, limits, file)
 
 
-def _table(
-    kind: str,
-    sheet: CalamineSheet,
-    filled: Sequence[tuple[int, list[str]]],
-    *,
-    reading: Reading,
-    known_headers: Collection[str],
-    limits: Limits,
-    file: str,
-) -> Table:
-    first = [(number, _trimmed(row)) for number, row in filled[: max(SEARCHED_ROWS, reading.header_row or 0) + 2]]
-    merged = [
-        (top + 1, left, right)
-        for (top, left), (bottom, right) in sheet.merged_cell_ranges or ()
-        if top == bottom and right > left
-    ]
+def _of_one_shape(best: Sheet, located: list[Sheet], known: set[str], file: str) -> list[Sheet]:
+    """The sheets that are one table. Those whose header is another are left out if it is clearly another's.
+
+    Raises:
+        Unreadable: another sheet has most of the known headers and not all, or holds perhaps the same rows again.
+    """
+    wanted = best.knows(known)
+    together = [sheet for sheet in located if sheet is best or (known and sheet.knows(known) == wanted)]
+    half = [s for s in located if s not in together and len(s.knows(known)) > 1 and 2 * len(s.knows(known)) > len(wanted)]
+    if half:
+        shown = "、".join(sheet.name for sheet in (best, *half))
+        raise unreadable("sheets_differ", file=file, sheets=shown)
+    if len(together) > 1 and any(NOT_FURTHER_ROWS.search(sheet.name) for sheet in together):
+        raise unreadable("sheets_may_repeat", file=file, sheets="、".join(sheet.name for sheet in together))
+    return together
+
+
+def _find_header(
+    sheet: Sheet, filled: list[int], reading: Reading, known_headers: Collection[str], limits: Limits, file: str
+) -> None:
+    searched = filled[: max(SEARCHED_ROWS, reading.header_row or 0) + 2]
+    first = [(row + 1, _trimmed(sheet.cells[row])) for row in searched]
+    merged = [(top + 1, left, right) for (top, left), (bottom, right) in sheet.merged if top == bottom and right > left]
     header = locate(first, reading, known_headers, limits, merged, file=file)
-    body = filled[header.index + header.rows :]
-    width = len(header.names)
+    own = searched[header.index : header.index + header.rows]
+    sheet.header, sheet.header_row = header, own[0] + 1
+    sheet.above = [cell for row in searched[: header.index] for cell in sheet.cells[row] if not is_blank([cell])]
+    sheet.body = filled[header.index + header.rows :]
+    _refuse_spanned(sheet, own, known_headers, file)
+    _give_merged_cells_to_their_rows(sheet)
 
-    def records() -> Iterator[Record]:
-        for number, row in body:
-            beyond = None if is_blank(row[width:]) else "too_many_cells"
-            yield number, *shaped(row[:width], beyond, limits.cell_chars)
 
-    found = Found(kind, sheet=sheet.name, header_row=first[header.index][0], headers=header.names)
-    return Table(found, lambda: frames(records(), header.names, limits.batch_rows))
+def _refuse_spanned(sheet: Sheet, own: Sequence[int], known_headers: Collection[str], file: str) -> None:
+    """A known header over several columns with values in more than the first: nobody can say which it names."""
+    assert sheet.header is not None
+    known, names = {fold(h) for h in known_headers} - {""}, sheet.header.names
+    over = None
+    for (top, left), (_, right) in sheet.merged:
+        if top in own and right > left and left < len(names) and fold(names[left]) in known:
+            filled = {c for row in sheet.body for c in range(left + 1, right + 1) if not is_blank(sheet.cells[row][c : c + 1])}
+            # A heading over named columns is theirs; only columns without a name are covered by it.
+            if any(c >= len(names) or names[c] == f"column_{c + 1}" for c in filled):
+                over = names[left]
+    below = sheet.cells[sheet.body[0]] if sheet.body else []
+    if over := over or spanned(names, below, known_headers):
+        raise unreadable("header_spans_columns", file=file, field=over)
+
+
+def _give_merged_cells_to_their_rows(sheet: Sheet) -> None:
+    """A cell merged over several rows speaks for each of them; a number so merged may be their sum, and says so."""
+    body = set(sheet.body)
+    for (top, left), (bottom, _) in sheet.merged:
+        if bottom == top or top not in body or left >= len(sheet.cells[top]):
+            continue
+        text, mark = sheet.cells[top][left], sheet.marks.get((top, left), "merged_down")
+        if is_blank([text]) and mark == "merged_down":
+            continue
+        for row in range(top, bottom + 1):
+            if row in body:
+                cells = sheet.cells[row]
+                cells.extend([""] * (left + 1 - len(cells)))
+                cells[left], sheet.marks[row, left] = text, mark
+
+
+def _table(together: list[Sheet], found: Found, known_headers: Collection[str], limits: Limits, file: str) -> Table:
+    names: list[str] = []
+    for sheet in together:
+        assert sheet.header is not None
+        have = {fold(name) for name in names}
+        names += [name for name in _with_notes_beside(sheet) if name not in names and (fold(name) not in have or not names)]
+    found.headers, found.above = names, [text for sheet in together for text in sheet.above]
+    found.repeated = [text for sheet in together if sheet.header for text in sheet.header.repeated]
+    first = together[0]
+    found.below = first.cells[first.body[0]] if first.body else []
+
+    def records(sheet: Sheet, offset: int) -> Iterator[Record]:
+        own = _with_notes_beside(sheet)
+        width = len(own)
+        order = None if own == names else _order(own, names)
+        for row in sheet.body:
+            cells = sheet.cells[row]
+            beyond = None if is_blank(cells[width:]) else "too_many_cells"
+            text, shape = shaped(cells[:width], beyond, limits.cell_chars)
+            if order is not None:
+                text = [text[at] if at is not None and at < len(text) else None for at in order]
+            yield offset + row + 1, text, shape
+
+    is_marked = any(sheet.marks for sheet in together)
+
+    def batches() -> Iterator[pl.DataFrame]:
+        for nth, sheet in enumerate(together):
+            offset, own = nth * SHEET_STEP, _with_notes_beside(sheet)
+            said: dict[int, list[str]] = {}
+            for (row, column), code in sheet.marks.items():
+                if column < len(own):
+                    said.setdefault(offset + row + 1, []).append(f"{_same(own[column], names)}{MARK}{code}")
+            for frame in frames(records(sheet, offset), names, limits.batch_rows):
+                if not is_marked:
+                    yield frame
+                    continue
+                marks = [CELL.join(said[row]) if row in said else None for row in frame[ROW]]
+                yield frame.with_columns(pl.Series(MARKS, marks, dtype=pl.String))
+
+    return Table(found, batches)
+
+
+def _same(name: str, names: Sequence[str]) -> str:
+    """What the first sheet calls a column."""
+    return name if name in names else next((n for n in names if fold(n) == fold(name)), name)
+
+
+def _order(own: Sequence[str], names: Sequence[str]) -> list[int | None]:
+    """Where in a sheet each column of the table stands."""
+    at = {_same(name, names): i for i, name in reversed(list(enumerate(own)))}
+    return [at.get(name) for name in names]
+
+
+def _with_notes_beside(sheet: Sheet) -> list[str]:
+    """The header, and a column without a name for each that stands apart from the table: a note beside it shifts no row."""
+    assert sheet.header is not None
+    names = sheet.header.names
+    width = len(names)
+    if not sheet.body or any(not is_blank(sheet.cells[row][width : width + 1]) for row in sheet.body):
+        return names
+    beside = [width + len(_trimmed(sheet.cells[row][width:])) for row in sheet.body]
+    return names + [f"column_{i}" for i in range(width + 1, max(beside) + 1)] if max(beside) > width else names
 
 
 def _calamine(path: Path, kind: str, file: str) -> CalamineWorkbook:
     from python_calamine import CalamineWorkbook, PasswordError
 
     try:
-        return _asked(lambda: CalamineWorkbook.from_path(str(path)), kind, file)
+        with path.open("rb") as opened:  # by its bytes: the name's ending may say anything
+            return _asked(lambda: CalamineWorkbook.from_filelike(opened), kind, file)
     except PasswordError:
         raise unreadable("encrypted_file", file=file) from None
 
@@ -129,16 +296,47 @@ def _asked(ask: Callable[[], T], kind: str, file: str) -> T:
         raise unreadable("damaged_file", file=file, format=kind, detail=str(error).split("\n")[0][:160]) from None
 
 
-def _sheet(workbook: CalamineWorkbook, name: str, limits: Limits, kind: str, file: str) -> CalamineSheet:
-    sheet = _asked(lambda: workbook.get_sheet_by_name(name), kind, file)
+def _sheet(
+    workbook: CalamineWorkbook, name: str, look: Look, limits: Limits, kind: str, file: str
+) -> Sheet | None:
+    """The sheet as text; None where it holds nothing."""
+    sheet: CalamineSheet = _asked(lambda: workbook.get_sheet_by_name(name), kind, file)
     if sheet.total_width > limits.columns:
         raise unreadable("too_many_columns", file=file, found=sheet.total_width, limit=limits.columns)
-    return sheet
-
-
-def _texts(sheet: CalamineSheet, kind: str, file: str) -> Sheet:
     rows = _asked(lambda: sheet.to_python(skip_empty_area=False), kind, file)
-    return [[cell if type(cell) is str else as_text(cell) for cell in row] for row in rows]
+    merged = look.merged(name)
+    made = Sheet(name, [], list(sheet.merged_cell_ranges or ()) if merged is None else merged)
+    for r, row in enumerate(rows):
+        made.cells.append([cell if type(cell) is str else _told(cell, (r, c), made.marks) for c, cell in enumerate(row)])
+    _write_odd(made, look.odd(name), limits)
+    return made
+
+
+def _told(cell: Any, at: Cell, marks: dict[Cell, str]) -> str:
+    if isinstance(cell, float | int) and not isinstance(cell, bool):
+        if abs(cell) >= EXACT:
+            marks[at] = "digits_lost"
+        elif 1900 < cell < 2100 and cell != int(cell) and abs(cell * 10 % 10 - 1) < 1e-6:
+            marks[at] = "month_as_number"  # 2025.1 is what Excel keeps of 2025.10
+    return as_text(cell)
+
+
+def _write_odd(sheet: Sheet, odd: Odd, limits: Limits) -> None:
+    """Lets speak for a cell what its sender sees in it."""
+    for (row, column), shown in odd.items():
+        if row >= SHEET_ROWS or column >= limits.columns:
+            continue
+        while row >= len(sheet.cells):
+            sheet.cells.append([])
+        cells = sheet.cells[row]
+        cells.extend([""] * (column + 1 - len(cells)))
+        if shown.mark == "midnight":
+            cells[column] += " 00:00:00" if len(cells[column]) == len("2026-03-01") else ""
+        elif sheet.marks.get((row, column)) != "digits_lost":
+            cells[column] = shown.text
+            sheet.marks.pop((row, column), None)
+            if shown.mark:
+                sheet.marks[row, column] = shown.mark
 
 
 def as_text(cell: Any) -> str:
@@ -146,7 +344,7 @@ def as_text(cell: Any) -> str:
     if isinstance(cell, bool):
         return "true" if cell else "false"
     if isinstance(cell, float):
-        return str(int(cell)) if math.isfinite(cell) and cell == int(cell) and abs(cell) < 1e18 else repr(cell)
+        return number_text(cell)
     if isinstance(cell, datetime):
         return cell.isoformat(sep=" ")
     if isinstance(cell, date | time):
@@ -164,69 +362,62 @@ def _trimmed(row: list[str]) -> list[str]:
     return row[:end]
 
 
-def _write_errors(path: Path, index: int, cells: Sheet) -> None:
-    """calamine gives an error cell (#N/A) as empty; fastexcel knows where they are."""
-    import fastexcel
-
-    try:
-        sheet = fastexcel.read_excel(path).load_sheet(index, header_row=None, dtypes="string")
-        errors = sheet.to_arrow_with_errors()[1]
-    except fastexcel.FastExcelError:
-        return
-    for error in errors.errors if errors else ():
-        row, column = error.offset_position
-        name = re.search(r"Error\((\w+)\)", error.detail)
-        if row < len(cells) and column < len(cells[row]):
-            cells[row][column] = ERRORS.get(name[1] if name else "", "#ERROR!")
-
-
 # ── before calamine sees it ─────────────────────────────────────────────────────────────────────
 
-_FAR_COLUMN = re.compile(rb"\sr\s*=\s*[\"']([A-Za-z]{2,3})\d")
-_FAR_ROW = re.compile(rb"\sr\s*=\s*[\"'][A-Za-z]{0,3}(\d{5,7})[\"']")
-_ERROR_CELL = re.compile(rb"\st\s*=\s*[\"']e[\"']")
+_FAR_COLUMN = re.compile(rb"\sr\s*=\s*[\"']([A-Za-z]{2,9})\d")
+_FAR_ROW = re.compile(rb"\sr\s*=\s*[\"'][A-Za-z]{0,9}(\d{5,19})[\"']")
+_ODD_CELL = re.compile(rb"\st\s*=\s*[\"']e[\"']|<(?:\w+:)?f[\s>/]")
+_STYLE = re.compile(rb"\ss\s*=\s*[\"'](\d{1,6})[\"']")
 
 
-def _checked(path: Path, kind: str, limits: Limits, file: str) -> bool:
-    """Refuses hostile workbooks; returns whether error cells may be in it.
+def _checked(path: Path, kind: str, limits: Limits, file: str) -> Look:
+    """Refuses hostile workbooks; what there is to know of the cells of the others.
 
     A sheet of two cells, one in XFD1048576, would be laid out as 17 thousand million cells.
     """
     if kind == "xls":
+        from contracts.reading.biff import odd_cells_of
+
         if path.stat().st_size > limits.workbook_bytes:
             raise unreadable("file_too_large", file=file, limit=f"{limits.workbook_bytes // 1_000_000} MB")
-        return True  # at most 65,536 × 256 cells by its format
+        by_name, starts_1904 = odd_cells_of(path)  # at most 65,536 × 256 cells by its format
+        return Look(lambda name: by_name.get(name, {}), starts_1904=starts_1904)
     if kind == "ods":
-        from contracts.reading.opendocument import check_size
+        from contracts.reading.opendocument import Sheet as Seen
+        from contracts.reading.opendocument import look_at
 
         check_parts(path, limits, lambda name, piece: None, file=file)
-        check_size(path, limits, file=file)
-        return False
+        seen, starts_1904 = look_at(path, limits, file=file)
+        return Look(
+            lambda name: seen.get(name, Seen()).odd, lambda name: seen.get(name, Seen()).merged, starts_1904=starts_1904
+        )
     corners: dict[str, tuple[int, int]] = {}
-    errors = False
+    odd: set[str] = set()
+    styles: dict[str, set[bytes]] = {}
 
     def look(name: str, piece: bytes) -> None:
-        nonlocal errors
         if not name.startswith("xl/worksheets/"):
             return
         rows, columns = corners.get(name, (9_999, 26))
-        columns = max([columns, *(_column(c) for c in set(_FAR_COLUMN.findall(piece)))])
+        columns = max([columns, *(column_number(c.decode()) for c in set(_FAR_COLUMN.findall(piece)))])
         rows = max([rows, *(int(r) for r in set(_FAR_ROW.findall(piece)))])
         corners[name] = rows, columns
-        errors = errors or bool(_ERROR_CELL.search(piece))
+        styles.setdefault(name, set()).update(_STYLE.findall(piece))
+        if _ODD_CELL.search(piece):
+            odd.add(name)
 
     check_parts(path, limits, look, file=file)
     for rows, columns in corners.values():
         if columns > limits.columns:
             raise unreadable("too_many_columns", file=file, found=columns, limit=limits.columns)
-        if rows * columns > max(limits.workbook_cells, 1_048_576 * 26):
+        if rows > SHEET_ROWS or rows * columns > max(limits.workbook_cells, SHEET_ROWS * 26):
             raise unreadable("too_many_cells_in_sheet", file=file, limit=f"{limits.workbook_cells:,}")
-    return errors
+    formats = formats_of(path)
+    telling = {str(style).encode() for style in formats.telling}
+    odd |= {name for name, used in styles.items() if used & telling}
 
+    def cells_of(name: str) -> Odd:
+        part = formats.parts.get(name, "")
+        return odd_cells(path, part, formats) if part in odd else {}
 
-def _column(letters: bytes) -> int:
-    """AA → 27."""
-    number = 0
-    for letter in letters.upper():
-        number = number * 26 + letter - 64
-    return number
+    return Look(cells_of, starts_1904=formats.starts_1904)

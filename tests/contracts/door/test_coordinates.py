@@ -92,3 +92,25 @@ def test_no_spelling_means_two_systems() -> None:
 )
 def test_every_register_of_facilities_may_say_it_row_by_row(feed_id) -> None:
     assert FEEDS[feed_id].by_name["coordinate_system"].code_list == "coordinate_systems"
+
+
+@pytest.mark.parametrize(
+    ("place", "longitude", "latitude", "is_shifted"),
+    [
+        ("北京", 116.397, 39.909, True), ("上海", 121.473, 31.230, True), ("三亚", 109.512, 18.253, True),
+        ("深圳福田", 114.055, 22.535, True), ("珠海香洲", 113.575, 22.270, True), ("厦门", 118.089, 24.480, True),
+        ("舟山", 122.207, 29.985, True), ("丹东", 124.385, 40.130, True), ("漠河", 122.54, 52.97, True),
+        ("喀什", 75.99, 39.47, True), ("绥芬河", 131.15, 44.41, True), ("瑞丽", 97.85, 24.01, True),
+        ("香港", 114.170, 22.300, False), ("澳门", 113.544, 22.190, False), ("臺南", 120.200, 23.000, False),
+        ("臺北", 121.520, 25.040, False), ("金門", 118.320, 24.440, False), ("大阪", 135.502, 34.694, False),
+        ("首尔", 126.980, 37.570, False), ("新义州", 124.400, 40.095, False), ("河内", 105.850, 21.030, False),
+        ("老街", 103.970, 22.480, False), ("阿拉木图", 76.900, 43.250, False), ("伦敦", -0.100, 51.500, False),
+    ],
+)  # fmt: skip
+def test_maps_are_shifted_in_the_mainland_alone(place, longitude, latitude, is_shifted) -> None:
+    from contracts.door.coordinates import to_wgs84
+
+    x, y = to_wgs84(pl.col("x"), pl.col("y"), "gcj02")
+    got = pl.DataFrame({"x": [longitude], "y": [latitude]}).select(x.alias("x"), y.alias("y")).row(0)
+    metres = max(abs(got[0] - longitude), abs(got[1] - latitude)) * 111_000
+    assert (metres > 50) == is_shifted, place

@@ -1,0 +1,137 @@
+"""What an XLSX says of its cells beyond their values: errors, formulas that nobody has calculated, number formats.
+
+Reads the XML of the sheets that hold any of it, and of no others. Does not belong here: opening the workbook.
+"""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from posixpath import join, normpath
+from xml.etree import ElementTree
+
+from contracts.reading.container import ZIP_ERRORS
+from contracts.reading.shown import Shown, as_shown, has_time, is_telling, render
+
+# (row, column) from 0, as they stand in the sheet → what speaks for the cell instead of its value.
+Odd = dict[tuple[int, int], Shown]
+
+BUILT_IN = {1: "0", 2: "0.00", 9: "0%", 10: "0.00%", 18: "h:mm AM/PM", 19: "h:mm:ss AM/PM", 20: "h:mm", 21: "h:mm:ss", 22: "m/d/yy h:mm"}  # fmt: skip
+
+
+@dataclass
+class Formats:
+    """A workbook's cell styles: style → its number format, for those that can tell more than the number."""
+
+    telling: Mapping[int, str] = field(default_factory=dict)
+    calculates_on_load: bool = False  # the stored results are not to be relied on
+    starts_1904: bool = False
+    parts: Mapping[str, str] = field(default_factory=dict)  # name of a sheet → its part of the archive
+
+
+def formats_of(path: Path) -> Formats:
+    """The styles of a workbook; nothing where they cannot be read, which the reader of the values will tell."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = set(archive.namelist())
+            book = ElementTree.fromstring(archive.read("xl/workbook.xml"))  # noqa: S314  (entities are refused before)
+            links = ElementTree.fromstring(archive.read("xl/_rels/workbook.xml.rels"))  # noqa: S314
+            styles = ElementTree.fromstring(archive.read("xl/styles.xml")) if "xl/styles.xml" in names else None  # noqa: S314
+    except (KeyError, ElementTree.ParseError, *ZIP_ERRORS):
+        return Formats()
+    targets = {link.get("Id"): link.get("Target", "") for link in links}
+    parts = {}
+    for sheet in _all(book, "sheet"):
+        key = next((value for name, value in sheet.attrib.items() if name.endswith("}id")), None)
+        target = targets.get(key, "")
+        parts[sheet.get("name", "")] = normpath(target.lstrip("/") if target.startswith("/") else join("xl", target))
+    calculation = next(_all(book, "calcPr"), None)
+    properties = next(_all(book, "workbookPr"), None)
+    return Formats(
+        telling=_telling(styles) if styles is not None else {},
+        calculates_on_load=calculation is not None and calculation.get("fullCalcOnLoad") in ("1", "true"),
+        starts_1904=properties is not None and properties.get("date1904") in ("1", "true"),
+        parts=parts,
+    )
+
+
+def _telling(styles: ElementTree.Element) -> dict[int, str]:
+    codes = {int(f.get("numFmtId", "0")): f.get("formatCode", "") for f in _all(styles, "numFmt")}
+    listed = next(_all(styles, "cellXfs"), None)
+    found = {}
+    for number, style in enumerate(listed if listed is not None else ()):
+        kind = int(style.get("numFmtId", "0") or 0)
+        code = codes.get(kind, BUILT_IN.get(kind, ""))
+        if is_telling(code):
+            found[number] = code
+    return found
+
+
+def odd_cells(path: Path, part: str, formats: Formats) -> Odd:
+    """The cells of one sheet whose value alone would not say what the sender sees."""
+    found: Odd = {}
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open(part) as opened:
+            for at, kind, style, has_formula, value in _cells(opened):
+                if kind == "e":
+                    found[at] = Shown(value or "#ERROR!")
+                elif has_formula and kind != "str" and (not value or (formats.calculates_on_load and value == "0")):
+                    found[at] = Shown("", "formula_not_calculated")
+                elif value and kind in ("n", "") and (code := formats.telling.get(style)) is not None:
+                    if shown := shown_for(code, value):
+                        found[at] = shown
+    except (KeyError, ElementTree.ParseError, *ZIP_ERRORS):
+        return found  # the reader of the values says what is wrong with the file
+    return found
+
+
+def shown_for(code: str, value: str | float) -> Shown | None:
+    """What speaks for a number under a format; a day on which the format shows a time is marked `midnight`."""
+    try:
+        number = float(value)
+        seen = render(code, number)
+    except (ValueError, ArithmeticError):
+        return None
+    if seen is None:
+        return Shown("", "midnight") if number == int(number) and has_time(code) else None
+    return as_shown(number, seen)
+
+
+def _cells(opened: object) -> Iterator[tuple[tuple[int, int], str, int, bool, str]]:
+    """((row, column), type, style, whether there is a formula, stored value) of every cell that holds something."""
+    row = column = -1
+    formula, value = False, ""
+    for event, element in ElementTree.iterparse(opened, events=("start", "end")):  # type: ignore[arg-type]  # noqa: S314
+        tag = element.tag.rpartition("}")[2]
+        if event == "start":
+            if tag == "row":
+                row, column = int(element.get("r", row + 2)) - 1, -1
+            elif tag == "c":
+                formula, value = False, ""
+                place = re.fullmatch(r"([A-Z]+)(\d+)", element.get("r", ""))
+                column = column_number(place[1]) - 1 if place else column + 1
+            continue
+        if tag == "f":
+            formula = True
+        elif tag == "v":
+            value = element.text or ""
+        elif tag == "c":
+            yield (row, column), element.get("t", ""), int(element.get("s", "0") or 0), formula, value.strip()
+            element.clear()
+        elif tag in ("row", "is"):
+            element.clear()
+
+
+def column_number(letters: str) -> int:
+    """AA → 27."""
+    number = 0
+    for letter in letters.upper():
+        number = number * 26 + ord(letter) - 64
+    return number
+
+
+def _all(root: ElementTree.Element, tag: str) -> Iterator[ElementTree.Element]:
+    return (element for element in root.iter() if element.tag.rpartition("}")[2] == tag)
