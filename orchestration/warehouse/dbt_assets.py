@@ -4,7 +4,6 @@ Belongs here: how dbt is called and what Dagster shows of it. Does not belong he
 that leaves (release).
 """
 
-import fcntl
 import hashlib
 import importlib.metadata
 import os
@@ -12,7 +11,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from functools import cache, cached_property
 from importlib import import_module
 from itertools import takewhile
@@ -28,6 +27,7 @@ from packaging.version import Version
 
 from contracts.loading import CODES, POLICIES, load_feeds, load_products
 from orchestration.derived import linkage, review_words, survey_estimates
+from orchestration.holding import alone, this_command
 from orchestration.intake import ledger, taking_in
 from orchestration.paths import DBT_PROJECT, DataDirectory, data_directory
 from orchestration.warehouse import column_lineage
@@ -126,8 +126,11 @@ class _Dbt(DbtCliResource):
 
 
 def dbt_resource() -> DbtCliResource:
-    """dbt of this environment, whatever PATH says."""
-    return _Dbt(project_dir=str(DBT_PROJECT), profiles_dir=str(DBT_PROJECT), dbt_executable=str(DBT))
+    """dbt of this environment, whatever PATH says, in a process that ends with this one."""
+    return _Dbt(
+        project_dir=str(DBT_PROJECT), profiles_dir=str(DBT_PROJECT), dbt_executable=sys.executable,
+        global_config_flags=["-m", "orchestration.warehouse.dbt_process"],
+    )  # fmt: skip
 
 
 def _parsed_for(path: Path) -> str | None:
@@ -135,18 +138,9 @@ def _parsed_for(path: Path) -> str | None:
     return stamp.read_text() if stamp.is_file() else None
 
 
-@contextmanager
-def only_writer(data: DataDirectory, log: Any = None) -> Iterator[None]:
+def only_writer(data: DataDirectory, log: Any = None) -> AbstractContextManager[None]:
     """Holds the warehouse's lock: a second writer waits, in whichever process it is."""
-    data.warehouse.parent.mkdir(parents=True, exist_ok=True)
-    with (data.warehouse.parent / ".writer").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if log:
-                log.info("another run is writing the warehouse: waiting for it to finish")
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+    return alone(data.warehouse.parent / ".writer", this_command(), log.info if log else None)
 
 
 def warehouse_assets() -> list[dg.AssetsDefinition]:
