@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import polars as pl
+if TYPE_CHECKING:
+    import polars as pl
 
 BESIDE = ".writing"  # how the name of a file ends that is being written; what a killed process leaves is called so
 
@@ -48,6 +49,15 @@ def put(staged: Path, path: Path) -> None:
     _sync(staged)
     staged.replace(path)
     _sync(path.parent)
+
+
+def put_folder(staged: Path, folder: Path) -> None:
+    """A folder of finished files takes its place, likewise."""
+    for path in staged.rglob("*"):
+        _sync(path)
+    _sync(staged)
+    staged.rename(folder)
+    _sync(folder.parent)
 
 
 def write_text(path: Path, text: str) -> None:

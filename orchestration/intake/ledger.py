@@ -8,6 +8,8 @@ from pathlib import Path
 import dagster as dg
 import polars as pl
 
+from contracts.loading import load_feeds
+from contracts.whole_files import write_parquet
 from orchestration.intake import landing
 from orchestration.paths import DataDirectory, data_directory
 
@@ -88,9 +90,10 @@ def ledger_asset(feeds: list[dg.AssetKey]) -> dg.AssetsDefinition:
     def receipts() -> dg.MaterializeResult:
         data = data_directory()
         rows = table(data)
-        path(data).parent.mkdir(parents=True, exist_ok=True)
-        rows.write_parquet(path(data))
+        write_parquet(path(data), rows)
         verdicts = rows.filter("is_latest").group_by("verdict").len().sort("verdict").iter_rows()
-        return dg.MaterializeResult(metadata={"dagster/row_count": rows.height, **dict(verdicts)})
+        stray = landing.stray(data, load_feeds())
+        to_look_at = {"to look at in the inbox": dg.MetadataValue.text("\n".join(stray))} if stray else {}
+        return dg.MaterializeResult(metadata={"dagster/row_count": rows.height, **dict(verdicts), **to_look_at})
 
     return receipts

@@ -108,14 +108,17 @@ def run(data: DataDirectory, console: Console) -> Night:
     with console.status("loading the code location"):
         import dagster as dg
 
+        from contracts.door.privacy import refuse_a_lost_key
         from orchestration import schedules
         from orchestration.definitions import defs
         from orchestration.intake import landing
+        from orchestration.intake.taking_in import pseudonyms_stand
         from orchestration.night.owners import end_the_dead
         from orchestration.release.publishing import current
         from orchestration.warehouse.dbt_assets import SAID, TONIGHT
 
         instance = dg.DagsterInstance.get()
+    refuse_a_lost_key(data.root, pseudonyms_stand(data))
     for sentence in end_the_dead(instance):
         console.print(f" {sentence}", markup=False)
     before = {(a.receipt, a.attempt) for a in landing.attempts(data)}
@@ -295,10 +298,14 @@ def tell(data: DataDirectory, night: Night, console: Console) -> None:
                 )
     else:
         console.print(" Nothing new in the inbox.")
-    for path in landing.unroutable(data, load_feeds()):
-        console.print(
-            f" inbox/{path.name}: no feed is called that; put files into inbox/<feed>/<sender>/", markup=False
-        )
+    for sentence in landing.stray(data, load_feeds()):
+        console.print(f" {sentence}", markup=False)
+    for feed, sentence in night.failed_feeds.items():
+        if not any(
+            a.verdict in ("refused", "held", "missing") and a.message_en and a.message_en in sentence
+            for a in night.attempts
+        ):
+            console.print(f" {feed}: {sentence}", markup=False)  # not a file's fault, so no receipt says it
     for step, sentence in night.failed_steps.items():
         console.print(f" [red]{step}[/red]: ", end="")
         console.print(sentence, markup=False)

@@ -26,6 +26,7 @@ from dagster_dbt.errors import DagsterDbtCliRuntimeError
 from packaging.version import Version
 
 from contracts.loading import CODES, POLICIES, load_feeds, load_products
+from contracts.whole_files import parquet_reads, write_parquet, write_text
 from orchestration.derived import linkage, review_words, survey_estimates
 from orchestration.holding import alone, this_command
 from orchestration.intake import ledger, taking_in
@@ -102,6 +103,8 @@ def manifest(data: DataDirectory) -> Path:
     newest = max(p.stat().st_mtime for p in read if p.suffix in (".sql", ".yml", ".csv", ".md"))
     if not path.is_file() or path.stat().st_mtime < newest or _parsed_for(path) != str(data.root):
         data.dbt_target.mkdir(parents=True, exist_ok=True)
+        # A manifest that was being written when somebody was killed is not taken for a whole one.
+        path.with_name("parsed_for").unlink(missing_ok=True)
         run = subprocess.run(
             [str(DBT), "--quiet", "parse", "--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)],
             env={**os.environ, **environment(data)}, capture_output=True, text=True, check=False,
@@ -109,7 +112,7 @@ def manifest(data: DataDirectory) -> Path:
         if run.returncode:
             raise RuntimeError(f"dbt cannot read dbt_project/: {run.stdout.strip()[-2000:]}{run.stderr.strip()[-500:]}")
         os.utime(path)
-        (data.dbt_target / "parsed_for").write_text(str(data.root))
+        write_text(path.with_name("parsed_for"), str(data.root))
     return path
 
 
@@ -157,8 +160,8 @@ def warehouse_assets() -> list[dg.AssetsDefinition]:
         survey_estimates.ensure_typed(where)
         linkage.ensure_typed(where)
         review_words.ensure_typed(where)
-        if not ledger.path(where).is_file():
-            ledger.table(where).write_parquet(ledger.path(where))
+        if not parquet_reads(ledger.path(where)):
+            write_parquet(ledger.path(where), ledger.table(where))
         # The audit's library takes seconds to import: dbt works in a process of its own meanwhile.
         Thread(target=import_module, args=["great_expectations"], daemon=True).start()
         with only_writer(where, context.log):

@@ -178,7 +178,7 @@ def test_the_same_bytes_of_another_sender_are_another_delivery(data) -> None:
 def test_a_file_leaves_the_inbox_only_when_bytes_and_label_are_safe(data, monkeypatch) -> None:
     source = put(data, f"{FEED}/a.csv")
     with monkeypatch.context() as broken:
-        broken.setattr(landing, "_write_json", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+        broken.setattr(landing, "write_json", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
         with pytest.raises(OSError, match="disk full"):
             land(data)
     assert source.read_bytes() == BYTES
