@@ -12,9 +12,10 @@ import hashlib
 import shutil
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -109,7 +110,7 @@ def pending(data: DataDirectory, feed: Feed) -> list[Archived]:
     outcomes = landing.latest(landing.attempts(data, feed.id))
     for item in in_order(landing.archived(data, feed.id, date.min, date.max), house.approved):
         outcome = outcomes.get(item.receipt)
-        if _is_pending(house, item, outcome, standing.basis(item)) and (item.path.is_file() or outcome):
+        if _is_pending(house, item, outcome, standing.basis(item)) and _can_be_made(house, item, outcome):
             found.append(item)
         if outcome and outcome.verdict == "accepted":
             standing.add(item, outcome)
@@ -117,14 +118,22 @@ def pending(data: DataDirectory, feed: Feed) -> list[Archived]:
 
 
 def in_order(items: Iterable[Archived], approved: Mapping[str, Approval]) -> list[Archived]:
-    """Deliveries in the order they count: as they were received, a held one from when a person let it through."""
+    """Deliveries in the one order in which they count everywhere: as they were received, then by sender, then by file name.
 
-    def place(item: Archived) -> tuple[datetime, str, str, str]:
+    A held one counts from when a person let it through. Files of one second are told apart by microseconds, so that
+    the models, which see `_received_at` of a row and no file name, keep this order and need no other.
+    """
+    at: Counter[datetime] = Counter()
+    told_apart = []
+    for item in sorted(items, key=lambda i: (i.received_at, i.sender, i.file_name, i.receipt)):
+        told_apart.append(replace(item, received_at=item.received_at + timedelta(microseconds=at[item.received_at])))
+        at[item.received_at] += 1
+
+    def since(item: Archived) -> datetime:
         approval = approved.get(item.receipt)
-        since = max(item.received_at, approval.at) if approval else item.received_at
-        return since, item.sender, item.file_name, item.receipt
+        return max(item.received_at, approval.at) if approval else item.received_at
 
-    return sorted(items, key=place)
+    return sorted(told_apart, key=lambda i: (since(i), i.received_at, i.sender, i.file_name))
 
 
 def ensure_typed(data: DataDirectory, feed: Feed) -> None:
@@ -159,7 +168,8 @@ class Standing:
 
     def basis(self, item: Archived) -> str:
         """Names everything that what becomes of `item` depends on: a hash over the deliveries before it."""
-        return self._chain.get(self._line(item), "")
+        nth = f" {item.received_at.microsecond} of its second" if item.received_at.microsecond else ""
+        return self._chain.get(self._line(item), "") + nth
 
     def before(self, data: DataDirectory, item: Archived) -> Before:
         """The accepted files the door compares `item` with."""
@@ -347,6 +357,14 @@ def _is_pending(house: House, item: Archived, outcome: Attempt | None, basis: st
     )
 
 
+def _can_be_made(house: House, item: Archived, outcome: Attempt | None) -> bool:
+    """Whether there is anything to be done about a pending delivery: without its bytes only what a person said, or a loss."""
+    if item.path.is_file() or outcome is None:
+        return item.path.is_file()
+    changes = (item.receipt in house.withdrawn) != (outcome.verdict == "withdrawn")
+    return changes or not _reads(house.data, item, outcome)
+
+
 def _reads(data: DataDirectory, item: Archived, outcome: Attempt) -> bool:
     """Whether the rows that a delivery has brought are there and whole, on both sides."""
     if outcome.verdict == "accepted" and not parquet_reads(stored_at(data, item)):
@@ -403,7 +421,7 @@ def _through_the_door(house: House, item: Archived, standing: Standing, read: Ou
         _place(data.superseded, item).unlink(missing_ok=True)
     attempt = Attempt(
         receipt=item.receipt, feed=feed.id, sender=item.sender, file_name=item.shown_name, sha256=item.sha256,
-        size_bytes=item.size_bytes, received_at=item.received_at, received_on=item.received_on,
+        size_bytes=item.size_bytes, received_at=item.received_at.replace(microsecond=0), received_on=item.received_on,
         attempted_at=data.now(), contract_version=feed.version,
         layout_version=house.layout_version(item.sender), basis=standing.basis(item),
         released_by=approval.by if approval else None, released_why=approval.why if approval else None,
