@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from datetime import date, datetime
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import pytest
 from contracts.door.approvals import NotHeld, undo_withdrawal, withdraw
 from contracts.door.privacy import KeyRefused
 from contracts.loading import load_feeds
-from orchestration.intake import landing, reading_ahead
+from orchestration.intake import landing
 from orchestration.intake.landing import Attempt
 from orchestration.intake.taking_in import House, pending, pseudonyms_stand, take_in
 from orchestration.paths import SHANGHAI, DataDirectory
@@ -472,5 +473,32 @@ def _typed(data: DataDirectory) -> Path:
     return data.accepted / "evaluation.reviews" / "_never.parquet"
 
 
-def test_processes_that_read_ahead_end_with_their_parent() -> None:
-    assert "initializer=end_with_parent" in Path(reading_ahead.__file__).read_text(encoding="utf-8")
+READS_AHEAD = """
+import sys, time
+from orchestration.intake import reading_ahead
+if __name__ == "__main__":
+    processes = reading_ahead._processes()
+    for _ in range(2): processes.submit(time.sleep, 600)
+    while len(processes._processes) < 1: time.sleep(0.1)
+    print(*processes._processes, flush=True)
+    time.sleep(600)
+"""
+
+
+def test_processes_that_read_ahead_end_with_their_parent(tmp_path) -> None:
+    script = tmp_path / "reads_ahead.py"
+    script.write_text(READS_AHEAD, encoding="utf-8")
+    with subprocess.Popen(
+        [sys.executable, str(script)], env={**os.environ, "PYTHONPATH": str(PROJECT)}, stdout=subprocess.PIPE, text=True
+    ) as parent:
+        assert parent.stdout is not None
+        workers = [Path("/proc") / pid for pid in parent.stdout.readline().split()]
+        time.sleep(5)  # until they have begun
+        assert workers
+        parent.kill()
+    until = time.monotonic() + 30
+    while (
+        any(w.exists() and "Z" not in (w / "stat").read_text().split()[2] for w in workers) and time.monotonic() < until
+    ):
+        time.sleep(0.2)
+    assert not any(w.exists() and "Z" not in (w / "stat").read_text().split()[2] for w in workers)
