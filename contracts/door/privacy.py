@@ -88,14 +88,16 @@ def load_key(folder: Path, environ: Mapping[str, str] | None = None) -> Key:
     return read_keys(folder)[-1]
 
 
-def refuse_a_lost_key(folder: Path, pseudonyms_stand: bool, environ: Mapping[str, str] | None = None) -> None:
+def refuse_a_lost_key(
+    folder: Path, pseudonyms_stand: Callable[[], bool], environ: Mapping[str, str] | None = None
+) -> None:
     """A new key is not made in silence where pseudonyms of an earlier one stand: the same person would become another.
 
     Raises:
         KeyRefused: there is no key, and there was one.
     """
     stated = (os.environ if environ is None else environ).get(KEY_VARIABLE)
-    if pseudonyms_stand and stated is None and not (folder / KEY_FILE).exists():
+    if stated is None and not (folder / KEY_FILE).exists() and pseudonyms_stand():
         raise KeyRefused(
             f"密钥文件 {KEY_FILE} 不见了，环境变量 {KEY_VARIABLE} 也没有设置，而已入库的数据里有用它生成的假名；请从备份恢复。"
             f"如已无法恢复，请自行放入新密钥（openssl rand -hex 32），此后同一个人将是另一个假名。"

@@ -347,12 +347,9 @@ def _listed_line(
 
 
 def _is_ours(data: DataDirectory, path: Path) -> bool:
-    """Whether a listed path leads into the house's own folders: its key and its archive are no deliveries."""
-    try:
-        real, root = path.resolve(), data.root.resolve()
-    except (OSError, RuntimeError, ValueError):
-        return False  # it cannot be opened either, and that is said
-    return real.is_relative_to(root) and not real.is_relative_to(data.inbox.resolve())
+    """Whether a path leads into the house's own folders: its key and its archive are no deliveries. Asks no disk about it."""
+    meant, root, inbox = (Path(os.path.normpath(p)) for p in (path, data.root, data.inbox))
+    return meant.is_relative_to(root) and not meant.is_relative_to(inbox)
 
 
 def _unwrapped(raw: bytes) -> bytes:
@@ -401,7 +398,7 @@ def archive(data: DataDirectory, arrival: Arrival) -> tuple[Archived, bool]:
     data.archive.chmod(0o700)
     staged = data.archive / f"{INCOMING}-{os.getpid()}-{time.monotonic_ns()}"
     try:
-        sha = _copied(arrival, staged)
+        sha = _copied(data, arrival, staged)
         sender, name = spelt(arrival.sender), spelt(arrival.path.name)
         receipt = receipt_id(arrival.feed, sender, sha)
         known = _known(data, arrival.feed, receipt)
@@ -441,7 +438,7 @@ def _write_label(archived: Archived) -> None:
     write_json(archived.path.with_suffix(".json"), {k: v for k, v in asdict(archived).items() if k != "path"})
 
 
-def _copied(arrival: Arrival, staged: Path) -> str:
+def _copied(data: DataDirectory, arrival: Arrival, staged: Path) -> str:
     """Copies the bytes and returns their hash. A listed file is copied aside, so that one that hangs can be left."""
     if not arrival.keep:
         return _copy(arrival.path, staged, _Progress())
@@ -449,6 +446,8 @@ def _copied(arrival: Arrival, staged: Path) -> str:
 
     def work() -> None:
         try:
+            if _is_ours(DataDirectory(data.root.resolve()), arrival.path.resolve()):  # by way of a link
+                raise NotArrived("not_a_file")
             result["sha"] = _copy(arrival.path, staged, progress)
         except BaseException as error:
             result["error"] = error

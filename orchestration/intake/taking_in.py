@@ -13,7 +13,8 @@ import shutil
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from functools import cached_property
@@ -44,11 +45,7 @@ def take_in(
         The attempts made now, in the order the files came. Each is also in the ledger.
     """
     tell = log.info if log else _nobody
-    with landing.only_taker(data, tell):
-        data.unpacked.mkdir(parents=True, exist_ok=True, mode=0o700)
-        unpack_in(data.unpacked)
-        for path in data.unpacked.iterdir():  # of a process that died
-            shutil.rmtree(path, ignore_errors=True)
+    with landing.only_taker(data, tell), unpacking_in(data.unpacked):
         for sentence in landing.mend(data, feed):
             (log.warning if log else _nobody)(sentence)
         return _take_in(data, feed, first, last, replay=replay, log=log)
@@ -225,7 +222,7 @@ class House:
 
     @cached_property
     def key(self) -> Key:
-        refuse_a_lost_key(self.data.root, pseudonyms_stand(self.data))
+        refuse_a_lost_key(self.data.root, lambda: pseudonyms_stand(self.data))
         return load_key(self.data.root)
 
     @cached_property
@@ -269,16 +266,25 @@ _THERE: dict[int, House] = {}
 
 def _read_there(task: tuple[int, House, Archived]) -> Outcome:
     number, house, item = task
-    unpack_in(house.data.unpacked)
+    tempfile.tempdir = str(house.data.unpacked)
     if number not in _THERE:
         _THERE.clear()
         _THERE[number] = house
     return _THERE[number].read(item)
 
 
-def unpack_in(folder: Path) -> None:
-    """What this process unpacks lies there while it is read, not where a killed process would leave it among strangers' files."""
-    tempfile.tempdir = str(folder)
+@contextmanager
+def unpacking_in(folder: Path) -> Iterator[None]:
+    """What is unpacked meanwhile lies there, and not where a killed process would leave it among strangers' files."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.parent.chmod(0o700)
+    shutil.rmtree(folder, ignore_errors=True)  # of a process that died
+    folder.mkdir(mode=0o700)
+    usual, tempfile.tempdir = tempfile.tempdir, str(folder)
+    try:
+        yield
+    finally:
+        tempfile.tempdir = usual
 
 
 def _refuse(data: DataDirectory, feed: Feed, trouble: landing.Trouble) -> Attempt:

@@ -118,7 +118,7 @@ def run(data: DataDirectory, console: Console) -> Night:
         from orchestration.warehouse.dbt_assets import SAID, TONIGHT
 
         instance = dg.DagsterInstance.get()
-    refuse_a_lost_key(data.root, pseudonyms_stand(data))
+    refuse_a_lost_key(data.root, lambda: pseudonyms_stand(data))
     for sentence in end_the_dead(instance):
         console.print(f" {sentence}", markup=False)
     before = {(a.receipt, a.attempt) for a in landing.attempts(data)}
@@ -176,7 +176,8 @@ def _execute(
         if event is None:
             if record.user_message.startswith(BUILT):
                 advance()
-            if record.level == logging.WARNING or record.user_message.startswith(WAITING):
+            ours = record.level == logging.WARNING and record.step_key != "warehouse"  # there dbt speaks too
+            if ours or record.user_message.startswith(WAITING):
                 console.print(f"\n {record.user_message}", markup=False, end="" if not console.is_terminal else "\n")
             return
         kind = event.event_type_value
@@ -287,9 +288,12 @@ def tell(data: DataDirectory, night: Night, console: Console) -> None:
         console.print(
             f" {len(files):,} files, {received:,} rows = {accepted:,} accepted + {quarantined:,} quarantined: {whole}."
         )
-        verdicts = {v: sum(a.verdict == v for a in night.attempts) for v in ("duplicate", "refused", "held", "missing")}
+        words = {
+            "duplicate": "sent again", "refused": "refused", "held": "held for a person", "withdrawn": "withdrawn",
+            "missing": "overdue",
+        }  # fmt: skip
+        verdicts = {v: sum(a.verdict == v for a in night.attempts) for v in words}
         if any(verdicts.values()):
-            words = {"duplicate": "sent again", "refused": "refused", "held": "held for a person", "missing": "overdue"}
             console.print(" " + ", ".join(f"{n} {words[v]}" for v, n in verdicts.items() if n) + ":")
         for attempt in night.attempts:
             if attempt.verdict in ("refused", "held", "missing"):

@@ -28,7 +28,7 @@ _signed: dict[str, IO[str]] = {}
 
 def sign(run_id: str) -> None:
     """This process runs it, until `unsign` or its own end."""
-    if run_id not in _signed and (lock := take(_lock(run_id), this_command())):
+    if "DAGSTER_HOME" in os.environ and run_id not in _signed and (lock := take(_lock(run_id), this_command())):
         _signed[run_id] = lock
 
 

@@ -209,6 +209,7 @@ def test_the_archive_is_read_by_days(data) -> None:
 def test_bytes_go_when_retention_ends_and_the_label_stays(data) -> None:
     feed = next(f for f in load_feeds().values() if f.retention_days is not None)
     keep_days = int(feed.retention_days or 0)
+    data.set_calendar(TODAY, TODAY - timedelta(days=keep_days + 10))
     for name, age in (("kept.csv", keep_days), ("gone.csv", keep_days + 1)):
         put(
             data,
