@@ -89,9 +89,8 @@ def holder_of(lock: Path) -> Holder | None:
         return None
 
 
-def end_with_parent() -> None:
-    """Ends this process when the one that began it has ended: what a killed night began does not go on without it."""
-    parent = os.getppid()
+def end_with_parent(parent: int) -> None:
+    """Ends this process when `parent`, which began it, has ended: what a killed night began does not go on without it."""
 
     def watch() -> None:
         while os.getppid() == parent:

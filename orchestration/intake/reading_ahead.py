@@ -55,4 +55,6 @@ class ReadAhead(Generic[Result]):
 @cache
 def _processes() -> ProcessPoolExecutor:
     # Started anew, not forked: polars and duckdb keep threads, which a fork would lose.
-    return ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn"), initializer=end_with_parent)
+    return ProcessPoolExecutor(
+        os.cpu_count(), mp_context=get_context("spawn"), initializer=end_with_parent, initargs=(os.getpid(),)
+    )

@@ -82,6 +82,8 @@ def environment(data: DataDirectory) -> dict[str, str]:
         "DBT_LOG_LEVEL_FILE": "info",
         # The day it is: no model asks the clock.
         "MINSHENG_RUN_DATE": data.today().isoformat(),
+        # Whose end is dbt's end.
+        "MINSHENG_PROCESS": str(os.getpid()),
         # Tables that are kept from night to night are built whole where what builds them has changed.
         "MINSHENG_MODELS": models_checksum(),
     }

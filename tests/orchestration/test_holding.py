@@ -20,8 +20,8 @@ with alone(Path(sys.argv[1]), "a night"):
     time.sleep(float(sys.argv[2]))
 """
 BEGINS_ANOTHER = """
-import subprocess, sys, time
-child = subprocess.Popen([sys.executable, "-c", "from orchestration.holding import end_with_parent\\nimport time\\nend_with_parent()\\nprint('runs', flush=True)\\ntime.sleep(600)"], stdout=subprocess.PIPE)
+import os, subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", "from orchestration.holding import end_with_parent\\nimport sys, time\\nend_with_parent(int(sys.argv[1]))\\nprint('runs', flush=True)\\ntime.sleep(600)", str(os.getpid())], stdout=subprocess.PIPE)
 child.stdout.readline()
 print(child.pid, flush=True)
 time.sleep(600)

@@ -501,7 +501,6 @@ def test_processes_that_read_ahead_end_with_their_parent(tmp_path) -> None:
     ) as parent:
         assert parent.stdout is not None
         workers = [Path("/proc") / pid for pid in parent.stdout.readline().split()]
-        time.sleep(5)  # until they have begun
         assert workers
         parent.kill()
     until = time.monotonic() + 30
