@@ -442,7 +442,8 @@ def _copied(data: DataDirectory, arrival: Arrival, staged: Path) -> str:
     """Copies the bytes and returns their hash. A listed file is copied aside, so that one that hangs can be left."""
     if not arrival.keep:
         return _copy(arrival.path, staged, _Progress())
-    progress, result = _Progress(), {}
+    progress = _Progress()
+    result: dict[str, Any] = {}
 
     def work() -> None:
         try:
@@ -461,7 +462,7 @@ def _copied(data: DataDirectory, arrival: Arrival, staged: Path) -> str:
             raise NotArrived("file_hangs", f"{HANGS_SECONDS:g}")
     if "error" in result:
         raise result["error"]
-    return result["sha"]
+    return str(result["sha"])
 
 
 @dataclass

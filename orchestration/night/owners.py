@@ -119,7 +119,7 @@ class WatchedRunLauncher(DefaultRunLauncher):
             _end(self._instance, run)
             return True
         if GRPC_INFO_TAG in run.tags or who is None:
-            return bool(super().terminate(run_id))
+            return bool(super().terminate(run_id))  # type: ignore[no-untyped-call]
         self._instance.report_run_canceling(run)
         os.kill(who.pid, signal.SIGINT)
         return True
