@@ -12,7 +12,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 
 from contracts.loading import load_feeds
-from orchestration.intake import landing
+from orchestration.intake import arriving
 from orchestration.intake.taking_in import pending
 from orchestration.paths import TIME_ZONE, DataDirectory, data_directory
 
@@ -22,7 +22,7 @@ def pending_range(data: DataDirectory) -> tuple[date, date]:
     today = data.today()
     first = max(data.first_day(), date.fromordinal(today.toordinal() - 1))
     for feed in load_feeds().values():
-        days = [arrival.received_at.date() for arrival in landing.arrivals(data, feed.id)]
+        days = [arrival.received_at.date() for arrival in arriving.arrivals(data, feed.id)]
         days += [item.received_on for item in pending(data, feed)]
         first = min([first, *days])
     return max(first, data.first_day()), today

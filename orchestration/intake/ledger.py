@@ -10,7 +10,7 @@ import polars as pl
 
 from contracts.loading import load_feeds
 from contracts.whole_files import write_parquet
-from orchestration.intake import landing
+from orchestration.intake import arriving, landing
 from orchestration.paths import DataDirectory, data_directory
 
 SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
@@ -92,7 +92,7 @@ def ledger_asset(feeds: list[dg.AssetKey]) -> dg.AssetsDefinition:
         rows = table(data)
         write_parquet(path(data), rows)
         verdicts = rows.filter("is_latest").group_by("verdict").len().sort("verdict").iter_rows()
-        stray = landing.stray(data, load_feeds())
+        stray = arriving.stray(data, load_feeds())
         to_look_at = {"to look at in the inbox": dg.MetadataValue.text("\n".join(stray))} if stray else {}
         return dg.MaterializeResult(metadata={"dagster/row_count": rows.height, **dict(verdicts), **to_look_at})
 

@@ -30,7 +30,7 @@ from contracts.loading import load_feeds, load_layouts
 from contracts.messages import message
 from contracts.model import Feed
 from contracts.whole_files import parquet_reads, put, write_parquet
-from orchestration.intake import landing
+from orchestration.intake import arriving, landing
 from orchestration.intake.landing import Archived, Attempt
 from orchestration.intake.reading_ahead import ReadAhead
 from orchestration.paths import DataDirectory
@@ -56,8 +56,8 @@ def _nobody(_sentence: str) -> None:
 
 
 def _take_in(data: DataDirectory, feed: Feed, first: date, last: date, *, replay: bool, log: Any) -> list[Attempt]:
-    made: list[Attempt] = [_refuse(data, feed, trouble) for trouble in landing.troubles(data, feed.id)]
-    for arrival in landing.arrivals(data, feed.id):
+    made: list[Attempt] = [_refuse(data, feed, trouble) for trouble in arriving.troubles(data, feed.id)]
+    for arrival in arriving.arrivals(data, feed.id):
         made += _land(data, feed, arrival, log)
     ensure_typed(data, feed)
     house = House(data, feed)
@@ -287,9 +287,9 @@ def unpacking_in(folder: Path) -> Iterator[None]:
         tempfile.tempdir = usual
 
 
-def _refuse(data: DataDirectory, feed: Feed, trouble: landing.Trouble) -> Attempt:
+def _refuse(data: DataDirectory, feed: Feed, trouble: arriving.Trouble) -> Attempt:
     """The receipt of something in the inbox that cannot be taken in."""
-    name = landing.shown_name(trouble.name)
+    name = arriving.shown_name(trouble.name)
     attempt = Attempt(
         receipt=landing.receipt_id(feed.id, trouble.sender, f"{trouble.code} {trouble.name} {trouble.facts}"),
         feed=feed.id, sender=trouble.sender, file_name=name, sha256=None, size_bytes=None, received_at=data.now(),
@@ -300,9 +300,9 @@ def _refuse(data: DataDirectory, feed: Feed, trouble: landing.Trouble) -> Attemp
     return attempt
 
 
-def _land(data: DataDirectory, feed: Feed, arrival: landing.Arrival, log: Any = None) -> list[Attempt]:
+def _land(data: DataDirectory, feed: Feed, arrival: arriving.Arrival, log: Any = None) -> list[Attempt]:
     """Archives one arrival; only a duplicate or a file that cannot be had makes a receipt already here."""
-    name, sender = landing.shown_name(landing.spelt(arrival.path.name)), landing.spelt(arrival.sender)
+    name, sender = arriving.shown_name(arriving.spelt(arrival.path.name)), arriving.spelt(arrival.sender)
     base: dict[str, Any] = {
         "feed": feed.id,
         "sender": sender,
@@ -319,7 +319,7 @@ def _land(data: DataDirectory, feed: Feed, arrival: landing.Arrival, log: Any = 
     except landing.NotArrived as error:
         facts = {"file": name, "problem": error.problem}
         attempt = Attempt(
-            receipt=landing.receipt_id(feed.id, sender, f"{landing.spelt(arrival.path.name)} {arrival.received_at}"),
+            receipt=landing.receipt_id(feed.id, sender, f"{arriving.spelt(arrival.path.name)} {arrival.received_at}"),
             sha256=None, size_bytes=None, verdict="refused", reason_code=error.code,
             message_zh=message(error.code, "zh", **facts), message_en=message(error.code, "en", **facts),
             **base, **moment,
@@ -331,7 +331,7 @@ def _land(data: DataDirectory, feed: Feed, arrival: landing.Arrival, log: Any = 
     if arrival.path.exists():
         if log:
             log.warning(message("inbox_not_writable", "en", file=name))
-        if archived.file_name == landing.spelt(arrival.path.name):
+        if archived.file_name == arriving.spelt(arrival.path.name):
             return []  # the same file, still there
     if new:
         return []

@@ -275,7 +275,7 @@ def _progress(console: Console, what: str, total: int) -> Iterator[Callable[[], 
 def tell(data: DataDirectory, night: Night, console: Console) -> None:
     """Prints what the night did: files and rows per feed, what was released, three headlines, where to look."""
     from contracts.loading import load_feeds
-    from orchestration.intake import landing
+    from orchestration.intake import arriving
     from orchestration.release.publishing import current
 
     console.print()
@@ -302,7 +302,7 @@ def tell(data: DataDirectory, night: Night, console: Console) -> None:
                 )
     else:
         console.print(" Nothing new in the inbox.")
-    for sentence in landing.stray(data, load_feeds()):
+    for sentence in arriving.stray(data, load_feeds()):
         console.print(f" {sentence}", markup=False)
     for feed, sentence in night.failed_feeds.items():
         if not any(

@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from contracts.whole_files import read_json, whole, write_json
-from orchestration.intake.landing import DELIVERY_LIST
+from orchestration.intake.arriving import DELIVERY_LIST
 from orchestration.paths import PROJECT, DataDirectory
 
 REAL_LIST = PROJECT / "demo" / "real.csv"

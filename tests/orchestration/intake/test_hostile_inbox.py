@@ -16,7 +16,7 @@ import pytest
 from contracts.door.approvals import NotHeld, undo_withdrawal, withdraw
 from contracts.door.privacy import KeyRefused
 from contracts.loading import load_feeds
-from orchestration.intake import landing
+from orchestration.intake import arriving, landing
 from orchestration.intake.landing import Attempt
 from orchestration.intake.taking_in import House, pending, pseudonyms_stand, take_in
 from orchestration.paths import SHANGHAI, DataDirectory
@@ -220,9 +220,9 @@ def test_the_delivery_list_is_read_as_excel_saves_it(data, tmp_path, encoding, d
     lines = [("feed", "sender", "path", "received_at"), (FEED.id, "体育局", str(source), "2026/2/3 8:05:00")]
     data.inbox.mkdir(parents=True)
     (data.inbox / "deliveries.csv").write_bytes("\r\n".join(delimiter.join(line) for line in lines).encode(encoding))
-    (found,) = landing.arrivals(data, FEED.id)
+    (found,) = arriving.arrivals(data, FEED.id)
     assert (found.sender, found.path, found.received_at) == ("体育局", source, datetime(2026, 2, 3, 8, 5))
-    assert landing.troubles(data, FEED.id) == []
+    assert arriving.troubles(data, FEED.id) == []
 
 
 @pytest.mark.parametrize(
@@ -239,7 +239,7 @@ def test_the_delivery_list_is_read_as_excel_saves_it(data, tmp_path, encoding, d
     ],
 )
 def test_a_list_may_say_a_day_or_a_time(text, moment) -> None:
-    assert landing._moment(text) == moment
+    assert arriving._moment(text) == moment
 
 
 def test_a_broken_line_is_told_by_its_number_and_the_others_are_read(data, tmp_path) -> None:
@@ -263,9 +263,9 @@ def test_a_broken_line_is_told_by_its_number_and_the_others_are_read(data, tmp_p
     for attempt, number in zip(done, (2, 3, 5, 6), strict=False):
         assert f"第 {number} 行" in str(attempt.message_zh)
         assert f"Line {number} " in str(attempt.message_en)
-    (stray,) = landing.stray(data, load_feeds())
+    (stray,) = arriving.stray(data, load_feeds())
     assert "Line 7 " in stray
-    assert landing.troubles(data, "health.institutions") == []
+    assert arriving.troubles(data, "health.institutions") == []
 
 
 @pytest.mark.parametrize("content", [b"", b"\0" * 100, b"a,b\n1,2\n", b'"', b"\xff\xff\xff"])
@@ -274,7 +274,7 @@ def test_a_list_that_is_none_stops_no_feed(data, content) -> None:
     (data.inbox / "deliveries.csv").write_bytes(content)
     put(data, "default/good.csv", openings("TY1"))
     assert night(data)["good.csv"].verdict == "accepted"
-    (stray,) = landing.stray(data, load_feeds())
+    (stray,) = arriving.stray(data, load_feeds())
     assert "deliveries.csv" in stray
 
 
