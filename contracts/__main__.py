@@ -5,6 +5,7 @@ bureau's word on a file that the house holds.
     template F [--out FORM.xlsx]                            an empty form to fill in
     feeds                                                   what can be sent
     release RECEIPT [--by NAME] [--why TEXT]                let a held file in with the next night
+    withdraw RECEIPT [--by NAME] --why TEXT [--undo]        take a delivery out of what counts, or let it count again
 
 Belongs here: arguments, words and exit codes. Does not belong here: what is wrong with a file (checking.py).
 """
@@ -14,6 +15,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,6 +55,11 @@ def main(arguments: list[str] | None = None) -> int:
     release.add_argument("receipt", help="回执 · as the message names it")
     release.add_argument("--by", help="谁放行 · who lets it through")
     release.add_argument("--why", default="", help="原因 · why; both go into the ledger")
+    withdraw = commands.add_parser("withdraw", help="撤回已入库的文件 · take a delivery out of what counts")
+    withdraw.add_argument("receipt", help="回执 · as the ledger names it")
+    withdraw.add_argument("--by", help="谁撤回 · who withdraws it")
+    withdraw.add_argument("--why", required=True, help="原因 · why; both go into the ledger")
+    withdraw.add_argument("--undo", action="store_true", help="恢复计入 · let it count again")
     chosen = parser.parse_args(arguments)
 
     console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_OF_A_PIPE)
@@ -63,6 +70,8 @@ def main(arguments: list[str] | None = None) -> int:
             return _template(console, chosen.feed, chosen.out)
         if chosen.command == "release":
             return _release(console, chosen.receipt, chosen.by, chosen.why)
+        if chosen.command == "withdraw":
+            return _withdraw(console, chosen.receipt, chosen.by, chosen.why, undo=chosen.undo)
         return _feeds(console)
     except Unreadable as refused:
         console.print(Text(f"{refused.zh}\n{refused.en}"))
@@ -166,16 +175,9 @@ def _feeds(console: Console) -> int:
 
 
 def _release(console: Console, receipt: str, by: str | None, why: str) -> int:
-    from datetime import datetime
-    from zoneinfo import ZoneInfo
-
     from contracts.door.approvals import approve, who
-    from contracts.loading import CONTRACTS
 
-    # As everywhere in the house, a relative data directory is meant from the project's folder.
-    data = CONTRACTS.parent / Path(os.environ.get("MINSHENG_DATA") or "data").expanduser()
-    now = datetime.now(ZoneInfo("Asia/Shanghai")).replace(tzinfo=None, microsecond=0)
-    approval = approve(data, receipt, by=by or who(), why=why, at=now)
+    approval = approve(_data(), receipt, by=by or who(), why=why, at=_now())
     console.print(
         Text(
             f"{approval.by} 已放行 {receipt}，下一次运行时入库。\n"
@@ -183,6 +185,31 @@ def _release(console: Console, receipt: str, by: str | None, why: str) -> int:
         )
     )
     return 0
+
+
+def _withdraw(console: Console, receipt: str, by: str | None, why: str, *, undo: bool) -> int:
+    from contracts.door.approvals import undo_withdrawal, who, withdraw
+
+    by = by or who()
+    (undo_withdrawal if undo else withdraw)(_data(), receipt, by=by, why=why, at=_now())
+    zh, en = (
+        ("恢复", "counts again from the next night on") if undo else ("撤回", "no longer counts from the next night on")
+    )
+    console.print(Text(f"{by} 已{zh} {receipt}，下一次运行时生效。\n{receipt} {en}; {by} said so."))
+    return 0
+
+
+def _data() -> Path:
+    """As everywhere in the house, a relative data directory is meant from the project's folder."""
+    from contracts.loading import CONTRACTS
+
+    return CONTRACTS.parent / Path(os.environ.get("MINSHENG_DATA") or "data").expanduser()
+
+
+def _now() -> datetime:
+    from zoneinfo import ZoneInfo
+
+    return datetime.now(ZoneInfo("Asia/Shanghai")).replace(tzinfo=None, microsecond=0)
 
 
 if __name__ == "__main__":

@@ -456,6 +456,38 @@ HOUSE: Mapping[str, Sentences] = {
         "{file} 无法读取（{problem}）；请核对报送清单中的路径或重新发送。",
         "{file} cannot be read ({problem}); check the path in the delivery list or send it again.",
     ),
+    "file_hangs": Sentences(
+        "{file} 打开后 {problem} 秒没有读到内容（可能在断开的网络位置上），已放弃；请复制到本机后重新报送。",
+        "{file} gave nothing for {problem} s (it may lie on a network that is gone) and was left; copy it here and list that.",
+    ),
+    "folder_not_readable": Sentences(
+        "收件目录中的文件夹 {file} 打不开（{problem}）；请检查权限。",
+        "The folder {file} in the inbox cannot be opened ({problem}); check its permissions.",
+    ),
+    "folder_in_folder": Sentences(
+        "报送方文件夹里还有文件夹 {file}，不会读取；请把文件直接放进报送方的文件夹。",
+        "{file} is a folder within the sender's folder and is not looked into; put its files into the sender's folder itself.",
+    ),
+    "inbox_not_writable": Sentences(
+        "{file} 已存档，但收件目录只读，原文件无法移走；请开放写权限。不影响入库。",
+        "{file} is archived and cannot be taken out of the inbox, which is read-only; let it be written. The file comes in.",
+    ),
+    "delivery_list_header": Sentences(
+        "报送清单 {file} 的表头应有 {expected}，实际为：{found}。请改正表头。",
+        "The delivery list {file} needs the columns {expected}; its first line is: {found}. Put them there.",
+    ),
+    "delivery_line": Sentences(
+        "报送清单 {file} 第 {line} 行无法使用（{detail}）；请改正这一行，其他行照常读取。",
+        "Line {line} of the delivery list {file} cannot be used ({detail}); mend it. The other lines are read.",
+    ),
+    "withdrawn": Sentences(
+        "{file} 已由 {by} 撤回，不再计入（原因：{why}）；原件和数据仍保留，可用 withdraw --undo 恢复。",
+        "{file} was withdrawn by {by} and no longer counts (why: {why}); its bytes and rows are kept, withdraw --undo restores it.",
+    ),
+    "rows_lost": Sentences(
+        "{file} 的入库数据已损坏，原件又已过保存期，无法重做（回执 {receipt}）；请从备份恢复或重新报送。",
+        "The rows of {file} are damaged and the archive no longer has its bytes (receipt {receipt}); restore a backup or send it again.",
+    ),
     "same_bytes_again": Sentences(
         "{file} 与 {first} 收到的文件完全相同（回执 {receipt}），不再重复处理。",
         "{file} is byte for byte what came on {first} (receipt {receipt}); it is not processed twice.",

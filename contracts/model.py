@@ -7,8 +7,7 @@ that touches data (reading, casting, checking rows).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -167,16 +166,20 @@ class Contract:
     description: str
     fields: tuple[FieldSpec, ...]
     custom: Mapping[str, Any]
+    # Worked out once, when the contract is made: what goes to other threads and processes does not change under them.
+    by_name: Mapping[str, FieldSpec] = field(init=False, repr=False, compare=False)
+    key: tuple[str, ...] = field(init=False, repr=False, compare=False)  # in their positions; for a product, its grain
 
-    @cached_property
-    def by_name(self) -> Mapping[str, FieldSpec]:
-        return {f.name: f for f in self.fields}
-
-    @cached_property
-    def key(self) -> tuple[str, ...]:
-        """Primary key fields in their positions; for a product, its grain."""
+    def __post_init__(self) -> None:
         keyed = [f for f in self.fields if f.key_position is not None]
-        return tuple(f.name for f in sorted(keyed, key=lambda f: f.key_position or 0))
+        self._keep(
+            by_name={f.name: f for f in self.fields},
+            key=tuple(f.name for f in sorted(keyed, key=lambda f: f.key_position or 0)),
+        )
+
+    def _keep(self, **worked_out: Any) -> None:
+        for name, value in worked_out.items():
+            object.__setattr__(self, name, value)
 
     @property
     def owner(self) -> str:
@@ -227,6 +230,18 @@ class Feed(Contract):
     guards: Guards
     register: Register | None
     volume: Volume | None
+    stored: tuple[FieldSpec, ...] = field(init=False, repr=False, compare=False)  # what survives the door: no secrets
+    stored_key: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    accepted_columns: Mapping[str, str] = field(init=False, repr=False, compare=False)  # column → DuckDB type
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        stored = tuple(f for f in self.fields if f.classification != "secret")
+        self._keep(
+            stored=stored,
+            stored_key=tuple(self.by_name[name].stored_as for name in self.key),
+            accepted_columns={f.stored_as: f.sql_type for f in stored} | dict(PROVENANCE),
+        )
 
     @property
     def names_places(self) -> bool:
@@ -240,20 +255,6 @@ class Feed(Contract):
     @property
     def table(self) -> str:
         return self.id.split(".", 1)[1]
-
-    @cached_property
-    def stored(self) -> tuple[FieldSpec, ...]:
-        """The fields that survive the door (secrets do not), in contract order."""
-        return tuple(f for f in self.fields if f.classification != "secret")
-
-    @cached_property
-    def stored_key(self) -> tuple[str, ...]:
-        return tuple(self.by_name[name].stored_as for name in self.key)
-
-    @cached_property
-    def accepted_columns(self) -> Mapping[str, str]:
-        """Column → DuckDB type of an accepted file."""
-        return {f.stored_as: f.sql_type for f in self.stored} | dict(PROVENANCE)
 
     def sla(self, name: str) -> tuple[float, str] | None:
         """(value, unit) of an slaProperty, units d w m y; None where the contract is silent."""
@@ -285,7 +286,18 @@ class Feed(Contract):
 
 @dataclass(frozen=True)
 class Product(Contract):
-    """What leaves: a published table; a column is public only if it is listed here."""
+    """What leaves: a published table; a column is public only if it is listed here.
+
+    `hideable`: columns that are null in a withheld row: all but the key, the reason and what the contract says stays
+    shown. A column that is added to a product is withheld until somebody decides that it may be shown.
+    """
+
+    hideable: frozenset[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        shown = {*self.key, SUPPRESSED, *self.disclosure.get("shown", ())}
+        self._keep(hideable=frozenset(self.by_name) - shown if self.disclosure.get("rule") == "count" else frozenset())
 
     @property
     def table(self) -> str:
@@ -300,16 +312,6 @@ class Product(Contract):
     def is_public(self) -> bool:
         """Whether the table may leave the bureau: not where a row is an event, or the contract says it is the bureau's."""
         return self.disclosure["rule"] in ("none", "count") and "audience" not in self.disclosure
-
-    @cached_property
-    def hideable(self) -> frozenset[str]:
-        """Columns that are null in a withheld row: all but the key, the reason and what the contract says stays shown.
-
-        A column that is added to a product is withheld until somebody decides that it may be shown.
-        """
-        if self.disclosure["rule"] != "count":
-            return frozenset()
-        return frozenset(self.by_name) - {*self.key, SUPPRESSED, *self.disclosure.get("shown", ())}
 
 
 class Read(_Part):

@@ -8,8 +8,10 @@ import sys
 
 from rich.console import Console
 
+from contracts.door.privacy import KeyRefused
+from contracts.whole_files import NotReadable
 from orchestration.night import command
-from orchestration.paths import data_directory
+from orchestration.paths import DataDirectory, data_directory
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -25,6 +27,14 @@ def main(arguments: list[str] | None = None) -> int:
     # Its own handle on the terminal: what tools print while they work is redirected into the night's log.
     width = None if sys.stdout.isatty() else 120
     console, data = Console(file=sys.stdout, highlight=False, width=width), data_directory()
+    try:
+        return _do(chosen, data, console)
+    except (NotReadable, KeyRefused) as refused:
+        console.print(f" {refused}", markup=False)
+        return 1
+
+
+def _do(chosen: argparse.Namespace, data: DataDirectory, console: Console) -> int:
     if chosen.command == "home":
         command.prepare(data)
         print(data.dagster_home)

@@ -5,12 +5,13 @@ Everything the house keeps lies below `MINSHENG_DATA` (default `./data`). Nothin
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
+
+from contracts.whole_files import read_json, write_json
 
 PROJECT = Path(__file__).resolve().parent.parent
 DBT_PROJECT = PROJECT / "dbt_project"
@@ -35,6 +36,11 @@ class DataDirectory:
     def archive(self) -> Path:
         """`archive/<feed>/<day>/<receipt>.bin` and `.json`: the bytes as they came; nobody but the owner may look."""
         return self.root / "archive"
+
+    @property
+    def unpacked(self) -> Path:
+        """`archive/.unpacked/`: what an archive of a department holds, while it is read; emptied by whoever takes in next."""
+        return self.archive / ".unpacked"
 
     @property
     def receipts(self) -> Path:
@@ -100,13 +106,11 @@ class DataDirectory:
 
     def set_calendar(self, today: date, first_day: date) -> None:
         """Makes this directory's calendar stand still at `today`."""
-        self.root.mkdir(parents=True, exist_ok=True)
-        text = json.dumps({"today": today.isoformat(), "first_day": first_day.isoformat()})
-        (self.root / "calendar.json").write_text(text + "\n", encoding="utf-8")
+        write_json(self.root / "calendar.json", {"today": today, "first_day": first_day})
 
     def _calendar(self) -> dict[str, str]:
         path = self.root / "calendar.json"
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        return read_json(path) if path.is_file() else {}
 
 
 def data_directory() -> DataDirectory:

@@ -10,7 +10,7 @@ from datetime import date
 import dagster as dg
 
 from contracts.loading import load_feeds
-from orchestration.intake import landing
+from orchestration.intake import arriving
 from orchestration.intake.taking_in import pending
 from orchestration.paths import TIME_ZONE, DataDirectory, data_directory
 
@@ -23,7 +23,7 @@ def pending_range(data: DataDirectory) -> tuple[date, date]:
     today = data.today()
     first = max(data.first_day(), date.fromordinal(today.toordinal() - 1))
     for feed in load_feeds().values():
-        days = [arrival.received_at.date() for arrival in landing.arrivals(data, feed.id)]
+        days = [arrival.received_at.date() for arrival in arriving.arrivals(data, feed.id)]
         days += [item.received_on for item in pending(data, feed)]
         first = min([first, *days])
     return max(first, data.first_day()), today

@@ -28,6 +28,7 @@ import polars as pl
 
 from contracts.door.identifiers import EMAIL, canonical, is_luhn, is_resident_id
 from contracts.model import Feed, FieldSpec
+from contracts.whole_files import put
 
 KEY_VARIABLE = "MINSHENG_PRIVACY_KEY"
 KEY_FILE = "privacy.key"
@@ -89,6 +90,25 @@ def load_key(folder: Path, environ: Mapping[str, str] | None = None) -> Key:
     return read_keys(folder)[-1]
 
 
+def refuse_a_lost_key(
+    folder: Path, pseudonyms_stand: Callable[[], bool], environ: Mapping[str, str] | None = None
+) -> None:
+    """A new key is not made in silence where pseudonyms of an earlier one stand: the same person would become another.
+
+    Raises:
+        KeyRefused: there is no key, and there was one.
+    """
+    stated = (os.environ if environ is None else environ).get(KEY_VARIABLE)
+    if stated is None and not (folder / KEY_FILE).exists() and pseudonyms_stand():
+        raise KeyRefused(
+            f"密钥文件 {KEY_FILE} 不见了，环境变量 {KEY_VARIABLE} 也没有设置，而已入库的数据里有用它生成的假名；请从备份恢复。"
+            f"如已无法恢复，请自行放入新密钥（openssl rand -hex 32），此后同一个人将是另一个假名。"
+            f" · {KEY_FILE} is gone and {KEY_VARIABLE} is not set, and accepted rows hold pseudonyms made with it: restore it from"
+            f" a backup. If it is lost for good, put a new one there (openssl rand -hex 32, mode 600): from then on the same"
+            f" person has another pseudonym."
+        )
+
+
 def read_keys(folder: Path) -> list[Key]:
     """Every key of the key file, oldest first; the last one is current.
 
@@ -133,7 +153,7 @@ def _write_keys(path: Path, keys: list[Key], *, replace: bool) -> None:
             file.flush()
             os.fsync(file.fileno())
         if replace:
-            Path(name).replace(path)
+            put(Path(name), path)
         else:
             try:
                 os.link(name, path)

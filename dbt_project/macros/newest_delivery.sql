@@ -1,5 +1,6 @@
 {#-
   Rows of the newest delivery of a snapshot feed, per sender and per `by` (the fields a delivery replaces).
+  Files of one second are told apart by the microseconds of `_received_at` (orchestration/intake/taking_in.py, in_order).
   `relation` names a CTE or relation that carries the door's columns. Returns a query for use in a CTE.
 -#}
 {% macro newest_delivery(relation, by=[]) -%}

@@ -1,4 +1,7 @@
-{#- One row per key: the one received last (then the later receipt, then the later row). For use in a CTE. -#}
+{#-
+  One row per key: the one received last, then the later row. For use in a CTE. Files of one second are told apart by the
+  microseconds of `_received_at` (received, sender, file name: orchestration/intake/taking_in.py, in_order).
+-#}
 {% macro newest_row(relation, key) -%}
     select ranked.*
     from (

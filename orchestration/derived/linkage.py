@@ -20,6 +20,7 @@ import polars as pl
 
 from contracts.loading import load_feeds, seed
 from contracts.model import Feed
+from contracts.whole_files import parquet_reads, write_parquet
 from orchestration.paths import DataDirectory, data_directory
 
 FACILITY: Mapping[str, Any] = {
@@ -293,9 +294,8 @@ def paths(data: DataDirectory) -> dict[str, Path]:
 def ensure_typed(data: DataDirectory) -> None:
     """A city without registers has typed tables without rows."""
     for path, schema in zip(paths(data).values(), (LINKS, COMPLEXES), strict=True):
-        if not path.is_file():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            pl.DataFrame(schema=dict(schema)).write_parquet(path)
+        if not parquet_reads(path):
+            write_parquet(path, pl.DataFrame(schema=dict(schema)))
 
 
 def write(data: DataDirectory) -> dict[str, int]:
@@ -304,9 +304,8 @@ def write(data: DataDirectory) -> dict[str, int]:
     facilities = registered(data)
     links = decide(pairs(facilities, with_policy), decisions(), with_policy.rules)
     found = complexes(links)
-    data.derived.mkdir(parents=True, exist_ok=True)
     for path, table in zip(paths(data).values(), (links, found), strict=True):
-        table.write_parquet(path)
+        write_parquet(path, table)
     counts = dict(links["decision"].value_counts().rows())
     return {"facilities": facilities.height, "complexes": found["complex_id"].n_unique(), **counts}
 

@@ -18,6 +18,7 @@ import dagster as dg
 import polars as pl
 
 from contracts.loading import seed
+from contracts.whole_files import parquet_reads, write_parquet, write_text
 from orchestration.paths import NEVER_CAME, DataDirectory, data_directory
 
 FEED = "evaluation.reviews"
@@ -102,9 +103,8 @@ def folder(data: DataDirectory) -> Path:
 
 def ensure_typed(data: DataDirectory) -> None:
     """A city whose residents write nothing has a typed table without rows."""
-    folder(data).mkdir(parents=True, exist_ok=True)
-    if not (folder(data) / NEVER_CAME).is_file():
-        pl.DataFrame(schema=SCHEMA).write_parquet(folder(data) / NEVER_CAME)
+    if not parquet_reads(folder(data) / NEVER_CAME):
+        write_parquet(folder(data) / NEVER_CAME, pl.DataFrame(schema=SCHEMA))
 
 
 def bad_levels() -> list[str]:
@@ -219,14 +219,14 @@ def cut_new(data: DataDirectory) -> tuple[int, int]:
     new = [
         path
         for receipt, path in sorted(accepted.items())
-        if receipt not in known or known[receipt].stat().st_mtime < path.stat().st_mtime
+        if receipt not in known
+        or known[receipt].stat().st_mtime < path.stat().st_mtime
+        or not parquet_reads(known[receipt])
     ]
     if new:
         levels, cut = bad_levels(), _cutter(data)
         for path in new:
-            staged = folder(data) / f".{path.stem}.new"
-            cut_file(path, levels, cut).write_parquet(staged)
-            staged.replace(folder(data) / f"{path.stem}.parquet")
+            write_parquet(folder(data) / f"{path.stem}.parquet", cut_file(path, levels, cut))
     return len(new), len(accepted)
 
 
@@ -237,7 +237,7 @@ def _start_again_if_cutting_changed(data: DataDirectory) -> None:
     for path in folder(data).glob("*.parquet"):
         if path.name != NEVER_CAME:
             path.unlink()
-    stamp.write_text(now)
+    write_text(stamp, now)
 
 
 def _cutter(data: DataDirectory) -> Any:

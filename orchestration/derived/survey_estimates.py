@@ -6,7 +6,6 @@ and policy are the same as last night is not estimated again.
 """
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import dagster as dg
 import polars as pl
 
 from contracts.loading import POLICIES
+from contracts.whole_files import NotReadable, parquet_reads, read_json, write_json, write_parquet
 from orchestration.derived.surveys import comparisons, diagnostics, drivers, scores
 from orchestration.derived.surveys.policy import survey_policy
 from orchestration.derived.surveys.wave import read_wave
@@ -59,8 +59,8 @@ def ensure_typed(data: DataDirectory) -> None:
     data.derived.mkdir(parents=True, exist_ok=True)
     for table, schema in TABLES.items():
         file = path(data, table)
-        if not file.is_file() or list(pl.read_parquet_schema(file)) != list(schema):
-            pl.DataFrame(schema=schema).write_parquet(file)
+        if not parquet_reads(file) or list(pl.read_parquet_schema(file)) != list(schema):
+            write_parquet(file, pl.DataFrame(schema=schema))
 
 
 def newest(data: DataDirectory, feed: str) -> pl.DataFrame:
@@ -116,22 +116,20 @@ def estimate_all(data: DataDirectory) -> tuple[list[str], dict[str, str]]:
     folder = data.derived / "surveys"
     state = _read_state(folder)
     delivered = _fingerprint(data)
-    if state.get("delivered") == delivered and all(path(data, t).is_file() for t in TABLES):
+    if state.get("delivered") == delivered and all(parquet_reads(path(data, t)) for t in TABLES):
         return [], state["failed"]
     feeds = {feed: newest(data, feed) for feed in FEEDS}
     waves, failed, estimated, rows_of = {}, {}, [], {}
     for wave in sorted(feeds["survey_questions"]["wave"].unique()):
         of_wave = {feed: rows.filter(pl.col("wave") == wave) for feed, rows in feeds.items()}
         waves[wave], rows_of[wave] = _content(of_wave), of_wave
-        if (
-            state.get("waves", {}).get(wave) != waves[wave]
-            or not (folder / f"wave-{wave}" / "survey_flags.parquet").is_file()
+        if state.get("waves", {}).get(wave) != waves[wave] or not all(
+            parquet_reads(folder / f"wave-{wave}" / f"{table}.parquet") for table in TABLES
         ):
             estimated.append(wave)
             tables, problem = estimate_wave(of_wave, data)
-            (folder / f"wave-{wave}").mkdir(parents=True, exist_ok=True)
             for table, frame in tables.items():
-                frame.write_parquet(folder / f"wave-{wave}" / f"{table}.parquet")
+                write_parquet(folder / f"wave-{wave}" / f"{table}.parquet", frame)
             if problem:
                 failed[wave] = problem
         elif wave in state["failed"]:
@@ -156,7 +154,7 @@ def _put_together(
             pairs = compared.select("previous_wave", "wave").unique().sort("previous_wave", "wave").rows()
             overlap = _overlap(folder, pairs, waves, rows_of, data)
             frame = comparisons.with_changes(frame, rate, confidence, overlap)
-        frame.select(pl.col(c).cast(t) for c, t in schema.items()).write_parquet(path(data, table))
+        write_parquet(path(data, table), frame.select(pl.col(c).cast(t) for c, t in schema.items()))
 
 
 def _overlap(
@@ -177,9 +175,9 @@ def _overlap(
         made_of = hashlib.sha256("".join(waves[wave] for wave in pair).encode()).hexdigest()[:16]
         file = folder / f"overlap-{made_of}.parquet"
         kept.add(file)
-        if not file.is_file():
+        if not parquet_reads(file):
             read = [read_wave(*(rows_of[wave][feed] for feed in FEEDS), today=data.today()) for wave in pair]
-            comparisons.covariances(read[0], read[1]).write_parquet(file)
+            write_parquet(file, comparisons.covariances(read[0], read[1]))
         found.append(pl.read_parquet(file))
     for old in set(folder.glob("overlap-*.parquet")) - kept:
         old.unlink()
@@ -205,12 +203,14 @@ def _content(of_wave: Mapping[str, pl.DataFrame]) -> str:
 
 def _read_state(folder: Path) -> dict[str, Any]:
     file = folder / "state.json"
-    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    try:
+        return read_json(file) if file.is_file() else {}
+    except NotReadable:  # then every wave is estimated again
+        return {}
 
 
 def _write_state(folder: Path, state: Mapping[str, Any]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "state.json").write_text(json.dumps(state, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    write_json(folder / "state.json", state)
 
 
 def survey_asset(feeds: list[dg.AssetKey]) -> dg.AssetsDefinition:

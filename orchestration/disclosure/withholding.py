@@ -35,6 +35,7 @@ import polars as pl
 
 from contracts.loading import seed
 from contracts.model import SUPPRESSED, Product
+from contracts.whole_files import NotReadable, parquet_reads, write_parquet
 from orchestration.disclosure.cells import (
     FIXED,
     LEVELS,
@@ -187,6 +188,13 @@ def selection(
     ancestors = ", ".join(f"{level}_code" for level in LEVELS)
     kept = data.disclosed / (previous_id or "none") / f"{product.id}.parquet"
     other = data.disclosed / release_id / f"{stated['crossed']['table']}.parquet" if "crossed" in stated else None
+    if kept.is_file() and not parquet_reads(kept):
+        # Without it nobody knows what two releases together would tell.
+        raise NotReadable(
+            kept,
+            "请从备份恢复；或删除它，本次发布将不与上一次比较。",
+            "restore it from a backup; or remove it, and this release is not compared with the last.",
+        )
     found = withhold(
         product,
         # In one order: between two patterns that hide as little, the rows' order decides.
@@ -196,8 +204,7 @@ def selection(
         data.today(),
         pl.read_parquet(other) if other and other.is_file() else None,
     )
-    (data.disclosed / release_id).mkdir(parents=True, exist_ok=True)
-    found.state.write_parquet(data.disclosed / release_id / f"{product.id}.parquet")
+    write_parquet(data.disclosed / release_id / f"{product.id}.parquet", found.state)
     marked = [
         found.hidden.with_columns(is_hidden=pl.lit(True)),
         found.uncompared.with_columns(is_hidden=pl.lit(False)),

@@ -11,8 +11,10 @@ from typing import Any
 
 import dagster as dg
 
+from contracts.door.privacy import KeyRefused
 from contracts.loading import load_feeds
 from contracts.model import Feed
+from contracts.whole_files import NotReadable
 from orchestration.intake import landing
 from orchestration.intake.landing import Attempt
 from orchestration.intake.taking_in import ensure_typed, take_in
@@ -119,7 +121,11 @@ def _take_in(context: dg.AssetExecutionContext, feed: Feed, *, replay: bool) -> 
         first, last = date.fromisoformat(keys[0]), date.fromisoformat(keys[-1])
     else:
         first, last = data.first_day(), data.today()
-    made = take_in(data, feed, first, last, replay=replay, log=context.log)
+    try:
+        made = take_in(data, feed, first, last, replay=replay, log=context.log)
+    except (KeyRefused, NotReadable, OSError) as error:
+        # The house's own key, files or disk: nothing of the sender's is to blame, and no receipt says so.
+        raise dg.Failure(description=_said(error), allow_retries=False) from error
     counting = landing.latest(landing.attempts(data, feed.id))
     overdue = _overdue(data, feed, counting.values(), last)
     if overdue and overdue.receipt not in counting:
@@ -166,6 +172,13 @@ def _take_in(context: dg.AssetExecutionContext, feed: Feed, *, replay: bool) -> 
         )
     whole = sum(a.rows_accepted for a in counting.values() if a.verdict == "accepted")
     yield dg.MaterializeResult(metadata={**_metadata(standing), "dagster/row_count": whole})
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, OSError):
+        where = f" ({error.filename})" if error.filename else ""
+        return f"平台自身的磁盘或权限有问题：{error.strerror}{where} · the house's own disk or permissions: {error.strerror}{where}"
+    return str(error)
 
 
 def _overdue(data: DataDirectory, feed: Feed, counting: Iterable[Attempt], on: date) -> Attempt | None:

@@ -1,45 +1,43 @@
 """inbox → archive + receipt: which files have come, kept as they came, and what became of each attempt.
 
-Belongs here: finding deliveries, archiving bytes by content hash, the ledger of receipts. Does not belong here:
-what a file says (contracts) and when this runs (feeds, schedules).
+Belongs here: archiving bytes by content hash, the ledger of receipts, and mending both. Does not belong here: what has
+arrived (arriving), what a file says (contracts) and when this runs (feeds, schedules).
 """
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import json
 import os
+import stat
+import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, suppress
+from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 from contracts.door.delivery import Outcome
-from contracts.door.privacy import redact_one
+from contracts.loading import load_layouts
 from contracts.messages import message
 from contracts.model import Feed
-from contracts.reading import is_settled
-from orchestration.paths import SHANGHAI, DataDirectory
+from contracts.whole_files import BESIDE, NotReadable, put, read_json, remove_unfinished, write_json
+from orchestration.holding import alone, this_command
+from orchestration.intake.arriving import DEFAULT_SENDER, Arrival, is_ours, shown_name, spelt
+from orchestration.paths import DataDirectory
 
-# The sender of a file that lies in the feed's own folder: it spells the feed as the contract does.
-DEFAULT_SENDER = "default"
-DELIVERY_LIST = "deliveries.csv"
-QUIET_SECONDS = 1.0  # how long a file must have been left alone
-UNFINISHED = (".tmp", ".part", ".partial", ".crdownload", ".filepart", ".swp")
+HANGS_SECONDS = 60.0  # how long a listed file may give nothing: it may lie on a network that is gone
+INCOMING = ".incoming"  # how bytes are called on their way into the archive
+DAMAGED = ".damaged"  # what does not read is kept under its name and this
 
 
-@dataclass(frozen=True)
-class Arrival:
-    """A file somebody has put where the house looks. `keep`: it is read in place and stays there."""
+class NotArrived(OSError):
+    """An arrival whose bytes cannot be had; `code` is one of contracts.messages."""
 
-    feed: str
-    sender: str
-    path: Path
-    received_at: datetime
-    keep: bool = False
+    def __init__(self, code: str, problem: str = "") -> None:
+        super().__init__(problem or code)
+        self.code, self.problem = code, problem
 
 
 @dataclass(frozen=True)
@@ -90,90 +88,9 @@ class Attempt(Outcome):
     released_why: str | None = None
 
 
-def shown_name(name: str) -> str:
-    """A file's name without the numbers of persons that a department may have put into it."""
-    return redact_one(name)[0]
-
-
-# ── arrivals ────────────────────────────────────────────────────────────────────────────────────
-
-
-def arrivals(data: DataDirectory, feed: str) -> Iterator[Arrival]:
-    """Files for `feed` in the inbox and in the delivery list, oldest first, then by sender and name.
-
-    Symlinks, hidden files, files with the ending of an unfinished upload and files that are still growing are not
-    arrivals; the last come the next time somebody looks.
-    """
-    found = _at_rest(_in_inbox(data, feed)) + list(_listed(data, feed))
-    yield from sorted(found, key=lambda a: (a.received_at, a.sender, a.path.name))
-
-
-def unroutable(data: DataDirectory, feeds: Iterable[str]) -> list[Path]:
-    """What lies in the inbox where no feed looks."""
-    if not data.inbox.is_dir():
-        return []
-    known = set(feeds)
-    return [
-        path
-        for path in sorted(data.inbox.iterdir())
-        if path.name != DELIVERY_LIST and path.name not in known and not path.name.startswith(".")
-    ]
-
-
-def _in_inbox(data: DataDirectory, feed: str) -> Iterator[Arrival]:
-    folder = data.inbox / feed
-    if not folder.is_dir() or folder.is_symlink():
-        return
-    for entry in sorted(folder.iterdir()):
-        if entry.is_symlink():
-            continue
-        paths = sorted(entry.iterdir()) if entry.is_dir() else [entry]
-        sender = entry.name if entry.is_dir() else DEFAULT_SENDER
-        for path in paths:
-            if _finished(path):
-                yield Arrival(feed, sender, path, _received_at(data, path))
-
-
-def _at_rest(found: Iterable[Arrival]) -> list[Arrival]:
-    """Without those still being written: what changed a moment ago must be the same a moment later."""
-    seen = [(arrival, arrival.path.stat()) for arrival in found]
-    if all(is_settled(arrival.path, QUIET_SECONDS) for arrival, _ in seen):
-        return [arrival for arrival, _ in seen]
-    time.sleep(QUIET_SECONDS)
-    return [
-        arrival
-        for arrival, before in seen
-        if arrival.path.is_file()
-        and (arrival.path.stat().st_size, arrival.path.stat().st_mtime_ns) == (before.st_size, before.st_mtime_ns)
-    ]
-
-
-def _finished(path: Path) -> bool:
-    name = path.name
-    return (
-        path.is_file()
-        and not path.is_symlink()
-        and not name.startswith((".", "~$"))
-        and not name.lower().endswith(UNFINISHED)
-    )
-
-
-def _received_at(data: DataDirectory, path: Path) -> datetime:
-    """When the last byte came: the file's modification time, never later than now."""
-    moment = datetime.fromtimestamp(path.stat().st_mtime, SHANGHAI).replace(tzinfo=None, microsecond=0)
-    return min(moment, data.now())
-
-
-def _listed(data: DataDirectory, feed: str) -> Iterator[Arrival]:
-    """`inbox/deliveries.csv` (feed, sender, path, received_on): files that are read where they lie."""
-    path = data.inbox / DELIVERY_LIST
-    if not path.is_file():
-        return
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        for row in csv.DictReader(file):
-            if row["feed"] == feed:
-                received = datetime.fromisoformat(row["received_on"])  # a day is its midnight
-                yield Arrival(feed, row["sender"], Path(row["path"]), received, keep=True)
+def only_taker(data: DataDirectory, tell: Callable[[str], None] | None = None) -> AbstractContextManager[None]:
+    """Who takes files in holds this, a second one waits: two at once would judge each other's half-written files."""
+    return alone(data.root / ".taker", this_command(), tell)
 
 
 # ── archive ─────────────────────────────────────────────────────────────────────────────────────
@@ -183,43 +100,120 @@ def archive(data: DataDirectory, arrival: Arrival) -> tuple[Archived, bool]:
     """Keeps the bytes; returns them and whether they are new.
 
     The file leaves the inbox only when its bytes and their label lie safely in the archive. A file that is
-    read in place stays.
+    read in place stays, and so does one that may not be taken away.
 
     Raises:
-        FileNotFoundError: the delivery list names a file that is not there.
+        NotArrived: the file is not there, may not be read, is a link, a pipe or a device, or gives nothing.
     """
     data.archive.mkdir(parents=True, exist_ok=True)
     data.archive.chmod(0o700)
-    staged = data.archive / f".incoming-{os.getpid()}"
-    digest = hashlib.sha256()
-    with arrival.path.open("rb") as source, staged.open("wb") as target:
-        while block := source.read(1 << 20):
-            digest.update(block)
-            target.write(block)
-        target.flush()
-        os.fsync(target.fileno())
-    sha = digest.hexdigest()
-    receipt = receipt_id(arrival.feed, arrival.sender, sha)
-    known = next(iter(data.archive.glob(f"{arrival.feed}/*/{receipt}.json")), None)
-    if known:
-        staged.unlink()
-        archived, new = _label(known), False
-    else:
-        folder = data.archive / arrival.feed / arrival.received_at.date().isoformat()
-        folder.mkdir(parents=True, exist_ok=True)
-        size = staged.stat().st_size
-        archived = Archived(
-            receipt, arrival.feed, arrival.sender, arrival.path.name, sha, size, arrival.received_at,
-            folder / f"{receipt}.bin",
-        )  # fmt: skip
-        staged.chmod(0o400)
-        staged.replace(archived.path)
-        label = {k: v for k, v in asdict(archived).items() if k != "path"}
-        _write_json(folder / f"{receipt}.json", label)
-        new = True
+    staged = data.archive / f"{INCOMING}-{os.getpid()}-{time.monotonic_ns()}"
+    try:
+        sha = _copied(data, arrival, staged)
+        sender, name = spelt(arrival.sender), spelt(arrival.path.name)
+        receipt = receipt_id(arrival.feed, sender, sha)
+        known = _known(data, arrival.feed, receipt)
+        if known:
+            archived, new = known, False
+        else:
+            folder = data.archive / arrival.feed / arrival.received_at.date().isoformat()
+            folder.mkdir(parents=True, exist_ok=True)
+            size = staged.stat().st_size
+            archived = Archived(
+                receipt, arrival.feed, sender, name, sha, size, arrival.received_at, folder / f"{receipt}.bin"
+            )
+            staged.chmod(0o400)
+            put(staged, archived.path)
+            _write_label(archived)
+            new = True
+    finally:
+        staged.unlink(missing_ok=True)
     if not arrival.keep:
-        arrival.path.unlink()
+        with suppress(
+            OSError
+        ):  # a folder that only lets itself be read: whoever lands sees that the file is still there
+            arrival.path.unlink()
     return archived, new
+
+
+def _known(data: DataDirectory, feed: str, receipt: str) -> Archived | None:
+    for path in data.archive.glob(f"{feed}/*/{receipt}.json"):
+        try:
+            return _label(path)
+        except NotReadable:
+            continue
+    return None
+
+
+def _write_label(archived: Archived) -> None:
+    write_json(archived.path.with_suffix(".json"), {k: v for k, v in asdict(archived).items() if k != "path"})
+
+
+def _copied(data: DataDirectory, arrival: Arrival, staged: Path) -> str:
+    """Copies the bytes and returns their hash. A listed file is copied aside, so that one that hangs can be left."""
+    if not arrival.keep:
+        return _copy(arrival.path, staged, _Progress())
+    progress = _Progress()
+    result: dict[str, Any] = {}
+
+    def work() -> None:
+        try:
+            if is_ours(DataDirectory(data.root.resolve()), arrival.path.resolve()):  # by way of a link
+                raise NotArrived("not_a_file")
+            result["sha"] = _copy(arrival.path, staged, progress)
+        except BaseException as error:
+            result["error"] = error
+
+    aside = threading.Thread(target=work, daemon=True)
+    aside.start()
+    while aside.is_alive():
+        aside.join(timeout=0.2 if HANGS_SECONDS > 1 else HANGS_SECONDS / 5)
+        if aside.is_alive() and time.monotonic() - progress.at > HANGS_SECONDS:
+            progress.left = True
+            raise NotArrived("file_hangs", f"{HANGS_SECONDS:g}")
+    if "error" in result:
+        raise result["error"]
+    return str(result["sha"])
+
+
+@dataclass
+class _Progress:
+    at: float = field(default_factory=time.monotonic)
+    left: bool = False  # nobody waits for it any more
+
+
+def _copy(path: Path, staged: Path, progress: _Progress) -> str:
+    """The SHA-256 of what was copied. What is opened is a plain file, whatever took its place meanwhile."""
+    digest = hashlib.sha256()
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+    except OSError as error:
+        raise _not_arrived(error, path) from None
+    with os.fdopen(handle, "rb") as source:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise NotArrived("not_a_file")
+        with staged.open("wb") as target:
+            while True:
+                try:
+                    block = source.read(1 << 20)
+                except OSError as error:
+                    raise _not_arrived(error, path) from None
+                if progress.left:
+                    staged.unlink(missing_ok=True)
+                if not block or progress.left:
+                    break
+                progress.at = time.monotonic()
+                digest.update(block)
+                target.write(block)
+    return digest.hexdigest()
+
+
+def _not_arrived(error: OSError, path: Path) -> NotArrived:
+    if isinstance(error, PermissionError):
+        return NotArrived("no_permission")
+    if path.is_symlink():
+        return NotArrived("not_a_file")
+    return NotArrived("file_not_there", error.strerror or type(error).__name__)
 
 
 def receipt_id(feed: str, sender: str, sha256: str) -> str:
@@ -231,13 +225,69 @@ def archived(data: DataDirectory, feed: str, first: date, last: date) -> list[Ar
     folder = data.archive / feed
     if not folder.is_dir():
         return []
-    labels = [
-        _label(path)
-        for day in folder.iterdir()
-        if first.isoformat() <= day.name <= last.isoformat()
-        for path in day.glob("*.json")
-    ]
+    labels = []
+    for day in folder.iterdir():
+        if first.isoformat() <= day.name <= last.isoformat():
+            for path in day.glob("*.json"):
+                try:
+                    labels.append(_label(path))
+                except NotReadable:
+                    continue  # who takes in makes it again (mend), or says so
     return sorted(labels, key=lambda a: (a.received_at, a.sender, a.file_name, a.receipt))
+
+
+def mend(data: DataDirectory, feed: Feed) -> list[str]:
+    """Puts in order what a process that died or a failing disk left of a feed; a sentence for each thing that was mended.
+
+    Only for who holds `only_taker`. Unfinished files go; a receipt that does not read is set aside, so that its file
+    is taken in again; a label that does not read is made again from the ledger, or from the bytes.
+    """
+    for path in data.archive.glob(f"{INCOMING}*"):
+        path.unlink(missing_ok=True)
+    for folder in (data.accepted, data.superseded, data.quarantine):
+        remove_unfinished(folder / feed.id, endings=(BESIDE, ".kept", ".longer"))
+    for folder in (data.receipts, data.archive):
+        remove_unfinished(folder / feed.id)
+    said = []
+    for path in data.receipts.glob(f"{feed.id}/*/*.json"):
+        if _receipt(path) is None:
+            path.replace(path.with_name(path.name + DAMAGED))
+            said.append(f"receipt {path.name} of {feed.id} does not read (cut short or damaged): it is made again")
+    for path in data.archive.glob(f"{feed.id}/*/*.bin"):
+        label = path.with_suffix(".json")
+        try:
+            _label(label)
+        except (NotReadable, FileNotFoundError):
+            said.append(_label_again(data, feed, path))
+    return said
+
+
+def _label_again(data: DataDirectory, feed: Feed, path: Path) -> str:
+    """Writes the label of archived bytes anew, as far as the ledger, or else the bytes themselves, tell."""
+    receipt, day = path.stem, date.fromisoformat(path.parent.name)
+    what = f"the label of {feed.id}/{day}/{receipt}.bin in the archive does not read"
+    known = [a for a in attempts(data, feed.id) if a.receipt == receipt and a.sha256 and a.verdict != "duplicate"]
+    if known:
+        a = known[-1]
+        archived = Archived(
+            receipt, a.feed, a.sender, a.file_name, str(a.sha256), path.stat().st_size, a.received_at, path
+        )
+    else:
+        sha = hashlib.sha256(path.read_bytes()).hexdigest()
+        senders = {
+            DEFAULT_SENDER,
+            *(a.sender for a in attempts(data, feed.id)),
+            *(s for f, s in load_layouts() if f == feed.id),
+        }
+        sender = next((s for s in sorted(senders) if receipt_id(feed.id, s, sha) == receipt), None)
+        if sender is None:
+            return (
+                f"{what}, and nothing else tells whose it was: the bytes stay there; put the file into the inbox again"
+            )
+        midnight = datetime.combine(day, datetime.min.time())
+        archived = Archived(receipt, feed.id, sender, f"{receipt}.bin", sha, path.stat().st_size, midnight, path)
+    _write_label(archived)
+    return f"{what}: made again"
 
 
 def prune(data: DataDirectory, feed: Feed, today: date) -> int:
@@ -254,9 +304,12 @@ def prune(data: DataDirectory, feed: Feed, today: date) -> int:
 
 
 def _label(path: Path) -> Archived:
-    label = json.loads(path.read_text(encoding="utf-8"))
-    label["received_at"] = datetime.fromisoformat(label["received_at"])
-    return Archived(**label, path=path.with_suffix(".bin"))
+    try:
+        label = read_json(path)
+        label["received_at"] = datetime.fromisoformat(label["received_at"])
+        return Archived(**label, path=path.with_suffix(".bin"))
+    except (TypeError, KeyError, ValueError):
+        raise NotReadable(path) from None
 
 
 # ── ledger ──────────────────────────────────────────────────────────────────────────────────────
@@ -267,22 +320,29 @@ def record(data: DataDirectory, attempt: Attempt) -> Path:
     folder = data.receipts / attempt.feed / attempt.received_on.strftime("%Y-%m")
     folder.mkdir(parents=True, exist_ok=True)
     # The same bytes may come again in another month: the number goes on.
-    attempt.attempt = len(list(data.receipts.glob(f"{attempt.feed}/*/{attempt.receipt}.*.json"))) + 1
+    earlier = data.receipts.glob(f"{attempt.feed}/*/{attempt.receipt}.*.json*")
+    attempt.attempt = max((int(p.name.split(".")[1]) for p in earlier), default=0) + 1
     path = folder / f"{attempt.receipt}.{attempt.attempt}.json"
-    _write_json(path, asdict(attempt))
+    write_json(path, asdict(attempt))
     return path
 
 
 def attempts(data: DataDirectory, feed: str | None = None) -> list[Attempt]:
     """The ledger, oldest attempt first."""
-    found = []
-    for path in data.receipts.glob(f"{feed or '*'}/*/*.json"):
-        row = json.loads(path.read_text(encoding="utf-8"))
+    found = [a for path in data.receipts.glob(f"{feed or '*'}/*/*.json") if (a := _receipt(path))]
+    return sorted(found, key=lambda a: (a.attempted_at, a.received_at, a.receipt, a.attempt))
+
+
+def _receipt(path: Path) -> Attempt | None:
+    """What a receipt says; None where it does not read."""
+    try:
+        row = read_json(path)
         row["received_at"] = datetime.fromisoformat(row["received_at"])
         row["attempted_at"] = datetime.fromisoformat(row["attempted_at"])
         row["received_on"] = date.fromisoformat(row["received_on"])
-        found.append(Attempt(**row))
-    return sorted(found, key=lambda a: (a.attempted_at, a.received_at, a.receipt, a.attempt))
+        return Attempt(**row)
+    except (NotReadable, KeyError, TypeError, ValueError, FileNotFoundError):
+        return None
 
 
 def latest(rows: Iterable[Attempt]) -> Mapping[str, Attempt]:
@@ -311,16 +371,3 @@ def missing_attempt(data: DataDirectory, feed: Feed, last: Attempt | None, on: d
         message_zh=message("no_delivery", "zh", **facts), message_en=message("no_delivery", "en", **facts),
         contract_version=feed.version,
     )  # fmt: skip
-
-
-def _write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Whole or not there: written beside, then renamed."""
-    staged = path.with_suffix(".writing")
-    staged.write_text(json.dumps(content, ensure_ascii=False, default=_iso, indent=1) + "\n", encoding="utf-8")
-    staged.replace(path)
-
-
-def _iso(value: Any) -> str:
-    if isinstance(value, datetime | date):
-        return value.isoformat()
-    raise TypeError(f"no JSON form for {type(value).__name__}")

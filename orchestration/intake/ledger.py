@@ -12,7 +12,9 @@ from typing import get_args, get_type_hints
 import dagster as dg
 import polars as pl
 
-from orchestration.intake import landing
+from contracts.loading import load_feeds
+from contracts.whole_files import write_parquet
+from orchestration.intake import arriving, landing
 from orchestration.intake.landing import Attempt
 from orchestration.paths import DataDirectory, data_directory
 
@@ -72,9 +74,10 @@ def ledger_asset(feeds: list[dg.AssetKey]) -> dg.AssetsDefinition:
     def receipts() -> dg.MaterializeResult:
         data = data_directory()
         rows = table(data)
-        path(data).parent.mkdir(parents=True, exist_ok=True)
-        rows.write_parquet(path(data))
+        write_parquet(path(data), rows)
         verdicts = rows.filter("is_latest").group_by("verdict").len().sort("verdict").iter_rows()
-        return dg.MaterializeResult(metadata={"dagster/row_count": rows.height, **dict(verdicts)})
+        stray = arriving.stray(data, load_feeds())
+        to_look_at = {"to look at in the inbox": dg.MetadataValue.text("\n".join(stray))} if stray else {}
+        return dg.MaterializeResult(metadata={"dagster/row_count": rows.height, **dict(verdicts), **to_look_at})
 
     return receipts

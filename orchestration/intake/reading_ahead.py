@@ -14,6 +14,8 @@ from functools import cache
 from multiprocessing import get_context
 from typing import Generic, TypeVar
 
+from orchestration.holding import end_with_parent
+
 # A process takes about two seconds to begin: fewer files than this are done by then. Once begun, it stays.
 MANY = 16
 SMALL_BYTES = 32_000_000
@@ -32,6 +34,7 @@ class ReadAhead(Generic[Result]):
         begun = _processes.cache_info().currsize > 0
         if len(small) >= (2 if begun else MANY) and (os.cpu_count() or 1) > 1:
             try:
+                # A thread pickles each item when its turn comes: an item may not change after this.
                 self._begun = {name: _processes().submit(work, item) for name, item in small}
             except BrokenExecutor:
                 _processes.cache_clear()
@@ -52,4 +55,6 @@ class ReadAhead(Generic[Result]):
 @cache
 def _processes() -> ProcessPoolExecutor:
     # Started anew, not forked: polars and duckdb keep threads, which a fork would lose.
-    return ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn"))
+    return ProcessPoolExecutor(
+        os.cpu_count(), mp_context=get_context("spawn"), initializer=end_with_parent, initargs=(os.getpid(),)
+    )

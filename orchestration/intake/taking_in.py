@@ -9,23 +9,28 @@ Does not belong here: what is in a file (contracts) and what Dagster shows of it
 from __future__ import annotations
 
 import hashlib
+import shutil
+import tempfile
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from contracts.door.approvals import Approval, approvals
+from contracts.door.approvals import Approval, Withdrawal, approvals, withdrawals
 from contracts.door.delivery import Before, Delivery, Outcome, empty_accepted, empty_quarantine, read_file, settle_file
-from contracts.door.privacy import Key, load_key
-from contracts.loading import load_layouts
+from contracts.door.privacy import Key, load_key, refuse_a_lost_key
+from contracts.loading import load_feeds, load_layouts
 from contracts.messages import message
 from contracts.model import Feed
-from orchestration.intake import landing
+from contracts.whole_files import parquet_reads, put, write_parquet
+from orchestration.intake import arriving, landing
 from orchestration.intake.landing import Archived, Attempt
 from orchestration.intake.reading_ahead import ReadAhead
 from orchestration.paths import NEVER_CAME, DataDirectory
@@ -39,9 +44,21 @@ def take_in(
     Returns:
         The attempts made now, in the order the files came. Each is also in the ledger.
     """
-    made: list[Attempt] = []
-    for arrival in landing.arrivals(data, feed.id):
-        made += _land(data, feed, arrival)
+    tell = log.info if log else _nobody
+    with landing.only_taker(data, tell), unpacking_in(data.unpacked):
+        for sentence in landing.mend(data, feed):
+            (log.warning if log else _nobody)(sentence)
+        return _take_in(data, feed, first, last, replay=replay, log=log)
+
+
+def _nobody(_sentence: str) -> None:
+    """Nobody is told."""
+
+
+def _take_in(data: DataDirectory, feed: Feed, first: date, last: date, *, replay: bool, log: Any) -> list[Attempt]:
+    made: list[Attempt] = [_refuse(data, feed, trouble) for trouble in arriving.troubles(data, feed.id)]
+    for arrival in arriving.arrivals(data, feed.id):
+        made += _land(data, feed, arrival, log)
     ensure_typed(data, feed)
     house = House(data, feed)
     outcomes = dict(landing.latest(landing.attempts(data, feed.id)))
@@ -51,15 +68,12 @@ def take_in(
     ahead = house.read_ahead(untried)
     for item in items:
         outcome, basis = outcomes.get(item.receipt), standing.basis(item)
-        inside = first <= item.received_on <= last and item.path.is_file()
+        inside = first <= item.received_on <= last
         if inside and (replay or _is_pending(house, item, outcome, basis)):
-            if log:
-                log.info(
-                    f"{item.shown_name}: {item.size_bytes:,} bytes from {item.sender}, received {item.received_at}"
-                )
-            outcome = _through_the_door(house, item, standing, ahead.result(item.receipt))
-            outcomes[item.receipt] = outcome
-            made.append(outcome)
+            anew = _anew(house, item, outcome, standing, ahead, log)
+            if anew:
+                outcomes[item.receipt] = outcome = anew
+                made.append(anew)
         if outcome and outcome.verdict == "accepted":
             standing.add(item, outcome)
     _set_aside(data, outcomes.values(), standing)
@@ -68,13 +82,32 @@ def take_in(
     return made
 
 
+def _anew(
+    house: House, item: Archived, outcome: Attempt | None, standing: Standing, ahead: ReadAhead[Outcome], log: Any
+) -> Attempt | None:
+    """What becomes of a pending delivery now; None where its bytes are gone and nothing else can be done."""
+    if withdrawal := house.withdrawn.get(item.receipt):
+        return _withdraw(house.data, outcome, withdrawal) if outcome else None
+    if item.path.is_file():
+        if log:
+            log.info(f"{item.shown_name}: {item.size_bytes:,} bytes from {item.sender}, received {item.received_at}")
+            if outcome and outcome.verdict == "accepted" and not _reads(house.data, item, outcome):
+                log.warning(
+                    f"{item.shown_name}: its rows do not read (cut short or damaged): taken in again from the archive"
+                )
+        return _through_the_door(house, item, standing, ahead.result(item.receipt))
+    if outcome and outcome.verdict == "accepted" and not _reads(house.data, item, outcome):
+        return _lost(house.data, item, outcome)
+    return _restore(house.data, item, outcome, standing) if outcome and outcome.verdict == "withdrawn" else None
+
+
 def pending(data: DataDirectory, feed: Feed) -> list[Archived]:
     """Archived deliveries that the next night will take through the door."""
     house, standing, found = House(data, feed), Standing(feed), []
     outcomes = landing.latest(landing.attempts(data, feed.id))
     for item in in_order(landing.archived(data, feed.id, date.min, date.max), house.approved):
         outcome = outcomes.get(item.receipt)
-        if item.path.is_file() and _is_pending(house, item, outcome, standing.basis(item)):
+        if _is_pending(house, item, outcome, standing.basis(item)) and _can_be_made(house, item, outcome):
             found.append(item)
         if outcome and outcome.verdict == "accepted":
             standing.add(item, outcome)
@@ -82,14 +115,22 @@ def pending(data: DataDirectory, feed: Feed) -> list[Archived]:
 
 
 def in_order(items: Iterable[Archived], approved: Mapping[str, Approval]) -> list[Archived]:
-    """Deliveries in the order they count: as they were received, a held one from when a person let it through."""
+    """Deliveries in the one order in which they count everywhere: as they were received, then by sender, then by file name.
 
-    def place(item: Archived) -> tuple[datetime, str, str, str]:
+    A held one counts from when a person let it through. Files of one second are told apart by microseconds, so that
+    the models, which see `_received_at` of a row and no file name, keep this order and need no other.
+    """
+    at: Counter[datetime] = Counter()
+    told_apart = []
+    for item in sorted(items, key=lambda i: (i.received_at, i.sender, i.file_name, i.receipt)):
+        told_apart.append(replace(item, received_at=item.received_at + timedelta(microseconds=at[item.received_at])))
+        at[item.received_at] += 1
+
+    def since(item: Archived) -> datetime:
         approval = approved.get(item.receipt)
-        since = max(item.received_at, approval.at) if approval else item.received_at
-        return since, item.sender, item.file_name, item.receipt
+        return max(item.received_at, approval.at) if approval else item.received_at
 
-    return sorted(items, key=place)
+    return sorted(told_apart, key=lambda i: (since(i), i.received_at, i.sender, i.file_name))
 
 
 def ensure_typed(data: DataDirectory, feed: Feed) -> None:
@@ -99,9 +140,8 @@ def ensure_typed(data: DataDirectory, feed: Feed) -> None:
         (data.quarantine / NEVER_CAME, empty_quarantine()),
     ):
         path.with_name("_never.parquet").unlink(missing_ok=True)  # its name until version 0.2
-        if not path.is_file() or pl.read_parquet_schema(path) != empty.schema:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            empty.write_parquet(path)
+        if not parquet_reads(path) or pl.read_parquet_schema(path) != empty.schema:
+            write_parquet(path, empty)
 
 
 # ── what stands ─────────────────────────────────────────────────────────────────────────────────
@@ -126,7 +166,8 @@ class Standing:
 
     def basis(self, item: Archived) -> str:
         """Names everything that what becomes of `item` depends on: a hash over the deliveries before it."""
-        return self._chain.get(self._line(item), "")
+        nth = f" {item.received_at.microsecond} of its second" if item.received_at.microsecond else ""
+        return self._chain.get(self._line(item), "") + nth
 
     def before(self, data: DataDirectory, item: Archived) -> Before:
         """The accepted files the door compares `item` with."""
@@ -151,11 +192,12 @@ def stored_at(data: DataDirectory, item: Archived) -> Path:
 def _set_aside(data: DataDirectory, outcomes: Iterable[Attempt], standing: Standing) -> None:
     """Accepted files lie among the accepted if they count, among the superseded if another took their place."""
     for outcome in outcomes:
-        if outcome.verdict != "accepted":
+        if outcome.verdict not in ("accepted", "withdrawn"):
             continue
         parts = (outcome.feed, outcome.received_on.isoformat(), f"{outcome.receipt}.parquet")
         counts, aside = data.accepted.joinpath(*parts), data.superseded.joinpath(*parts)
-        source, target = (counts, aside) if outcome.receipt in standing.superseded else (aside, counts)
+        away = outcome.verdict == "withdrawn" or outcome.receipt in standing.superseded
+        source, target = (counts, aside) if away else (aside, counts)
         if source.is_file():
             target.parent.mkdir(parents=True, exist_ok=True)
             source.replace(target)
@@ -176,7 +218,12 @@ class House:
         return approvals(self.data.root)
 
     @cached_property
+    def withdrawn(self) -> Mapping[str, Withdrawal]:
+        return withdrawals(self.data.root)
+
+    @cached_property
     def key(self) -> Key:
+        refuse_a_lost_key(self.data.root, lambda: pseudonyms_stand(self.data))
         return load_key(self.data.root)
 
     @cached_property
@@ -185,7 +232,7 @@ class House:
         known = {}
         for reference in {f.references for f in self.feed.fields if f.references}:
             other, _, column = reference.rpartition(".")
-            files = sorted((self.data.accepted / other).glob("*/*.parquet"))
+            files = [p for p in sorted((self.data.accepted / other).glob("*/*.parquet")) if parquet_reads(p)]
             if files and other != self.feed.id:
                 known[reference] = pl.scan_parquet(files).select(pl.col(column).unique()).collect().to_series()
         return known
@@ -220,18 +267,46 @@ _THERE: dict[int, House] = {}
 
 def _read_there(task: tuple[int, House, Archived]) -> Outcome:
     number, house, item = task
+    tempfile.tempdir = str(house.data.unpacked)
     if number not in _THERE:
         _THERE.clear()
         _THERE[number] = house
     return _THERE[number].read(item)
 
 
-def _land(data: DataDirectory, feed: Feed, arrival: landing.Arrival) -> list[Attempt]:
-    """Archives one arrival; only a duplicate or a listed file that is not there makes a receipt already here."""
-    name = landing.shown_name(arrival.path.name)
+@contextmanager
+def unpacking_in(folder: Path) -> Iterator[None]:
+    """What is unpacked meanwhile lies there, and not where a killed process would leave it among strangers' files."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.parent.chmod(0o700)
+    shutil.rmtree(folder, ignore_errors=True)  # of a process that died
+    folder.mkdir(mode=0o700)
+    usual, tempfile.tempdir = tempfile.tempdir, str(folder)
+    try:
+        yield
+    finally:
+        tempfile.tempdir = usual
+
+
+def _refuse(data: DataDirectory, feed: Feed, trouble: arriving.Trouble) -> Attempt:
+    """The receipt of something in the inbox that cannot be taken in."""
+    name = arriving.shown_name(trouble.name)
+    attempt = Attempt(
+        receipt=landing.receipt_id(feed.id, trouble.sender, f"{trouble.code} {trouble.name} {trouble.facts}"),
+        feed=feed.id, sender=trouble.sender, file_name=name, sha256=None, size_bytes=None, received_at=data.now(),
+        received_on=data.today(), attempted_at=data.now(), verdict="refused", reason_code=trouble.code,
+        message_zh=trouble.sentence("zh"), message_en=trouble.sentence("en"), contract_version=feed.version,
+    )  # fmt: skip
+    landing.record(data, attempt)
+    return attempt
+
+
+def _land(data: DataDirectory, feed: Feed, arrival: arriving.Arrival, log: Any = None) -> list[Attempt]:
+    """Archives one arrival; only a duplicate or a file that cannot be had makes a receipt already here."""
+    name, sender = arriving.shown_name(arriving.spelt(arrival.path.name)), arriving.spelt(arrival.sender)
     base: dict[str, Any] = {
         "feed": feed.id,
-        "sender": arrival.sender,
+        "sender": sender,
         "file_name": name,
         "contract_version": feed.version,
     }
@@ -242,17 +317,24 @@ def _land(data: DataDirectory, feed: Feed, arrival: landing.Arrival) -> list[Att
     }
     try:
         archived, new = landing.archive(data, arrival)
-    except OSError as error:
-        facts = {"file": name, "problem": error.strerror or type(error).__name__}
+    except landing.NotArrived as error:
+        facts = {"file": name, "problem": error.problem}
         attempt = Attempt(
-            receipt=landing.receipt_id(feed.id, arrival.sender, f"{arrival.path.name} {arrival.received_at}"),
-            sha256=None, size_bytes=None, verdict="refused", reason_code="file_not_there",
-            message_zh=message("file_not_there", "zh", **facts), message_en=message("file_not_there", "en", **facts),
+            receipt=landing.receipt_id(feed.id, sender, f"{arriving.spelt(arrival.path.name)} {arrival.received_at}"),
+            sha256=None, size_bytes=None, verdict="refused", reason_code=error.code,
+            message_zh=message(error.code, "zh", **facts), message_en=message(error.code, "en", **facts),
             **base, **moment,
         )  # fmt: skip
         landing.record(data, attempt)
         return [attempt]
-    if new or arrival.keep:
+    if arrival.keep:
+        return []
+    if arrival.path.exists():
+        if log:
+            log.warning(message("inbox_not_writable", "en", file=name))
+        if archived.file_name == arriving.spelt(arrival.path.name):
+            return []  # the same file, still there
+    if new:
         return []
     facts = {"file": name, "first": archived.received_on.isoformat(), "receipt": archived.receipt}
     attempt = Attempt(
@@ -269,13 +351,66 @@ def _is_pending(house: House, item: Archived, outcome: Attempt | None, basis: st
     """Whether a delivery is to go through the door: never tried, or tried when something it depends on was otherwise."""
     if outcome is None or outcome.verdict == "duplicate" or outcome.reason_code == "door_failed":
         return True
+    if (item.receipt in house.withdrawn) != (outcome.verdict == "withdrawn"):
+        return item.receipt not in house.withdrawn or outcome.verdict == "accepted"
+    if outcome.verdict == "withdrawn":
+        return False
     return (
         outcome.contract_version != house.feed.version
         or outcome.layout_version != house.layout_version(item.sender)
         or (outcome.basis is not None and outcome.basis != basis)
         or (outcome.verdict == "held" and item.receipt in house.approved)
-        or (outcome.verdict == "accepted" and not stored_at(house.data, item).is_file())
+        or not _reads(house.data, item, outcome)
     )
+
+
+def _can_be_made(house: House, item: Archived, outcome: Attempt | None) -> bool:
+    """Whether there is anything to be done about a pending delivery: without its bytes only what a person said, or a loss."""
+    if item.path.is_file() or outcome is None:
+        return item.path.is_file()
+    changes = (item.receipt in house.withdrawn) != (outcome.verdict == "withdrawn")
+    return changes or not _reads(house.data, item, outcome)
+
+
+def _reads(data: DataDirectory, item: Archived, outcome: Attempt) -> bool:
+    """Whether the rows that a delivery has brought are there and whole, on both sides."""
+    if outcome.verdict == "accepted" and not parquet_reads(stored_at(data, item)):
+        return False
+    quarantine = _place(data.quarantine, item)
+    return outcome.verdict not in ("accepted", "held") or not outcome.reasons or parquet_reads(quarantine)
+
+
+def _lost(data: DataDirectory, item: Archived, outcome: Attempt) -> Attempt:
+    """Rows that do not read and cannot be made again, because the archive no longer has the bytes: set aside, and said."""
+    stored = stored_at(data, item)
+    if stored.is_file():
+        stored.replace(stored.with_name(stored.name + landing.DAMAGED))
+    return _as(data, outcome, "refused", "rows_lost", {"file": item.shown_name, "receipt": item.receipt})
+
+
+def _withdraw(data: DataDirectory, outcome: Attempt, withdrawal: Withdrawal) -> Attempt:
+    """A delivery that a person took out of what counts: its rows are set aside (`_set_aside`) and stay."""
+    facts = {"file": outcome.file_name, "by": withdrawal.by, "why": withdrawal.why}
+    return _as(data, outcome, "withdrawn", "withdrawn", facts, released_by=withdrawal.by, released_why=withdrawal.why)
+
+
+def _restore(data: DataDirectory, item: Archived, outcome: Attempt, standing: Standing) -> Attempt:
+    """A withdrawn delivery counts again; its bytes are gone, its rows are as they were set aside."""
+    was = [a for a in landing.attempts(data, item.feed) if a.receipt == item.receipt and a.verdict == "accepted"][-1]
+    return _as(data, was, "accepted", was.reason_code, {}, basis=standing.basis(item))
+
+
+def _as(
+    data: DataDirectory, outcome: Attempt, verdict: str, code: str | None, facts: Mapping[str, Any], **changes: Any
+) -> Attempt:
+    """A further attempt like an earlier one, but for what became of it."""
+    if code and facts:
+        changes |= {"message_zh": message(code, "zh", **facts), "message_en": message(code, "en", **facts)}
+    if verdict != "accepted":
+        changes |= {"supersedes": None}
+    attempt = replace(outcome, verdict=verdict, reason_code=code, attempted_at=data.now(), **changes)
+    landing.record(data, attempt)
+    return attempt
 
 
 def _through_the_door(house: House, item: Archived, standing: Standing, read: Outcome | None = None) -> Attempt:
@@ -293,7 +428,7 @@ def _through_the_door(house: House, item: Archived, standing: Standing, read: Ou
         _place(data.superseded, item).unlink(missing_ok=True)
     attempt = Attempt(
         receipt=item.receipt, feed=feed.id, sender=item.sender, file_name=item.shown_name, sha256=item.sha256,
-        size_bytes=item.size_bytes, received_at=item.received_at, received_on=item.received_on,
+        size_bytes=item.size_bytes, received_at=item.received_at.replace(microsecond=0), received_on=item.received_on,
         attempted_at=data.now(), contract_version=feed.version,
         layout_version=house.layout_version(item.sender), basis=standing.basis(item),
         released_by=approval.by if approval else None, released_why=approval.why if approval else None,
@@ -306,12 +441,12 @@ def _through_the_door(house: House, item: Archived, standing: Standing, read: Ou
 def _put_in_place(outcome: Outcome, staged: Path, target: Path, staged_quarantine: Path, quarantine: Path) -> None:
     """Both sides appear together or not at all; a refused or held file leaves no rows among the accepted."""
     if outcome.verdict == "accepted":
-        staged.replace(target)
+        put(staged, target)
     else:
         staged.unlink(missing_ok=True)
         target.unlink(missing_ok=True)
     if staged_quarantine.is_file() and outcome.reasons:
-        staged_quarantine.replace(quarantine)
+        put(staged_quarantine, quarantine)
     else:
         staged_quarantine.unlink(missing_ok=True)
         quarantine.unlink(missing_ok=True)
@@ -323,6 +458,19 @@ def _remove_empty_days(data: DataDirectory, feed: Feed) -> None:
         for day in (side / feed.id).glob("*/"):
             if not any(day.iterdir()):
                 day.rmdir()
+
+
+def pseudonyms_stand(data: DataDirectory) -> bool:
+    """Whether accepted rows hold pseudonyms, which only the key they were made with can go on with."""
+    for feed in load_feeds().values():
+        keyed = [f.stored_as for f in feed.stored if f.classification == "identifier"]
+        for path in (data.accepted / feed.id).glob("*/*.parquet") if keyed else ():
+            if (
+                parquet_reads(path)
+                and pl.scan_parquet(path).select(pl.any_horizontal(pl.col(keyed).is_not_null()).any()).collect().item()
+            ):
+                return True
+    return False
 
 
 def _accepted_path(data: DataDirectory, item: Archived) -> Path:

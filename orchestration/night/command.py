@@ -6,7 +6,11 @@ the runs. Belongs here: progress and words. Does not belong here: what a night d
 
 from __future__ import annotations
 
+import logging
 import os
+import re
+import signal
+import threading
 import time
 import uuid
 from collections import Counter
@@ -20,6 +24,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from contracts.whole_files import write_text
 from orchestration.intake.landing import Attempt
 from orchestration.paths import DataDirectory
 
@@ -48,6 +53,20 @@ retention:
   sensor:
     purge_after_days: 90
 """
+# Runs of processes that are gone are ended, and those that take too long: neither may keep the next night waiting.
+MONITORING = """\
+run_launcher:
+  module: orchestration.night.owners
+  class: WatchedRunLauncher
+run_monitoring:
+  enabled: true
+  poll_interval_seconds: 30
+  start_timeout_seconds: 600
+  free_slots_after_run_end_seconds: 60
+  max_runtime_seconds: 43200  # how long a run may take, the command line's too
+"""
+# How long a run that was told to stop may take to do so.
+STOP_SECONDS = 60
 # Where the event log's module lay until version 0.2: a data directory made before still names it.
 MOVED = "module: orchestration.event_log\n"
 
@@ -72,10 +91,12 @@ def prepare(data: DataDirectory) -> None:
     data.dagster_home.mkdir(parents=True, exist_ok=True)
     data.inbox.mkdir(parents=True, exist_ok=True)
     settings = data.dagster_home / "dagster.yaml"
-    if not settings.is_file():
-        settings.write_text(DAGSTER_YAML, encoding="utf-8")
-    elif MOVED in (written := settings.read_text(encoding="utf-8")):
-        settings.write_text(written.replace(MOVED, "module: orchestration.night.event_log\n"), encoding="utf-8")
+    written = settings.read_text(encoding="utf-8") if settings.is_file() else DAGSTER_YAML
+    wanted = written.replace(MOVED, "module: orchestration.night.event_log\n")
+    if not re.search(r"^run_(launcher|monitoring):", wanted, re.MULTILINE):
+        wanted = f"{wanted.rstrip()}\n{MONITORING}"
+    if not settings.is_file() or wanted != written:
+        write_text(settings, wanted)
     os.environ["MINSHENG_DATA"] = str(data.root)
     os.environ["DAGSTER_HOME"] = str(data.dagster_home)
     os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
@@ -87,13 +108,19 @@ def run(data: DataDirectory, console: Console) -> Night:
     with console.status("loading the code location"):
         import dagster as dg
 
+        from contracts.door.privacy import refuse_a_lost_key
         from orchestration import schedules
         from orchestration.definitions import defs
         from orchestration.intake import landing
+        from orchestration.intake.taking_in import pseudonyms_stand
+        from orchestration.night.owners import end_the_dead
         from orchestration.release.publishing import current
         from orchestration.warehouse.dbt_assets import SAID, TONIGHT
 
         instance = dg.DagsterInstance.get()
+    refuse_a_lost_key(data.root, lambda: pseudonyms_stand(data))
+    for sentence in end_the_dead(instance):
+        console.print(f" {sentence}", markup=False)
     before = {(a.receipt, a.attempt) for a in landing.attempts(data)}
     previous = current(data)
     night = Night()
@@ -105,14 +132,15 @@ def run(data: DataDirectory, console: Console) -> Night:
         with _progress(console, f"feeds, {first} to {last}", feeds) as advance:
             _execute(
                 ingest, instance, schedules.range_tags(first, last), advance, {"STEP_SUCCESS", "STEP_FAILURE"},
-                night.failed_feeds, {}, log,
+                night.failed_feeds, {}, log, console, night.failed_steps,
             )  # fmt: skip
         night.attempts = [a for a in landing.attempts(data) if (a.receipt, a.attempt) not in before]
         models = len(build.asset_layer.selected_asset_keys)
         with _progress(console, "models, checks, audit, release", models) as advance:
             events = _execute(
-                build, instance, {}, advance, {"ASSET_MATERIALIZATION"}, night.failed_steps, night.unmet_checks, log
-            )
+                build, instance, {}, advance, {"ASSET_MATERIALIZATION"}, night.failed_steps, night.unmet_checks, log, console,
+                night.failed_steps,
+            )  # fmt: skip
     night.tables = Counter({how: events[f"{TONIGHT} {how}"] for how in SAID})
     night.models = events["ASSET_MATERIALIZATION"]
     night.checks = events["ASSET_CHECK_EVALUATION"]
@@ -131,8 +159,14 @@ def _execute(
     failed: dict[str, str],
     unmet: dict[str, str],
     log: Path,
+    console: Console,
+    stopped: dict[str, str],
 ) -> Counter[str]:
-    """Runs a job in this process; counts its events, keeps the first sentence of each failed step and unmet checks."""
+    """Runs a job in this process; counts its events, keeps the first sentence of each failed step and unmet checks.
+
+    What a step says as a warning, and for whom a step waits, is told at once.
+    """
+    from orchestration.night.owners import WAITING
     from orchestration.warehouse.dbt_assets import BUILT, TONIGHT
 
     counts: Counter[str] = Counter()
@@ -142,8 +176,13 @@ def _execute(
         if event is None:
             if record.user_message.startswith(BUILT):
                 advance()
+            ours = record.level == logging.WARNING and record.step_key != "warehouse"  # there dbt speaks too
+            if ours or record.user_message.startswith(WAITING):
+                console.print(f"\n {record.user_message}", markup=False, end="" if not console.is_terminal else "\n")
             return
         kind = event.event_type_value
+        if kind == "ENGINE_EVENT" and (event.message or "").startswith(WAITING):
+            console.print(f"\n {event.message}", markup=False, end="" if not console.is_terminal else "\n")
         counts[kind] += 1
         # The models' own events come all at once when dbt has ended; they were counted as they were built.
         if kind == "ASSET_MATERIALIZATION" and (how := event.materialization.metadata.get(TONIGHT)):
@@ -159,11 +198,49 @@ def _execute(
     instance.add_event_listener(run_id, listen)
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     # dbt and its adapters print while they work; what they say belongs in a file, not between the lines of progress.
-    with log.open("a", encoding="utf-8") as said, redirect_stdout(said), redirect_stderr(said):
+    with (
+        log.open("a", encoding="utf-8") as said, redirect_stdout(said), redirect_stderr(said),
+        _time_limit(instance, run_id, stopped),
+    ):  # fmt: skip
         job.execute_in_process(
             instance=instance, tags=dict(tags), raise_on_error=False, run_id=run_id, run_config=quiet
         )
     return counts
+
+
+@contextmanager
+def _time_limit(instance: Any, run_id: str, stopped: dict[str, str]) -> Iterator[None]:
+    """Stops the run when it takes longer than dagster.yaml allows; what it was doing fails with a sentence."""
+    seconds = instance.run_monitoring_max_runtime_seconds
+    sentence = (
+        f"stopped after {seconds:,} s, the limit in dagster/dagster.yaml (max_runtime_seconds); the last release stands"
+    )
+    over = threading.Event()
+
+    def stop() -> None:
+        over.set()
+        os.kill(os.getpid(), signal.SIGINT)
+
+    def stop_for_good() -> None:  # it hangs where no signal reaches it: nothing but the process's end ends it
+        instance.report_run_failed(instance.get_run_by_id(run_id), sentence)
+        instance.event_log_storage.free_concurrency_slots_for_run(run_id)
+        os.write(2, f"\n {sentence}\n".encode())
+        os._exit(1)
+
+    timers = [threading.Timer(seconds, stop), threading.Timer(seconds + STOP_SECONDS, stop_for_good)] if seconds else []
+    for timer in timers:
+        timer.daemon = True
+        timer.start()
+    try:
+        yield
+    except BaseException:
+        if not over.is_set():
+            raise
+    finally:
+        for timer in timers:
+            timer.cancel()
+    if over.is_set():
+        stopped["night"] = sentence
 
 
 def _first_sentence(failure: Any) -> str:
@@ -198,7 +275,7 @@ def _progress(console: Console, what: str, total: int) -> Iterator[Callable[[], 
 def tell(data: DataDirectory, night: Night, console: Console) -> None:
     """Prints what the night did: files and rows per feed, what was released, three headlines, where to look."""
     from contracts.loading import load_feeds
-    from orchestration.intake import landing
+    from orchestration.intake import arriving
     from orchestration.release.publishing import current
 
     console.print()
@@ -211,9 +288,12 @@ def tell(data: DataDirectory, night: Night, console: Console) -> None:
         console.print(
             f" {len(files):,} files, {received:,} rows = {accepted:,} accepted + {quarantined:,} quarantined: {whole}."
         )
-        verdicts = {v: sum(a.verdict == v for a in night.attempts) for v in ("duplicate", "refused", "held", "missing")}
+        words = {
+            "duplicate": "sent again", "refused": "refused", "held": "held for a person", "withdrawn": "withdrawn",
+            "missing": "overdue",
+        }  # fmt: skip
+        verdicts = {v: sum(a.verdict == v for a in night.attempts) for v in words}
         if any(verdicts.values()):
-            words = {"duplicate": "sent again", "refused": "refused", "held": "held for a person", "missing": "overdue"}
             console.print(" " + ", ".join(f"{n} {words[v]}" for v, n in verdicts.items() if n) + ":")
         for attempt in night.attempts:
             if attempt.verdict in ("refused", "held", "missing"):
@@ -222,10 +302,14 @@ def tell(data: DataDirectory, night: Night, console: Console) -> None:
                 )
     else:
         console.print(" Nothing new in the inbox.")
-    for path in landing.unroutable(data, load_feeds()):
-        console.print(
-            f" inbox/{path.name}: no feed is called that; put files into inbox/<feed>/<sender>/", markup=False
-        )
+    for sentence in arriving.stray(data, load_feeds()):
+        console.print(f" {sentence}", markup=False)
+    for feed, sentence in night.failed_feeds.items():
+        if not any(
+            a.verdict in ("refused", "held", "missing") and a.message_en and a.message_en in sentence
+            for a in night.attempts
+        ):
+            console.print(f" {feed}: {sentence}", markup=False)  # not a file's fault, so no receipt says it
     for step, sentence in night.failed_steps.items():
         console.print(f" [red]{step}[/red]: ", end="")
         console.print(sentence, markup=False)

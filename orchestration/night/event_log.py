@@ -2,7 +2,9 @@
 
 A night that covers sixty days writes an event for each feed and day. Dagster's own SQLite storage opens a database,
 compiles a statement and waits for the disk for each; here a batch shares one connection and one commit. Tables and
-contents are Dagster's, so that any other tool reads them. Does not belong here: what the events say.
+contents are Dagster's, so that any other tool reads them. It is also where every run begins and ends and where slots are
+claimed, in the process that runs it: so here a run is signed (owners), and a slot of a dead run is taken from it.
+Does not belong here: what the events say.
 """
 
 import os
@@ -12,15 +14,19 @@ from pathlib import Path
 from threading import RLock
 from typing import Any
 
-from dagster import EventLogEntry
+from dagster import DagsterEventType, EventLogEntry
 from dagster._core.storage.event_log import SqliteEventLogStorage
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME
 from dagster._serdes import ConfigurableClassData
+from dagster._utils.concurrency import ConcurrencyClaimStatus
 from sqlalchemy import Connection, Engine, create_engine, event
+
+from orchestration.night import owners
 
 # Dagster hands events over in batches only where this says how large one may be.
 os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "5000")
 BUSY_TIMEOUT_SECONDS = 60
+ENDS = (DagsterEventType.RUN_SUCCESS, DagsterEventType.RUN_FAILURE, DagsterEventType.RUN_CANCELED)
 
 
 class BatchedEventLog(SqliteEventLogStorage):
@@ -30,6 +36,7 @@ class BatchedEventLog(SqliteEventLogStorage):
         self._engines: dict[str, Engine] = {}
         self._batch: dict[str, Connection] = {}
         self._transaction: ExitStack | None = None
+        self._waits_for: dict[str, list[str]] = {}
         super().__init__(base_dir, inst_data)
         self._db_lock = RLock()  # type: ignore[assignment]  # a batch holds it while its events are stored
 
@@ -43,6 +50,29 @@ class BatchedEventLog(SqliteEventLogStorage):
     ) -> "BatchedEventLog":
         # Where Dagster would have kept them: a directory that is moved takes its events along.
         return cls(str(Path(os.environ["DAGSTER_HOME"]) / "history" / "runs"), inst_data)
+
+    def store_event(self, event: EventLogEntry) -> None:
+        """As Dagster does; a run that begins is signed by this process, one that ends no longer is."""
+        kind = event.dagster_event.event_type if event.dagster_event else None
+        if kind is DagsterEventType.RUN_START:
+            owners.sign(event.run_id)
+        super().store_event(event)
+        if kind in ENDS:
+            owners.unsign(event.run_id)
+
+    def claim_concurrency_slot(
+        self, concurrency_key: str, run_id: str, step_key: str, priority: int | None = None
+    ) -> ConcurrencyClaimStatus:
+        """As Dagster does; a dead run gives its slot up, and who waits for a living one says for whom in its log."""
+        status = super().claim_concurrency_slot(concurrency_key, run_id, step_key, priority)
+        if not status.is_claimed and owners.end_the_dead(self._instance):
+            status = super().claim_concurrency_slot(concurrency_key, run_id, step_key, priority)
+        held = [] if status.is_claimed else owners.holders(self._instance, concurrency_key, run_id)
+        if held and self._waits_for.get(run_id) != held:
+            self._waits_for[run_id] = held
+            run = self._instance.get_run_by_id(run_id)
+            self._instance.report_engine_event(f"{owners.WAITING}{'; '.join(held)}", run)
+        return status
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """Stores the events in their order; all of them, or none."""

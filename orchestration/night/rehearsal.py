@@ -8,7 +8,6 @@ making the fictional feeds (demo).
 from __future__ import annotations
 
 import csv
-import json
 import time
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +18,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from orchestration.intake.landing import DELIVERY_LIST
+from contracts.whole_files import read_json, whole, write_json
+from orchestration.intake.arriving import DELIVERY_LIST
 from orchestration.paths import PROJECT, DataDirectory
 
 REAL_LIST = PROJECT / "demo" / "real.csv"
@@ -43,7 +43,7 @@ def set_up_demo(data: DataDirectory, *, communities: int, seed: int, console: Co
     wanted = {"seed": seed, "communities": communities, "until": plan.until.isoformat(), "days": plan.days}
     remembered = data.root / "demo.json"
     if remembered.is_file():
-        made = json.loads(remembered.read_text(encoding="utf-8"))
+        made = read_json(remembered)
         if made != wanted:
             raise SystemExit(
                 f"{remembered} says this directory holds the demo {made}, asked for is {wanted}. "
@@ -57,7 +57,7 @@ def set_up_demo(data: DataDirectory, *, communities: int, seed: int, console: Co
         # dbt reads its project in a process of its own; the code location finds it read.
         meanwhile.submit(_parse, data)
         deliveries = make(data.inbox, seed=seed, communities=communities, until=plan.until, days=plan.days)
-    remembered.write_text(json.dumps(wanted) + "\n", encoding="utf-8")
+    write_json(remembered, wanted)
     console.print(
         f" 示范市 Shifan City (fictional): {len(deliveries):,} files of "
         f"{len({d.feed for d in deliveries})} feeds made in {time.monotonic() - started:.1f} s"
@@ -93,8 +93,7 @@ def set_up_real(
     deliveries = [row for row in real_deliveries(files) if senders is None or row["sender"] in senders]
     received = [datetime.fromisoformat(row["received_on"]).date() for row in deliveries]
     data.set_calendar(max(received), min(received))
-    data.inbox.mkdir(parents=True, exist_ok=True)
-    with (data.inbox / DELIVERY_LIST).open("w", encoding="utf-8", newline="") as file:
+    with whole(data.inbox / DELIVERY_LIST) as staged, staged.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, ["feed", "sender", "path", "received_on"])
         writer.writeheader()
         writer.writerows(deliveries)

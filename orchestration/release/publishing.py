@@ -11,6 +11,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -22,6 +23,7 @@ import polars as pl
 
 from contracts.loading import load_products
 from contracts.model import Product
+from contracts.whole_files import NotReadable, put_folder, read_json, write_json
 from orchestration.disclosure import withholding
 from orchestration.intake import ledger
 from orchestration.paths import PROJECT, DataDirectory, data_directory
@@ -80,6 +82,11 @@ def release(data: DataDirectory, log: Any = None) -> tuple[Certificate, bool]:
     try:
         certificate = _write(data, candidate, products)
         previous = current(data)
+        if previous is None and standing_id(data) and log:
+            log.warning(
+                f"the certificate of {standing_id(data)} does not read (cut short or damaged), and neither does its copy: "
+                "a release is made anew"
+            )
         if previous and _same(previous, certificate):
             return previous, False
         if previous:
@@ -96,7 +103,7 @@ def release(data: DataDirectory, log: Any = None) -> tuple[Certificate, bool]:
             raise AuditFailed(f"{len(broken)} promises are broken, first: {broken[0]}. The last release stands.")
         data_docs.write(checked, load_products(), candidate / data_docs.FOLDER, certificate.release_id)
         _write_worklists(data, candidate, products, certificate)
-        _write_json(candidate / "certificate.json", asdict(certificate))
+        write_json(candidate / "certificate.json", asdict(certificate))
         _publish(data, candidate, certificate.release_id)
     finally:
         shutil.rmtree(candidate, ignore_errors=True)
@@ -106,21 +113,41 @@ def release(data: DataDirectory, log: Any = None) -> tuple[Certificate, bool]:
 
 def _forget_cells(data: DataDirectory) -> None:
     """Only the release that readers see is compared with: cells of any other, published or not, are not kept."""
-    standing = current(data)
     for kept in data.disclosed.glob("*"):
-        if standing is None or kept.name != standing.release_id:
+        if kept.name != standing_id(data):
             shutil.rmtree(kept)
 
 
 def current(data: DataDirectory) -> Certificate | None:
     """The certificate of the release that readers see now."""
     path = data.published / "current" / "certificate.json"
-    return _certificate(path) if path.is_file() else None
+    if not path.is_file():
+        return None
+    try:
+        return _certificate(path)
+    except NotReadable:
+        # The same certificate lies among all that were given.
+        with suppress(NotReadable, FileNotFoundError):
+            return _certificate(data.published / "certificates" / f"{standing_id(data)}.json")
+        return None
+
+
+def standing_id(data: DataDirectory) -> str | None:
+    """The release that readers see now, also where its certificate does not read."""
+    link = data.published / "current"
+    return link.readlink().name if link.is_symlink() else None
 
 
 def releases(data: DataDirectory) -> list[Certificate]:
     """Every certificate ever given, oldest first; the files of old releases may be gone."""
-    found = [_certificate(p) for p in (data.published / "certificates").glob("*.json")]
+    found = []
+    for path in (data.published / "certificates").glob("*.json"):
+        try:
+            found.append(_certificate(path))
+        except NotReadable:
+            # Of the releases that are kept, the same certificate lies with their files.
+            with suppress(NotReadable, FileNotFoundError):
+                found.append(_certificate(data.published / "releases" / path.stem / "certificate.json"))
     return sorted(found, key=lambda c: (c.released_at, _number(c.release_id)))
 
 
@@ -144,8 +171,7 @@ def _write(data: DataDirectory, candidate: Path, products: Mapping[str, Product]
     (fictional,) = _one(con, f"select coalesce(bool_or(is_fictional), false) from {register}")
     tables: dict[str, dict[str, Any]] = {}
     disclosure: dict[str, dict[str, Any]] = {}
-    release_id, previous = _next_id(data), current(data)
-    before = previous.release_id if previous else None
+    release_id, before = _next_id(data), standing_id(data)
     # The public edition is the file as it stands before the first table of the bureau's own is written.
     # A table whose cells are parts of another's is treated after it.
     public_first = sorted(products.items(), key=lambda item: (not item[1].is_public, "crossed" in item[1].disclosure))
@@ -290,10 +316,8 @@ def _publish(data: DataDirectory, candidate: Path, release_id: str) -> None:
     # Left by a night that died before it gave a certificate: nobody has seen it.
     shutil.rmtree(folder, ignore_errors=True)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    candidate.rename(folder)
-    certificates = data.published / "certificates"
-    certificates.mkdir(exist_ok=True)
-    shutil.copy2(folder / "certificate.json", certificates / f"{release_id}.json")
+    put_folder(candidate, folder)
+    write_json(data.published / "certificates" / f"{release_id}.json", read_json(folder / "certificate.json"))
     _link(data.published / "current", Path("releases") / release_id)
     _link(data.published / DATABASE, Path("current") / DATABASE)
     _link(data.published / "parquet", Path("current") / "parquet")
@@ -332,14 +356,12 @@ def code_version() -> str:
 
 
 def _certificate(path: Path) -> Certificate:
-    raw = json.loads(path.read_text(encoding="utf-8"))
-    raw["released_at"] = datetime.fromisoformat(raw["released_at"])
-    return Certificate(**raw)
-
-
-def _write_json(path: Path, content: Mapping[str, Any]) -> None:
-    text = json.dumps(content, ensure_ascii=False, indent=1, default=lambda d: d.isoformat())
-    path.write_text(text + "\n", encoding="utf-8")
+    try:
+        raw = read_json(path)
+        raw["released_at"] = datetime.fromisoformat(raw["released_at"])
+        return Certificate(**raw)
+    except (KeyError, TypeError, ValueError):
+        raise NotReadable(path) from None
 
 
 def _quoted(path: Path) -> str:
@@ -375,6 +397,9 @@ def release_asset(products: list[dg.AssetKey]) -> dg.AssetsDefinition:
         try:
             with only_writer(data, context.log):
                 certificate, new = release(data, context.log)
+        except NotReadable as unreadable:
+            yield dg.AssetCheckResult(check_name="audit", asset_key=key, passed=False, description=str(unreadable))
+            raise dg.Failure(description=f"{unreadable} The last release stands.", allow_retries=False) from None
         except AuditFailed as failed:
             yield dg.AssetCheckResult(check_name="audit", asset_key=key, passed=False, description=str(failed))
             raise dg.Failure(description=str(failed), allow_retries=False) from None

@@ -7,7 +7,6 @@ read once, and what was found is kept until a model or macro changes.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Container, Iterable
 from pathlib import Path
@@ -21,6 +20,7 @@ from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import Scope, build_scope
 
 from contracts.loading import load_feeds
+from contracts.whole_files import NotReadable, read_json, write_json
 
 ACCEPTED = re.compile(r"read_parquet\('[^']*/accepted/(\w+)\.(\w+)/[^)]*\)")
 # (schema, table, column) of a table that the query reads.
@@ -83,14 +83,17 @@ def of_models(
         assets: what Dagster knows; columns of anything else are left out.
         version: checksum of all models and macros; `kept` holds what was found for the last version.
     """
-    read = json.loads(kept.read_text()) if kept.is_file() else {}
+    try:
+        read = read_json(kept) if kept.is_file() else {}
+    except NotReadable:  # then it is read from the models again
+        read = {}
     if read.get("version") != version:
         read = {"version": version, "models": {}}
     # Beside a model's SQL lie folders with that of its tests.
     models = [p for p in sorted(compiled.rglob("models/**/*.sql")) if p.parent.suffix != ".yml"]
     if new := [path for path in models if path.stem not in read["models"]]:
         read["models"] |= _read(new, warehouse)
-        kept.write_text(json.dumps(read))
+        write_json(kept, read)
     return {
         model: dg.TableColumnLineage(
             deps_by_column={

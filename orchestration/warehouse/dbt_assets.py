@@ -4,7 +4,6 @@ Belongs here: how dbt is called and what Dagster shows of it. Does not belong he
 that leaves (release).
 """
 
-import fcntl
 import hashlib
 import importlib.metadata
 import os
@@ -12,7 +11,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from functools import cache, cached_property
 from importlib import import_module
 from itertools import takewhile
@@ -27,7 +26,9 @@ from dagster_dbt.errors import DagsterDbtCliRuntimeError
 from packaging.version import Version
 
 from contracts.loading import CODES, POLICIES, load_feeds, load_products
+from contracts.whole_files import parquet_reads, write_parquet, write_text
 from orchestration.derived import linkage, review_words, survey_estimates
+from orchestration.holding import alone, this_command
 from orchestration.intake import ledger, taking_in
 from orchestration.paths import DBT_PROJECT, DataDirectory, data_directory
 from orchestration.warehouse import column_lineage
@@ -81,6 +82,8 @@ def environment(data: DataDirectory) -> dict[str, str]:
         "DBT_LOG_LEVEL_FILE": "info",
         # The day it is: no model asks the clock.
         "MINSHENG_RUN_DATE": data.today().isoformat(),
+        # Whose end is dbt's end.
+        "MINSHENG_PROCESS": str(os.getpid()),
         # Tables that are kept from night to night are built whole where what builds them has changed.
         "MINSHENG_MODELS": models_checksum(),
     }
@@ -102,6 +105,8 @@ def manifest(data: DataDirectory) -> Path:
     newest = max(p.stat().st_mtime for p in read if p.suffix in (".sql", ".yml", ".csv", ".md"))
     if not path.is_file() or path.stat().st_mtime < newest or _parsed_for(path) != str(data.root):
         data.dbt_target.mkdir(parents=True, exist_ok=True)
+        # A manifest that was being written when somebody was killed is not taken for a whole one.
+        path.with_name("parsed_for").unlink(missing_ok=True)
         run = subprocess.run(
             [str(DBT), "--quiet", "parse", "--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)],
             env={**os.environ, **environment(data)}, capture_output=True, text=True, check=False,
@@ -109,7 +114,7 @@ def manifest(data: DataDirectory) -> Path:
         if run.returncode:
             raise RuntimeError(f"dbt cannot read dbt_project/: {run.stdout.strip()[-2000:]}{run.stderr.strip()[-500:]}")
         os.utime(path)
-        (data.dbt_target / "parsed_for").write_text(str(data.root))
+        write_text(path.with_name("parsed_for"), str(data.root))
     return path
 
 
@@ -126,8 +131,11 @@ class _Dbt(DbtCliResource):
 
 
 def dbt_resource() -> DbtCliResource:
-    """dbt of this environment, whatever PATH says."""
-    return _Dbt(project_dir=str(DBT_PROJECT), profiles_dir=str(DBT_PROJECT), dbt_executable=str(DBT))
+    """dbt of this environment, whatever PATH says, in a process that ends with this one."""
+    return _Dbt(
+        project_dir=str(DBT_PROJECT), profiles_dir=str(DBT_PROJECT), dbt_executable=sys.executable,
+        global_config_flags=["-m", "orchestration.warehouse.dbt_process"],
+    )  # fmt: skip
 
 
 def _parsed_for(path: Path) -> str | None:
@@ -135,18 +143,9 @@ def _parsed_for(path: Path) -> str | None:
     return stamp.read_text() if stamp.is_file() else None
 
 
-@contextmanager
-def only_writer(data: DataDirectory, log: Any = None) -> Iterator[None]:
+def only_writer(data: DataDirectory, log: Any = None) -> AbstractContextManager[None]:
     """Holds the warehouse's lock: a second writer waits, in whichever process it is."""
-    data.warehouse.parent.mkdir(parents=True, exist_ok=True)
-    with (data.warehouse.parent / ".writer").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if log:
-                log.info("another run is writing the warehouse: waiting for it to finish")
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+    return alone(data.warehouse.parent / ".writer", this_command(), log.info if log else None)
 
 
 def warehouse_assets() -> list[dg.AssetsDefinition]:
@@ -163,8 +162,8 @@ def warehouse_assets() -> list[dg.AssetsDefinition]:
         survey_estimates.ensure_typed(where)
         linkage.ensure_typed(where)
         review_words.ensure_typed(where)
-        if not ledger.path(where).is_file():
-            ledger.table(where).write_parquet(ledger.path(where))
+        if not parquet_reads(ledger.path(where)):
+            write_parquet(ledger.path(where), ledger.table(where))
         # The audit's library takes seconds to import: dbt works in a process of its own meanwhile.
         Thread(target=import_module, args=["great_expectations"], daemon=True).start()
         with only_writer(where, context.log):

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from contracts.loading import load_feeds
-from orchestration.intake import feeds, landing
-from orchestration.intake.landing import Arrival, Attempt
+from orchestration.intake import arriving, feeds, landing
+from orchestration.intake.arriving import Arrival
+from orchestration.intake.landing import Attempt
 from orchestration.paths import SHANGHAI, DataDirectory, days
 
 FEED = "health.institutions"
@@ -40,12 +41,12 @@ def put(data: DataDirectory, path: str, body: bytes = BYTES, came: datetime = da
 
 def put_list(data: DataDirectory, *rows: tuple[str, str, str, str]) -> None:
     data.inbox.mkdir(parents=True, exist_ok=True)
-    with (data.inbox / landing.DELIVERY_LIST).open("w", encoding="utf-8-sig", newline="") as file:
+    with (data.inbox / arriving.DELIVERY_LIST).open("w", encoding="utf-8-sig", newline="") as file:
         csv.writer(file).writerows([("feed", "sender", "path", "received_on"), *rows])
 
 
 def land(data: DataDirectory) -> list[tuple[landing.Archived, bool]]:
-    return [landing.archive(data, arrival) for arrival in landing.arrivals(data, FEED)]
+    return [landing.archive(data, arrival) for arrival in arriving.arrivals(data, FEED)]
 
 
 def attempt(receipt: str = "0" * 16, **facts: object) -> Attempt:
@@ -71,9 +72,9 @@ def test_files_arrive_in_the_order_they_came_then_by_sender_and_name(data) -> No
     put(data, f"{FEED}/zhen/a.csv", came=early)
     put(data, f"{FEED}/cun/c.csv", came=early)
     put(data, "sports.venues/a.csv", came=early)
-    found = [(a.sender, a.path.name, a.received_at) for a in landing.arrivals(data, FEED)]
+    found = [(a.sender, a.path.name, a.received_at) for a in arriving.arrivals(data, FEED)]
     assert found == [
-        ("cun", "c.csv", early), ("zhen", "a.csv", early), ("zhen", "b.csv", early), (landing.DEFAULT_SENDER, "a.csv", late),
+        ("cun", "c.csv", early), ("zhen", "a.csv", early), ("zhen", "b.csv", early), (arriving.DEFAULT_SENDER, "a.csv", late),
     ]  # fmt: skip
 
 
@@ -84,10 +85,10 @@ def test_a_file_that_is_still_growing_comes_next_time(data, monkeypatch) -> None
     def write_on(_seconds: float) -> None:
         growing.write_bytes(BYTES * 2)
 
-    monkeypatch.setattr(landing.time, "sleep", write_on)
-    assert [a.path for a in landing.arrivals(data, FEED)] == [whole]
-    monkeypatch.setattr(landing.time, "sleep", lambda _seconds: None)
-    assert {a.path for a in landing.arrivals(data, FEED)} == {growing, whole}
+    monkeypatch.setattr(arriving.time, "sleep", write_on)
+    assert [a.path for a in arriving.arrivals(data, FEED)] == [whole]
+    monkeypatch.setattr(arriving.time, "sleep", lambda _seconds: None)
+    assert {a.path for a in arriving.arrivals(data, FEED)} == {growing, whole}
 
 
 @pytest.mark.parametrize(
@@ -98,7 +99,7 @@ def test_a_file_that_is_still_growing_comes_next_time(data, monkeypatch) -> None
 def test_an_unfinished_or_hidden_file_has_not_arrived(data, name) -> None:
     put(data, f"{FEED}/{name}")
     put(data, f"{FEED}/finished.csv")
-    assert [a.path.name for a in landing.arrivals(data, FEED)] == ["finished.csv"]
+    assert [a.path.name for a in arriving.arrivals(data, FEED)] == ["finished.csv"]
 
 
 @pytest.mark.parametrize("place", ["file", "sender", "feed"])
@@ -114,13 +115,13 @@ def test_a_link_is_never_followed(data, tmp_path, place) -> None:
     link, target = links[place]
     link.parent.mkdir(parents=True)
     link.symlink_to(target)
-    assert list(landing.arrivals(data, FEED)) == []
+    assert list(arriving.arrivals(data, FEED)) == []
     assert (outside / "passwd.csv").is_file()
 
 
 def test_a_file_from_the_future_arrives_now(data) -> None:
     put(data, f"{FEED}/a.csv", came=datetime(2027, 1, 1))
-    assert [a.received_at for a in landing.arrivals(data, FEED)] == [data.now()]
+    assert [a.received_at for a in arriving.arrivals(data, FEED)] == [data.now()]
 
 
 def test_the_delivery_list_names_files_that_are_read_where_they_lie(data, tmp_path) -> None:
@@ -128,7 +129,7 @@ def test_the_delivery_list_names_files_that_are_read_where_they_lie(data, tmp_pa
     source.write_bytes(BYTES)
     put_list(data, (FEED, "kiang", str(source), "2026-02-02"), ("sports.venues", "kiang", str(source), "2026-02-02"))
     put(data, f"{FEED}/own.csv", came=datetime(2026, 2, 1))
-    own, listed = landing.arrivals(data, FEED)
+    own, listed = arriving.arrivals(data, FEED)
     assert (own.path.name, own.keep) == ("own.csv", False)
     assert listed == Arrival(FEED, "kiang", source, datetime(2026, 2, 2), keep=True)
 
@@ -139,7 +140,7 @@ def test_what_no_feed_looks_at_is_named(data) -> None:
     put(data, f"{FEED}/a.csv")
     put(data, ".sync/a")
     put_list(data)
-    assert [p.name for p in landing.unroutable(data, load_feeds())] == ["health.institution", "stray.csv"]
+    assert [p.name for p in arriving.unroutable(data, load_feeds())] == ["health.institution", "stray.csv"]
 
 
 # ── archive ─────────────────────────────────────────────────────────────────────────────────────
@@ -178,7 +179,7 @@ def test_the_same_bytes_of_another_sender_are_another_delivery(data) -> None:
 def test_a_file_leaves_the_inbox_only_when_bytes_and_label_are_safe(data, monkeypatch) -> None:
     source = put(data, f"{FEED}/a.csv")
     with monkeypatch.context() as broken:
-        broken.setattr(landing, "_write_json", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+        broken.setattr(landing, "write_json", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
         with pytest.raises(OSError, match="disk full"):
             land(data)
     assert source.read_bytes() == BYTES
@@ -209,6 +210,7 @@ def test_the_archive_is_read_by_days(data) -> None:
 def test_bytes_go_when_retention_ends_and_the_label_stays(data) -> None:
     feed = next(f for f in load_feeds().values() if f.retention_days is not None)
     keep_days = int(feed.retention_days or 0)
+    data.set_calendar(TODAY, TODAY - timedelta(days=keep_days + 10))
     for name, age in (("kept.csv", keep_days), ("gone.csv", keep_days + 1)):
         put(
             data,
@@ -216,7 +218,7 @@ def test_bytes_go_when_retention_ends_and_the_label_stays(data) -> None:
             name.encode(),
             came=datetime.combine(TODAY - timedelta(days=age), datetime.min.time()),
         )
-    for arrival in landing.arrivals(data, feed.id):
+    for arrival in arriving.arrivals(data, feed.id):
         landing.archive(data, arrival)
     assert [landing.prune(data, feed, TODAY) for _ in range(2)] == [1, 0]
     held = {a.file_name: a.path.is_file() for a in landing.archived(data, feed.id, date.min, TODAY)}
@@ -280,7 +282,7 @@ def test_a_listed_file_that_is_gone_leaves_a_receipt_each_time_it_is_looked_for(
 def test_a_file_that_vanishes_while_others_are_taken_in_stops_nobody(data, monkeypatch) -> None:
     gone = put(data, f"{FEED}/a.csv", came=datetime(2026, 2, 1))
     put(data, f"{FEED}/b.csv", came=datetime(2026, 2, 2))
-    found = list(landing.arrivals(data, FEED))
+    found = list(arriving.arrivals(data, FEED))
     gone.unlink()
     monkeypatch.setattr(landing, "arrivals", lambda *_: iter(found))
     made = feeds.take_in(data, load_feeds()[FEED], FIRST, TODAY)

@@ -24,7 +24,7 @@ from contracts.loading import load_feeds, load_products
 from demo import city, culture
 from demo.plan import Plan
 from orchestration import schedules
-from orchestration.intake import landing
+from orchestration.intake import arriving, landing
 from orchestration.intake.landing import Attempt
 from orchestration.night import command
 from orchestration.paths import DBT_PROJECT, DataDirectory
@@ -61,7 +61,7 @@ def test_the_night_takes_in_every_feed_and_fails_in_none_of_the_build(night_city
     assert {a.feed for a in night_city.night.attempts} == set(FEEDS)
     assert night_city.night.failed_steps == {}
     assert night_city.night.released
-    assert landing.unroutable(night_city.data, FEEDS) == []
+    assert arriving.unroutable(night_city.data, FEEDS) == []
     assert not [p for p in night_city.data.inbox.rglob("*") if p.is_file()]
 
 
@@ -255,7 +255,7 @@ def bad_night(quiet_night: After, another_night: Any) -> After:
     for feed, (name, body, _, _) in BAD.items():
         if body is None:
             text = f"feed,sender,path,received_on\n{feed},shifan,{data.root / name},{data.today()}\n"
-            (data.inbox / landing.DELIVERY_LIST).write_text(text, encoding="utf-8")
+            (data.inbox / arriving.DELIVERY_LIST).write_text(text, encoding="utf-8")
         else:
             (data.inbox / feed / "shifan").mkdir(parents=True, exist_ok=True)
             (data.inbox / feed / "shifan" / name).write_bytes(body)

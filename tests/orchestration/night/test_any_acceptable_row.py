@@ -1,0 +1,154 @@
+"""No row that the door accepts may stop a city: extreme rows of every feed, and a night that ends in a release."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+import pytest
+
+from contracts.door.approvals import approve
+from contracts.loading import load_feeds, seed
+from contracts.model import Feed, FieldSpec
+from orchestration.intake import landing
+from orchestration.intake.taking_in import take_in
+from orchestration.paths import DataDirectory
+
+TODAY, FIRST = date(2026, 3, 1), date(2026, 2, 1)
+# Before any policy and any catalogue, around the turn of the years that policies begin in, today, and beyond.
+DAYS = (
+    "0001-01-01", "1582-10-15", "1900-01-01", "1970-01-01", "2015-04-15", "2019-12-31", "2020-01-01", "2020-02-29", "2025-12-31",
+    "2026-02-28", "2026-03-01", "2026-03-02", "2100-12-31", "9999-12-31",
+)  # fmt: skip
+LARGE = 10**15 - 1
+KNOWN, UNKNOWN = "990101001001", "990199999999"
+# Senders whose layout says by which scheme their codes are meant; every other file spells the feed as its contract does.
+SENDERS = {"evaluation.reviews": "shifan", "evaluation.rectifications": "shifan"}
+
+
+def usual(f: FieldSpec, n: int) -> str:
+    """A value that is right; keys count."""
+    if (
+        f.key_position is not None
+        and f.kind == "string"
+        and f.name not in ("division_code", "wave", "margin", "service_item_code")
+    ):
+        return f"{'990101A' if 'institution' in f.name else 'K'}{n}"
+    if f.examples:
+        return str(f.examples[0])
+    if f.enum:
+        return next(iter(f.enum))
+    if f.code_list:
+        return str(next(iter(seed(f.code_list)))["code"])
+    if "satisfaction" in f.name:
+        return "5"
+    low = f.options.get("minimum", 0)
+    return {"integer": str(max(low, 1)), "number": str(max(low, 1)), "boolean": "是", "date": "2026-02-03", "timestamp": "2026-02-03 10:00:00"}.get(
+        f.kind, "BPS05" if "item" in f.name else "health" if "department" in f.name else "示范"
+    )  # fmt: skip
+
+
+def edges(f: FieldSpec) -> Iterator[str]:
+    """What the contract just allows, and nothing at all."""
+    if not f.required:
+        yield ""
+    if f.kind in ("integer", "number"):
+        yield from {str(f.options.get("minimum", -LARGE)), str(f.options.get("maximum", LARGE)), "0", "1"}
+    elif f.kind == "boolean":
+        yield from ("是", "否")
+    elif f.kind == "date":
+        yield from DAYS
+    elif f.kind == "timestamp":
+        yield from (f"{day} {time}" for day in DAYS for time in ("00:00:00", "23:59:59"))
+    elif f.enum:
+        yield from f.enum
+    elif f.code_list:
+        yield from sorted({str(row["code"]) for row in seed(f.code_list)})[:12]
+    elif f.name == "division_code" or f.name.endswith("parent_code"):
+        yield from (KNOWN, UNKNOWN, "99", "990000000000")
+    elif f.key_position is None and "pattern" not in f.options:
+        yield from ("x", "'", "长" * int(f.options.get("maxLength", 60)))
+
+
+def extreme_rows(feed: Feed) -> list[dict[str, str]]:
+    """One field at its edge at a time; then as little as is allowed; then everything at its least, and at its most."""
+    sent = [f for f in feed.fields if f.derived_from is None and f.scheme is None and not f.name.endswith("_scheme")]
+    made: list[dict[str, str]] = []
+
+    def row(**changed: str) -> None:
+        n = len(made) + 1
+        made.append(
+            {
+                f.header: changed.get(f.name, usual(f, n) if f.required or f.name == "division_code" else "")
+                for f in sent
+            }
+        )
+
+    row()
+    for f in sent:
+        for edge in edges(f):
+            row(**{f.name: edge})
+    for pick in (0, -1):
+        row(**{f.name: found[pick] for f in sent if f.key_position is None and (found := [e for e in edges(f) if e])})
+    return made
+
+
+def deliver(data: DataDirectory, feed: Feed) -> None:
+    rows = extreme_rows(feed)
+    path = data.inbox / feed.id / SENDERS.get(feed.id, "default") / "extreme.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+@pytest.fixture(scope="module")
+def extremes(spend_night, tmp_path_factory) -> tuple[DataDirectory, Any]:
+    data = DataDirectory(tmp_path_factory.mktemp("extremes") / "data")
+    data.set_calendar(TODAY, FIRST)
+    for feed in load_feeds().values():
+        deliver(data, feed)
+    for feed in sorted(load_feeds().values(), key=lambda f: f.department != "reference"):
+        for attempt in take_in(data, feed, FIRST, TODAY):
+            if attempt.verdict == "held":  # half of the rows are refused, and that is meant
+                approve(data.root, attempt.receipt, by="test", why="extremes", at=datetime(2026, 3, 1, 12))
+    return data, spend_night(data)
+
+
+def test_extreme_rows_of_every_feed_are_accepted(extremes) -> None:
+    data, _ = extremes
+    for feed in load_feeds().values():
+        (attempt,) = landing.latest(landing.attempts(data, feed.id)).values()
+        assert attempt.verdict == "accepted", f"{feed.id}: {attempt.message_en}"
+        assert attempt.rows_accepted > 1, feed.id
+        stored = pl.read_parquet(Path(data.accepted / feed.id) / "*/*.parquet")
+        for f in feed.fields:
+            if (
+                f.kind == "date"
+                and f.classification == "public"
+                and f.key_position is None
+                and feed.id.startswith("evaluation")
+            ):
+                assert stored[f.stored_as].min() is None or stored[f.stored_as].min() < date(2015, 1, 2)
+
+
+def test_a_night_on_them_ends_in_a_release(extremes) -> None:
+    data, night = extremes
+    assert night.failed_steps == {}
+    assert night.released
+    assert {name for name, severity in night.unmet_checks.items() if severity == "ERROR"} == set()
+    with duckdb.connect(str(data.published / "minsheng.duckdb"), read_only=True) as con:
+        # The contacts of 2015 count, without an interval that nobody has a policy for.
+        rows = con.execute(
+            "select sum(contacts), count(good_rate_lo), count(participation_rate_lo) from review_scorecard"
+            " where dimension = 'all' and month < date '2020-01-01'"
+        ).fetchone()
+    assert rows is not None
+    assert rows[0] > 0
+    assert rows[1:] == (0, 0)

@@ -1,0 +1,179 @@
+"""A run whose process is gone keeps nobody waiting, shown by killing one: its run is ended, its slot is free, and somebody says so."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from orchestration.night import command, owners
+from orchestration.paths import DataDirectory
+
+PROJECT = Path(__file__).parents[3]
+# A job that holds the warehouse's slot, as a night's second half does; run in a process of its own.
+RUNS = """
+import sys, time
+import dagster as dg
+
+@dg.op(pool="warehouse")
+def build():
+    print("builds", file=sys.__stdout__, flush=True)
+    time.sleep(float(sys.argv[1]))
+
+@dg.job
+def night():
+    build()
+
+if __name__ == "__main__":
+    instance = dg.DagsterInstance.get()
+    done = night.execute_in_process(instance=instance, raise_on_error=False, run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}})
+    print("success" if done.success else "failed", file=sys.__stdout__, flush=True)
+"""
+
+
+@pytest.fixture
+def instance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
+    for name in ("MINSHENG_DATA", "DAGSTER_HOME"):
+        monkeypatch.setenv(name, "")
+    command.prepare(DataDirectory(tmp_path / "data"))
+    (tmp_path / "night.py").write_text(RUNS, encoding="utf-8")
+    with dg.DagsterInstance.get() as instance:
+        yield instance
+
+
+def start(tmp_path: Path, seconds: float) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, str(tmp_path / "night.py"), str(seconds)], stdout=subprocess.PIPE, text=True,
+        env={**os.environ, "PYTHONPATH": str(PROJECT)},
+    )  # fmt: skip
+
+
+def line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+def killed(tmp_path: Path, instance: dg.DagsterInstance) -> dg.DagsterRun:
+    """A run in whose middle the process was killed."""
+    with start(tmp_path, 600) as process:
+        assert line(process) == "builds"
+        process.send_signal(signal.SIGKILL)
+    (run,) = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
+    return run
+
+
+def test_the_next_night_ends_the_run_of_a_killed_one_and_says_so(tmp_path: Path, instance: dg.DagsterInstance) -> None:
+    run = killed(tmp_path, instance)
+    (sentence,) = owners.end_the_dead(instance)
+    assert sentence.startswith(f"ended run {run.run_id[:8]} (night) and freed what it held: its process ")
+    assert "is gone: it was killed, or the machine was restarted" in sentence
+    ended = instance.get_run_by_id(run.run_id)
+    assert ended is not None
+    assert ended.status is dg.DagsterRunStatus.FAILURE
+    assert instance.event_log_storage.get_concurrency_info("warehouse").claimed_slots == []
+    assert owners.end_the_dead(instance) == []
+
+
+def test_a_run_that_needs_the_slot_of_a_dead_one_gets_it(tmp_path: Path, instance: dg.DagsterInstance) -> None:
+    """Without anybody having looked first: as a scheduled run does in the daemon's process."""
+    dead = killed(tmp_path, instance)
+    with start(tmp_path, 0) as following:
+        assert (line(following), line(following)) == ("builds", "success")
+    ended = instance.get_run_by_id(dead.run_id)
+    assert ended is not None
+    assert ended.status is dg.DagsterRunStatus.FAILURE
+
+
+def test_a_run_that_waits_for_a_living_one_says_for_whom_and_ends_nobody(
+    tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    with start(tmp_path, 12) as first:
+        assert line(first) == "builds"
+        assert owners.end_the_dead(instance) == []
+        with start(tmp_path, 0) as second:
+            assert line(second) == "builds"
+            assert first.poll() is not None or line(first) == "success"
+            assert line(second) == "success"
+    said = [
+        event.dagster_event.message
+        for run in instance.get_runs()
+        for event in instance.all_logs(run.run_id)
+        if event.dagster_event and str(event.dagster_event.message).startswith(owners.WAITING)
+    ]
+    (sentence,) = said
+    assert f"(night), process {first.pid} (" in sentence
+    assert " since 20" in sentence
+
+
+def test_dagster_s_own_watch_is_told_who_lives(tmp_path: Path, instance: dg.DagsterInstance) -> None:
+    """What the daemon asks every half minute, so that two dead runs do not stop the scheduler."""
+    launcher = instance.run_launcher
+    assert isinstance(launcher, owners.WatchedRunLauncher)
+    assert instance.run_monitoring_enabled
+    with start(tmp_path, 600) as process:
+        assert line(process) == "builds"
+        (run,) = instance.get_runs()
+        assert launcher.check_run_worker_health(run).status.name == "RUNNING"
+        process.kill()
+        process.wait()
+    assert launcher.check_run_worker_health(run).status.name == "FAILED"
+    # And the button of the UI ends it.
+    assert launcher.terminate(run.run_id)
+    ended = instance.get_run_by_id(run.run_id)
+    assert ended is not None
+    assert ended.is_finished
+
+
+def test_the_ui_stops_a_night_of_the_command_line(tmp_path: Path, instance: dg.DagsterInstance) -> None:
+    with start(tmp_path, 600) as process:
+        assert line(process) == "builds"
+        (run,) = instance.get_runs()
+        assert instance.run_launcher.terminate(run.run_id)
+        process.wait(60)
+    ended = instance.get_run_by_id(run.run_id)
+    assert ended is not None
+    assert ended.is_finished
+
+
+def test_a_run_that_takes_too_long_is_stopped_with_a_sentence(instance: dg.DagsterInstance) -> None:
+    @dg.op
+    def hangs() -> None:
+        while True:
+            time.sleep(0.1)
+
+    @dg.job
+    def night() -> None:
+        hangs()
+
+    stopped: dict[str, str] = {}
+    instance._settings["run_monitoring"]["max_runtime_seconds"] = 2
+    run_id = dg.DagsterRun(job_name="night").run_id
+    assert threading.current_thread() is threading.main_thread()
+    with command._time_limit(instance, run_id, stopped):
+        night.execute_in_process(instance=instance, raise_on_error=False, run_id=run_id)
+    assert "stopped after 2 s, the limit in dagster/dagster.yaml (max_runtime_seconds)" in stopped["night"]
+    ended = instance.get_run_by_id(run_id)
+    assert ended is not None
+    assert ended.is_finished
+
+
+def test_a_dagster_yaml_of_an_earlier_version_learns_to_watch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("MINSHENG_DATA", "DAGSTER_HOME"):
+        monkeypatch.setenv(name, "")
+    data = DataDirectory(tmp_path / "older")
+    data.dagster_home.mkdir(parents=True)
+    (data.dagster_home / "dagster.yaml").write_text("telemetry:\n  enabled: false\n", encoding="utf-8")
+    command.prepare(data)
+    written = (data.dagster_home / "dagster.yaml").read_text(encoding="utf-8")
+    assert written.startswith("telemetry:\n  enabled: false\n")
+    assert "max_runtime_seconds" in written
+    command.prepare(data)
+    assert (data.dagster_home / "dagster.yaml").read_text(encoding="utf-8") == written
