@@ -12,7 +12,7 @@ from sqlglot import exp
 
 from orchestration.paths import DataDirectory
 
-# Reads of tables with CTEs written out. Spark 4.3 takes a second or two to plan 20 to 40 reads; at 6,558 it had no plan after an hour.
+# Reads of tables with CTEs written out. Most models read 20 or fewer; Spark could not plan one that read 6,558.
 LIMIT = 40
 
 
