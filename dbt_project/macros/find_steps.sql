@@ -76,7 +76,7 @@
     {%- set code = env_var('MINSHENG_MODELS', '') -%}
     {%- set before, after = [former, others, code] | join('.'), [now, others, code] | join('.') -%}
     {%- set led = [] -%}
-    {%- for table in tables if table and built_from(table) == before %}{% do led.append(table) %}{% endfor -%}
+    {%- for table in tables if table and comment_of(table) == before %}{% do led.append(table) %}{% endfor -%}
     {%- set is_led_from = led | length == tables | length and not flags.FULL_REFRESH and not is_barred -%}
     {{ return([invocation_id, before if is_led_from else '', after]) }}
 {%- endmacro %}

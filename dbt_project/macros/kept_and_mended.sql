@@ -1,11 +1,10 @@
 {#-
-  Tables that are kept from night to night and mended where something arrived (docs/decisions/0014).
-
-  What a model was built from stands on its table as a comment, written in the transaction that writes its rows:
-  `<deliveries>.<other inputs>.<code> holding <rows>`, three checksums and a name that changes with the rows. `review_delta` and
-  `volume_deliveries` say from which such state to which one tonight's deliveries lead; a table in any other state is built whole. So a
-  night that broke half-way costs a rebuild, never a wrong row.
-  Engines without such a comment build whole every night.
+  Tables that grow with history are kept from night to night, and only the rows that a delivery touches are written again.
+  Tonight's deliveries are compared with those the tables were last made of (deliveries_since); the difference says which rows go and
+  which are made anew, in one transaction. Each table says in its comment which deliveries, other inputs and code it was made of
+  (`<deliveries>.<inputs>.<code>`, three checksums), and find_steps says from which such state to which one tonight's deliveries lead.
+  A table in any other state is built whole, so that a night that broke, another policy or other code costs time and never a wrong row.
+  Engines without such comments build whole every night (docs/decisions/0014).
 -#}
 
 {#- The materialisation of a table that is kept. -#}
@@ -28,12 +27,7 @@
     {{ return(found.rows[0][0] if found.rows else '') }}
 {%- endmacro %}
 
-{#- The state that a table says it was built from, and which rows it says it holds: two of the same name hold the same. -#}
-{% macro built_from(relation) -%}{{ return(comment_of(relation).split(' holding ')[0]) }}{%- endmacro %}
-
-{% macro holding(relation) -%}{{ return(comment_of(relation).partition(' holding ')[2]) }}{%- endmacro %}
-
-{#- Writes on the table in which state it is, and what it holds; for a hook after the model. -#}
+{#- Writes on the table in which state it is; for a hook after the model. -#}
 {% macro say_built_from(state) -%}
     {%- if target.type == 'duckdb' and execute %}comment on table {{ this }} is '{{ state }}'{% endif -%}
 {%- endmacro %}
@@ -53,19 +47,14 @@
 {#- Whether what arrived leads from the state this model's table is in to tonight's. -#}
 {% macro is_mendable() -%}
     {%- set steps = own_steps() -%}
-    {{ return(steps[0] == invocation_id and steps[1] != '' and steps[1] == built_from(this)) }}
+    {{ return(steps[0] == invocation_id and steps[1] != '' and steps[1] == comment_of(this)) }}
 {%- endmacro %}
 
-{#-
-  For a hook after a kept model: it is in tonight's state, if it was this run that found out what that is. Rows that nothing
-  moved are still called what they were called, so that tables made of them stand (macros/table_if_changed.sql).
--#}
+{#- For a hook after a kept model: it is in tonight's state, if it was this run that found out what that is. -#}
 {% macro say_mended() -%}
     {%- if execute -%}
         {%- set steps = own_steps() -%}
-        {%- set is_same = is_incremental() and steps[1] == steps[2] and holding(this) != '' -%}
-        {%- set rows = holding(this) if is_same else invocation_id -%}
-        {{ say_built_from((steps[2] if steps[0] == invocation_id else 'unknown') ~ ' holding ' ~ rows) }}
+        {{ say_built_from(steps[2] if steps[0] == invocation_id else 'unknown') }}
     {%- endif -%}
 {%- endmacro %}
 

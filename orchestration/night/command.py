@@ -81,7 +81,7 @@ class Night:
     models: int = 0
     checks: int = 0
     unmet_checks: dict[str, str] = field(default_factory=dict)  # name → ERROR or WARN
-    tables: Counter[str] = field(default_factory=Counter)  # built, mended, stood
+    tables: Counter[str] = field(default_factory=Counter)  # built, mended
     released: bool = False
     release_id: str | None = None
 

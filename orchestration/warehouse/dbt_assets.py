@@ -41,8 +41,7 @@ BUILT = "built"
 TONIGHT = "tonight"
 SAID = {
     "built": "built: made whole",
-    "mended": "mended: rows that tonight's deliveries touch were written anew",
-    "stood": "stood: its rows are those of the night before",
+    "mended": "mended: only rows that tonight's deliveries touch were written anew",
 }
 DBT = Path(sys.executable).parent / "dbt"
 
@@ -171,13 +170,12 @@ def warehouse_assets() -> list[dg.AssetsDefinition]:
             arguments = ["build", "--exclude-resource-type", "unit_test"]
             os.environ.update(environment(where))  # the day may have changed since this process began
             target = where.dbt_target / "runs" / context.run_id[:8]
-            before = _said(where)
             invocation = dbt.cli(arguments, context=context, target_path=target)
             events, failure = _events(context, invocation)
             # Read once, after dbt has let go of the file: dagster-dbt's own reading spins beside it all the while.
             seen = _seen(where, target, context.assets_def)
-            for name, how in _tonight(before, _said(where), target).items():
-                seen[name][TONIGHT] = SAID[how]
+            for name, how in _tonight(target).items():
+                seen.setdefault(name, {})[TONIGHT] = SAID[how]
         for event in events:
             table = str(event.metadata["unique_id"].value).rpartition(".")[2] if isinstance(event, dg.Output) else None
             yield event.with_metadata({**event.metadata, **seen[table]}) if table in seen else event
@@ -212,28 +210,11 @@ def _seen(data: DataDirectory, target: Path, assets: dg.AssetsDefinition) -> dic
     return seen
 
 
-def _said(data: DataDirectory) -> dict[str, str]:
-    """Table → what it says of its making and its rows (macros/table_if_changed.sql, macros/kept_and_mended.sql)."""
-    if not data.warehouse.is_file():
-        return {}
-    with duckdb.connect(str(data.warehouse), read_only=True) as con:
-        return dict(
-            con.execute(
-                "select table_name, comment from duckdb_tables() where contains(comment, ' holding ')"
-            ).fetchall()
-        )
-
-
-def _tonight(before: Mapping[str, str], after: Mapping[str, str], target: Path) -> dict[str, str]:
-    """Table → a key of `SAID`."""
-    mended = {
-        p.stem for p in (target / "run").rglob("*.sql") if p.read_text(encoding="utf-8").startswith("insert into")
-    }
-    rows_before = {table: said.partition(" holding ")[2] for table, said in before.items()}
-    return {
-        table: "stood" if said.partition(" holding ")[2] == rows_before.get(table) else "mended" if table in mended else "built"
-        for table, said in after.items()
-    }  # fmt: skip
+def _tonight(target: Path) -> dict[str, str]:
+    """Table → a key of `SAID`, by how the statement begins that dbt sent for it."""
+    sent = {p.stem: p.read_text(encoding="utf-8").split(maxsplit=2)[:2] for p in (target / "run").rglob("*.sql")}
+    how = {("insert", "into"): "mended", ("create", "table"): "built"}
+    return {table: how[words[0], words[1]] for table, words in sent.items() if tuple(words) in how}
 
 
 def _events(context: dg.AssetExecutionContext, invocation: DbtCliInvocation) -> tuple[list[Any], Exception | None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 import numpy as np
@@ -139,8 +139,6 @@ def test_nights_of_every_kind_leave_what_one_build_of_everything_makes(city: Cit
     assert caught[1] == {"burst": 5, "constant_lag": 9}
     assert caught[2]["surge"] > 20
     assert "surge" not in caught[3]
-    # Whether a rectification is overdue depends on the day; what is made of its rows does not.
-    assert city.night(day=date(2026, 7, 1)) == {"fct_rectification"}
     city.night(full_refresh=True)
     assert city.tables() == states[-1]
 
