@@ -64,9 +64,7 @@ def known_headers(feed: Feed, layout: Layout | None) -> list[str]:
     return list(dict.fromkeys([*own, *feed.spellings]))
 
 
-def arrange(
-    feed: Feed, layout: Layout | None, headers: Sequence[str], *, made: Sequence[str] = ()
-) -> Arrangement:
+def arrange(feed: Feed, layout: Layout | None, headers: Sequence[str], *, made: Sequence[str] = ()) -> Arrangement:
     """Matches headers to fields: the layout's renames first, then the contract's own spellings.
 
     Spellings are compared folded (width, case, white space and punctuation do not matter).
@@ -112,7 +110,9 @@ def arrange(
         provided |= set.intersection(*map(set, layout.expand)) if layout.expand else set()
     missing = tuple(f.name for f in feed.fields if f.required and f.name not in provided)
     there = {fold(h) for h in headers}
-    not_there = [h for h, name in (layout.rename.items() if layout else ()) if fold(h) not in there and name not in provided]
+    not_there = [
+        h for h, name in (layout.rename.items() if layout else ()) if fold(h) not in there and name not in provided
+    ]
     return Arrangement(feed, layout, columns, tuple(ignored), missing, twice, tuple(not_there))
 
 

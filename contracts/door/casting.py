@@ -116,7 +116,11 @@ def cast(text: pl.Series, kind: Kind, options: CastOptions = CastOptions()) -> t
     left = values.is_null() & text.is_not_null() & (text != "")
     if not left.any():
         return values, _no_reasons(text)
-    if kind in ("integer", "number") and options.decimal is None and text.filter(left).str.contains(_DECIMAL_COMMA).any():
+    if (
+        kind in ("integer", "number")
+        and options.decimal is None
+        and text.filter(left).str.contains(_DECIMAL_COMMA).any()
+    ):
         # A column that writes 12,5 may mean 1234 by 1.234.
         options = replace(options, comma_is_unclear=True)
         left = left | text.str.contains(_THREE_DECIMALS).fill_null(value=False)

@@ -259,7 +259,9 @@ def check_alone(delivery: Delivery, opened: Opened, *, key: Key, accepted: Path,
     outcome = read_file(
         delivery, key=key, accepted=accepted, quarantine=quarantine, opened=opened, second_opinion=False
     )
-    return outcome if outcome.verdict == "refused" else _whatever_happens(settle, delivery, outcome, accepted, quarantine)
+    return (
+        outcome if outcome.verdict == "refused" else _whatever_happens(settle, delivery, outcome, accepted, quarantine)
+    )
 
 
 def _whatever_happens(

@@ -399,7 +399,9 @@ def _without_time(door: Checker, laid: pl.DataFrame, typed: pl.DataFrame) -> lis
             continue
         midnight = (typed[f.name].dt.time() == time(0)).fill_null(value=False)
         if midnight.any():
-            bad = midnight & ~laid[f.name].str.contains(r"[:：时時点點]|\d[Tt ]\d|^\s*\d{12,14}\s*$|\d{5}\.\d").fill_null(value=True)
+            bad = midnight & ~laid[f.name].str.contains(
+                r"[:：时時点點]|\d[Tt ]\d|^\s*\d{12,14}\s*$|\d{5}\.\d"
+            ).fill_null(value=True)
             if bad.any():
                 codes = pl.select(pl.when(bad).then(pl.lit("time_missing"))).to_series()
                 found.append((f.name, codes, "warning"))

@@ -14,7 +14,17 @@ from contracts.door.arranging import Arrangement
 from contracts.reading import Found
 
 _SCALES = {"": 1, "十": 10, "百": 100, "千": 1_000, "万": 10_000, "萬": 10_000, "十万": 10**5, "百万": 10**6, "千万": 10**7, "亿": 10**8}  # fmt: skip
-_AREAS = {"平方米": 1, "平米": 1, "㎡": 1, "m²": 1, "m2": 1, "平方公里": 10**6, "km²": 10**6, "公顷": 10_000, "亩": 2000 / 3}
+_AREAS = {
+    "平方米": 1,
+    "平米": 1,
+    "㎡": 1,
+    "m²": 1,
+    "m2": 1,
+    "平方公里": 10**6,
+    "km²": 10**6,
+    "公顷": 10_000,
+    "亩": 2000 / 3,
+}
 _UNIT = re.compile(
     r"(十万|百万|千万|[十百千万萬亿])?(平方米|平米|㎡|m²|m2|平方公里|km²|公顷|亩|元|人次|人|名|张|户|个|件|册|所|家|处|间|场|小时|座|床)"
 )
@@ -39,7 +49,13 @@ def conflict(arrangement: Arrangement, found: Found) -> Conflict | None:
             if f.kind not in ("integer", "number") or not f.unit or (column is not None and header != column):
                 continue
             own, wanted = _measure(stated), _measure(re.split(r"[/(（ ]", f.unit)[0])
-            if own and wanted and own[0] == wanted[0] and own[1] != wanted[1] and not (layout and name in layout.multiply):
+            if (
+                own
+                and wanted
+                and own[0] == wanted[0]
+                and own[1] != wanted[1]
+                and not (layout and name in layout.multiply)
+            ):
                 return Conflict(stated, name)
     return None
 

@@ -221,9 +221,7 @@ def _decoder(name: str) -> Callable[[bytes, bool], bytes]:
     if name not in ("gb18030", "big5"):
         return lambda raw, final: decoder.decode(raw, final).encode("utf-8", errors="replace")
     # 0xFF is no character of these codes, so what it stands for is told as undecodable.
-    return lambda raw, final: (
-        decoder.decode(_UTF_8_RUN.sub(b"\xff", raw), final).encode("utf-8", errors="replace")
-    )
+    return lambda raw, final: decoder.decode(_UTF_8_RUN.sub(b"\xff", raw), final).encode("utf-8", errors="replace")
 
 
 def _with_newlines(buffer: bytes, only_returns: bool, *, final: bool) -> bytes:

@@ -162,7 +162,11 @@ class _Search:
     def _is_divided(self, row: int, column: int) -> bool:
         """Whether a cell merged over columns has names of its own below: then it names none of them."""
         last = self.reach.get((row, column), column)
-        return last > column and row + 1 < len(self.rows) and sum(bool(self._at(row + 1, c)) for c in range(column, last + 1)) > 1
+        return (
+            last > column
+            and row + 1 < len(self.rows)
+            and sum(bool(self._at(row + 1, c)) for c in range(column, last + 1)) > 1
+        )
 
     def most_hits(self, start: int, height: int, completed: bool) -> int:
         """What `hits` cannot exceed: a header names no more columns than it has cells."""

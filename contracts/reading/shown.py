@@ -13,7 +13,17 @@ from functools import lru_cache
 from typing import NamedTuple
 
 # A unit that stands for a number of others: what a format may add to the digits it shows.
-SCALES = {"十": 10, "百": 100, "千": 1_000, "万": 10_000, "萬": 10_000, "百万": 10**6, "千万": 10**7, "亿": 10**8, "億": 10**8}
+SCALES = {
+    "十": 10,
+    "百": 100,
+    "千": 1_000,
+    "万": 10_000,
+    "萬": 10_000,
+    "百万": 10**6,
+    "千万": 10**7,
+    "亿": 10**8,
+    "億": 10**8,
+}
 SCALES |= {"K": 1_000, "k": 1_000, "M": 10**6, "%": 0.01, "‰": 0.001}  # type: ignore[dict-item]
 _SIGNS = "¥￥ \u00a0\u3000"
 _YEARS = range(1900, 2100)
@@ -28,9 +38,7 @@ class Shown(NamedTuple):
 
 def number_text(value: float) -> str:
     """A number → text that casts back to the same: 510107.0 → 510107."""
-    return (
-        str(int(value)) if math.isfinite(value) and value == int(value) and abs(value) < 1e18 else repr(float(value))
-    )
+    return str(int(value)) if math.isfinite(value) and value == int(value) and abs(value) < 1e18 else repr(float(value))
 
 
 def as_shown(value: float, shown: str) -> Shown | None:
@@ -100,7 +108,7 @@ def is_telling(code: str) -> bool:
 
 def has_time(code: str) -> bool:
     """Whether a date format shows a time of day."""
-    return bool(re.search(r'[hHsS时]|上午|AM', re.sub(r'"[^"]*"|\\.|\[\$[^\]]*\]', "", code)))
+    return bool(re.search(r"[hHsS时]|上午|AM", re.sub(r'"[^"]*"|\\.|\[\$[^\]]*\]', "", code)))
 
 
 def render(code: str, value: float) -> str | None:

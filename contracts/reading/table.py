@@ -107,7 +107,9 @@ class Found:
     # What the sender is to know of the whole file: codes of contracts.messages and their facts.
     notes: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     repeated: list[str] = field(default_factory=list)  # headers that stand more than once, as they were sent
-    made: list[str] = field(default_factory=list)  # columns that the reader made and no sender wrote (a geometry's point)
+    made: list[str] = field(
+        default_factory=list
+    )  # columns that the reader made and no sender wrote (a geometry's point)
     above: list[str] = field(default_factory=list)  # what stands above the header
     below: list[str] = field(default_factory=list)  # the first row below it
     starts_1904: bool = False  # days are counted from 1904

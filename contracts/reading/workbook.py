@@ -154,7 +154,9 @@ def _of_one_shape(best: Sheet, located: list[Sheet], known: set[str], file: str)
     """
     wanted = best.knows(known)
     together = [sheet for sheet in located if sheet is best or (known and sheet.knows(known) == wanted)]
-    half = [s for s in located if s not in together and len(s.knows(known)) > 1 and 2 * len(s.knows(known)) > len(wanted)]
+    half = [
+        s for s in located if s not in together and len(s.knows(known)) > 1 and 2 * len(s.knows(known)) > len(wanted)
+    ]
     if half:
         shown = "、".join(sheet.name for sheet in (best, *half))
         raise unreadable("sheets_differ", file=file, sheets=shown)
@@ -185,7 +187,9 @@ def _refuse_spanned(sheet: Sheet, own: Sequence[int], known_headers: Collection[
     over = None
     for (top, left), (_, right) in sheet.merged:
         if top in own and right > left and left < len(names) and fold(names[left]) in known:
-            filled = {c for row in sheet.body for c in range(left + 1, right + 1) if not is_blank(sheet.cells[row][c : c + 1])}
+            filled = {
+                c for row in sheet.body for c in range(left + 1, right + 1) if not is_blank(sheet.cells[row][c : c + 1])
+            }
             # A heading over named columns is theirs; only columns without a name are covered by it.
             if any(c >= len(names) or names[c] == f"column_{c + 1}" for c in filled):
                 over = names[left]
@@ -215,7 +219,9 @@ def _table(together: list[Sheet], found: Found, known_headers: Collection[str], 
     for sheet in together:
         assert sheet.header is not None
         have = {fold(name) for name in names}
-        names += [name for name in _with_notes_beside(sheet) if name not in names and (fold(name) not in have or not names)]
+        names += [
+            name for name in _with_notes_beside(sheet) if name not in names and (fold(name) not in have or not names)
+        ]
     found.headers, found.above = names, [text for sheet in together for text in sheet.above]
     found.repeated = [text for sheet in together if sheet.header for text in sheet.header.repeated]
     first = together[0]
@@ -296,9 +302,7 @@ def _asked(ask: Callable[[], T], kind: str, file: str) -> T:
         raise unreadable("damaged_file", file=file, format=kind, detail=str(error).split("\n")[0][:160]) from None
 
 
-def _sheet(
-    workbook: CalamineWorkbook, name: str, look: Look, limits: Limits, kind: str, file: str
-) -> Sheet | None:
+def _sheet(workbook: CalamineWorkbook, name: str, look: Look, limits: Limits, kind: str, file: str) -> Sheet | None:
     """The sheet as text; None where it holds nothing."""
     sheet: CalamineSheet = _asked(lambda: workbook.get_sheet_by_name(name), kind, file)
     if sheet.total_width > limits.columns:
@@ -307,7 +311,9 @@ def _sheet(
     merged = look.merged(name)
     made = Sheet(name, [], list(sheet.merged_cell_ranges or ()) if merged is None else merged)
     for r, row in enumerate(rows):
-        made.cells.append([cell if type(cell) is str else _told(cell, (r, c), made.marks) for c, cell in enumerate(row)])
+        made.cells.append(
+            [cell if type(cell) is str else _told(cell, (r, c), made.marks) for c, cell in enumerate(row)]
+        )
     _write_odd(made, look.odd(name), limits)
     return made
 

@@ -139,8 +139,8 @@ def ods(rows: Rows, *, down: Sequence[tuple[int, int, int]] = (), others: Sequen
                 if any(r0 < r < r0 + n and c == c0 for r0, c0, n in down):
                     line.addElement(CoveredTableCell())
                     continue
-                span = {"numberrowsspanned": n for r0, c0, n in down if (r0, c0) == (r, c)}
-                span |= {"numbercolumnsspanned": 1} if span else {}
+                spans = [n for r0, c0, n in down if (r0, c0) == (r, c)]
+                span = {"numberrowsspanned": spans[0], "numbercolumnsspanned": 1} if spans else {}
                 value, shown = cell if isinstance(cell, tuple) else (cell, None if cell is None else str(cell))
                 if isinstance(value, Formula):
                     made = TableCell(formula=f"of:{value.text}", **span)
@@ -250,7 +250,10 @@ def _sheets() -> list[Case]:
 def _headers() -> list[Case]:
     wide = ["机构编号", "统计月份", "机构名称", "总床位数", "月末收住人数", None, "运营状态", "区划代码"]
     below = [None, None, None, None, "男", "女", None, None]
-    data = [["A001", "2026-01", "示例院", 100, 30, 20, "1", "990101001001"], ["A002", "2026-01", "示例院二", 80, 40, 5, "1", "990101001002"]]
+    data = [
+        ["A001", "2026-01", "示例院", 100, 30, 20, "1", "990101001001"],
+        ["A002", "2026-01", "示例院二", 80, 40, 5, "1", "990101001002"],
+    ]
     three = [
         ["机构", None, None, "床位", "所在地", "状态"], ["基本", None, None, "规模", "区划", "登记"],
         ["机构编号", "统计月份", "机构名称", "总床位数", "代码", "运营状态"], ["A001", "2026-01", "示例院", 100, "990101001001", "1"],
@@ -497,7 +500,14 @@ def _texts() -> list[Case]:
 
 def _records() -> list[Case]:
     def venue(n: int, **properties: Any) -> dict[str, Any]:
-        own = {"场地编号": f"V{n}", "场地名称": f"场{n}", "场地类型代码": "11", "运营状态": "1", "区划代码": "990101001001", **properties}
+        own = {
+            "场地编号": f"V{n}",
+            "场地名称": f"场{n}",
+            "场地类型代码": "11",
+            "运营状态": "1",
+            "区划代码": "990101001001",
+            **properties,
+        }
         return {"type": "Feature", "properties": own, "geometry": {"type": "Point", "coordinates": [120.1, 30.2]}}
 
     def features(*found: dict[str, Any], **more: Any) -> bytes:
@@ -507,8 +517,15 @@ def _records() -> list[Case]:
         return {"crs": {"type": "name", "properties": {"name": name}}}
 
     point = {"longitude": [120.1], "latitude": [30.2]}
-    half = [dict(zip(*homes(n=1), strict=True)), dict(zip(*homes({"机构编号": "A2", "机构名称": "院\ud83d"}, n=1), strict=True))]
-    survey = {"melt": {"id": ["id"], "columns": r"^Q\d+(_\d+)?$", "variable": "question_id", "value": "answer"}, "rename": {"id": "respondent_id"}, "constants": {"wave": "W1"}}
+    half = [
+        dict(zip(*homes(n=1), strict=True)),
+        dict(zip(*homes({"机构编号": "A2", "机构名称": "院\ud83d"}, n=1), strict=True)),
+    ]
+    survey = {
+        "melt": {"id": ["id"], "columns": r"^Q\d+(_\d+)?$", "variable": "question_id", "value": "answer"},
+        "rename": {"id": "respondent_id"},
+        "constants": {"wave": "W1"},
+    }
     nulls = survey | {"cast": {"null_spellings": ["NA", "—", "不答"]}}
     answers = "evaluation.survey_responses"
     return [
@@ -608,12 +625,14 @@ def test_a_cell_is_what_its_sender_saw_or_a_reason(case: Case, tmp_path: Path) -
     assert outcome.rows_received == outcome.rows_accepted + outcome.rows_quarantined
     if case.refused:
         assert (outcome.verdict, outcome.reason_code) == ("refused", case.refused), outcome.message_en
-        assert outcome.message_zh and outcome.message_en
+        assert outcome.message_zh
+        assert outcome.message_en
     else:
         assert outcome.verdict in ("accepted", "held"), outcome.message_en
         reasons = pl.read_parquet(quarantine).filter(pl.col("rule") != "unknown_reference")
         assert set(reasons.select("field", "rule").rows()) == case.reasons, reasons["message_en"].to_list()
-        assert all(reasons["message_zh"]) and all(reasons["message_en"])
+        assert all(reasons["message_zh"])
+        assert all(reasons["message_en"])
         for column, wanted in (case.rows or {}).items():
             assert pl.read_parquet(accepted)[column].to_list() == wanted
         if case.note:
