@@ -204,14 +204,14 @@ def read_file(
 
     Args:
         opened: the file, where somebody has opened it already.
-        second_opinion: whether accepted rows are judged again by other code.
+        second_opinion: whether accepted rows are judged again by other code, and their checksum taken.
     """
 
     def read(outcome: Outcome) -> None:
         found = opened or open_delivery(delivery, known)
         _describe(outcome, delivery, found)
         parts = _judged(delivery.feed, found) if second_opinion else found.splits()
-        _write_split(delivery, parts, outcome, accepted, quarantine, key=key, progress=progress)
+        _write_split(delivery, parts, outcome, accepted, quarantine, key=key, progress=progress, is_kept=second_opinion)
         if outcome.rows_received == 0 and delivery.feed.delivery == "snapshot":
             raise _refusal("no_rows", delivery)
 
@@ -338,12 +338,13 @@ def _write_split(
     *,
     key: Key,
     progress: Callable[[int], None] | None,
+    is_kept: bool = True,
 ) -> None:
     told = pl.DataFrame(schema=_TOLD)
     pseudonyms = [f.stored_as for f in delivery.feed.stored if f.classification == "identifier"]
     with (
-        Sink(accepted, empty_accepted(delivery.feed), random=pseudonyms) as good,
-        Sink(quarantine, empty_quarantine()) as bad,
+        Sink(accepted, empty_accepted(delivery.feed), random=pseudonyms, is_digested=is_kept) as good,
+        Sink(quarantine, empty_quarantine(), is_digested=is_kept) as bad,
     ):
         # While one batch is written, the next is pseudonymised, the one after it judged and a fourth read.
         for part in _ahead(_pseudonymised(delivery, key, _ahead(judged))):

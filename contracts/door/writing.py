@@ -58,12 +58,15 @@ class Sink:
     Attributes:
         random: columns of which no value tells anything about another (pseudonyms): no dictionary would help, and to
             press their hexadecimal digits to half would cost a fourteenth of the door's work.
-        digest: of the rows written so far.
+        digest: of the rows written so far, if it is wanted.
     """
 
-    def __init__(self, path: Path, empty: pl.DataFrame, *, random: Collection[str] = ()) -> None:
+    def __init__(
+        self, path: Path, empty: pl.DataFrame, *, random: Collection[str] = (), is_digested: bool = True
+    ) -> None:
         self.path, self.schema, self.random = path, empty.to_arrow().schema, random
         self.digest = RowDigest(self.schema.names)
+        self.is_digested = is_digested
         self._writer: pyarrow.parquet.ParquetWriter | None = None
 
     def __enter__(self) -> Sink:
@@ -74,7 +77,8 @@ class Sink:
             table = frame.to_arrow().cast(self.schema)
             self._writer = self._writer or self._opened(frame)
             self._writer.write_table(table)
-            self.digest.take(table)
+            if self.is_digested:
+                self.digest.take(table)
 
     def _opened(self, first: pl.DataFrame) -> pyarrow.parquet.ParquetWriter:
         from pyarrow import parquet

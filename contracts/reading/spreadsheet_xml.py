@@ -80,9 +80,8 @@ def odd_cells(path: Path, part: str, formats: Formats) -> Odd:
                     found[at] = Shown(value or "#ERROR!")
                 elif has_formula and kind != "str" and (not value or (formats.calculates_on_load and value == "0")):
                     found[at] = Shown("", "formula_not_calculated")
-                elif value and kind in ("n", "") and (code := formats.telling.get(style)) is not None:
-                    if shown := shown_for(code, value):
-                        found[at] = shown
+                elif value and kind in ("n", "") and style in formats.telling:
+                    found |= {at: shown} if (shown := shown_for(formats.telling[style], value)) else {}
     except (KeyError, ElementTree.ParseError, *ZIP_ERRORS):
         return found  # the reader of the values says what is wrong with the file
     return found

@@ -139,8 +139,8 @@ def ods(rows: Rows, *, down: Sequence[tuple[int, int, int]] = (), others: Sequen
                 if any(r0 < r < r0 + n and c == c0 for r0, c0, n in down):
                     line.addElement(CoveredTableCell())
                     continue
-                span = {"numberrowsspanned": n for r0, c0, n in down if (r0, c0) == (r, c)}
-                span |= {"numbercolumnsspanned": 1} if span else {}
+                spans = [n for r0, c0, n in down if (r0, c0) == (r, c)]
+                span = {"numberrowsspanned": spans[0], "numbercolumnsspanned": 1} if spans else {}
                 value, shown = cell if isinstance(cell, tuple) else (cell, None if cell is None else str(cell))
                 if isinstance(value, Formula):
                     made = TableCell(formula=f"of:{value.text}", **span)
@@ -625,12 +625,14 @@ def test_a_cell_is_what_its_sender_saw_or_a_reason(case: Case, tmp_path: Path) -
     assert outcome.rows_received == outcome.rows_accepted + outcome.rows_quarantined
     if case.refused:
         assert (outcome.verdict, outcome.reason_code) == ("refused", case.refused), outcome.message_en
-        assert outcome.message_zh and outcome.message_en
+        assert outcome.message_zh
+        assert outcome.message_en
     else:
         assert outcome.verdict in ("accepted", "held"), outcome.message_en
         reasons = pl.read_parquet(quarantine).filter(pl.col("rule") != "unknown_reference")
         assert set(reasons.select("field", "rule").rows()) == case.reasons, reasons["message_en"].to_list()
-        assert all(reasons["message_zh"]) and all(reasons["message_en"])
+        assert all(reasons["message_zh"])
+        assert all(reasons["message_en"])
         for column, wanted in (case.rows or {}).items():
             assert pl.read_parquet(accepted)[column].to_list() == wanted
         if case.note:
