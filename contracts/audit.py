@@ -152,11 +152,13 @@ def _of_table(con: duckdb.DuckDBPyConnection, table: str, promise: Any, total: i
 
     if isinstance(promise, gxe.ExpectTableColumnsToMatchOrderedList):
         columns = [name for name, *_ in con.execute(f"describe {_name(table)}").fetchall()]
-        return columns == list(promise.column_list), columns
+        wanted: Any = promise.column_list
+        return columns == list(wanted), columns
     if isinstance(promise, gxe.ExpectTableRowCountToBeBetween):
-        low, high = promise.min_value, promise.max_value
+        low: Any = promise.min_value
+        high: Any = promise.max_value
         return (low is None or total >= low) and (high is None or total <= high), total
-    raise NotImplementedError(f"no SQL for {type(promise).__name__}: add it to _asked")
+    raise TypeError(f"no SQL for {type(promise).__name__}: add it to _asked")
 
 
 def _row(con: duckdb.DuckDBPyConnection, query: str) -> tuple[Any, ...]:

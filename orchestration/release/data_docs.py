@@ -43,7 +43,7 @@ def write(
     view = DefaultJinjaPageView(custom_views_directory=str(Path(__file__).parent))
     rows = []
     for table, suite in checked.items():
-        document = renderer.render(_with_values_escaped(suite))
+        document = renderer.render(_with_values_escaped(suite))  # type: ignore[no-untyped-call]
         # Its header links to pages that are not made, its last section tells of a run that is not great_expectations' own.
         document.sections[0].content_blocks.pop(0)
         document.sections.pop()
