@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from contracts.door.arranging import ROW
 from contracts.loading import code_list
 from contracts.model import Feed, FieldSpec, Layout
 from contracts.reading import Found
+from contracts.reading.table import ROW
 
 if TYPE_CHECKING:
     from xlsxwriter import Workbook

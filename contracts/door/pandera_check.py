@@ -12,11 +12,11 @@ from typing import Any
 
 import polars as pl
 
-from contracts.door.arranging import ROW
 from contracts.door.casting import says_one_thing
 from contracts.door.rows import empty_reasons, pandera_schema
 from contracts.loading import load_feed
 from contracts.model import Feed
+from contracts.reading.table import ROW
 
 LARGE = 10_000  # rows from which on it pays to look at what many rows say only once
 SAMPLE, FEW = 1_000, 50  # of how many rows, and how many values are few

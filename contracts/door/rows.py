@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from contracts.door.arranging import MELTED, ROW, SHAPE, Arrangement, fields_of, sender_header, unmapped
+from contracts.door.arranging import MELTED, Arrangement, fields_of, sender_header, unmapped
 from contracts.door.casting import CastOptions, cast
 from contracts.door.identifiers import SEMANTIC_CHECKS
 from contracts.door.privacy import mask_value
@@ -27,7 +27,7 @@ from contracts.loading import code_list, code_spellings
 from contracts.messages import message
 from contracts.model import Feed, FieldSpec, Rule
 from contracts.reading import fold
-from contracts.reading.table import CELL, MARK, MARKS, Found
+from contracts.reading.table import CELL, MARK, MARKS, ROW, SHAPE, Found
 
 if TYPE_CHECKING:
     import pandera.polars as pandera

@@ -128,7 +128,7 @@ def _stream(data: bytes) -> bytes:
     table = [n for s in listed if s < _END for n in struct.unpack(f"<{sector // 4}I", block(s).ljust(sector, b"\xff"))]
 
     def chain(number: int) -> bytes:
-        pieces = []
+        pieces: list[bytes] = []
         while number < _END and len(pieces) <= len(table):
             pieces.append(block(number))
             number = table[number]
@@ -145,7 +145,7 @@ def _stream(data: bytes) -> bytes:
         return chain(start)[:size]
     mini = chain(entries["Root Entry"][0])
     links = struct.unpack(f"<{len(chain(first_mini)) // 4}I", chain(first_mini))
-    pieces = []
+    pieces: list[bytes] = []
     while start < _END and len(pieces) <= len(links):
         pieces.append(mini[start * 64 : start * 64 + 64])
         start = links[start]

@@ -197,6 +197,7 @@ def named(cells: Iterable[str], known: Collection[str], file: str) -> list[str]:
 
 def _place(search: _Search, numbers: list[int], reading: Reading, file: str) -> tuple[int, int, bool]:
     """(row, height, whether its lowest row is completed by those above) of the header."""
+    heights: tuple[tuple[int, bool], ...]
     heights = ((reading.header_rows, False),) if reading.header_rows else ((1, False), (2, False))
     if not reading.header_rows and reading.header_row is None and search.known:
         heights += ((2, True), (3, True))
