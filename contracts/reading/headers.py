@@ -197,9 +197,8 @@ def named(cells: Iterable[str], known: Collection[str], file: str) -> list[str]:
 
 def _place(search: _Search, numbers: list[int], reading: Reading, file: str) -> tuple[int, int, bool]:
     """(row, height, whether its lowest row is completed by those above) of the header."""
-    heights: tuple[tuple[int, bool], ...] = (
-        ((reading.header_rows, False),) if reading.header_rows else ((1, False), (2, False))
-    )
+    heights: tuple[tuple[int, bool], ...]
+    heights = ((reading.header_rows, False),) if reading.header_rows else ((1, False), (2, False))
     if not reading.header_rows and reading.header_row is None and search.known:
         heights += ((2, True), (3, True))
     if reading.header_row is not None:

@@ -132,10 +132,10 @@ def open_workbook(
     if not located:
         raise refusal or unreadable("no_sheet_with_data", file=file)
     best = max(located, key=lambda sheet: len(sheet.knows(known)))
-    for hits, why in unclear:
+    for hits, reason in unclear:
         # A sheet of notes may name a header twice; one that looks like the table itself may not.
-        if why.code != "header_not_found" and 2 * hits > len(best.knows(known)):
-            raise why
+        if reason.code != "header_not_found" and 2 * hits > len(best.knows(known)):
+            raise reason
     together = _of_one_shape(best, located, known, file)
     others += [sheet.name for sheet in located if sheet not in together]
     found = Found(kind, sheet=together[0].name, header_row=together[0].header_row, starts_1904=look.starts_1904)
