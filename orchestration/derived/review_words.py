@@ -1,7 +1,7 @@
 """Texts of bad reviews → `derived/review_words/<receipt>.parquet`, the words in them, which dbt counts.
 
 Belongs here: cutting a Chinese text into words (jieba) and which kinds of words can say anything of a service. Does not
-belong here: which words are too common to tell anything (seed review_stop_words), how often one must occur, and what is
+belong here: which words are too common to tell anything (policies/review_stop_words.csv), how often one must occur, and what is
 published (review_reason). A text arrives here after the door has taken personal numbers out of it; names that jieba
 recognises are left out as well.
 
@@ -9,7 +9,7 @@ One file a receipt: a night cuts what the night brought.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -34,8 +34,66 @@ TAKEN_OUT = re.compile(r"〔[^〕]*〕")
 CHINESE = re.compile(r"^[\u3400-\u9fff]{2,}$")
 # jieba's parts of speech: persons, places, numbers, times, pronouns and grammar say nothing of a service.
 SILENT = ("nr", "ns", "m", "t", "r", "q", "u", "p", "c", "y", "e", "o", "x", "w", "eng")
+# A word that is denied says the opposite of what was written, so it is kept with its denial. Words that end in 不 or 没
+# (从不, 开不) deny as well.
+DENIALS = frozenset(
+    [
+        "不",
+        "没",
+        "没有",
+        "无",
+        "未",
+        "非",
+        "毫无",
+        "毫不",
+        "并非",
+        "并未",
+        "并无",
+        "未能",
+        "未予",
+        "尚未",
+        "不能",
+        "不会",
+        "不肯",
+        "不愿",
+        "不让",
+        "不给",
+        "不够",
+        "不太",
+        "不是",
+        "不到",
+        "不了",
+        "不想",
+        "不予",
+        "不可",
+        "不许",
+        "不准",
+        "不敢",
+        "不曾",
+        "不见",
+        "没人",
+        "没能",
+        "没法",
+        "没给",
+        "无法",
+        "无人",
+        "缺乏",
+        "缺少",
+        "难以",
+        "拒绝",
+        "拒不",
+        "谈不上",
+        "算不上",
+        "称不上",
+        "说不上",
+        "何来",
+    ]
+)
+# Between a denial and what it denies: persons, degrees, grammar, adverbs (没有一个人热情, 未按时办结).
+BETWEEN = ("m", "q", "r", "u", "p", "c", "d", "y", "zg")
+REACH = 4  # words that may stand between; further on a comment speaks of something else
 # Raised when the cutting changes; with jieba's own version it says whether what was cut still holds.
-CUTTING = 1
+CUTTING = 2
 
 
 def folder(data: DataDirectory) -> Path:
@@ -56,16 +114,77 @@ def bad_levels() -> list[str]:
 
 
 def words_of(text: str, cut: Any) -> set[str]:
-    """The words of a text that can say something of a service, each once.
+    """The words of a text that can say something of a service, each once; a denied word with its denial.
 
     Args:
         cut: text → pairs of word and part of speech, such as `jieba.posseg`'s.
     """
-    return {
-        word
-        for word, kind in (tuple(pair) for pair in cut(TAKEN_OUT.sub(" ", text)))
-        if CHINESE.match(word) and not kind.startswith(SILENT)
-    }
+    tokens = [(word, kind) for word, kind in (tuple(pair) for pair in cut(TAKEN_OUT.sub(" ", text)))]
+    found: list[str] = []
+    at = 0
+    while at < len(tokens):
+        word, kind = tokens[at]
+        if _denies(word) or (word == "哪" and tokens[at + 1 : at + 2] == [("有", "v")]):  # 哪有耐心: there is none
+            start, end = _denied(tokens, at)
+            if start < at and end == at + 1 and found and found[-1] == tokens[start][0]:  # 耐心 of 耐心都没有
+                found.pop()
+            found.append("".join(w for w, _ in tokens[start:end]))
+            at = end
+            continue
+        if CHINESE.match(word) and not kind.startswith(SILENT):
+            found.append(word)
+        at += 1
+    return {word for word in found if CHINESE.match(word)}
+
+
+def _denies(word: str) -> bool:
+    return word in DENIALS or (len(word) <= 3 and word.endswith(("不", "没")))
+
+
+def _denied(tokens: Sequence[tuple[str, str]], at: int) -> tuple[int, int]:
+    """First and one past the last token of the phrase that the denial at `at` makes.
+
+    What is denied follows (不热情, 没有一个人解释), is the verb before (听不清楚) or, where nothing follows, the word before
+    (耐心一点都没有, 热情不够).
+    """
+    start, end = at, at + 1
+    if at and len(tokens[at - 1][0]) == 1 and tokens[at - 1][1].startswith("v") and not _denies(tokens[at - 1][0]):
+        start = at - 1
+    for n in range(at + 1, min(at + 2 + REACH, len(tokens))):
+        word, kind = tokens[n]
+        if not _is_chinese(word):
+            break
+        if len(word) > 1 and not kind.startswith(BETWEEN):
+            return start, _with_object(tokens, n)
+        if kind.startswith("a"):  # 不高, 没听清: what is not high or clear stands before
+            return (_word_before(tokens, at) if n == at + 1 else start), n + 1
+        if len(word) > 1 or kind.startswith(("v", "n")):
+            end = n + 1
+    return (start if end > at + 1 or start < at else _word_before(tokens, at)), end
+
+
+def _with_object(tokens: Sequence[tuple[str, str]], at: int) -> int:
+    """One past the last token of what is denied: a verb takes the nouns right behind it along (没有安排座椅)."""
+    end = at + 1
+    if tokens[at][1].startswith("v"):
+        while end < min(at + 3, len(tokens)) and tokens[end][1].startswith("n") and _is_chinese(tokens[end][0]):
+            end += 1
+    return end
+
+
+def _word_before(tokens: Sequence[tuple[str, str]], at: int) -> int:
+    """Where the word stands that a denial behind it means: the nearest with a meaning of its own in the same clause."""
+    for n in range(at - 1, max(at - 2 - REACH, -1), -1):
+        word, kind = tokens[n]
+        if not _is_chinese(word):
+            break
+        if len(word) > 1 and not kind.startswith(BETWEEN):
+            return n
+    return at
+
+
+def _is_chinese(word: str) -> bool:
+    return all("\u3400" <= character <= "\u9fff" for character in word)
 
 
 def cut_file(path: Path, levels: list[str], cut: Any) -> pl.DataFrame:
