@@ -98,16 +98,21 @@ def load_product(path: Path) -> Product:
 
 def _check_disclosure(product: Product) -> None:
     stated, where = product.disclosure, "customProperties.disclosure"
-    needs = {"none": ["because"], "records": ["quasi_identifiers"], "count": ["count"], "unstated": []}
+    needs = {"none": ["because"], "records": ["quasi_identifiers"], "count": ["count"]}
     if stated.get("rule") not in needs:
         raise ContractError(
             product.path, f"{where}.rule", f"none, records or count expected, found {stated.get('rule')!r}"
         )
+    for name, exemption in stated.get("exempt", {}).items():
+        known = seed(exemption.get("list") or "")[:1]
+        if set(exemption) != {"list", "where", "is"} or not known or exemption["where"] not in known[0]:
+            problem = f"{{list: codes, where: a column of it, is: value}} expected, found {exemption!r}"
+            raise ContractError(product.path, f"{where}.exempt.{name}", problem)
     if missing := [key for key in needs[stated["rule"]] if not stated.get(key)]:
         raise ContractError(product.path, f"{where}.{missing[0]}", f"is needed by the rule {stated['rule']}")
     named = [
         stated.get("count"),
-        *(name for key in ("tables", "shown", "quasi_identifiers", "where") for name in stated.get(key, ())),
+        *(name for key in ("tables", "shown", "quasi_identifiers", "exempt") for name in stated.get(key, ())),
     ]
     named += [cell[part] for cell in stated.get("cells", {}).values() for part in ("level", "code")]
     named += list(stated.get("periods", {}).values())
@@ -319,7 +324,8 @@ def _field(path: Path, p: SchemaProperty) -> FieldSpec:
         raise ContractError(path, where, "a field without a name")
     if p.logicalType not in KINDS:
         raise ContractError(path, f"{where}.logicalType", f"one of {KINDS} expected, found {p.logicalType!r}")
-    classification = p.classification or "public"
+    # Nothing is public because nobody said otherwise.
+    classification = p.classification or "none"
     if classification not in CLASSIFICATIONS:
         raise ContractError(
             path, f"{where}.classification", f"one of {CLASSIFICATIONS} expected, found {classification!r}"

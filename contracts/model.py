@@ -252,13 +252,13 @@ class Product(Contract):
 
     @property
     def disclosure(self) -> Mapping[str, Any]:
-        """What the contract says of figures about few people (see orchestration/disclosure/withholding.py); `unstated` if nothing."""
-        return self.custom.get("disclosure") or {"rule": "unstated"}
+        """What the contract says of figures about few people (see orchestration/disclosure/withholding.py); it has to."""
+        return self.custom.get("disclosure") or {"rule": None}
 
     @property
     def is_public(self) -> bool:
         """Whether the table may leave the bureau: not where a row is an event, or the contract says it is the bureau's."""
-        return self.disclosure["rule"] != "records" and self.disclosure.get("audience") != "bureau"
+        return self.disclosure["rule"] in ("none", "count") and "audience" not in self.disclosure
 
     @cached_property
     def hideable(self) -> frozenset[str]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -20,6 +20,8 @@ from contracts.model import ContractError
 
 Role = TypeVar("Role", bound=BaseModel)
 
+# What fct_service_volume has a column for.
+Measure = Literal["visits", "participants", "sessions", "open_hours", "residents"]
 # Fields that a register spells like every other; the type is what stands where a register does not have one.
 SAME_NAMES: Mapping[str, str] = {
     "division_code": "string",
@@ -66,7 +68,7 @@ class Volume(_Part):
     day: str | None = None
     month: str | None = None
     service_item: str | None = None
-    measures: list[str] = Field(min_length=1)
+    measures: list[Measure] = Field(min_length=1)
 
     @model_validator(mode="after")
     def _has_one_period(self) -> Volume:

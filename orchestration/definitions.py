@@ -16,7 +16,7 @@ def build_defs(**overrides: object) -> dg.Definitions:
     """Fresh definitions; tests replace resources by name."""
     incoming = feeds.feed_assets()
     survey_feeds = [dg.AssetKey(["evaluation", name]) for name in survey_estimates.FEEDS]
-    registers = [dg.AssetKey(feed.split(".")) for feed in linkage.REGISTERS]
+    registers = [dg.AssetKey(feed.id.split(".")) for feed in linkage.registers()]
     models = dbt_assets.warehouse_assets()
     products = set(load_products()) - {"release_log"}
     product_keys = [key for definition in models for key in definition.keys if key.path[-1] in products]

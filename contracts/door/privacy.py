@@ -34,6 +34,8 @@ KEY_FILE = "privacy.key"
 SHORTEST_KEY = 16  # bytes
 _KEY_LINE = re.compile(rb"[0-9A-Fa-f]{32,}")
 
+# What may be read as it is; every other classification is personal.
+OPEN: frozenset[str] = frozenset({"public", "internal"})
 PERSONAL: frozenset[str] = frozenset({"identifier", "name", "birth_date", "free_text", "secret"})
 SHOWN = 60  # characters of a value that is not personal
 
@@ -176,8 +178,10 @@ def _kept(frame: pl.DataFrame, f: FieldSpec, key: Key, on: date | None) -> pl.Se
             return frame.select(age_band(pl.col(f.name).cast(pl.Date), day)).to_series()
         case "free_text":
             return redact(values)[0]
-        case _:
+        case "public" | "internal":
             return values
+        case other:
+            raise ValueError(f"{f.name}: nobody has said what becomes of a value that is {other!r}")
 
 
 def keyed_hash(values: pl.Series, semantic: str | None, key: Key) -> pl.Series:
@@ -340,7 +344,7 @@ def mask_value(value: str | None, field: FieldSpec | None) -> str:
     """
     if value is None:
         return ""
-    if field is None or field.classification in PERSONAL:
+    if field is None or field.classification not in OPEN:
         return f"‹{len(value)} characters›"
     shown, _ = redact_one(value[: 20 * SHOWN])
     shown = re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", " ", shown)

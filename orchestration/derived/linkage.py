@@ -18,17 +18,10 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from contracts.loading import seed
+from contracts.loading import load_feeds, seed
+from contracts.model import Feed
 from orchestration.paths import DataDirectory, data_directory
 
-# feed → register (the first half of a facility_id), code, name, period of the snapshot
-REGISTERS: Mapping[str, tuple[str, str, str, str | None]] = {
-    "health.institutions": ("health", "institution_code", "name", None),
-    "sports.venues": ("sports", "venue_id", "name", None),
-    "culture.venues": ("culture", "venue_id", "name", None),
-    "civil_affairs.elderly_care": ("elderly_care", "institution_code", "name", "month"),
-    "civil_affairs.community_facilities": ("community", "facility_code", "facility_name", "reported_on"),
-}
 FACILITY: Mapping[str, Any] = {
     "facility_id": pl.String,
     "name": pl.String,
@@ -88,20 +81,30 @@ def decisions() -> dict[tuple[str, str], str]:
     return {_ordered(r["left_id"], r["right_id"]): r["decision"] for r in seed("facility_link_decisions")}
 
 
+def registers() -> list[Feed]:
+    """The feeds whose rows are facilities, as their contracts say."""
+    return [feed for feed in load_feeds().values() if feed.register]
+
+
 def registered(data: DataDirectory) -> pl.DataFrame:
     """Every facility any accepted delivery has named, as last described; columns FACILITY."""
     tables = [pl.DataFrame(schema=FACILITY)]
-    for feed, (register, code, name, period) in REGISTERS.items():
-        files = sorted((data.accepted / feed).glob("*/*.parquet"))
-        if not files:
+    for feed in registers():
+        register = feed.register
+        files = sorted((data.accepted / feed.id).glob("*/*.parquet"))
+        if register is None or not files:
             continue
         rows = pl.concat([pl.read_parquet(f) for f in files], how="diagonal_relaxed")
-        newest = rows.sort(*([period] if period else []), "_received_at", "_receipt", "_row")
+        newest = rows.sort(*([feed.period] if feed.period else []), "_received_at", "_receipt", "_row")
         tables.append(
-            newest.unique(code, keep="last", maintain_order=True).select(
-                (pl.lit(f"{register}:") + pl.col(code)).alias("facility_id"),
-                pl.col(name).alias("name"),
-                *(pl.col(c).cast(t) for c, t in FACILITY.items() if c not in ("facility_id", "name")),
+            newest.unique(register.code, keep="last", maintain_order=True).select(
+                (pl.lit(f"{register.id}:") + pl.col(register.code)).alias("facility_id"),
+                pl.col(register.name).alias("name"),
+                *(
+                    (pl.col(c) if c in rows.columns else pl.lit(None)).cast(t).alias(c)
+                    for c, t in FACILITY.items()
+                    if c not in ("facility_id", "name")
+                ),
             )
         )
     return pl.concat(tables).sort("facility_id")

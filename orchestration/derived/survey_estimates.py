@@ -32,11 +32,21 @@ TABLES: Mapping[str, Mapping[str, Any]] = {
     "survey_diagnostics": diagnostics.SCHEMA,
     "survey_flags": {"wave": pl.String, **FLAG_SCHEMA},
 }
+
+
+def _made_of(*patterns: tuple[Path, str]) -> tuple[Path, ...]:
+    """The files of some folders; a folder that has moved is an error, not an estimate that never changes again."""
+    found = [sorted(folder.glob(pattern)) for folder, pattern in patterns]
+    if not all(found):
+        raise FileNotFoundError(f"no file is found by one of {patterns}: what survey estimates are made of has moved")
+    return tuple(path for files in found for path in files)
+
+
 # What an estimate depends on besides the rows.
-MADE_OF = (
-    *sorted((PROJECT / "orchestration" / "statistics").glob("*.py")),
-    *sorted((PROJECT / "orchestration" / "derived" / "surveys").glob("*.py")),
-    *sorted(POLICIES.glob("survey_*.csv")),
+MADE_OF = _made_of(
+    (PROJECT / "orchestration" / "statistics", "*.py"),
+    (PROJECT / "orchestration" / "derived" / "surveys", "*.py"),
+    (POLICIES, "survey_*.csv"),
 )
 
 

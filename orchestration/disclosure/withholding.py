@@ -12,7 +12,8 @@ in `release`. A contract says
                                the divisions above it or, without `within`, within everything (level and code `all`)
         shown: [columns]       what stays readable; every other column outside the key becomes null
         not_identifying: [codes]   codes by which nobody can be recognised, such as unknown
-        where: {column: [values]}  the rows the rule is about
+        exempt: {column: {list: codes, where: column, is: value}}   rows nobody stands behind: the code list says so of the code in
+                               this column; a row of any other code, or of none, is protected
         compares: {columns: [columns], reason: column, earlier: {key column: column}}   what a row says of an earlier row, which
                                is null where that row is withheld; `earlier` names its key, else it is the period before
         crossed: {table: name, cells: name, by: {level: column}, period: {kind: code, start: column}}   the rows are cells of
@@ -87,7 +88,7 @@ def needed(product: Product) -> list[str]:
                 *stated.get("tables", ()),
                 *levels,
                 stated["count"],
-                *stated.get("where", ()),
+                *stated.get("exempt", ()),
                 *stated.get("periods", {}).values(),
                 *stated.get("compares", {}).get("earlier", {}).values(),
             ]
@@ -113,7 +114,7 @@ def withhold(
     """The rows of a table to hide, protected against its own totals and against the release before.
 
     Args:
-        frame: key, count and `where` columns of the table as the warehouse has it.
+        frame: key, count and `exempt` columns of the table as the warehouse has it.
         divisions: `division_code` and a column `<level>_code` for the ancestor at each of `LEVELS`.
         previous: `state` of the release that readers see now, null if there is none.
         crossed: `state` of the table that the contract names under `crossed`, which is not changed any more.
@@ -127,8 +128,9 @@ def withhold(
     # A table without rows divides nobody: before the first review a department stands by itself.
     crossed = None if crossed is not None and crossed.is_empty() else crossed
     about = frame
-    for column, values in stated.get("where", {}).items():
-        about = about.filter(pl.col(column).is_in(values))
+    for column, exemption in stated.get("exempt", {}).items():
+        codes = [r["code"] for r in seed(exemption["list"]) if r[exemption["where"]] == exemption["is"]]
+        about = about.filter(~pl.col(column).is_in(codes).fill_null(False))
     if crossed is None:
         cells, hierarchies = read_cells(stated, about, divisions)
         cells = identifying(cells, stated, k)

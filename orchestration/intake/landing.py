@@ -12,11 +12,12 @@ import json
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+from contracts.door.delivery import Outcome
 from contracts.door.privacy import redact_one
 from contracts.messages import message
 from contracts.model import Feed
@@ -64,9 +65,12 @@ class Archived:
         return shown_name(self.file_name)
 
 
-@dataclass
-class Attempt:
-    """A row of the ledger: one attempt to take one file in, failures above all."""
+@dataclass(kw_only=True)
+class Attempt(Outcome):
+    """A row of the ledger: one attempt to take one file in, failures above all. What the door says of it is its `Outcome`.
+
+    A field added here or there is in the receipt and in the ledger's table; in feed_health once its contract lists it.
+    """
 
     receipt: str
     feed: str
@@ -79,26 +83,6 @@ class Attempt:
     attempted_at: datetime
     verdict: str  # accepted, held, refused, duplicate, missing
     attempt: int = 0
-    reason_code: str | None = None
-    message_zh: str | None = None
-    message_en: str | None = None
-    format: str | None = None
-    encoding: str | None = None
-    sheet: str | None = None
-    header_row: int | None = None
-    headers_ignored: list[str] = field(default_factory=list)
-    rows_received: int = 0
-    rows_accepted: int = 0
-    rows_quarantined: int = 0
-    rows_warned: int = 0
-    rows_out_of_scope: int = 0
-    rows_added: int | None = None
-    rows_changed: int | None = None
-    rows_removed: int | None = None
-    supersedes: str | None = None
-    row_checksum: str | None = None
-    reasons: list[dict[str, Any]] = field(default_factory=list)
-    seconds: float = 0.0
     contract_version: str | None = None
     layout_version: str | None = None
     basis: str | None = None  # names the deliveries that stood before this one

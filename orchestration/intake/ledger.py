@@ -3,52 +3,35 @@
 Does not belong here: writing receipts (landing).
 """
 
+from collections.abc import Mapping
+from datetime import date, datetime
 from pathlib import Path
+from types import UnionType
+from typing import get_args, get_type_hints
 
 import dagster as dg
 import polars as pl
 
 from orchestration.intake import landing
+from orchestration.intake.landing import Attempt
 from orchestration.paths import DataDirectory, data_directory
 
-SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
-    "attempt_id": pl.String,
-    "receipt": pl.String,
-    "attempt": pl.Int64,
-    "is_latest": pl.Boolean,
-    "feed": pl.String,
-    "sender": pl.String,
-    "file_name": pl.String,
-    "sha256": pl.String,
-    "size_bytes": pl.Int64,
-    "received_at": pl.Datetime("us"),
-    "received_on": pl.Date,
-    "attempted_at": pl.Datetime("us"),
-    "format": pl.String,
-    "encoding": pl.String,
-    "sheet": pl.String,
-    "header_row": pl.Int64,
-    "rows_received": pl.Int64,
-    "rows_accepted": pl.Int64,
-    "rows_quarantined": pl.Int64,
-    "rows_warned": pl.Int64,
-    "rows_out_of_scope": pl.Int64,
-    "rows_added": pl.Int64,
-    "rows_changed": pl.Int64,
-    "rows_removed": pl.Int64,
-    "seconds": pl.Float64,
-    "verdict": pl.String,
-    "reason_code": pl.String,
-    "message_zh": pl.String,
-    "message_en": pl.String,
-    "contract_version": pl.String,
-    "layout_version": pl.String,
-    "row_checksum": pl.String,
-    "supersedes": pl.String,
-    "superseded_by": pl.String,
-    "released_by": pl.String,
-    "released_why": pl.String,
-}
+# Of the types of a receipt's fields; lists (reasons, ignored headers) stay in the receipt.
+TYPES: Mapping[type, pl.DataType | type[pl.DataType]] = {
+    str: pl.String, int: pl.Int64, float: pl.Float64, bool: pl.Boolean, datetime: pl.Datetime("us"), date: pl.Date,
+}  # fmt: skip
+
+
+def schema() -> dict[str, pl.DataType | type[pl.DataType]]:
+    """Column → type: what the ledger adds, and every plain field of a receipt."""
+    added = {"attempt_id": pl.String, "is_latest": pl.Boolean, "superseded_by": pl.String}
+    plain: dict[str, pl.DataType | type[pl.DataType]] = {}
+    for name, hint in get_type_hints(Attempt).items():
+        # `str | None` is text; a list is not a value of a table.
+        kinds = get_args(hint) if isinstance(hint, UnionType) else (hint,)
+        if kinds[0] in TYPES:
+            plain[name] = TYPES[kinds[0]]
+    return {**added, **plain}
 
 
 def table(data: DataDirectory) -> pl.DataFrame:
@@ -66,7 +49,8 @@ def table(data: DataDirectory) -> pl.DataFrame:
         }
         for a in attempts
     ]
-    return pl.DataFrame([{name: row[name] for name in SCHEMA} for row in rows], schema=SCHEMA, orient="row").sort(
+    columns = schema()
+    return pl.DataFrame([{name: row[name] for name in columns} for row in rows], schema=columns, orient="row").sort(
         "received_at", "receipt", "attempt"
     )
 

@@ -24,7 +24,7 @@ Run = Callable[..., tuple[int, str]]
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """The project as far as the generator knows it."""
-    for folder in ("contracts", "policies", "docs", str(SOURCES)):
+    for folder in ("contracts", "policies", "docs", "dbt_project/macros", str(SOURCES)):
         shutil.copytree(PROJECT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     return tmp_path
 

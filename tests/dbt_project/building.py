@@ -7,8 +7,8 @@ import io
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
-from contextlib import redirect_stdout
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
@@ -62,15 +62,27 @@ def invoke(
 ) -> Run:
     """The same in this process, in a data directory where everything is in its place."""
     folders = ["--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)]
-    surroundings = environment(data) | {"MINSHENG_DATA": str(_place(data)), "MINSHENG_RUN_DATE": day.isoformat()}
     said = io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(said):
-        for name, value in surroundings.items():
-            patch.setenv(name, value)
+    with _surroundings(data, day), redirect_stdout(said):
         known = dbtRunner(manifest=_parsed(str(DBT_PROJECT), _checksum(DBT_PROJECT)))
         done = known.invoke(["--quiet", *arguments, *folders, "--vars", json.dumps(dict(variables or {}))])
     DuckDBConnectionManager.close_all_connections()
     return Run(done.success, f"{said.getvalue()}{done.exception or ''}", getattr(done.result, "results", []))
+
+
+@contextmanager
+def _surroundings(data: DataDirectory, day: date) -> Iterator[None]:
+    stated = environment(data) | {"MINSHENG_DATA": str(_place(data)), "MINSHENG_RUN_DATE": day.isoformat()}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in stated.items():
+            patch.setenv(name, value)
+        yield
+
+
+def manifest(data: DataDirectory) -> Any:
+    """The project as dbt understood it: what each model really reads, also by a name that a loop puts in."""
+    with _surroundings(data, RUN_DATE):
+        return _parsed(str(DBT_PROJECT), _checksum(DBT_PROJECT))
 
 
 @cache

@@ -39,7 +39,7 @@ def facilities(plan: Plan) -> pl.DataFrame:
 
 def labelled(plan: Plan) -> set[tuple[str, str]]:
     """Pairs that are one building, from the truth the demonstration keeps."""
-    register = pl.col("feed").replace_strict({feed: names[0] for feed, names in linkage.REGISTERS.items()})
+    register = pl.col("feed").replace_strict({feed.id: feed.register.id for feed in linkage.registers()})
     truth = deliver.shared_buildings(plan, city.build(plan)).with_columns(register.alias("register"))
     return together(truth.select(pl.concat_str("register", "facility_code", separator=":"), "complex"))
 

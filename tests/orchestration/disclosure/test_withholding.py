@@ -15,7 +15,7 @@ import polars as pl
 import pytest
 from scipy.optimize import linprog
 
-from contracts.loading import load_product, load_products
+from contracts.loading import load_product, load_products, seed
 from contracts.model import SUPPRESSED, ContractError
 from orchestration.disclosure import withholding
 from orchestration.paths import DataDirectory
@@ -500,3 +500,34 @@ def test_the_policy_of_a_table_goes_before_the_one_for_all(monkeypatch) -> None:
     ]
     monkeypatch.setattr(withholding, "seed", lambda _: rows)
     assert [withholding.parameter(t, "k", TODAY) for t in ("t", "other")] == [5, 10]
+
+
+# ── indicators ──────────────────────────────────────────────────────────────────────────────────
+
+INDICATORS = load_products()["indicator_value"]
+NOWHERE = pl.DataFrame(schema={"division_code": pl.String, **{f"{x}_code": pl.String for x in withholding.LEVELS}})
+
+
+@pytest.mark.parametrize("row", seed("indicators"), ids=lambda row: row["code"])
+def test_an_indicator_says_whether_it_counts_people(row: Mapping[str, str]) -> None:
+    assert row["counts_people"] in ("yes", "no"), f"{row['code']}: counts_people in contracts/codes/indicators.csv"
+
+
+@pytest.mark.parametrize(
+    ("indicator", "said", "is_hidden"),
+    [("new", "yes", True), ("new", "", True), ("new", None, True), ("unheard_of", "", True), (None, "", True), ("new", "no", False)],
+)  # fmt: skip
+def test_an_indicator_protects_people_unless_its_list_says_that_it_counts_none(
+    monkeypatch: pytest.MonkeyPatch, indicator: str | None, said: str | None, is_hidden: bool
+) -> None:
+    """Whatever its unit is; one that nobody has listed, or that has no code, protects them too."""
+    listed = [*({"code": "new", "counts_people": said} for said in [said] if said is not None)]
+    read = withholding.seed
+    monkeypatch.setattr(withholding, "seed", lambda name: listed if name == "indicators" else read(name))
+    frame = pl.DataFrame(
+        [(indicator, "990101", MONTH, "all", "county", 4.0), (indicator, "990102", MONTH, "all", "county", 400.0)],
+        schema=["indicator_code", "division_code", "period", "area_type", "division_level", "denominator"], orient="row",
+        schema_overrides={"indicator_code": pl.String},
+    )  # fmt: skip
+    found = withholding.withhold(INDICATORS, frame, NOWHERE, None, TODAY)
+    assert ("990101" in found.hidden["division_code"].to_list()) is is_hidden

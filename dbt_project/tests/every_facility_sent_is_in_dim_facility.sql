@@ -1,0 +1,45 @@
+-- Every facility in the last delivery of a sender and day is in dim_facility, and what could not be placed is a problem of its feed;
+-- whichever feeds their contracts call registers.
+{{ config(meta={'dagster': {'ref': {'name': 'dim_facility'}}}) }}
+with
+
+sent as (
+    {%- for feed in contract_feeds('facility') %}
+    select
+        '{{ feed.feed }}' as feed,
+        '{{ feed.facility.register }}:' || {{ feed.facility.code }} as facility_id,
+        cast(_received_at as string) || _receipt as delivery,
+        max(cast(_received_at as string) || _receipt) over (
+            partition by _sender, {{ feed.facility.snapshot_on }}
+        ) as last_delivery
+    from {{ ref(feed.model) }}
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+),
+
+facilities as (
+    select * from {{ ref('dim_facility') }}
+),
+
+problems as (
+    select * from {{ ref('feed_problem') }}
+)
+
+select distinct
+    sent.feed,
+    sent.facility_id,
+    'not in dim_facility' as lost
+from sent
+left join facilities on sent.facility_id = facilities.facility_id
+where sent.delivery = sent.last_delivery and facilities.facility_id is null
+union all
+select
+    facilities.feed,
+    facilities.facility_id,
+    'without a division, and in no problem' as lost
+from facilities
+left join problems
+    on
+        facilities.facility_id = problems.sent_value
+        and problems.problem = 'facility_not_placed'
+where facilities.division_code = 'unknown' and problems.problem is null
