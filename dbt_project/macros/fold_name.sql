@@ -1,4 +1,7 @@
-{#- A place name as compared: blanks removed, the variant 臺 written 台 (both are official spellings of one name). -#}
+{#-
+  A place name as compared: case, accents, blanks and what stands between the names of a path do not count; the variant 臺 is
+  written 台 (both are official spellings of one name).
+-#}
 {% macro fold_name(name) -%}
-    nullif(translate({{ name }}, '臺 　', '台'), '')
+    nullif(translate(lower({{ name }}), '臺áàâäãåāăąćčçďđéèêëēęěíìîïīįłĺľñńňóòôöõőōøŕřśšşșťţțúùûüůűūýÿźžż 　,，、;；/|>', '台aaaaaaaaacccddeeeeeeeiiiiiilllnnnoooooooorrsssstttuuuuuuuyyzzz'), '')
 {%- endmacro %}

@@ -114,28 +114,55 @@ def registered(data: DataDirectory) -> pl.DataFrame:
 def features(facilities: pl.DataFrame, rules: Mapping[str, float]) -> pl.DataFrame:
     """What is compared: folded name and its numbers, address, house (road and number), phone, point, and the cells that bring pairs together.
 
-    A point that many different addresses share is a default, not evidence, and becomes null.
+    A point or telephone that many facilities share, told apart by their numbered addresses or else their names, is a default, not
+    evidence, and becomes null.
     """
     folded = [_folded(pl.col(c)).alias(c) for c in ("name", "address")]
     phone = pl.col("phone").str.replace_all(r"\D", "").str.tail(8)
+    written = _spaced(pl.col("address"))
     frame = facilities.with_columns(
-        *folded, pl.when(phone.str.len_chars() >= 7).then(phone).alias("phone")
+        *folded, pl.when(phone.str.len_chars() >= 7).then(phone).alias("phone"), written.alias("written")
     ).with_columns(
-        pl.col("address").str.extract(ADDRESS_TAIL).alias("house"),
+        pl.coalesce(pl.col("address").str.extract(ADDRESS_TAIL), _western_house(pl.col("written"))).alias("house"),
         pl.col("name").str.extract_all(r"\d+").list.join("|").replace("", None).alias("numbers"),
     )
-    sharing = pl.col("address").n_unique().over("longitude", "latitude")
-    is_default = sharing >= rules["default_point_from"]
-    frame = frame.with_columns(pl.when(~is_default).then(pl.col(c)).alias(c) for c in ("longitude", "latitude"))
+    numbered = pl.when(pl.col("address").str.contains(r"\d")).then(pl.col("address"))
+    thing = pl.coalesce(numbered, "name", "facility_id")
+    shared_point = thing.n_unique().over("longitude", "latitude") >= rules["default_point_from"]
+    shared_phone = thing.n_unique().over("phone") >= rules["default_phone_from"]
+    frame = frame.with_columns(
+        *(pl.when(~shared_point).then(pl.col(c)).alias(c) for c in ("longitude", "latitude")),
+        pl.when(~shared_phone).then(pl.col("phone")).alias("phone"),
+    ).drop("written")
     return frame.with_columns(_cell(0.0).alias("cell"), _cell(0.5).alias("shifted_cell"))
 
 
 def _folded(text: pl.Expr) -> pl.Expr:
-    """Full-width and compatibility forms, blanks and 臺 folded; type words as one department would write them."""
-    text = text.str.normalize("NFKC").str.replace_all(r"\s", "").str.replace_all("臺", "台")
+    """Full-width and compatibility forms, case, accents, blanks, punctuation between words and 臺 folded; type words as one
+    department would write them."""
+    text = _spaced(text).str.replace_all(r"[\s,.;]", "").str.replace_all("臺", "台")
     for word, same in TYPE_WORDS:
         text = text.str.replace_all(word, same, literal=True)
     return pl.when(text != "").then(text)
+
+
+def _spaced(text: pl.Expr) -> pl.Expr:
+    """Compatibility forms, case and accents folded, words kept apart."""
+    bare = text.str.normalize("NFKD").str.replace_all(r"\p{M}", "").str.normalize("NFKC").str.to_lowercase()
+    return bare.str.replace_all(r"\s+", " ").str.strip_chars()
+
+
+def _western_house(text: pl.Expr) -> pl.Expr:
+    """The part of a western address, between commas, that holds letters and a number: street and house number, in either order; a
+    post code with its town (five digits or more, or two groups) is none."""
+    parts = text.str.split(",")
+    is_house = pl.element().str.contains(r"\pL") & pl.element().str.contains(
+        r"(^|[ /])\d{1,4}[a-z]?(/\d{1,4}[a-z]?)?( |$)"
+    )
+    is_post_code = pl.element().str.contains(r"(^| )(\d{5,}|\d{3} \d{2})( |$)")
+    house = parts.list.eval(pl.element().str.strip_chars().filter(is_house & ~is_post_code)).list.first()
+    words = house.str.replace_all(r"[.]", " ").str.split(" ").list.sort().list.join(" ").str.strip_chars()
+    return pl.when(~text.str.contains(r"[\p{Han}]")).then(words)
 
 
 def _cell(shift: float) -> pl.Expr:
@@ -186,6 +213,7 @@ def _conditions(rules: Mapping[str, float]) -> dict[str, tuple[str, dict[str, st
     # 公园9 and 公园10 are alike in all but what tells them apart.
     one_number = "coalesce(numbers_l, numbers_r) is not distinct from coalesce(numbers_r, numbers_l)"
     alike = f"jaro_winkler_similarity(name_l, name_r) >= {rules['alike_from']} and {one_number}"
+    has_number = "regexp_matches(address_l, '[0-9]')"
     contained = "(ends_with(address_l, address_r) or ends_with(address_r, address_l))"
     metres = {f"within_{m}_m": f"({METRES_APART}) <= {m}" for m in (60, 150, 500)}
     return {
@@ -193,7 +221,8 @@ def _conditions(rules: Mapping[str, float]) -> dict[str, tuple[str, dict[str, st
         "address": (
             "address_l is null or address_r is null",
             {
-                "same": f"house_l is not null and house_r is not null and {contained}",
+                # 12号 and 112号 end alike: an address contains another only from the same house on.
+                "same": f"{has_number} and (address_l = address_r or (house_l = house_r and {contained}))",
                 "same_number": "house_l = house_r",
                 "other_number": "house_l <> house_r",
                 "other": "else",

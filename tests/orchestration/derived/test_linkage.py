@@ -159,6 +159,37 @@ def test_a_point_that_many_addresses_share_is_no_evidence() -> None:
     assert linked(pl.DataFrame(rows, schema=dict(linkage.FACILITY))) == set()
 
 
+@pytest.mark.parametrize("shared", [{"longitude": 120.1, "latitude": 30.2}, {"phone": "0999-88000001"}])
+@pytest.mark.parametrize("address", [None, "示范市甲区"])
+def test_a_point_or_telephone_of_many_names_is_a_default_with_or_without_addresses(shared, address) -> None:
+    names = [f"{n}健身点" for n in ("幸福", "平安", "和平", "建设", "胜利", "团结", "光明", "东风")]
+    rows = [facility(f"sports:{i}", name=name, address=address, **shared) for i, name in enumerate(names)]
+    assert linkage.pairs(pl.DataFrame(rows, schema=dict(linkage.FACILITY)), POLICY).height == 0
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "agreement"),
+    [
+        ("Masarykova 12, Karlovy Vary", "MASARYKOVA  12,  Karlovy Vary", "same"),
+        ("Nádražní 5/12, 360 01 Karlovy Vary", "Nadrazni 5/12, 36001 Karlovy Vary", "same"),
+        ("12 High St, Leeds", "High St 12, Leeds", "same_number"),
+        ("Masarykova 12, Karlovy Vary", "Masarykova 14, Karlovy Vary", "other_number"),
+        ("Masarykova 12, Karlovy Vary", "Masarykova 112, Karlovy Vary", "other_number"),
+        ("Lesní, Cheb", "Polní, Cheb", "other"),
+        ("ул. Ленина 5, Москва", "УЛ. ЛЕНИНА 5, МОСКВА", "same"),
+        ("ул. Ленина 5, Москва", "ул. Ленина 7, Москва", "other_number"),
+        ("臺南市新營區民治路36號", "民治路36號", "same"),
+        ("臺南市新營區民治路36號", "臺南市新營區民治路136號", "other_number"),
+    ],
+)
+def test_equal_addresses_are_equal_and_other_numbers_are_other_in_any_script(one, other, agreement) -> None:
+    here = {"name": "Knihovna", "phone": "353 111 222"}
+    rows = [facility("culture:1", address=one, **here), facility("sports:1", address=other, **here)]
+    generous = linkage.Policy(POLICY.weights, {**POLICY.rules, "review_from": 0.0})
+    found = linkage.pairs(pl.DataFrame(rows, schema=dict(linkage.FACILITY)), generous)
+    assert found["address_agreement"].to_list() == [agreement]
+
+
 # ── the registers ───────────────────────────────────────────────────────────────────────────────
 
 
