@@ -21,7 +21,7 @@ from rich.console import Console
 from contracts.loading import load_feeds
 from orchestration.derived import linkage, survey_estimates
 from orchestration.intake import feeds, ledger
-from orchestration.night.rehearsal import set_up_real
+from orchestration.night.real_run import set_up_real
 from orchestration.paths import DBT_PROJECT, DataDirectory
 from orchestration.warehouse.dbt_assets import DBT, environment
 

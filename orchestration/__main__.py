@@ -40,18 +40,18 @@ def _do(chosen: argparse.Namespace, data: DataDirectory, console: Console) -> in
         print(data.dagster_home)
         return 0
     if chosen.command == "demo":
-        from orchestration.night.rehearsal import set_up_demo
+        from orchestration.night.demo_run import set_up_demo
 
         set_up_demo(data, communities=chosen.communities, seed=chosen.seed, console=console)
     if chosen.command == "real":
-        from orchestration.night.rehearsal import set_up_real
+        from orchestration.night.real_run import set_up_real
 
         if not set_up_real(data, console):
             return 0
     done = command.run(data, console)
     command.tell(data, done, console)
     if chosen.command == "real":
-        from orchestration.night.rehearsal import tell_real
+        from orchestration.night.real_run import tell_real
 
         tell_real(data, console)
     # A refused file is the department's business and is told above; a step of the build that failed is ours.

@@ -89,13 +89,13 @@ def test_imports_run_one_way(path: Path) -> None:
             assert layer(module) in ALLOWED[here], f"{path.name}:{line}: {here} may not import {module}"
 
 
-def test_only_the_rehearsal_knows_the_demo() -> None:
+def test_only_the_demo_run_knows_the_demo() -> None:
     users = {
         name_of(path)
         for path in modules()
         if layer(name_of(path)) == "orchestration" and any(m.split(".")[0] == "demo" for m, _ in imports(path))
     }
-    assert users <= {"orchestration.night.rehearsal"}
+    assert users <= {"orchestration.night.demo_run"}
 
 
 @pytest.mark.parametrize("path", sorted((PROJECT / "contracts").rglob("*.py")), ids=name_of)

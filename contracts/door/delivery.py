@@ -215,7 +215,7 @@ def read_file(
         if outcome.rows_received == 0 and delivery.feed.delivery == "snapshot":
             raise _refusal("no_rows", delivery)
 
-    return _whatever_happens(read, delivery, Outcome(), accepted, quarantine)
+    return _outcome_of(read, delivery, Outcome(), accepted, quarantine)
 
 
 def settle_file(
@@ -239,7 +239,7 @@ def settle_file(
 
     if outcome.verdict == "refused":
         return outcome
-    return _whatever_happens(settle, delivery, outcome, accepted, quarantine)
+    return _outcome_of(settle, delivery, outcome, accepted, quarantine)
 
 
 def check_alone(delivery: Delivery, opened: Opened, *, key: Key, accepted: Path, quarantine: Path) -> Outcome:
@@ -259,12 +259,10 @@ def check_alone(delivery: Delivery, opened: Opened, *, key: Key, accepted: Path,
     outcome = read_file(
         delivery, key=key, accepted=accepted, quarantine=quarantine, opened=opened, second_opinion=False
     )
-    return (
-        outcome if outcome.verdict == "refused" else _whatever_happens(settle, delivery, outcome, accepted, quarantine)
-    )
+    return outcome if outcome.verdict == "refused" else _outcome_of(settle, delivery, outcome, accepted, quarantine)
 
 
-def _whatever_happens(
+def _outcome_of(
     work: Callable[[Outcome], None], delivery: Delivery, outcome: Outcome, accepted: Path, quarantine: Path
 ) -> Outcome:
     """The outcome of a half; of a file that is refused no row stays."""

@@ -60,17 +60,17 @@ def _take_in(data: DataDirectory, feed: Feed, first: date, last: date, *, replay
     for arrival in arriving.arrivals(data, feed.id):
         made += _land(data, feed, arrival, log)
     ensure_typed(data, feed)
-    house = House(data, feed)
+    context = IntakeContext(data, feed)
     outcomes = dict(landing.latest(landing.attempts(data, feed.id)))
     standing = Standing(feed)
-    items = in_order(landing.archived(data, feed.id, date.min, date.max), house.approved)
+    items = in_order(landing.archived(data, feed.id, date.min, date.max), context.approved)
     untried = [i for i in items if i.receipt not in outcomes and first <= i.received_on <= last and i.path.is_file()]
-    ahead = house.read_ahead(untried)
+    ahead = context.read_ahead(untried)
     for item in items:
         outcome, basis = outcomes.get(item.receipt), standing.basis(item)
         inside = first <= item.received_on <= last
-        if inside and (replay or _is_pending(house, item, outcome, basis)):
-            anew = _anew(house, item, outcome, standing, ahead, log)
+        if inside and (replay or _is_pending(context, item, outcome, basis)):
+            anew = _anew(context, item, outcome, standing, ahead, log)
             if anew:
                 outcomes[item.receipt] = outcome = anew
                 made.append(anew)
@@ -83,31 +83,36 @@ def _take_in(data: DataDirectory, feed: Feed, first: date, last: date, *, replay
 
 
 def _anew(
-    house: House, item: Archived, outcome: Attempt | None, standing: Standing, ahead: ReadAhead[Outcome], log: Any
+    context: IntakeContext,
+    item: Archived,
+    outcome: Attempt | None,
+    standing: Standing,
+    ahead: ReadAhead[Outcome],
+    log: Any,
 ) -> Attempt | None:
     """What becomes of a pending delivery now; None where its bytes are gone and nothing else can be done."""
-    if withdrawal := house.withdrawn.get(item.receipt):
-        return _withdraw(house.data, outcome, withdrawal) if outcome else None
+    if withdrawal := context.withdrawn.get(item.receipt):
+        return _withdraw(context.data, outcome, withdrawal) if outcome else None
     if item.path.is_file():
         if log:
             log.info(f"{item.shown_name}: {item.size_bytes:,} bytes from {item.sender}, received {item.received_at}")
-            if outcome and outcome.verdict == "accepted" and not _reads(house.data, item, outcome):
+            if outcome and outcome.verdict == "accepted" and not _reads(context.data, item, outcome):
                 log.warning(
                     f"{item.shown_name}: its rows do not read (cut short or damaged): taken in again from the archive"
                 )
-        return _through_the_door(house, item, standing, ahead.result(item.receipt))
-    if outcome and outcome.verdict == "accepted" and not _reads(house.data, item, outcome):
-        return _lost(house.data, item, outcome)
-    return _restore(house.data, item, outcome, standing) if outcome and outcome.verdict == "withdrawn" else None
+        return _through_the_door(context, item, standing, ahead.result(item.receipt))
+    if outcome and outcome.verdict == "accepted" and not _reads(context.data, item, outcome):
+        return _lost(context.data, item, outcome)
+    return _restore(context.data, item, outcome, standing) if outcome and outcome.verdict == "withdrawn" else None
 
 
 def pending(data: DataDirectory, feed: Feed) -> list[Archived]:
     """Archived deliveries that the next night will take through the door."""
-    house, standing, found = House(data, feed), Standing(feed), []
+    context, standing, found = IntakeContext(data, feed), Standing(feed), []
     outcomes = landing.latest(landing.attempts(data, feed.id))
-    for item in in_order(landing.archived(data, feed.id, date.min, date.max), house.approved):
+    for item in in_order(landing.archived(data, feed.id, date.min, date.max), context.approved):
         outcome = outcomes.get(item.receipt)
-        if _is_pending(house, item, outcome, standing.basis(item)) and _can_be_made(house, item, outcome):
+        if _is_pending(context, item, outcome, standing.basis(item)) and _can_be_made(context, item, outcome):
             found.append(item)
         if outcome and outcome.verdict == "accepted":
             standing.add(item, outcome)
@@ -207,7 +212,7 @@ def _set_aside(data: DataDirectory, outcomes: Iterable[Attempt], standing: Stand
 
 
 @dataclass(frozen=True)
-class House:
+class IntakeContext:
     """What taking in a feed needs besides the file; each part is read when it is first asked for."""
 
     data: DataDirectory
@@ -255,23 +260,23 @@ class House:
 
     def read_ahead(self, items: Sequence[Archived]) -> ReadAhead[Outcome]:
         """Begins to read the items, where there are many."""
-        bare = House(self.data, self.feed)  # what it has looked up is not sent along
+        bare = IntakeContext(self.data, self.feed)  # what it has looked up is not sent along
         _ = self.key  # made on first use, by one process only
         number = time.time_ns()
-        return ReadAhead(_read_there, [(item.receipt, item.size_bytes, (number, bare, item)) for item in items])
+        return ReadAhead(_read_in_worker, [(item.receipt, item.size_bytes, (number, bare, item)) for item in items])
 
 
 # What the processes that read ahead have looked up, of one feed at a time: what others hold may change between feeds.
-_THERE: dict[int, House] = {}
+_CONTEXT_OF_RUN: dict[int, IntakeContext] = {}
 
 
-def _read_there(task: tuple[int, House, Archived]) -> Outcome:
-    number, house, item = task
-    tempfile.tempdir = str(house.data.unpacked)
-    if number not in _THERE:
-        _THERE.clear()
-        _THERE[number] = house
-    return _THERE[number].read(item)
+def _read_in_worker(task: tuple[int, IntakeContext, Archived]) -> Outcome:
+    number, context, item = task
+    tempfile.tempdir = str(context.data.unpacked)
+    if number not in _CONTEXT_OF_RUN:
+        _CONTEXT_OF_RUN.clear()
+        _CONTEXT_OF_RUN[number] = context
+    return _CONTEXT_OF_RUN[number].read(item)
 
 
 @contextmanager
@@ -347,29 +352,29 @@ def _land(data: DataDirectory, feed: Feed, arrival: arriving.Arrival, log: Any =
     return [attempt]
 
 
-def _is_pending(house: House, item: Archived, outcome: Attempt | None, basis: str) -> bool:
+def _is_pending(context: IntakeContext, item: Archived, outcome: Attempt | None, basis: str) -> bool:
     """Whether a delivery is to go through the door: never tried, or tried when something it depends on was otherwise."""
     if outcome is None or outcome.verdict == "duplicate" or outcome.reason_code == "door_failed":
         return True
-    if (item.receipt in house.withdrawn) != (outcome.verdict == "withdrawn"):
-        return item.receipt not in house.withdrawn or outcome.verdict == "accepted"
+    if (item.receipt in context.withdrawn) != (outcome.verdict == "withdrawn"):
+        return item.receipt not in context.withdrawn or outcome.verdict == "accepted"
     if outcome.verdict == "withdrawn":
         return False
     return (
-        outcome.contract_version != house.feed.version
-        or outcome.layout_version != house.layout_version(item.sender)
+        outcome.contract_version != context.feed.version
+        or outcome.layout_version != context.layout_version(item.sender)
         or (outcome.basis is not None and outcome.basis != basis)
-        or (outcome.verdict == "held" and item.receipt in house.approved)
-        or not _reads(house.data, item, outcome)
+        or (outcome.verdict == "held" and item.receipt in context.approved)
+        or not _reads(context.data, item, outcome)
     )
 
 
-def _can_be_made(house: House, item: Archived, outcome: Attempt | None) -> bool:
+def _can_be_made(context: IntakeContext, item: Archived, outcome: Attempt | None) -> bool:
     """Whether there is anything to be done about a pending delivery: without its bytes only what a person said, or a loss."""
     if item.path.is_file() or outcome is None:
         return item.path.is_file()
-    changes = (item.receipt in house.withdrawn) != (outcome.verdict == "withdrawn")
-    return changes or not _reads(house.data, item, outcome)
+    changes = (item.receipt in context.withdrawn) != (outcome.verdict == "withdrawn")
+    return changes or not _reads(context.data, item, outcome)
 
 
 def _reads(data: DataDirectory, item: Archived, outcome: Attempt) -> bool:
@@ -413,14 +418,16 @@ def _as(
     return attempt
 
 
-def _through_the_door(house: House, item: Archived, standing: Standing, read: Outcome | None = None) -> Attempt:
+def _through_the_door(
+    context: IntakeContext, item: Archived, standing: Standing, read: Outcome | None = None
+) -> Attempt:
     """`read`: what the first half of the door made of it, where that was done ahead."""
-    data, feed = house.data, house.feed
-    approval = house.approved.get(item.receipt)
-    delivery, target, quarantine = house.delivery(item), _accepted_path(data, item), _place(data.quarantine, item)
+    data, feed = context.data, context.feed
+    approval = context.approved.get(item.receipt)
+    delivery, target, quarantine = context.delivery(item), _accepted_path(data, item), _place(data.quarantine, item)
     staged, staged_quarantine = target.with_suffix(".writing"), quarantine.with_suffix(".writing")
     outcome = settle_file(
-        delivery, read or house.read(item), accepted=staged, quarantine=staged_quarantine,
+        delivery, read or context.read(item), accepted=staged, quarantine=staged_quarantine,
         before=standing.before(data, item), guards=approval is None,
     )  # fmt: skip
     _put_in_place(outcome, staged, target, staged_quarantine, quarantine)
@@ -430,7 +437,7 @@ def _through_the_door(house: House, item: Archived, standing: Standing, read: Ou
         receipt=item.receipt, feed=feed.id, sender=item.sender, file_name=item.shown_name, sha256=item.sha256,
         size_bytes=item.size_bytes, received_at=item.received_at.replace(microsecond=0), received_on=item.received_on,
         attempted_at=data.now(), contract_version=feed.version,
-        layout_version=house.layout_version(item.sender), basis=standing.basis(item),
+        layout_version=context.layout_version(item.sender), basis=standing.basis(item),
         released_by=approval.by if approval else None, released_why=approval.why if approval else None,
         **vars(outcome),
     )  # fmt: skip

@@ -81,7 +81,7 @@ class Night:
     models: int = 0
     checks: int = 0
     unmet_checks: dict[str, str] = field(default_factory=dict)  # name → ERROR or WARN
-    tables: Counter[str] = field(default_factory=Counter)  # built, mended
+    tables: Counter[str] = field(default_factory=Counter)  # rebuilt, updated
     released: bool = False
     release_id: str | None = None
 
@@ -115,7 +115,7 @@ def run(data: DataDirectory, console: Console) -> Night:
         from orchestration.intake.taking_in import pseudonyms_stand
         from orchestration.night.owners import end_the_dead
         from orchestration.release.publishing import current
-        from orchestration.warehouse.dbt_assets import SAID, TONIGHT
+        from orchestration.warehouse.dbt_assets import HOW, TONIGHT
 
         instance = dg.DagsterInstance.get()
     refuse_a_lost_key(data.root, lambda: pseudonyms_stand(data))
@@ -141,7 +141,7 @@ def run(data: DataDirectory, console: Console) -> Night:
                 build, instance, {}, advance, {"ASSET_MATERIALIZATION"}, night.failed_steps, night.unmet_checks, log, console,
                 night.failed_steps,
             )  # fmt: skip
-    night.tables = Counter({how: events[f"{TONIGHT} {how}"] for how in SAID})
+    night.tables = Counter({how: events[f"{TONIGHT} {how}"] for how in HOW})
     night.models = events["ASSET_MATERIALIZATION"]
     night.checks = events["ASSET_CHECK_EVALUATION"]
     now = current(data)

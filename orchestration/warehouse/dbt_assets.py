@@ -37,11 +37,11 @@ from orchestration.warehouse import column_lineage
 POOL = "warehouse"
 # How a log line begins that tells of a finished model: the night's progress counts them.
 BUILT = "built"
-# What a table's materialization says of the night, below the first key; words before the colon are counted.
+# The metadata key of a table's materialization that says what the night did with it; the word before the colon is counted.
 TONIGHT = "tonight"
-SAID = {
-    "built": "built: made whole",
-    "mended": "mended: only rows that tonight's deliveries touch were written anew",
+HOW = {
+    "rebuilt": "rebuilt: the whole table",
+    "updated": "updated: only the rows that tonight's deliveries touch",
 }
 DBT = Path(sys.executable).parent / "dbt"
 
@@ -119,7 +119,7 @@ def manifest(data: DataDirectory) -> Path:
 
 class _Dbt(DbtCliResource):
     """dbt without what Dagster asks of it first: its version, which is the installed one, and a connection to read metadata by, which
-    is read here after dbt has ended (`_seen`). Each of the two starts dbt once more: seven seconds a night."""
+    is read here after dbt has ended (`_table_metadata`). Each of the two starts dbt once more: seven seconds a night."""
 
     @cached_property
     def _cli_version(self) -> Version:
@@ -172,13 +172,13 @@ def warehouse_assets() -> list[dg.AssetsDefinition]:
             target = where.dbt_target / "runs" / context.run_id[:8]
             invocation = dbt.cli(arguments, context=context, target_path=target)
             events, failure = _events(context, invocation)
-            # Read once, after dbt has let go of the file: dagster-dbt's own reading spins beside it all the while.
-            seen = _seen(where, target, context.assets_def)
-            for name, how in _tonight(target).items():
-                seen.setdefault(name, {})[TONIGHT] = SAID[how]
+            # Read once, after dbt has closed the file: dagster-dbt would read while dbt runs, and wait for it in a loop.
+            metadata = _table_metadata(where, target, context.assets_def)
+            for name, how in _how_written(target).items():
+                metadata.setdefault(name, {})[TONIGHT] = HOW[how]
         for event in events:
             table = str(event.metadata["unique_id"].value).rpartition(".")[2] if isinstance(event, dg.Output) else None
-            yield event.with_metadata({**event.metadata, **seen[table]}) if table in seen else event
+            yield event.with_metadata({**event.metadata, **metadata[table]}) if table in metadata else event
         if failure:
             raise dg.Failure(description=_sentence(invocation), allow_retries=False) from failure
 
@@ -198,7 +198,7 @@ def row_counts(data: DataDirectory) -> dict[str, int]:
         }
 
 
-def _seen(data: DataDirectory, target: Path, assets: dg.AssetsDefinition) -> dict[str, dict[str, Any]]:
+def _table_metadata(data: DataDirectory, target: Path, assets: dg.AssetsDefinition) -> dict[str, dict[str, Any]]:
     """Table → how many rows it has and what its columns are made of."""
     seen: dict[str, dict[str, Any]] = {table: {"dagster/row_count": rows} for table, rows in row_counts(data).items()}
     lineage = column_lineage.of_models(
@@ -210,10 +210,10 @@ def _seen(data: DataDirectory, target: Path, assets: dg.AssetsDefinition) -> dic
     return seen
 
 
-def _tonight(target: Path) -> dict[str, str]:
-    """Table → a key of `SAID`, by how the statement begins that dbt sent for it."""
+def _how_written(target: Path) -> dict[str, str]:
+    """Table → a key of `HOW`, by how the statement begins that dbt sent for it."""
     sent = {p.stem: p.read_text(encoding="utf-8").split(maxsplit=2)[:2] for p in (target / "run").rglob("*.sql")}
-    how = {("insert", "into"): "mended", ("create", "table"): "built"}
+    how = {("insert", "into"): "updated", ("create", "table"): "rebuilt"}
     return {table: how[words[0], words[1]] for table, words in sent.items() if tuple(words) in how}
 
 

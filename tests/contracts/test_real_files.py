@@ -12,7 +12,7 @@ from contracts.door.delivery import Delivery, Outcome, pass_file
 from contracts.door.privacy import load_key
 from contracts.loading import load_feeds, load_layouts
 from contracts.reading import fold
-from orchestration.night.rehearsal import real_deliveries
+from orchestration.night.real_run import real_deliveries
 
 # (feed, sender) → rows received, accepted; what is not accepted is quarantined.
 EXPECTED = {

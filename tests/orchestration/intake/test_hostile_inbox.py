@@ -18,7 +18,7 @@ from contracts.door.privacy import KeyRefused
 from contracts.loading import load_feeds
 from orchestration.intake import arriving, landing
 from orchestration.intake.landing import Attempt
-from orchestration.intake.taking_in import House, pending, pseudonyms_stand, take_in
+from orchestration.intake.taking_in import IntakeContext, pending, pseudonyms_stand, take_in
 from orchestration.paths import NEVER_CAME, SHANGHAI, DataDirectory
 
 FEED = load_feeds()["sports.openings"]
@@ -459,18 +459,18 @@ def test_files_of_one_second_count_by_name_whenever_they_came_and_the_rows_say_s
 def test_a_key_that_is_gone_while_its_pseudonyms_stand_stops_the_night(data, monkeypatch) -> None:
     monkeypatch.delenv("MINSHENG_PRIVACY_KEY")
     reviews = load_feeds()["evaluation.reviews"]
-    house = House(data, reviews)
-    assert house.key.secret == (data.root / "privacy.key").read_text().strip()
+    context = IntakeContext(data, reviews)
+    assert context.key.secret == (data.root / "privacy.key").read_text().strip()
     empty = pl.DataFrame(schema=pl.read_parquet_schema(_typed(data)))
     row = empty.clear(n=1).with_columns(reviewer_key=pl.lit("abc:def"))
     place = data.accepted / reviews.id / "2026-02-03" / f"{'0' * 16}.parquet"
     place.parent.mkdir(parents=True, exist_ok=True)
     row.write_parquet(place)
     assert pseudonyms_stand(data)
-    assert House(data, reviews).key == house.key
+    assert IntakeContext(data, reviews).key == context.key
     (data.root / "privacy.key").unlink()
     with pytest.raises(KeyRefused, match=r"privacy\.key 不见了.*privacy\.key is gone"):
-        _ = House(data, reviews).key
+        _ = IntakeContext(data, reviews).key
     assert not (data.root / "privacy.key").exists()
 
 

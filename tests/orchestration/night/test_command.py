@@ -221,11 +221,11 @@ def test_a_second_night_changes_nothing_and_makes_no_release(quiet_night, night_
     spent = quiet_night.night
     assert (spent.attempts, spent.failed_feeds, spent.failed_steps, spent.released) == ([], {}, {}, False)
     assert spent.release_id == night_city.night.release_id
-    tables = night_city.night.tables["built"]
-    assert night_city.night.tables == {"built": tables, "mended": 0}
+    tables = night_city.night.tables["rebuilt"]
+    assert night_city.night.tables == {"rebuilt": tables, "updated": 0}
     models = (DBT_PROJECT / "models").rglob("*.sql")
     kept = sum("materialized=kept()" in m.read_text(encoding="utf-8") for m in models)
-    assert spent.tables == {"built": tables - kept, "mended": kept}
+    assert spent.tables == {"rebuilt": tables - kept, "updated": kept}
     assert kept > 0
     assert tables > len(PRODUCTS)
     told = io.StringIO()

@@ -13,7 +13,7 @@ import duckdb
 import pytest
 from rich.console import Console
 
-from orchestration.night import rehearsal
+from orchestration.night import demo_run, real_run
 from orchestration.paths import PROJECT, DataDirectory
 
 # The backbone of the mainland takes minutes and says nothing of Tainan.
@@ -21,31 +21,31 @@ WITHOUT_MAINLAND = """
 import csv, sys
 from pathlib import Path
 from rich.console import Console
-from orchestration.night import command, rehearsal
+from orchestration.night import command, real_run
 from orchestration.paths import data_directory
 
-rows = [r for r in csv.reader(rehearsal.REAL_LIST.open()) if not r[2].startswith("divisions/cn_")]
-rehearsal.REAL_LIST = Path(sys.argv[1])
-csv.writer(rehearsal.REAL_LIST.open("w")).writerows(rows)
+rows = [r for r in csv.reader(real_run.REAL_LIST.open()) if not r[2].startswith("divisions/cn_")]
+real_run.REAL_LIST = Path(sys.argv[1])
+csv.writer(real_run.REAL_LIST.open("w")).writerows(rows)
 console = Console()
-assert rehearsal.set_up_real(data_directory(), console)
+assert real_run.set_up_real(data_directory(), console)
 done = command.run(data_directory(), console)
 command.tell(data_directory(), done, console)
-rehearsal.tell_real(data_directory(), console)
+real_run.tell_real(data_directory(), console)
 sys.exit(1 if done.failed_steps else 0)
 """
 
 
 def test_without_the_files_one_line_says_so_and_nothing_is_made(tmp_path, capsys) -> None:
     data = DataDirectory(tmp_path / "data")
-    assert not rehearsal.set_up_real(data, Console(soft_wrap=True), tmp_path / "nowhere")
+    assert not real_run.set_up_real(data, Console(soft_wrap=True), tmp_path / "nowhere")
     assert capsys.readouterr().out.count("\n") == 1
     assert not data.root.exists()
 
 
 def test_the_files_are_listed_where_they_lie_and_nothing_is_overdue(shared_data, tmp_path) -> None:
     data = DataDirectory(tmp_path)
-    assert rehearsal.set_up_real(data, Console(quiet=True), shared_data)
+    assert real_run.set_up_real(data, Console(quiet=True), shared_data)
     with (data.inbox / "deliveries.csv").open(encoding="utf-8", newline="") as file:
         listed = list(csv.DictReader(file))
     assert len(listed) == 20 + 72
@@ -57,7 +57,7 @@ def test_a_data_directory_holds_one_city(tmp_path) -> None:
     data = DataDirectory(tmp_path)
     (tmp_path / "demo.json").write_text('{"seed": 1}')
     with pytest.raises(SystemExit, match="Remove the directory"):
-        rehearsal.set_up_demo(data, communities=20, seed=7, console=Console(quiet=True))
+        demo_run.set_up_demo(data, communities=20, seed=7, console=Console(quiet=True))
 
 
 def recomputed(shared_data: Path) -> dict[str, tuple[float, float]]:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from dagster_dbt import DbtCliResource
 
-from orchestration.warehouse.dbt_assets import _Dbt, _sentence, _tonight, dbt_resource
+from orchestration.warehouse.dbt_assets import _Dbt, _how_written, _sentence, dbt_resource
 
 KEEPS_TOTALS = {
     "unique_id": "test.minsheng.keeps_totals", "status": "fail", "failures": 2, "message": "Got 2 results, configured to fail if != 0",
@@ -53,7 +53,7 @@ def test_a_table_was_built_or_mended(tmp_path: Path) -> None:
     }
     for name, statement in statements.items():
         (models / f"{name}.sql").write_text(statement, encoding="utf-8")
-    assert _tonight(tmp_path) == {"mended": "mended", "whole": "built"}
+    assert _how_written(tmp_path) == {"mended": "updated", "whole": "rebuilt"}
 
 
 def test_dagster_starts_dbt_once_a_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

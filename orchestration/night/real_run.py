@@ -1,16 +1,12 @@
-"""Nights that are rehearsed: on a fictional city, and on real public files.
+"""The night of `make real`: lists public files for the intake, sets the calendar to the newest of them, and prints what came of it.
 
-Belongs here: filling an inbox and standing the calendar still for `make demo` and `make real`, and the closing tables
-of the real run, read from the published file as any reader would. Does not belong here: running the night (night) and
-making the fictional feeds (demo).
+The closing tables are read from the published file, as any reader would. Does not belong here: running the night (command).
 """
 
 from __future__ import annotations
 
 import csv
-import time
 from collections.abc import Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,59 +14,12 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from contracts.whole_files import read_json, whole, write_json
+from contracts.whole_files import whole
 from orchestration.intake.arriving import DELIVERY_LIST
 from orchestration.paths import PROJECT, DataDirectory
 
 REAL_LIST = PROJECT / "demo" / "real.csv"
 REAL_FILES = PROJECT.parent / "shared" / "data"
-
-
-def set_up_demo(data: DataDirectory, *, communities: int, seed: int, console: Console) -> None:
-    """Makes the feeds of the fictional city into the inbox, once per data directory.
-
-    Args:
-        communities: the one number that sizes the city.
-        seed: the same seed makes the same bytes.
-
-    Raises:
-        SystemExit: the directory already holds another city; two cities in one register would be neither.
-    """
-    from demo.deliver import make
-    from demo.plan import Plan
-
-    plan = Plan(seed=seed, communities=communities)
-    wanted = {"seed": seed, "communities": communities, "until": plan.until.isoformat(), "days": plan.days}
-    remembered = data.root / "demo.json"
-    if remembered.is_file():
-        made = read_json(remembered)
-        if made != wanted:
-            raise SystemExit(
-                f"{remembered} says this directory holds the demo {made}, asked for is {wanted}. "
-                "Remove the directory, or choose another with MINSHENG_DATA."
-            )
-        console.print(f" 示范市 Shifan City: already made (seed {seed}, {communities:,} communities)")
-        return
-    data.set_calendar(plan.until, plan.first)
-    started = time.monotonic()
-    with ThreadPoolExecutor(1) as meanwhile:
-        # dbt reads its project in a process of its own; the code location finds it read.
-        meanwhile.submit(_parse, data)
-        deliveries = make(data.inbox, seed=seed, communities=communities, until=plan.until, days=plan.days)
-    write_json(remembered, wanted)
-    console.print(
-        f" 示范市 Shifan City (fictional): {len(deliveries):,} files of "
-        f"{len({d.feed for d in deliveries})} feeds made in {time.monotonic() - started:.1f} s"
-    )
-
-
-def _parse(data: DataDirectory) -> None:
-    from orchestration.warehouse.dbt_assets import manifest
-
-    manifest(data)
-
-
-# ── the real files ──────────────────────────────────────────────────────────────────────────────
 
 
 def real_deliveries(files: Path = REAL_FILES) -> list[dict[str, str]]:
