@@ -36,7 +36,7 @@ PROVENANCE_TEXT: Mapping[str, str] = {
 def property_files(root: Path, feeds: Iterable[Feed], products: Iterable[Product]) -> dict[Path, str]:
     """Every property file of the dbt project below `root` that is made from contracts, with its content."""
     files = {
-        SOURCES / f"{department}.yml": _of_department(list(of_department))
+        SOURCES / f"{department}.yml": _of_department(root, list(of_department))
         for department, of_department in groupby(feeds, key=lambda f: f.department)
     }
     built = [(product, path) for product in products if (path := _model(root, product))]
@@ -57,7 +57,7 @@ def data_type(sql_type: str) -> str:
 # ── feeds ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def _of_department(feeds: list[Feed]) -> dict[str, Any]:
+def _of_department(root: Path, feeds: list[Feed]) -> dict[str, Any]:
     location = "read_parquet('{{ env_var('MINSHENG_DATA') }}/accepted/%s/**/*.parquet', union_by_name=true)"
     return {
         "version": 2,
@@ -87,6 +87,7 @@ def _of_department(feeds: list[Feed]) -> dict[str, Any]:
                 f"Key within a delivery: {', '.join(feed.stored_key)}.",
             }
             for feed in feeds
+            if (root / MODELS / "staging" / feed.department / f"stg_{feed.department}__{feed.table}.sql").is_file()
         ],
     }
 

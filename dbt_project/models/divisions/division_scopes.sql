@@ -22,7 +22,7 @@ final as (
         level,
         vintage,
         units,
-        row_number() over (partition by top_code, level order by vintage) as ordinal,
+        cast(row_number() over (partition by top_code, level order by vintage) as bigint) as ordinal,
         lag(vintage) over (partition by top_code, level order by vintage) as previous_vintage,
         lag(units) over (partition by top_code, level order by vintage) as previous_units,
         lead(vintage) over (partition by top_code, level order by vintage) as next_vintage

@@ -231,7 +231,7 @@ def test_a_second_night_changes_nothing_and_makes_no_release(quiet_night, night_
     told = io.StringIO()
     command.tell(quiet_night.data, spent, Console(file=told, width=200))
     assert f"{tables} tables of the warehouse: " in told.getvalue()
-    assert f"{tables - kept} built, {kept} mended" in told.getvalue()
+    assert f"{tables - kept} rebuilt, {kept} updated" in told.getvalue()
     assert "Nothing new in the inbox." in told.getvalue()
     assert f"nothing changed: {spent.release_id} stands" in told.getvalue()
 
