@@ -97,10 +97,10 @@ final as (
         {{ reason_name('zh') }} as value_zh,
         {{ reason_name('en') }} as value_en,
         kept.on_day,
-        row_number() over (
+        cast(row_number() over (
             partition by kept.month, kept.dimension, kept.code, kept.kind
             order by kept.reviews desc, kept.change desc nulls last, kept.value asc, kept.on_day asc
-        ) as place,
+        ) as bigint) as place,
         kept.reviews,
         kept.of_reviews,
         kept.share,
