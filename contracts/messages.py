@@ -307,6 +307,9 @@ VALUES: Mapping[str, Sentences] = {
     "impossible_date": Sentences(
         "“{value}”这一天不存在；请核对年月日。", "{value} is a day that does not exist; check year, month and day."
     ),
+    "year_too_early": Sentences(
+        "“{value}”的年份早于 1000 年；请核对年份。", "{value} lies before the year 1000; check the year."
+    ),
     "ambiguous_date": Sentences(
         "“{value}”的年月日顺序不明；请按 2024-03-05 的格式填写。",
         "{value} can be read as more than one date; write it as 2024-03-05.",

@@ -262,12 +262,16 @@ def _plain_yes_or_no(text: pl.Series) -> pl.Series:
 
 def _plain_date(text: pl.Series) -> pl.Series:
     iso = pl.select(pl.when(text.str.len_bytes() == 10).then(text)).to_series()
-    return iso.str.to_date("%Y-%m-%d", strict=False, cache=True)
+    return _late_enough(iso.str.to_date("%Y-%m-%d", strict=False, cache=True))
 
 
 def _plain_timestamp(text: pl.Series) -> pl.Series:
     iso = pl.select(pl.when(text.str.len_bytes() == 19).then(text)).to_series()
-    return iso.str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False, cache=False)
+    return _late_enough(iso.str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False, cache=False))
+
+
+def _late_enough(moments: pl.Series) -> pl.Series:
+    return pl.select(pl.when(moments.dt.year() >= FIRST_YEAR).then(moments)).to_series()
 
 
 # ── every other spelling, once per distinct text ────────────────────────────────────────────────
@@ -419,6 +423,8 @@ _MONTH = re.compile(r"(\d{4})(?:[-/.](\d{1,2})|年(\d{1,2})月份?|(\d{2}))", re
 _BASIC = re.compile(r"(\d{8})[Tt ](\d{2})(\d{2})(?:(\d{2})(\.\d{1,9})?)?([Zz]|[+-]\d{2}:?\d{2})?", re.ASCII)
 _MINGUO = re.compile(r"(?:中[华華])?民[国國]\s*(\d{1,3})\s*(.*)", re.ASCII)
 _MINGUO_BARE = re.compile(r"(\d{2,3})([-/.年].*)", re.ASCII)
+# No service is older, and a year of fewer digits is a slip; periods before it would begin before the calendar does.
+FIRST_YEAR = 1000
 _CHINESE_DIGITS = str.maketrans("〇○零Ｏ一二三四五六七八九", "0000123456789")
 EXCEL_DAY_ZERO = date(1899, 12, 30)
 
@@ -520,9 +526,12 @@ def _western_year(text: str, options: CastOptions) -> str:
 
 def _day(year: str, month: str, day: str) -> date:
     try:
-        return date(int(year), int(month), int(day))
+        found = date(int(year), int(month), int(day))
     except ValueError:
         raise _Refused("impossible_date") from None
+    if found.year < FIRST_YEAR:
+        raise _Refused("year_too_early")
+    return found
 
 
 def _at(day: date, time: str, seconds: int = 0) -> tuple[datetime, timedelta | None]:

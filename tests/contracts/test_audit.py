@@ -27,6 +27,8 @@ schema:
   - name: ward_month
     physicalName: ward_month
     description: One row is one ward and one month.
+    customProperties:
+      - {property: disclosure, value: {rule: none, because: 'A trial. · 试。'}}
     quality:
       - {name: has_rows, type: library, metric: rowCount, mustBeGreaterThan: 0}
       - {name: not_many, type: library, metric: rowCount, mustBeLessOrEqualTo: 3}

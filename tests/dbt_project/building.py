@@ -97,6 +97,7 @@ def copy_project(root: Path) -> Path:
     """The dbt project and the folders whose lists it reads, below `root`; tests change a policy in it."""
     for folder in ("policies", "contracts/codes"):
         shutil.copytree(PROJECT / folder, root / folder)
+    shutil.copy(PROJECT / "README.md", root)  # its list of products is made from the contracts
     return Path(shutil.copytree(DBT_PROJECT, root / "dbt_project"))
 
 
@@ -119,7 +120,7 @@ def compiled(data: DataDirectory, *selection: str, variables: Mapping[str, Any] 
     run = dbt(data, "compile", "--select", *selection, variables=variables)
     assert run.success, run.said[-3000:]
     files = (data.root / "dbt" / "compiled").rglob("*.sql")
-    return {path.stem: path.read_text(encoding="utf-8") for path in files}
+    return {path.stem: path.read_text(encoding="utf-8") for path in files if path.is_file()}
 
 
 def build(data: DataDirectory, *arguments: str, variables: Mapping[str, Any] | None = None) -> None:

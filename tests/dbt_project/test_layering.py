@@ -14,9 +14,8 @@ from building import manifest
 
 from contracts.loading import CODES, POLICIES, load_feeds, load_products
 from contracts.model import Feed
-from orchestration.paths import DataDirectory
-
 from orchestration.derived import survey_estimates
+from orchestration.paths import DataDirectory
 
 PROJECT = Path(__file__).resolve().parents[2] / "dbt_project"
 MODELS = sorted((PROJECT / "models").rglob("*.sql"))

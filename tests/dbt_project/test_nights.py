@@ -169,7 +169,8 @@ def test_what_is_no_delivery_builds_everything(city: City) -> None:
             "delete from divisions.division_latest where division_code = 'new'",
         ),
         "the facility of a counter": (
-            "insert into facilities.dim_facility (facility_id, facility_code) values ('health:H1', 'H1')",
+            "insert into facilities.dim_facility by name "
+            "select * replace ('health:H1' as facility_id, 'H1' as facility_code) from facilities.dim_facility limit 1",
             "delete from facilities.dim_facility where facility_code = 'H1'",
         ),
         "a code map": (

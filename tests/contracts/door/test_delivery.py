@@ -179,7 +179,7 @@ def test_melted_rows_of_one_line_are_told_apart_by_their_place(pass_through) -> 
 
 
 def test_what_the_second_judge_objects_to_is_quarantined(pass_through, monkeypatch) -> None:
-    sound = delivery.objections
+    sound = pandera_check.objections
 
     def stricter(feed: Feed, rows: pl.DataFrame):
         rows, reasons = sound(feed, rows)
@@ -189,7 +189,7 @@ def test_what_the_second_judge_objects_to_is_quarantined(pass_through, monkeypat
         monkeypatch.setattr(pandera_check, "_schema", lambda *_: schema)
         return sound(feed, rows) if rows.height else (rows, reasons)
 
-    monkeypatch.setattr(delivery, "objections", stricter)
+    monkeypatch.setattr(pandera_check, "objections", stricter)
     passed = pass_through(
         openings(("TY00001", "2026-02-01", 5), ("TY00002", "2026-02-01", 11), ("TY00003", "2026-02-01", 6))
     )

@@ -121,7 +121,7 @@ def test_a_city_without_texts_has_a_typed_table(tmp_path) -> None:
 
 def labelled() -> list[dict[str, str]]:
     """Bad comments, the words they should leave, and those that alone would say the opposite of what was written."""
-    with (Path(__file__).parents[2] / "data" / "denied_comments.csv").open(encoding="utf-8", newline="") as file:
+    with (Path(__file__).with_name("denied_comments.csv")).open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 

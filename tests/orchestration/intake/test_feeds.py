@@ -219,7 +219,7 @@ def test_a_snapshot_is_counted_against_the_last_one_of_its_sender(city) -> None:
 
 def test_a_snapshot_with_periods_is_counted_against_the_same_period(city) -> None:
     workers = city("civil_affairs.community_workers", guards=NO_GUARDS)
-    header = "行政区划代码,月份,社区工作者人数,持证社会工作者人数\n"
+    header = "行政区划代码,月份,社区工作者人数,持证社工人数\n"
 
     def month(text: str, people: int) -> str:
         return header + "".join(f"99010100100{i},{text},{people + i},1\n" for i in range(1, 6))

@@ -284,7 +284,7 @@ def test_a_file_that_vanishes_while_others_are_taken_in_stops_nobody(data, monke
     put(data, f"{FEED}/b.csv", came=datetime(2026, 2, 2))
     found = list(arriving.arrivals(data, FEED))
     gone.unlink()
-    monkeypatch.setattr(landing, "arrivals", lambda *_: iter(found))
+    monkeypatch.setattr(arriving, "arrivals", lambda *_: iter(found))
     made = feeds.take_in(data, load_feeds()[FEED], FIRST, TODAY)
     assert [(a.file_name, a.reason_code == "file_not_there") for a in made] == [("a.csv", True), ("b.csv", False)]
 

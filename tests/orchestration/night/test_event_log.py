@@ -72,7 +72,7 @@ def test_a_batch_that_breaks_leaves_nothing(tmp_path: Path, monkeypatch: pytest.
     entry = instance.all_logs(instance.get_runs()[0].run_id)[0]
     logged = len(instance.all_logs(entry.run_id))
     with pytest.raises(CheckError):
-        storage.store_event_batch([entry, SimpleNamespace(is_dagster_event=True)])  # type: ignore[list-item]
+        storage.store_event_batch([entry, SimpleNamespace(is_dagster_event=True, dagster_event=None)])  # type: ignore[list-item]
     assert (_stored(instance), len(instance.all_logs(entry.run_id))) == (before, logged)
     storage.store_event(entry)
     assert len(instance.all_logs(entry.run_id)) == logged + 1

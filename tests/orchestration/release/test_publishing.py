@@ -226,7 +226,7 @@ def test_a_column_that_was_promised_and_is_not_there_stops_the_release(data, una
 
 
 @pytest.mark.parametrize(
-    "dies_in", ["_comment", "_copy_parquet", "_write_log", "_write_json", "_publish", "shutil.copy2"]
+    "dies_in", ["_comment", "_copy_parquet", "_write_log", "write_json", "_publish", "shutil.copy2"]
 )
 def test_a_night_that_dies_while_it_writes_leaves_no_half_release(data, unaudited, monkeypatch, dies_in) -> None:
     publishing.release(data)

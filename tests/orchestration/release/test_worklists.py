@@ -131,7 +131,7 @@ def test_the_workbooks_come_and_go_with_the_release(tmp_path: Path, monkeypatch:
     # A release that dies leaves the old workbooks; one that passes replaces them all.
     fill({"department_code": "sports"})
     with monkeypatch.context() as dying:
-        dying.setattr("orchestration.release.publishing._write_json", lambda *_: 1 / 0)
+        dying.setattr("orchestration.release.publishing.write_json", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             publishing.release(data)
     assert published() == ["health.xlsx"]
