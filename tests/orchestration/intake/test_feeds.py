@@ -289,7 +289,7 @@ def test_a_missing_month_is_noticed(city, severity, verdict) -> None:
     rule = Continuity(field="month", step="month", severity=severity)
     workers = city("civil_affairs.community_workers", guards=Guards(continuity=rule))
     for n, (month, day) in enumerate([("2025-11", 2), ("2026-01", 34)]):
-        content = f"行政区划代码,月份,社区工作者人数,持证社会工作者人数\n990101001001,{month},9,1\n"
+        content = f"行政区划代码,月份,社区工作者人数,持证社工人数\n990101001001,{month},9,1\n"
         workers.deliver(f"{n}.csv", content, day=day)
     first, second = workers.night()
     assert (first.verdict, first.reason_code) == ("accepted", None)

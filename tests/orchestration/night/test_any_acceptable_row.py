@@ -36,7 +36,7 @@ print(json.dumps({k: night[k] for k in ("failed_steps", "released", "unmet_check
 TODAY, FIRST = date(2026, 3, 1), date(2026, 2, 1)
 # Before any policy and any catalogue, around the turn of the years that policies begin in, today, and beyond.
 DAYS = (
-    "0001-01-01", "1582-10-15", "1900-01-01", "1970-01-01", "2015-04-15", "2019-12-31", "2020-01-01", "2020-02-29", "2025-12-31",
+    "1000-01-01", "0001-01-01", "1582-10-15", "1900-01-01", "1970-01-01", "2015-04-15", "2019-12-31", "2020-01-01", "2020-02-29", "2025-12-31",
     "2026-02-28", "2026-03-01", "2026-03-02", "2100-12-31", "9999-12-31",
 )  # fmt: skip
 LARGE = 10**15 - 1
@@ -53,12 +53,16 @@ def usual(f: FieldSpec, n: int) -> str:
         and f.name not in ("division_code", "wave", "margin", "service_item_code")
     ):
         return f"{'990101A' if 'institution' in f.name else 'K'}{n}"
+    if f.name == "resident_id":
+        return "990101199001010019"  # nobody's: no province has the number 99
     if f.examples:
         return str(f.examples[0])
     if f.enum:
         return next(iter(f.enum))
     if f.code_list:
         return str(next(iter(seed(f.code_list)))["code"])
+    if f.name.endswith("_id") and f.kind == "string":
+        return "K1"
     if "satisfaction" in f.name:
         return "5"
     low = f.options.get("minimum", 0)
