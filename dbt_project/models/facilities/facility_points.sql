@@ -1,5 +1,5 @@
-{#- Squares of 0.03° (some 3 km) weigh a town and a hamlet alike; blocks of 0.01° tell the districts of one town apart. The nearest
-    squares are looked for in windows of 0.5° and their neighbours. -#}
+{#- Squares of 0.03° (some 3 km) weigh a town and a hamlet alike; blocks of 0.01° tell the districts of one town apart. The
+    nearest squares are looked for in windows of 0.5° and their neighbours. -#}
 {%- set square, block, window = '0.03', '0.01', '0.5' -%}
 with
 

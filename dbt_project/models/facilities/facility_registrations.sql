@@ -19,7 +19,10 @@ final as (
         {{ facility.phone }} as phone,
         {{ facility.area_m2 }} as area_m2,
         cast({{ facility.capacity }} as bigint) as capacity,
-        case when {{ facility.capacity }} is not null then '{{ facility.capacity_unit or '' }}' end as capacity_unit,
+        case
+            when {{ facility.capacity }} is not null
+                then '{{ facility.capacity_unit or '' }}'
+        end as capacity_unit,
         {{ facility.opened_on }} as opened_on,
         {{ facility.status }} as status,
         {{ facility.snapshot_on }} as snapshot_on,
