@@ -254,7 +254,7 @@ def bad_night(quiet_night: After, another_night: Any) -> After:
     data = quiet_night.data
     for feed, (name, body, _, _) in BAD.items():
         if body is None:
-            text = f"feed,sender,path,received_on\n{feed},shifan,{data.root / name},{data.today()}\n"
+            text = f"feed,sender,path,received_on\n{feed},shifan,{data.root.parent / name},{data.today()}\n"
             (data.inbox / arriving.DELIVERY_LIST).write_text(text, encoding="utf-8")
         else:
             (data.inbox / feed / "shifan").mkdir(parents=True, exist_ok=True)
