@@ -1,5 +1,5 @@
--- A figure of the last delivery of a sender and year counts for the division that was meant; where nobody knows the division, the feed
--- has a problem.
+-- A figure of the last delivery of a sender and year counts for the division that was meant; where nobody knows the division, the
+-- feed has a problem.
 {{ config(meta={'dagster': {'ref': {'name': 'division_population'}}}) }}
 with
 

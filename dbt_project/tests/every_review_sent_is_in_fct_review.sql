@@ -1,5 +1,5 @@
--- Every key under which a review was sent is in fct_review, valid or not. Only what the night has mended is looked at; after a build of
--- everything, everything is.
+-- Every key under which a review was sent is in fct_review, valid or not. Only what the night has mended is looked at; after a
+-- build of everything, everything is.
 {{ config(meta={'dagster': {'ref': {'name': 'fct_review'}}}) }}
 with
 

@@ -1,5 +1,6 @@
--- What feeds counted of a facility on a day is in fct_service_volume, none of it less; of the days of which something came since the table
--- of deliveries was last made. A month that is a snapshot is counted once, whoever sent it: there only its presence is asked for.
+-- What feeds counted of a facility on a day is in fct_service_volume, none of it less; of the days of which something came since
+-- the table of deliveries was last made. A month that is a snapshot is counted once, whoever sent it: there only its presence is
+-- asked for.
 {{ config(meta={'dagster': {'ref': {'name': 'fct_service_volume'}}}) }}
 {%- set measures = [] -%}
 {%- for feed in contract_feeds('volume') %}
@@ -25,14 +26,18 @@ sent as (
         '{{ volume.register }}:' || rows_sent.{{ volume.facility }} as facility_id,
         rows_sent.{{ day }} as period_start,
         {%- for measure in measures %}
-        {{ 'rows_sent.' ~ measure if measure in volume.measures and not is_snapshot else 'cast(null as double)' }} as {{ measure }},
+        {%- set is_summed = measure in volume.measures and not is_snapshot %}
+        {{ 'rows_sent.' ~ measure if is_summed else 'cast(null as double)' }} as {{ measure }},
         {%- endfor %}
         cast(rows_sent._received_at as string) || rows_sent._receipt as delivery,
         {%- if is_snapshot %}
         max(cast(rows_sent._received_at as string) || rows_sent._receipt) over (
             partition by rows_sent._sender, rows_sent.{{ day }}
         ) as last_delivery,
-        coalesce({% for measure in volume.measures %}cast(rows_sent.{{ measure }} as double){{ ', ' if not loop.last }}{% endfor %}, null) is not null as is_figure
+        coalesce(
+            {% for measure in volume.measures %}cast(rows_sent.{{ measure }} as double), {% endfor %}
+            null
+        ) is not null as is_figure
         {%- else %}
         cast(rows_sent._received_at as string) || rows_sent._receipt as last_delivery,
         true as is_figure
