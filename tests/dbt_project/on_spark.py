@@ -192,7 +192,7 @@ def _agreement(con: duckdb.DuckDBPyConnection, table: str, files: Path) -> tuple
     doubles = [name for name, kind in columns.items() if kind == "DOUBLE"]
     # Rows are matched by everything but their doubles; rows that have all of it in common, by the doubles' first digits.
     order = [f'"{n}"' for n in columns if n not in doubles] + [f"printf('%.7g', \"{n}\")" for n in doubles]
-    numbered = "select *, row_number() over (order by {order}) as n from {rows}"
+    numbered = "select *, row_number() over (order by {order}) as nth_row from {rows}"
     here, other = (numbered.format(order=", ".join(order), rows=r) for r in (table, there))
     exact = " or ".join(f'h."{n}" is distinct from o."{n}"' for n in columns)
     close = " or ".join(
@@ -202,7 +202,7 @@ def _agreement(con: duckdb.DuckDBPyConnection, table: str, files: Path) -> tuple
         for n in columns
     )
     differ, differ_much = con.execute(
-        f"select count(*) filter ({exact}), count(*) filter ({close}) from ({here}) as h join ({other}) as o using (n)"
+        f"select count(*) filter ({exact}), count(*) filter ({close}) from ({here}) as h join ({other}) as o using (nth_row)"
     ).fetchone() or (0, 0)
     if differ_much:
         named = [n for n in columns if _differs(con, here, other, n, n in doubles)]
@@ -216,7 +216,7 @@ def _differs(con: duckdb.DuckDBPyConnection, here: str, other: str, name: str, i
         if is_double
         else "false"
     )
-    query = f'select count(*) from ({here}) as h join ({other}) as o using (n) where h."{name}" is distinct from o."{name}" and not {near}'
+    query = f'select count(*) from ({here}) as h join ({other}) as o using (nth_row) where h."{name}" is distinct from o."{name}" and not {near}'
     (count,) = con.execute(query).fetchone() or (0,)
     return bool(count)
 

@@ -167,10 +167,10 @@ final as (
         drawn.units_ranked,
         drawn.peer_rate,
         cast(drawn.prior_reviews as double) as prior_reviews,
-        rank() over (
+        cast(rank() over (
             partition by drawn.period_kind, drawn.period_start, drawn.dimension, drawn.peer_group, drawn.is_compared
             order by drawn.good_rate desc nulls last
-        ) as place,
+        ) as bigint) as place,
         cast(rank_bounds.surely_better as bigint) as surely_better,
         cast(rank_bounds.surely_worse as bigint) as surely_worse,
         drawn.good_rate_change,
