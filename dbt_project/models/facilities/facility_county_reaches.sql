@@ -53,7 +53,9 @@ measured as (
         -- Squares, not points: hills weigh as much as the seat.
         max(case when ranked_spread.nth <= 0.75 * ranked_spread.squares + 0.25 then ranked_spread.metres end) as three_quarters_m,
         -- A second town is never too far.
-        max(case when ranked_spread.points >= rules.town_share * ranked_spread.county_points then ranked_spread.metres end) as town_m
+        max(
+            case when ranked_spread.points >= rules.town_share * ranked_spread.county_points then ranked_spread.metres end
+        ) as town_m
     from ranked_spread
     cross join rules
     group by ranked_spread.county_code

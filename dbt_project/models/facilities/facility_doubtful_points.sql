@@ -36,7 +36,8 @@ near_own as (
         and owned.points
         - case
             when
-                {{ grid_cell('doubtful.longitude', 'block') }} = owned.x and {{ grid_cell('doubtful.latitude', 'block') }} = owned.y
+                {{ grid_cell('doubtful.longitude', 'block') }} = owned.x
+                and {{ grid_cell('doubtful.latitude', 'block') }} = owned.y
                 then doubtful.itself
             else 0
         end
