@@ -47,6 +47,18 @@ facility_codes as (
     having count(*) = 1
 ),
 
+-- Of a code that several senders use for facilities of their own, each means its own.
+own_codes as (
+    select
+        facility_code,
+        sender,
+        min(facility_id) as facility_id
+    from {{ ref('facility_codes') }}
+    where codes_of = 'sender' and senders > 1
+    group by facility_code, sender
+    having count(*) = 1
+),
+
 final as (
     select
         {{ text_key(['contacts.case_no', 'contacts.contact_no']) }} as contact_id,
@@ -58,7 +70,7 @@ final as (
         contacts.service_item_code as sent_service_item_code,
         coalesce(divisions.division_code, 'unknown') as division_code,
         contacts.division_code as sent_division_code,
-        coalesce(facility_codes.facility_id, 'hall:' || contacts.facility_code) as facility_id,
+        coalesce(own_codes.facility_id, facility_codes.facility_id, 'hall:' || contacts.facility_code) as facility_id,
         contacts.window_no,
         contacts.channel as contact_channel,
         contacts.opened_at,
@@ -73,6 +85,10 @@ final as (
     {{ code_map_joins('contacts', 'service_item_code', map='item_codes', own='items') }}
     left join divisions on contacts.division_code = divisions.division_code
     left join facility_codes on contacts.facility_code = facility_codes.facility_code
+    left join own_codes
+        on
+            contacts.facility_code = own_codes.facility_code
+            and contacts._sender = own_codes.sender
 )
 
 select * from final
