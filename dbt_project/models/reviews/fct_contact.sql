@@ -1,17 +1,47 @@
 {{ config(
     materialized=kept(),
-    pre_hook="{{ take_out(\"receipt in (select receipt from \" ~ ref('review_deliveries') ~ \" where change <> 'none')\") }}",
+    pre_hook="{{ take_out('(case_no, contact_no) in (select case_no, contact_no from ' ~ ref('review_delta') ~ ')') }}",
     post_hook="{{ say_mended() }}",
 ) }}
-{{ after('review_deliveries') }}
 {{ after('review_delta') }}
 with
 
-contacts as (
+sent as (
     select * from {{ ref('stg_evaluation__contacts') }}
-    {%- if is_incremental() %}
-    where _receipt in (select deliveries.receipt from {{ ref('review_deliveries') }} as deliveries where deliveries.change = 'added')
-    {%- endif %}
+    {{ of_touched_contacts() }}
+),
+
+-- A contact may be sent open and again once it is closed. An older file that comes late does not open it again.
+ranked as (
+    select
+        sent.*,
+        row_number() over (
+            partition by case_no, contact_no
+            order by
+                (case when closed_at is null then 1 else 0 end) asc,
+                _received_at desc, _receipt desc, _row desc
+        ) as newest
+    from sent
+),
+
+contacts as (
+    select
+        case_no,
+        contact_no,
+        department_code,
+        service_item_code,
+        division_code,
+        facility_code,
+        window_no,
+        channel,
+        opened_at,
+        closed_at,
+        promised_days,
+        named,
+        _sender,
+        _receipt
+    from ranked
+    where newest = 1
 ),
 
 departments as (
