@@ -208,10 +208,12 @@ def _check_roles(feeds: Mapping[str, Feed]) -> None:
         if feed.volume and register is None:
             problem = f"{feed.volume.facility!r} needs a relationship to the code of a register"
             raise ContractError(feed.path, "customProperties.volume.facility", problem)
-        if register and register.register and register.register.codes_of == "sender" and feed.keys_of == "everybody":
-            if feed.delivery == "append":
-                problem = f"sender expected: the codes of {register.id} are each sender's own, and so are keys that hold them"
-                raise ContractError(feed.path, "customProperties.keys_of", problem)
+        is_senders_own = (
+            register is not None and register.register is not None and register.register.codes_of == "sender"
+        )
+        if register and is_senders_own and feed.delivery == "append" and feed.keys_of == "everybody":
+            problem = f"sender expected: codes of {register.id} are each sender's own, and so are keys that hold them"
+            raise ContractError(feed.path, "customProperties.keys_of", problem)
         if register and not feed.volume and "volume" not in feed.custom and not feed.register:
             problem = f"rows name facilities of {register.id}: say what they count, or none (see contracts/roles.py)"
             raise ContractError(feed.path, "customProperties.volume", problem)

@@ -1,5 +1,5 @@
--- Every contact that was sent is in fct_contact once, and closed if any row of it says so. Only what the night has mended is looked at;
--- after a build of everything, everything is.
+-- Every contact that was sent is in fct_contact once, and closed if any row of it says so. Only what the night has mended is
+-- looked at; after a build of everything, everything is.
 {{ config(meta={'dagster': {'ref': {'name': 'fct_contact'}}}) }}
 with
 

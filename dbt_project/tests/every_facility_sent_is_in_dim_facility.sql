@@ -1,5 +1,5 @@
 -- Every facility in the last delivery of a sender and day is in dim_facility, and what could not be placed is a problem of its
--- feed; whichever feeds their contracts call registers. Where codes are each sender's own, a code has a facility for each of its senders.
+-- feed; whichever feeds their contracts call registers. Where codes are each sender's own, a code has a facility for each sender.
 {{ config(meta={'dagster': {'ref': {'name': 'dim_facility'}}}) }}
 with
 

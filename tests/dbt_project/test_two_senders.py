@@ -15,7 +15,14 @@ from orchestration.paths import DataDirectory
 
 DAY = date(2026, 1, 5)
 RECEIVED = datetime(2026, 2, 1, 2)
-CHAIN = ("dim_facility", "facility_codes", "volume_deliveries", "service_volume_sums", "fct_service_volume", "feed_problem")
+CHAIN = (
+    "dim_facility",
+    "facility_codes",
+    "volume_deliveries",
+    "service_volume_sums",
+    "fct_service_volume",
+    "feed_problem",
+)
 VOLUMES = "select facility_id, visits, is_facility_registered from facilities.fct_service_volume order by facility_id"
 
 
