@@ -187,12 +187,10 @@ class Standing:
         """The deliveries in which a key of `item` may not stand."""
         if self.feed.delivery != "append":
             return []
-        scope = {
-            "everybody": lambda sender: True,
-            "sender": lambda sender: sender == item.sender,
-            "first_sender": lambda sender: sender != item.sender,
-        }[self.feed.keys_of]
-        return [d for d in self.deliveries if scope(d.sender)]
+        if self.feed.keys_of == "everybody":
+            return self.deliveries
+        is_own = self.feed.keys_of == "sender"
+        return [d for d in self.deliveries if (d.sender == item.sender) == is_own]
 
     def _line(self, item: Archived) -> str:
         """Whose deliveries decide what becomes of `item`: every sender's, or the sender's own."""

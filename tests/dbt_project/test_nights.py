@@ -150,8 +150,8 @@ def an_older_file_comes_late_and_one_closing_is_corrected(city: City) -> None:
 def closings(city: City) -> list[tuple[object, ...]]:
     """Rows, contacts, closed contacts of the window, and the months that they closed in."""
     return city.ask(
-        "select count(*), count(distinct contact_id), count(closed_at), list(distinct month(closed_month) order by 1)"
-        " filter (where closed_month is not null) from reviews.fct_contact where window_no = '8'"
+        "select count(*), count(distinct contact_id), count(closed_at), list_sort(list(distinct month(closed_month))"
+        " filter (where closed_month is not null)) from reviews.fct_contact where window_no = '8'"
     )
 
 
