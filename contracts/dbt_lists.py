@@ -77,7 +77,7 @@ def _feed_macro(feeds: list[Feed]) -> str:
     written = []
     for feed in feeds:
         facility = _facility_columns(feed, feed.register) if feed.register else None
-        volume = feed.volume.model_dump() | {"register": _register_id(feed, by_id)} if feed.volume else None
+        volume = feed.volume.model_dump() | _named_register(feed, by_id) if feed.volume else None
         if facility or volume or feed.names_places:
             entry = {
                 "feed": feed.id,
@@ -106,9 +106,10 @@ COLUMNS
 """.replace("COLUMNS", "\n".join(columns))
 
 
-def _register_id(feed: Feed, feeds: Mapping[str, Feed]) -> str:
+def _named_register(feed: Feed, feeds: Mapping[str, Feed]) -> dict[str, str]:
     named = register_named_by(feed, feeds)
-    return named.register.id if named and named.register else ""
+    register = named.register if named else None
+    return {"register": register.id, "codes_of": register.codes_of} if register else {}
 
 
 def _facility_columns(feed: Feed, register: Register) -> dict[str, Any]:
@@ -121,4 +122,4 @@ def _facility_columns(feed: Feed, register: Register) -> dict[str, Any]:
         columns[column] = stored.get(name or "") or f"cast(null as {kind})"
     if feed.period is None:
         columns["snapshot_on"] = "cast(_received_at as date)"
-    return {"register": register.id, "capacity_unit": register.capacity_unit, **columns}
+    return {"register": register.id, "codes_of": register.codes_of, "capacity_unit": register.capacity_unit, **columns}

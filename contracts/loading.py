@@ -63,6 +63,10 @@ def load_feed(path: Path) -> Feed:
         raise ContractError(
             path, "customProperties.delivery", f"snapshot, append or upsert expected, found {delivery!r}"
         )
+    keys_of = custom.get("keys_of", "everybody")
+    if keys_of not in ("everybody", "sender", "first_sender") or ("keys_of" in custom and delivery != "append"):
+        problem = f"everybody, sender or first_sender expected, and only where delivery is append, found {keys_of!r}"
+        raise ContractError(path, "customProperties.keys_of", problem)
     names = {f.name for f in base["fields"]}
     rules = tuple(_rule(path, item, names) for item in schema.quality or [])
     period = custom.get("period")
@@ -70,7 +74,7 @@ def load_feed(path: Path) -> Feed:
         raise ContractError(path, "customProperties.period", f"no field is called {period!r}")
     guards = _guards(path, custom.get("guards") or {}, {f.name: f.kind for f in base["fields"]})
     feed = Feed(
-        **base, delivery=delivery, period=period, rules=rules, guards=guards,
+        **base, delivery=delivery, keys_of=keys_of, period=period, rules=rules, guards=guards,
         register=register_of(path, custom, names), volume=volume_of(path, custom, names),
     )  # fmt: skip
     if not feed.key:
@@ -204,6 +208,12 @@ def _check_roles(feeds: Mapping[str, Feed]) -> None:
         if feed.volume and register is None:
             problem = f"{feed.volume.facility!r} needs a relationship to the code of a register"
             raise ContractError(feed.path, "customProperties.volume.facility", problem)
+        is_senders_own = (
+            register is not None and register.register is not None and register.register.codes_of == "sender"
+        )
+        if register and is_senders_own and feed.delivery == "append" and feed.keys_of == "everybody":
+            problem = f"sender expected: codes of {register.id} are each sender's own, and so are keys that hold them"
+            raise ContractError(feed.path, "customProperties.keys_of", problem)
         if register and not feed.volume and "volume" not in feed.custom and not feed.register:
             problem = f"rows name facilities of {register.id}: say what they count, or none (see contracts/roles.py)"
             raise ContractError(feed.path, "customProperties.volume", problem)

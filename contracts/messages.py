@@ -384,6 +384,10 @@ ROWS: Mapping[str, Sentences] = {
         "主键（{field}）此前已报送；如需更正，请以同名文件重报整份数据。",
         "The key ({key}) has been delivered before; to correct it, send the whole file again under the same name.",
     ),
+    "key_of_another_sender": Sentences(
+        "主键（{field}）已由另一报送方先行报送；同一编号不得指两条记录，请与对方核对后改号重报。",
+        "Another sender has delivered this key ({key}) before; one number cannot mean two records: settle it with them, then send it under another.",
+    ),
     "contract_violated": Sentences(
         "不符合合同规则 {check}，请核对“{field}”。", "Does not meet the contract's check {check}; look at {field}."
     ),

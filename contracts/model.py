@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from contracts.roles import Register, Volume
 
 Delivery = Literal["snapshot", "append", "upsert"]
+# Where an `append` key may not stand already: in anybody's earlier file, in the sender's own, or in another sender's (a sender may
+# then send a record again, and its later row counts).
+KeysOf = Literal["everybody", "sender", "first_sender"]
 Kind = Literal["string", "integer", "number", "boolean", "date", "timestamp"]
 Severity = Literal["error", "warning"]
 
@@ -225,6 +228,7 @@ class Feed(Contract):
     """What a department has promised to send."""
 
     delivery: Delivery
+    keys_of: KeysOf
     period: str | None
     rules: tuple[Rule, ...]
     guards: Guards

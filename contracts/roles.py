@@ -5,6 +5,7 @@ Belongs here: the `register` and `volume` properties of a feed contract, and wha
 Does not belong here: what a facility is (dim_facility), the other keys of a contract (loading.py).
 
     register: {id: health, code: institution_code, type: category_code, …}   or `none`, where rows have a point and are no facilities
+    register: {…, codes_of: sender}                                          where each sender numbers its facilities itself
     volume: {facility: institution_code, day: served_on, measures: [visits]}   or `none`, where rows name a facility and count nothing
 """
 
@@ -46,6 +47,8 @@ class Register(_Part):
 
     id: str = Field(pattern=r"^[a-z][a-z_]*$")  # the first half of a facility_id
     code: str
+    # Whose the codes are: issued once for everybody, or each sender's own, so that two senders' 001 are two facilities.
+    codes_of: Literal["everybody", "sender"] = "everybody"
     name: str = "name"
     # A field whose code list has a column `facility_type`, or a column that the staging model makes, with `types`.
     type: str

@@ -12,7 +12,7 @@ settings.register_profile("minsheng", deadline=None)
 settings.load_profile("minsheng")
 
 # Files and folders whose tests spend a night or build a warehouse, the longest first.
-LONG = ("test_night.py", "dbt_project", "test_privacy_canary.py")
+LONG = ("test_command.py", "test_any_acceptable_row.py", "dbt_project", "test_privacy_canary.py", "test_definitions.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

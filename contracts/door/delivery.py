@@ -59,12 +59,12 @@ class Before:
     """Accepted files that count before a delivery, oldest first; each is called by its receipt.
 
     Attributes:
-        feed: all of the feed: an `append` key must not stand in them already.
+        barred: where an `append` key must not stand already (`keys_of` of the contract).
         own: of the same sender: what guards and counts of changes compare with.
         namesakes: of `own`, those sent under the same name: an `append` file can take the place of one of them.
     """
 
-    feed: Sequence[Path] = ()
+    barred: Sequence[Path] = ()
     own: Sequence[Path] = ()
     namesakes: Sequence[Path] = ()
 
@@ -441,7 +441,7 @@ def _settle_keys(
 ) -> None:
     """Moves rows whose key stands already to quarantine and counts what the file changes; finds a re-send."""
     feed = delivery.feed
-    compared, earlier = before.own, before.feed
+    compared, earlier = before.own, before.barred
     if feed.delivery == "append":
         again = (p for p in reversed(before.namesakes) if keys.share_repeated(feed, accepted, p) >= keys.SAME_DELIVERY)
         compared = [*again][:1] if outcome.rows_accepted else []

@@ -80,7 +80,7 @@ def repeated(feed: Feed, file: Path, earlier: Sequence[Path] = ()) -> pl.DataFra
     """Rows whose key stands already: place (in the file), `_row`, code (the reason).
 
     Args:
-        earlier: accepted files in which a key must not stand either.
+        earlier: accepted files in which a key must not stand either; of other senders where `keys_of` is first_sender.
     """
     keys, rows = _names(feed.stored_key), _rows([file])
     # Two passes: hashes find the few keys that can stand twice, and only those are compared. A melted file has many
@@ -91,9 +91,10 @@ def repeated(feed: Feed, file: Path, earlier: Sequence[Path] = ()) -> pl.DataFra
         f" where hash({keys}) in (select hash({keys}) as h from {rows} group by h having count(*) > 1)) where nth > 1"
     )
     if earlier:
+        code = "key_of_another_sender" if feed.keys_of == "first_sender" else "key_already_delivered"
         same = " and ".join(f"a.{_column(n)} = b.{_column(n)}" for n in feed.stored_key)
         before = _frame(
-            f"select distinct a.file_row_number as place, a._row, 'key_already_delivered' as code"
+            f"select distinct a.file_row_number as place, a._row, '{code}' as code"
             f" from {rows} a join {_rows(earlier)} b on {same}"
         )
         found = pl.concat([found, before.join(found, on="place", how="anti")])

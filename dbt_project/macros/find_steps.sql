@@ -18,8 +18,8 @@
     {%- do inputs.append(
         ['(kept.division_code, kept.province_code, kept.city_code, kept.county_code, kept.town_code, kept.village_code)', ref('division_latest')]
     ) -%}
-    {%- set deliveries, facilities = ref('review_deliveries'), ref('dim_facility') -%}
-    {%- if not execute or load_relation(deliveries) is none %}{{ return([invocation_id, '', '']) }}{% endif -%}
+    {%- set deliveries, facilities, codes = ref('review_deliveries'), ref('dim_facility'), ref('facility_codes') -%}
+    {%- if not execute or load_relation(deliveries) is none or load_relation(codes) is none %}{{ return([invocation_id, '', '']) }}{% endif -%}
     {%- set contacts = adapter.get_relation(this.database, this.schema, 'fct_contact') -%}
     {%- set judgements = adapter.get_relation(this.database, this.schema, 'review_judgements') -%}
     {%- set query -%}
@@ -30,12 +30,25 @@
                 with here as (
                     select facility_code, min(facility_id) as facility_id from {{ facilities }} group by facility_code having count(*) = 1
                 ),
-                used as (select distinct facility_id from {{ contacts }} where facility_id is not null)
+                own as (
+                    select facility_code, sender, min(facility_id) as facility_id
+                    from {{ codes }} where codes_of = 'sender' and senders > 1
+                    group by facility_code, sender having count(*) = 1
+                ),
+                used as (
+                    select distinct
+                        placed.facility_id,
+                        placed.sender,
+                        case when starts_with(placed.facility_id, 'hall:') then substr(placed.facility_id, 6) else known.facility_code end as code
+                    from {{ contacts }} as placed
+                    left join {{ facilities }} as known on placed.facility_id = known.facility_id
+                    where placed.facility_id is not null
+                )
                 select count(*)
                 from used
-                left join here as same on used.facility_id = same.facility_id
-                left join here as found on used.facility_id = 'hall:' || found.facility_code
-                where found.facility_id is not null or (same.facility_id is null and not starts_with(used.facility_id, 'hall:'))
+                left join here on used.code = here.facility_code
+                left join own on used.code = own.facility_code and used.sender = own.sender
+                where used.facility_id is distinct from coalesce(own.facility_id, here.facility_id, 'hall:' || used.code)
             )
             {%- else %}
             0
@@ -57,7 +70,13 @@
     {%- for name in ['service_items', 'service_item_codes', 'volume_service_items'] -%}
         {%- do inputs.append(['kept', ref(name)]) -%}
     {%- endfor -%}
-    {%- if not execute %}{{ return([invocation_id, '', '']) }}{% endif -%}
+    {#- Whose facility a volume is changes only where two senders use one code. -#}
+    {%- set codes = ref('facility_codes') -%}
+    {%- do inputs.append([
+        '(kept.facility_id, kept.facility_code, kept.sender)',
+        "(select * from " ~ codes ~ " where codes_of = 'sender' and senders > 1)",
+    ]) -%}
+    {%- if not execute or load_relation(codes) is none %}{{ return([invocation_id, '', '']) }}{% endif -%}
     {{ return(steps_by_deliveries(this, inputs, [adapter.get_relation(this.database, this.schema, 'service_volume_sums')])) }}
 {%- endmacro %}
 

@@ -1,5 +1,5 @@
 -- Every facility in the last delivery of a sender and day is in dim_facility, and what could not be placed is a problem of its
--- feed; whichever feeds their contracts call registers.
+-- feed; whichever feeds their contracts call registers. Where codes are each sender's own, a code has a facility for each sender.
 {{ config(meta={'dagster': {'ref': {'name': 'dim_facility'}}}) }}
 with
 
@@ -8,6 +8,8 @@ sent as (
     select
         '{{ feed.feed }}' as feed,
         '{{ feed.facility.register }}:' || {{ feed.facility.code }} as facility_id,
+        {{ '_sender' if feed.facility.codes_of == 'sender' else 'cast(null as string)' }} as sender,
+        '{{ feed.facility.register }}:' || _sender || '/' || {{ feed.facility.code }} as id_of_sender,
         cast(_received_at as string) || _receipt as delivery,
         max(cast(_received_at as string) || _receipt) over (
             partition by _sender, {{ feed.facility.snapshot_on }}
@@ -30,7 +32,10 @@ select distinct
     sent.facility_id,
     'not in dim_facility' as lost
 from sent
-left join facilities on sent.facility_id = facilities.facility_id
+left join facilities
+    on
+        (sent.facility_id = facilities.facility_id and coalesce(sent.sender = facilities.sender, true))
+        or (sent.sender = facilities.sender and sent.id_of_sender = facilities.facility_id)
 where sent.delivery = sent.last_delivery and facilities.facility_id is null
 union all
 select

@@ -23,7 +23,11 @@ sent as (
     {%- set is_snapshot = feed.delivery == 'snapshot' %}
     select
         '{{ feed.feed }}' as feed,
+        {%- if volume.codes_of == 'sender' %}
+        coalesce(registered.facility_id, '{{ volume.register }}:' || rows_sent.{{ volume.facility }}) as facility_id,
+        {%- else %}
         '{{ volume.register }}:' || rows_sent.{{ volume.facility }} as facility_id,
+        {%- endif %}
         rows_sent.{{ day }} as period_start,
         {%- for measure in measures %}
         {%- set is_summed = measure in volume.measures and not is_snapshot %}
@@ -47,6 +51,15 @@ sent as (
         on
             deliveries.feed = '{{ feed.feed }}'
             and rows_sent.{{ day }} = deliveries.day
+    {%- if volume.codes_of == 'sender' %}
+    left join {{ ref('dim_facility') }} as registered
+        on
+            registered.facility_id in (
+                '{{ volume.register }}:' || rows_sent.{{ volume.facility }},
+                '{{ volume.register }}:' || rows_sent._sender || '/' || rows_sent.{{ volume.facility }}
+            )
+            and rows_sent._sender = registered.sender
+    {%- endif %}
     {{ 'union all' if not loop.last }}
     {%- endfor %}
 ),

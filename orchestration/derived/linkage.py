@@ -88,7 +88,7 @@ def registers() -> list[Feed]:
 
 
 def registered(data: DataDirectory) -> pl.DataFrame:
-    """Every facility any accepted delivery has named, as last described; columns FACILITY."""
+    """Every facility any accepted delivery has named, as last described, under the ids of facility_codes; columns FACILITY."""
     tables = [pl.DataFrame(schema=FACILITY)]
     for feed in registers():
         register = feed.register
@@ -96,10 +96,14 @@ def registered(data: DataDirectory) -> pl.DataFrame:
         if register is None or not files:
             continue
         rows = pl.concat([pl.read_parquet(f) for f in files], how="diagonal_relaxed")
+        first = pl.col("_sender").sort_by("_received_at", "_sender").first().over(register.code)
+        is_first = (pl.col("_sender") == first) if register.codes_of == "sender" else pl.lit(True)
+        scope = pl.when(is_first).then(pl.lit("")).otherwise(pl.col("_sender") + "/")
+        rows = rows.with_columns((pl.lit(f"{register.id}:") + scope + pl.col(register.code)).alias("facility_id"))
         newest = rows.sort(*([feed.period] if feed.period else []), "_received_at", "_receipt", "_row")
         tables.append(
-            newest.unique(register.code, keep="last", maintain_order=True).select(
-                (pl.lit(f"{register.id}:") + pl.col(register.code)).alias("facility_id"),
+            newest.unique("facility_id", keep="last", maintain_order=True).select(
+                "facility_id",
                 pl.col(register.name).alias("name"),
                 *(
                     (pl.col(c) if c in rows.columns else pl.lit(None)).cast(t).alias(c)

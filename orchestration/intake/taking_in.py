@@ -178,14 +178,24 @@ class Standing:
         """The accepted files the door compares `item` with."""
         own = [d for d in self.deliveries if d.sender == item.sender]
         return Before(
-            feed=[stored_at(data, d) for d in self.deliveries] if self.feed.delivery == "append" else [],
+            barred=[stored_at(data, d) for d in self._barring(item)],
             own=[stored_at(data, d) for d in own],
             namesakes=[stored_at(data, d) for d in own if d.file_name == item.file_name],
         )
 
+    def _barring(self, item: Archived) -> list[Archived]:
+        """The deliveries in which a key of `item` may not stand."""
+        if self.feed.delivery != "append":
+            return []
+        if self.feed.keys_of == "everybody":
+            return self.deliveries
+        is_own = self.feed.keys_of == "sender"
+        return [d for d in self.deliveries if (d.sender == item.sender) == is_own]
+
     def _line(self, item: Archived) -> str:
-        """An `append` key is looked for in every sender's files, everything else in the sender's own."""
-        return "" if self.feed.delivery == "append" else item.sender
+        """Whose deliveries decide what becomes of `item`: every sender's, or the sender's own."""
+        is_everybodys = self.feed.delivery == "append" and self.feed.keys_of != "sender"
+        return "" if is_everybodys else item.sender
 
 
 def stored_at(data: DataDirectory, item: Archived) -> Path:

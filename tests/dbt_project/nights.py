@@ -74,11 +74,11 @@ class City:
             reviews.append(self.review(contact, lag, level=level, tags=tags, comment="慢" if level < 3 else None))
         return contacts, reviews
 
-    def deliver(self, feed_id: str, receipt: str, rows: list[Row], received: datetime) -> None:
+    def deliver(self, feed_id: str, receipt: str, rows: list[Row], received: datetime, sender: str = "shifan") -> None:
         """Puts a file among the accepted; the same receipt again puts other rows in its place."""
         feed = load_feeds()[feed_id]
         empty = pl.read_parquet(self.data.accepted / feed.id / NEVER_CAME)
-        provenance = {"_feed": feed.id, "_sender": "shifan", "_receipt": receipt, "_received_at": received, "_contract_version": "1"}  # fmt: skip
+        provenance = {"_feed": feed.id, "_sender": sender, "_receipt": receipt, "_received_at": received, "_contract_version": "1"}  # fmt: skip
         frame = pl.DataFrame([r | provenance | {"_row": n} for n, r in enumerate(rows, 2)], infer_schema_length=None)
         missing = [pl.lit(None).alias(c) for c in empty.columns if c not in frame.columns]
         frame = frame.with_columns(missing).select(empty.columns).cast(empty.schema)  # type: ignore[arg-type]

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from nights import City
+from nights import City, Row
 from sendings import day_of_reviews
 
 from orchestration.paths import DataDirectory
@@ -112,6 +112,49 @@ def and_the_contact_comes(city: City) -> None:
     city.deliver("evaluation.contacts", "c_after", [contact], FIRST + timedelta(days=58))
 
 
+def of_window_8(city: City) -> list[Row]:
+    return [c for c in city.contacts.values() if c["window_no"] == "8"]
+
+
+def contacts_are_sent_open_and_reviewed(city: City) -> None:
+    """Their reviews count in their own month until the contact closes, in the month before."""
+    contacts = [city.contact("H1", FIRST + timedelta(days=35, hours=n), window="8") for n in range(6)]
+    city.deliver(
+        "evaluation.contacts", "c_open", [c | {"closed_at": None} for c in contacts], FIRST + timedelta(days=60)
+    )
+    city.deliver(
+        "evaluation.reviews", "r_open", [city.review(c, 20 * 86400) for c in contacts[:3]], FIRST + timedelta(days=60)
+    )
+
+
+def the_contacts_close(city: City) -> None:
+    city.deliver("evaluation.contacts", "c_closed", of_window_8(city)[:5], FIRST + timedelta(days=61))
+
+
+def an_older_file_comes_late_and_one_closing_is_corrected(city: City) -> None:
+    first, second = of_window_8(city)[:2]
+    city.deliver(
+        "evaluation.contacts",
+        "c_closed_late",
+        [second | {"closed_at": second["closed_at"] - timedelta(days=30), "opened_at": FIRST}],
+        FIRST + timedelta(days=62),
+    )
+    city.deliver(
+        "evaluation.contacts",
+        "c_open_late",
+        [first | {"closed_at": None, "window_no": "8"}],
+        FIRST + timedelta(days=63),
+    )
+
+
+def closings(city: City) -> list[tuple[object, ...]]:
+    """Rows, contacts, closed contacts of the window, and the months that they closed in."""
+    return city.ask(
+        "select count(*), count(distinct contact_id), count(closed_at), list_sort(list(distinct month(closed_month))"
+        " filter (where closed_month is not null)) from reviews.fct_contact where window_no = '8'"
+    )
+
+
 def suspects(city: City) -> dict[str, int]:
     return dict(
         city.ask("select suspect_rule, count(*) from reviews.fct_review where suspect_rule is not null group by 1")
@@ -120,12 +163,16 @@ def suspects(city: City) -> dict[str, int]:
 
 def test_nights_of_every_kind_leave_what_one_build_of_everything_makes(city: City) -> None:
     nights: list[tuple[Callable[[City], None], ...]] = [
-        (a_new_day, late_reviews_complete_what_programs_began),
-        (a_day_of_brushing, a_review_waits_for_its_contact),
-        (busy_days_before_it_explain_the_surge, a_file_of_contacts_is_sent_again_corrected),
+        (a_new_day, late_reviews_complete_what_programs_began, contacts_are_sent_open_and_reviewed),
+        (a_day_of_brushing, a_review_waits_for_its_contact, the_contacts_close),
+        (
+            busy_days_before_it_explain_the_surge,
+            a_file_of_contacts_is_sent_again_corrected,
+            an_older_file_comes_late_and_one_closing_is_corrected,
+        ),
         (reviews_are_corrected_withdrawn_copied_and_answered, and_the_contact_comes),
     ]
-    states, caught = [city.tables()], [suspects(city)]
+    states, caught, closed = [city.tables()], [suspects(city)], []
     for happenings in nights:
         for happens in happenings:
             happens(city)
@@ -133,6 +180,9 @@ def test_nights_of_every_kind_leave_what_one_build_of_everything_makes(city: Cit
         assert city.was_mended()
         states.append(city.tables())
         caught.append(suspects(city))
+        closed += closings(city)
+    # One contact each, open, then closed; a late row without a closing time opens none again, a later closing corrects the month.
+    assert closed == [(6, 6, 0, None), (6, 6, 5, [3]), (6, 6, 5, [2, 3]), (6, 6, 5, [2, 3])]
     assert all(a["review_counts"] != b["review_counts"] for a, b in pairwise(states))
     # The late files completed a burst of five and a lag of nine; the surge was one until its hall was seen to be busy.
     assert caught[0] == {}

@@ -17,9 +17,10 @@ in_force as (
     where not is_marked_abolished
 ),
 
--- Two senders may describe one unit in one vintage: the later word counts.
+-- Two senders may describe one unit in one vintage: the later word counts. A city without counties stands in many lists once more as
+-- its own county, town and village: those rows come last.
 units as (
-    {{ newest_row('in_force', key=['vintage', 'code']) }}
+    {{ newest_row('in_force', key=['vintage', 'code'], last='code = parent_code') }}
 ),
 
 disputed as (
@@ -27,6 +28,7 @@ disputed as (
         vintage,
         code
     from in_force
+    where parent_code is null or code <> parent_code
     group by vintage, code
     -- Who does not say what stands above does not contradict.
     having min(name) <> max(name) or min(parent_code) <> max(parent_code)

@@ -7,7 +7,7 @@ final as (
     {%- set facility = feed.facility %}
     select
         '{{ facility.register }}' as register,
-        '{{ facility.register }}:' || {{ facility.code }} as facility_id,
+        '{{ facility.codes_of }}' as codes_of,
         {{ facility.code }} as facility_code,
         {{ facility.name }} as name,
         {{ facility.type_code }} as type_code,

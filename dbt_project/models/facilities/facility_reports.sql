@@ -8,6 +8,10 @@ receipts as (
     select * from {{ source('ledger', 'receipts') }}
 ),
 
+codes as (
+    select * from {{ ref('facility_codes') }}
+),
+
 -- A snapshot sent again for the same day replaces the first.
 delivered as (
     {{ newest_delivery('reported', by=['register', 'snapshot_on']) }}
@@ -43,9 +47,21 @@ followed as (
     from judged
 ),
 
--- Two senders may report one facility under one code: the later word of a day counts.
+identified as (
+    select
+        delivered.*,
+        codes.facility_id
+    from delivered
+    inner join codes
+        on
+            delivered.register = codes.register
+            and delivered.facility_code = codes.facility_code
+            and delivered._sender = codes.sender
+),
+
+-- Two senders may report one facility under a code that was issued for everybody: the later word of a day counts.
 kept as (
-    {{ newest_row('delivered', key=['facility_id', 'snapshot_on']) }}
+    {{ newest_row('identified', key=['facility_id', 'snapshot_on']) }}
 ),
 
 final as (

@@ -8,18 +8,34 @@ places as (
     select * from {{ ref('division_matches') }}
 ),
 
+codes as (
+    select * from {{ ref('facility_codes') }}
+    where register = 'community'
+),
+
 delivered as (
     {{ newest_delivery('reported', by=['reported_on']) }}
 ),
 
--- One facility, one report: two senders may know it under one code.
+identified as (
+    select
+        delivered.*,
+        codes.facility_id
+    from delivered
+    inner join codes
+        on
+            delivered.facility_code = codes.facility_code
+            and delivered._sender = codes.sender
+),
+
+-- One facility, one report.
 newest as (
-    {{ newest_row('delivered', key=['facility_code', 'reported_on']) }}
+    {{ newest_row('identified', key=['facility_id', 'reported_on']) }}
 ),
 
 final as (
     select
-        'community:' || newest.facility_code as facility_id,
+        newest.facility_id,
         newest.reported_on,
         {{ month_start('newest.reported_on') }} as month,
         places.division_code,

@@ -46,6 +46,10 @@ divisions as (
     from {{ ref('division_problem') }}
 ),
 
+codes as (
+    select * from {{ ref('facility_codes') }}
+),
+
 items as (
     select * from {{ ref('service_items') }}
 ),
@@ -74,6 +78,39 @@ volumes as (
     {{ code_map_joins('sent_volumes', 'service_item_code', map='item_codes', own='items') }}
 ),
 
+-- A code that several senders use for facilities of their own, in a row of somebody who uses it for none.
+ambiguous as (
+    select
+        volumes.feed,
+        volumes.sender,
+        volumes.receipt,
+        volumes.facility_id,
+        volumes.row_id
+    from volumes
+    inner join codes as firsts
+        on
+            volumes.facility_id = firsts.facility_id
+            and firsts.codes_of = 'sender'
+            and firsts.senders > 1
+    left join codes as own
+        on
+            volumes.facility_id = own.facility_id
+            and volumes.sender = own.sender
+    where own.facility_id is null
+),
+
+-- A code issued for everybody, and two senders who give it different names.
+contradicted as (
+    select
+        codes.feed,
+        codes.sender,
+        codes.receipt,
+        codes.facility_id
+    from codes
+    inner join facilities on codes.facility_id = facilities.facility_id
+    where codes.sender <> facilities.sender and codes.name <> facilities.name
+),
+
 found as (
     {%- for (table, row_id), problems in unmapped.items() %}
     {%- for problem, own, sent in problems %}
@@ -99,6 +136,24 @@ found as (
     from volumes
     left join facilities on volumes.facility_id = facilities.facility_id
     where facilities.facility_id is null
+    union all
+    select
+        feed,
+        sender,
+        receipt,
+        'facility_ambiguous' as problem,
+        facility_id as sent_value,
+        row_id
+    from ambiguous
+    union all
+    select
+        feed,
+        sender,
+        receipt,
+        'facility_named_differently' as problem,
+        facility_id as sent_value,
+        facility_id as row_id
+    from contradicted
     union all
     select
         feed,

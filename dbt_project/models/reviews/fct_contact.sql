@@ -1,17 +1,47 @@
 {{ config(
     materialized=kept(),
-    pre_hook="{{ take_out(\"receipt in (select receipt from \" ~ ref('review_deliveries') ~ \" where change <> 'none')\") }}",
+    pre_hook="{{ take_out('(case_no, contact_no) in (select case_no, contact_no from ' ~ ref('review_delta') ~ ')') }}",
     post_hook="{{ say_mended() }}",
 ) }}
-{{ after('review_deliveries') }}
 {{ after('review_delta') }}
 with
 
-contacts as (
+sent as (
     select * from {{ ref('stg_evaluation__contacts') }}
-    {%- if is_incremental() %}
-    where _receipt in (select deliveries.receipt from {{ ref('review_deliveries') }} as deliveries where deliveries.change = 'added')
-    {%- endif %}
+    {{ of_touched_contacts() }}
+),
+
+-- A contact may be sent open and again once it is closed. An older file that comes late does not open it again.
+ranked as (
+    select
+        sent.*,
+        row_number() over (
+            partition by case_no, contact_no
+            order by
+                (case when closed_at is null then 1 else 0 end) asc,
+                _received_at desc, _receipt desc, _row desc
+        ) as newest
+    from sent
+),
+
+contacts as (
+    select
+        case_no,
+        contact_no,
+        department_code,
+        service_item_code,
+        division_code,
+        facility_code,
+        window_no,
+        channel,
+        opened_at,
+        closed_at,
+        promised_days,
+        named,
+        _sender,
+        _receipt
+    from ranked
+    where newest = 1
 ),
 
 departments as (
@@ -47,6 +77,18 @@ facility_codes as (
     having count(*) = 1
 ),
 
+-- Of a code that several senders use for facilities of their own, each means its own.
+own_codes as (
+    select
+        facility_code,
+        sender,
+        min(facility_id) as facility_id
+    from {{ ref('facility_codes') }}
+    where codes_of = 'sender' and senders > 1
+    group by facility_code, sender
+    having count(*) = 1
+),
+
 final as (
     select
         {{ text_key(['contacts.case_no', 'contacts.contact_no']) }} as contact_id,
@@ -58,7 +100,7 @@ final as (
         contacts.service_item_code as sent_service_item_code,
         coalesce(divisions.division_code, 'unknown') as division_code,
         contacts.division_code as sent_division_code,
-        coalesce(facility_codes.facility_id, 'hall:' || contacts.facility_code) as facility_id,
+        coalesce(own_codes.facility_id, facility_codes.facility_id, 'hall:' || contacts.facility_code) as facility_id,
         contacts.window_no,
         contacts.channel as contact_channel,
         contacts.opened_at,
@@ -73,6 +115,10 @@ final as (
     {{ code_map_joins('contacts', 'service_item_code', map='item_codes', own='items') }}
     left join divisions on contacts.division_code = divisions.division_code
     left join facility_codes on contacts.facility_code = facility_codes.facility_code
+    left join own_codes
+        on
+            contacts.facility_code = own_codes.facility_code
+            and contacts._sender = own_codes.sender
 )
 
 select * from final

@@ -44,8 +44,7 @@ former_judgements as (
 withdrawn as (
     select
         former_contacts.case_no,
-        former_contacts.contact_no,
-        former_contacts.closed_month
+        former_contacts.contact_no
     from former_contacts
     where
         former_contacts.receipt in (
@@ -70,14 +69,14 @@ final as (
     select
         touched.case_no,
         touched.contact_no,
-        coalesce(withdrawn.closed_month, former_judgements.counted_month) as month_before,
+        coalesce(former_contacts.closed_month, former_judgements.counted_month) as month_before,
         former_judgements.place as place_before,
         {{ month_start('former_judgements.reviewed_on') }} as review_month_before
     from touched
-    left join withdrawn
+    left join former_contacts
         on
-            touched.case_no = withdrawn.case_no
-            and touched.contact_no = withdrawn.contact_no
+            touched.case_no = former_contacts.case_no
+            and touched.contact_no = former_contacts.contact_no
     left join former_judgements
         on
             touched.case_no = former_judgements.case_no

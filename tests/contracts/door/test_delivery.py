@@ -144,7 +144,7 @@ def test_a_key_that_stands_twice_in_a_file_keeps_its_first_row(pass_through) -> 
 def test_an_append_key_that_was_delivered_before_is_rejected(pass_through) -> None:
     first = pass_through(openings(("TY00001", "2026-02-01", 1), ("TY00002", "2026-02-01", 2)))
     rows = [("TY00002", "2026-02-01", 9), ("TY00002", "2026-02-02", 9), ("TY00002", "2026-02-02", 8)]
-    second = pass_through(openings(*rows), before=Before(feed=[first.accepted]))
+    second = pass_through(openings(*rows), before=Before(barred=[first.accepted]))
     assert [(row, rule) for row, rule, _ in second.reasons()] == [(2, "key_already_delivered"), (4, "key_repeated")]
     assert second.rows()["visits"].to_list() == [9]
 

@@ -200,7 +200,7 @@ def test_a_facility_is_compared_as_it_was_last_described(tmp_path) -> None:
         path.parent.mkdir(parents=True)
         pl.DataFrame(
             {"venue_id": "1", "name": name, "address": "a", "phone": "1", "longitude": 1.0, "latitude": 2.0,
-             "_received_at": n, "_receipt": "r", "_row": 1}
+             "_received_at": n, "_receipt": "r", "_row": 1, "_sender": "s"}
         ).write_parquet(path)  # fmt: skip
     assert linkage.registered(data).select("facility_id", "name").rows() == [("sports:1", "新名")]
     assert linkage.write(data) == {"facilities": 1, "complexes": 0}

@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from contracts.door.approvals import approve
+from contracts.door.approvals import approve, withdraw
 from contracts.loading import load_feeds
 from contracts.model import Continuity, Feed, Guards
 from orchestration.intake import landing, ledger, reading_ahead
@@ -178,7 +178,7 @@ def test_keys_of_a_superseded_file_may_come_again_and_those_that_stand_may_not(c
     ids=["another name", "another sender", "fewer than half of the keys"],
 )
 def test_other_files_take_nobodys_place_and_their_repeated_keys_are_rejected(city, name, sender, keys) -> None:
-    sports = city("sports.openings", guards=NO_GUARDS)
+    sports = city("sports.openings", guards=NO_GUARDS, keys_of="everybody")
     sports.deliver("a.csv", openings(*many("2026-01-01", 10)), day=2)
     sports.night()
     sports.deliver(
@@ -406,3 +406,48 @@ def resent(city: City) -> tuple[str, str]:
     """The newest delivery of a feed without its last line."""
     item = landing.archived(city.data, city.feed.id, date.min, date.max)[-1]
     return item.file_name, "\n".join(item.path.read_text(encoding="utf-8").rstrip("\n").split("\n")[:-1]) + "\n"
+
+
+# ── whose keys ──────────────────────────────────────────────────────────────────────────────────
+
+
+def contacts(*rows: tuple[str, str]) -> str:
+    header = "办件编号,服务次数,事项编码,部门代码,区划代码,办理形式,受理时间,办结时间\n"
+    return header + "".join(
+        f"{case_no},1,BPS02,health,990101001001,1,2026-01-01 09:00:00,{closed}\n" for case_no, closed in rows
+    )
+
+
+def test_two_senders_number_their_venues_alike_and_both_openings_are_accepted(city) -> None:
+    sports = city("sports.openings", guards=NO_GUARDS)
+    sports.deliver("a.csv", openings(("001", "2026-01-01", 1)), day=2, sender="east")
+    sports.deliver("a.csv", openings(("001", "2026-01-01", 2)), day=3, sender="west")
+    sports.deliver("b.csv", openings(("001", "2026-01-01", 9)), day=4, sender="west")
+    first, second, third = sports.night()
+    assert (first.rows_quarantined, second.rows_quarantined) == (0, 0)
+    assert [(r["rule"], r["rows"]) for r in third.reasons] == [("key_already_delivered", 1)]
+    assert sorted(sports.rows()["visits"]) == [1, 2]
+
+
+def test_a_contact_may_be_sent_again_by_its_sender_and_another_sender_s_number_is_refused(city) -> None:
+    hall = city("evaluation.contacts", guards=NO_GUARDS)
+    hall.deliver("0102.csv", contacts(("1", ""), ("2", "")), day=3, sender="east")
+    hall.deliver("0103.csv", contacts(("1", "2026-01-03 10:00:00")), day=4, sender="east")
+    hall.deliver("0103.csv", contacts(("1", "2026-01-02 10:00:00"), ("3", "2026-01-02 10:00:00")), day=5, sender="west")
+    opened, closed, other = hall.night()
+    assert (opened.rows_quarantined, closed.rows_accepted, closed.rows_quarantined) == (0, 1, 0)
+    assert [(r["rule"], r["rows"]) for r in other.reasons] == [("key_of_another_sender", 1)]
+    assert (other.rows_accepted, other.rows_quarantined) == (1, 1)
+    held = hall.rows().sort("_received_at", "case_no")
+    assert held.select("_sender", "case_no").rows() == [("east", "1"), ("east", "2"), ("east", "1"), ("west", "3")]
+
+
+def test_a_number_is_free_again_once_its_first_sender_s_file_is_gone(city) -> None:
+    hall = city("evaluation.contacts", guards=NO_GUARDS)
+    hall.deliver("a.csv", contacts(("1", "")), day=3, sender="east")
+    hall.deliver("b.csv", contacts(("1", "")), day=4, sender="west")
+    hall.night()
+    assert hall.rows()["_sender"].to_list() == ["east"]
+    withdraw(hall.data.root, hall.receipt("a.csv"), by="李四", why="报错了部门", at=hall.data.now())
+    hall.night()
+    assert hall.rows()["_sender"].to_list() == ["west"]
