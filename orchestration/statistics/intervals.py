@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from orchestration.statistics.errors import StatisticsError, as_numbers, require_confidence
+from orchestration.statistics.errors import StatisticsError, as_array, as_numbers, require_choice, require_confidence, require_number
 
 Floats = npt.NDArray[np.float64]
 
@@ -35,7 +35,7 @@ def t_quantile(confidence: float, df: npt.ArrayLike) -> Floats:
     from scipy.special import stdtrit
 
     z_quantile(confidence)
-    degrees = np.asarray(df, dtype=np.float64)
+    degrees = as_array(df, "df")
     return np.where(degrees > 0, stdtrit(np.maximum(degrees, 1), 0.5 + confidence / 2), np.nan)
 
 
@@ -45,6 +45,28 @@ def t_two_sided(t: npt.ArrayLike, df: npt.ArrayLike) -> Floats:
 
     degrees = np.asarray(df, dtype=np.float64)
     return np.where(degrees > 0, 2 * stdtr(np.maximum(degrees, 1), -np.abs(t)), np.nan)
+
+
+def satterthwaite(variances: Sequence[npt.ArrayLike], dfs: Sequence[npt.ArrayLike]) -> Floats:
+    """Degrees of freedom of a sum of independent variances, elementwise: (ΣV)² / Σ V²/df.
+
+    At least the smallest of the parts that have any variance; 0 where such a part has no degrees of freedom, or where
+    nothing varies. Source: Satterthwaite (1946), Biometrics Bulletin 2.
+    """
+    if len(variances) != len(dfs) or not len(variances):
+        raise StatisticsError(
+            f"Expected as many degrees of freedom as variances, got {len(dfs)} and {len(variances)}.",
+            "方差与自由度个数应一致。",
+        )
+    v = [as_array(one, "variance", 0) for one in variances]
+    degrees = [as_array(one, "df") for one in dfs]
+    total = np.sum(v, axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = [one / total for one in v]
+        counts = [np.where(s > 1e-12, np.where(d > 0, s**2 / d, np.inf), 0.0) for s, d in zip(share, degrees, strict=True)]
+        df = 1 / np.sum(counts, axis=0)
+    found: Floats = np.where(np.isfinite(df), df, 0.0)
+    return found
 
 
 def wilson(successes: npt.ArrayLike, n: npt.ArrayLike, confidence: float = 0.95) -> tuple[Floats, Floats]:
@@ -84,16 +106,14 @@ def wilson_survey(
 ) -> tuple[Floats, Floats]:
     """Wilson's interval for a weighted proportion: the effective sample size p(1−p)/se², adjusted
     for the degrees of freedom, takes the place of n, and t that of z. At 0 or 1, n does."""
-    rate = np.asarray(p, np.float64)
+    rate = _checked_rates(p, se, n, df, confidence)
     n_eff = _effective_n(rate, se, n, df, confidence)
     t = t_quantile(confidence, df)
     with np.errstate(invalid="ignore", divide="ignore"):
         shrink = 1 + t**2 / n_eff
         centre = (rate + t**2 / (2 * n_eff)) / shrink
         half = t / shrink * np.sqrt(rate * (1 - rate) / n_eff + t**2 / (4 * n_eff**2))
-    exact = ~np.isfinite(n_eff)
-    lo = np.where(exact, rate, np.maximum(centre - half, 0))
-    hi = np.where(exact, rate, np.minimum(centre + half, 1))
+    lo, hi = np.maximum(centre - half, 0), np.minimum(centre + half, 1)
     return np.where(rate <= 0, 0.0, lo), np.where(rate >= 1, 1.0, hi)
 
 
@@ -104,24 +124,35 @@ def korn_graubard(
     df: npt.ArrayLike,
     confidence: float = 0.95,
 ) -> tuple[Floats, Floats]:
-    """Clopper–Pearson's interval with the design's effective sample size, at most n: never too short."""
+    """Clopper–Pearson's interval with the design's effective sample size, at most n: never shorter than that of a
+    simple random sample. A standard error of 0 counts as one that is not known: n then stands for the design."""
     from scipy.special import betaincinv
 
-    rate = np.asarray(p, np.float64)
+    rate = _checked_rates(p, se, n, df, confidence)
     n_eff = np.minimum(_effective_n(rate, se, n, df, confidence), np.asarray(n, np.float64))
     hits, misses, tail = n_eff * rate, n_eff * (1 - rate), (1 - confidence) / 2
     with np.errstate(invalid="ignore"):
         lo = np.where(hits > 0, betaincinv(np.maximum(hits, 1e-300), misses + 1, tail), 0.0)
         hi = np.where(misses > 0, betaincinv(hits + 1, np.maximum(misses, 1e-300), 1 - tail), 1.0)
-    census = (np.asarray(se) == 0) & (rate > 0) & (rate < 1)
-    return np.where(census, rate, lo), np.where(census, rate, hi)
+    # Unknown degrees of freedom: nothing is known of the rate.
+    known = np.isfinite(n_eff)
+    return np.where(known, lo, np.nan), np.where(known, hi, np.nan)
+
+
+def _checked_rates(p: npt.ArrayLike, se: npt.ArrayLike, n: npt.ArrayLike, df: npt.ArrayLike, confidence: float) -> Floats:
+    require_confidence(confidence)
+    rate = as_array(p, "p", 0, 1)
+    as_array(se, "se", 0)
+    as_array(n, "n", 0)
+    as_array(df, "df")
+    return rate
 
 
 def _effective_n(p: Floats, se: npt.ArrayLike, n: npt.ArrayLike, df: npt.ArrayLike, confidence: float) -> Floats:
-    """p(1−p)/se² × (t with n−1 / t with df)²; n in place of the first at p = 0 or 1."""
+    """p(1−p)/se² × (t with n−1 / t with df)²; n in place of the first at p = 0 or 1, or where se is rounding."""
     count, spread = np.asarray(n, np.float64), p * (1 - p)
     squared = np.asarray(se, np.float64) ** 2
-    at_boundary = spread <= 1e-12
+    at_boundary = (spread <= 1e-12) | (squared <= 1e-18 * spread)
     with np.errstate(divide="ignore", invalid="ignore"):
         n_eff = np.where(at_boundary, count, spread / squared)
     adjust = np.where(count > 1, t_quantile(confidence, np.maximum(count - 1, 1)), 1.0)
