@@ -196,14 +196,16 @@ def empirical_bayes_rates(
     """Rates of small units drawn towards the rate of all: beta-binomial, one row per unit.
 
     The prior Beta(a, b) is fitted to all units, by maximum marginal likelihood or by `moments` as review_comparisons does
-    (Kleinman 1973). Columns: n, rate (null at n = 0), eb_rate = (s + a)/(n + a + b), eb_lo, eb_hi (posterior quantiles,
-    which take the prior as known), weight_own = n/(n + a + b), prior_rate, prior_size = a + b.
+    (Kleinman 1973). Columns: n, rate (null at n = 0), eb_rate = (s + a)/(n + a + b), eb_lo, eb_hi (see below), weight_own = n/(n + a + b), prior_rate, prior_size = a + b.
     Units that differ no more than chance all get nearly the common rate. By moments, units that have nothing in common
     borrow nothing (prior_size 0), and one without observations then has no rate.
+    Intervals are posterior quantiles mixed over every prior by its likelihood, for a prior fitted to few units is itself
+    a guess: taken as known, such intervals hold the truth in 25 to 60 of 100 cases. Null with fewer than
+    `LEAST_UNITS` units that have observations.
     """
-    from scipy.special import betaincinv
-
-    s, count = np.asarray(successes, np.float64), np.asarray(n, np.float64)
+    require_choice("prior", prior, ("likelihood", "moments"))
+    require_confidence(confidence)
+    s, count = as_array(successes, "successes", 0), as_array(n, "n", 0)
     wilson(s, count)  # the same conditions on the counts
     if s.shape != count.shape or count.sum() == 0:
         raise StatisticsError(
@@ -212,7 +214,7 @@ def empirical_bayes_rates(
         )
     centre, size = (_prior_by_moments if prior == "moments" else _prior_by_likelihood)(s, count)
     a, b = size * centre, size * (1 - centre)
-    tail = (1 - confidence) / 2
+    lo, hi = _rate_bounds(s, count, confidence)
     with np.errstate(invalid="ignore", divide="ignore"):
         rate = np.where(count > 0, s / count, np.nan)
         shrunk, weight_own = (s + a) / (count + size), count / (count + size)
@@ -221,13 +223,52 @@ def empirical_bayes_rates(
             "n": count.astype(np.int64),
             "rate": rate,
             "eb_rate": shrunk,
-            "eb_lo": betaincinv(s + a, count - s + b, tail),
-            "eb_hi": betaincinv(s + a, count - s + b, 1 - tail),
+            # The rate stands in its interval, also where the best prior lies at the edge of those that could be.
+            "eb_lo": np.fmin(lo, np.where(np.isnan(lo), np.nan, shrunk)),
+            "eb_hi": np.fmax(hi, np.where(np.isnan(hi), np.nan, shrunk)),
             "weight_own": weight_own,
             "prior_rate": np.full(len(s), centre),
             "prior_size": np.full(len(s), size),
         }
     ).fill_nan(None)
+
+
+LEAST_UNITS = 5
+
+
+def _rate_bounds(s: Floats, count: Floats, confidence: float) -> tuple[Floats, Floats]:
+    """Quantiles of every unit's rate under all priors together, each by its likelihood.
+
+    Flat in the rate; flat in 1/(1 + size), the share of the spread that lies between units, weighted by what small sizes
+    and large ones leave open alike (its square root).
+    """
+    from scipy.special import betainc, betaln
+
+    told = count > 0
+    if told.sum() < LEAST_UNITS:
+        return np.full(len(s), np.nan), np.full(len(s), np.nan)
+    pooled = (s.sum() + 1) / (count.sum() + 2)
+    share = ((np.arange(40) + 0.5) / 40) ** 2  # of the spread, finer where units hardly differ
+    spread = np.sqrt(pooled * (1 - pooled) * (1 / count.sum() + share / told.sum()))
+    places = np.linspace(-4, 4, 25)
+    centre = np.clip(pooled + places[None, :] * spread[:, None], 1e-6, 1 - 1e-6).ravel()
+    size = np.repeat((1 - share) / share, len(places))
+    a, b = (size * centre)[:, None], (size * (1 - centre))[:, None]
+    loglikelihood = (betaln(s[told] + a, (count - s)[told] + b) - betaln(a, b)).sum(axis=1)
+    # Cells of the grid are wider where the rates are, and where shares are large.
+    loglikelihood += np.log(np.repeat(spread * np.sqrt(share), len(places)))
+    weight = np.exp(loglikelihood - loglikelihood.max())
+    kept = weight > 1e-4 * weight.max()
+    weight, a, b = weight[kept] / weight[kept].sum(), a[kept], b[kept]
+    bounds = []
+    for probability in ((1 - confidence) / 2, (1 + confidence) / 2):
+        low, high = np.zeros(len(s)), np.ones(len(s))
+        for _ in range(30):
+            middle = (low + high) / 2
+            is_below = weight @ betainc(s + a, count - s + b, middle) < probability
+            low, high = np.where(is_below, middle, low), np.where(is_below, high, middle)
+        bounds.append((low + high) / 2)
+    return bounds[0], bounds[1]
 
 
 def _prior_by_likelihood(s: Floats, count: Floats) -> tuple[float, float]:
