@@ -245,16 +245,11 @@ def variance(design: Design, domains: Domains, scores: Floats) -> Floats:
     totals = domains.pair_sums(scores)
     n_psus = design.n_psus[domains.cell_stratum]
     centre = group_sums(domains.cell, totals, len(n_psus)) / n_psus
-    # A stratum with one PSU is centred on the mean of all PSUs of the sample.
-    single = design.is_single[domains.cell_stratum]
-    grand = domains.sums(scores) / max(len(design.stratum), 1)
-    centre[single] = grand[domains.cell_domain[single]]
+    # A stratum with one PSU is centred on 0, which is the mean over all of scores that sum to zero; R's "adjust".
+    centre[design.is_single[domains.cell_stratum]] = 0.0
     squares = group_sums(domains.cell, (totals - centre[domains.cell]) ** 2, len(n_psus))
     squares += (n_psus - domains.cell_pairs) * centre**2
     direct = group_sums(domains.cell_domain, design.factor[domains.cell_stratum] * squares, domains.size)
-    # Strata with one PSU that the domain does not reach: its total there is zero, not the mean.
-    reached = group_sums(domains.cell_domain[single], design.factor[domains.cell_stratum[single]], domains.size)
-    direct = direct + (design.factor[design.is_single].sum() - reached) * grand**2
     size = domains.sums(scores**2)
     v = direct
     if design.calibration is not None:
@@ -326,7 +321,9 @@ def strata_flags(design: Design, domains: Domains) -> tuple[npt.NDArray[np.bool_
     # A stratum of one PSU that is all there is adds no variance, so nothing is missing.
     is_alone = design.is_single & (design.factor > RELATIVE_ZERO)
     single = np.bincount(domains.cell_domain, is_alone[domains.cell_stratum], minlength=domains.size)
-    sampled = np.bincount(domains.cell_domain, design.factor[domains.cell_stratum] > RELATIVE_ZERO, minlength=domains.size)
+    sampled = np.bincount(
+        domains.cell_domain, design.factor[domains.cell_stratum] > RELATIVE_ZERO, minlength=domains.size
+    )
     return single > 0, sampled == 0
 
 

@@ -101,7 +101,9 @@ def as_array(values: pl.Series | npt.ArrayLike, name: str, low: float = -np.inf,
             raise TypeError
         found = given.astype(np.float64)
     except (TypeError, ValueError):
-        raise StatisticsError(f"Expected numbers in {name!r}, got {values!r:.60}.", f"{name!r} 应为数值,现为 {values!r:.60}。") from None
+        raise StatisticsError(
+            f"Expected numbers in {name!r}, got {values!r:.60}.", f"{name!r} 应为数值,现为 {values!r:.60}。"
+        ) from None
     wrong = ~(np.isfinite(found) & (found >= low) & (found <= high))
     if wrong.any():
         first = int(np.flatnonzero(wrong.ravel())[0])

@@ -19,7 +19,14 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from orchestration.statistics.errors import StatisticsError, as_array, as_numbers, require_choice, require_confidence, require_number
+from orchestration.statistics.errors import (
+    StatisticsError,
+    as_array,
+    as_numbers,
+    require_choice,
+    require_confidence,
+    require_number,
+)
 
 Floats = npt.NDArray[np.float64]
 
@@ -63,7 +70,9 @@ def satterthwaite(variances: Sequence[npt.ArrayLike], dfs: Sequence[npt.ArrayLik
     total = np.sum(v, axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):
         share = [one / total for one in v]
-        counts = [np.where(s > 1e-12, np.where(d > 0, s**2 / d, np.inf), 0.0) for s, d in zip(share, degrees, strict=True)]
+        counts = [
+            np.where(s > 1e-12, np.where(d > 0, s**2 / d, np.inf), 0.0) for s, d in zip(share, degrees, strict=True)
+        ]
         df = 1 / np.sum(counts, axis=0)
     found: Floats = np.where(np.isfinite(df), df, 0.0)
     return found
@@ -139,7 +148,9 @@ def korn_graubard(
     return np.where(known, lo, np.nan), np.where(known, hi, np.nan)
 
 
-def _checked_rates(p: npt.ArrayLike, se: npt.ArrayLike, n: npt.ArrayLike, df: npt.ArrayLike, confidence: float) -> Floats:
+def _checked_rates(
+    p: npt.ArrayLike, se: npt.ArrayLike, n: npt.ArrayLike, df: npt.ArrayLike, confidence: float
+) -> Floats:
     require_confidence(confidence)
     rate = as_array(p, "p", 0, 1)
     as_array(se, "se", 0)

@@ -111,7 +111,9 @@ def _ranks(wave: Wave, table: pl.DataFrame) -> pl.DataFrame:
         pl.concat(
             [
                 part.select("_row"),
-                rank_intervals(part["mean"], _told(part, "se"), part["df"], confidence=wave.policy.number("confidence")),
+                rank_intervals(
+                    part["mean"], _told(part, "se"), part["df"], confidence=wave.policy.number("confidence")
+                ),
             ],
             how="horizontal",
         )
@@ -258,9 +260,7 @@ def with_changes(
         # What two equal waves leave after subtraction is rounding.
         change_se=pl.when(v > 1e-12 * (own + before)).then(v.sqrt()),
         # Units that answered twice are not twice as many.
-        _df=pl.min_horizontal(
-            satterthwaite, pl.col("df") + pl.col("_previous_df") - pl.col("df_common").fill_null(0)
-        ),
+        _df=pl.min_horizontal(satterthwaite, pl.col("df") + pl.col("_previous_df") - pl.col("df_common").fill_null(0)),
     )
     change, change_se, df = (
         joined[c].cast(pl.Float64).fill_null(np.nan).to_numpy() for c in ("change", "change_se", "_df")

@@ -105,7 +105,14 @@ def score_wave(wave: Wave) -> pl.DataFrame:
 def unestimated(wave: str, reason: str) -> pl.DataFrame:
     """The one row of a wave that cannot be estimated: why."""
     row = dict.fromkeys(SCHEMA) | dict.fromkeys(KEY, "all")
-    row |= {"wave": wave, "wording": "none", "n": 0, "is_weighted": False, "null_reason": reason, "interval_null_reason": "not_estimated"}
+    row |= {
+        "wave": wave,
+        "wording": "none",
+        "n": 0,
+        "is_weighted": False,
+        "null_reason": reason,
+        "interval_null_reason": "not_estimated",
+    }
     return pl.DataFrame([row], schema=SCHEMA)
 
 
@@ -209,7 +216,9 @@ def _estimate(frame: pl.DataFrame, subjects: Sequence[tuple[str, str]], wave: Wa
     tables: dict[str, pl.DataFrame] = {}
     for measures, estimate, value, method in kinds:
         names = [name for m in measures for d, q in subjects if (name := column(m, d, q)) in present]
-        long = estimate(frame, names, "weight", **options, **method).with_columns(pl.col("question").str.split(SEPARATOR))
+        long = estimate(frame, names, "weight", **options, **method).with_columns(
+            pl.col("question").str.split(SEPARATOR)
+        )
         long = long.with_columns(
             pl.col("question").list.get(0).alias("measure"),
             pl.col("question").list.get(1).alias("dimension"),
