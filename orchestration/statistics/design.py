@@ -347,7 +347,9 @@ def _population_psus(
     frame: pl.DataFrame, fpc: str, stratum_of_row: Codes, labels: pl.DataFrame, n_psus: Codes
 ) -> Floats:
     sizes = (
-        pl.DataFrame({"population": as_numbers(frame[fpc], fpc), "stratum": stratum_of_row})
+        pl.DataFrame(
+            {"population": as_numbers(frame[fpc], fpc).fill_nan(None).replace(np.inf, None), "stratum": stratum_of_row}
+        )
         .group_by("stratum")
         .agg(
             low=pl.col("population").min(),

@@ -25,7 +25,6 @@ from orchestration.statistics.errors import (
     as_numbers,
     require_choice,
     require_confidence,
-    require_number,
 )
 
 Floats = npt.NDArray[np.float64]
@@ -155,7 +154,7 @@ def _checked_rates(
     rate = as_array(p, "p", 0, 1)
     as_array(se, "se", 0)
     as_array(n, "n", 0)
-    as_array(df, "df")
+    as_array(df, "df", 0)
     return rate
 
 
@@ -224,7 +223,7 @@ def empirical_bayes_rates(
             f"至少需要一个观测;现有 {len(s)} 个单位、{count.sum():g} 个观测。",
         )
     centre, size = (_prior_by_moments if prior == "moments" else _prior_by_likelihood)(s, count)
-    a, b = size * centre, size * (1 - centre)
+    a = size * centre
     lo, hi = _rate_bounds(s, count, confidence)
     with np.errstate(invalid="ignore", divide="ignore"):
         rate = np.where(count > 0, s / count, np.nan)
@@ -336,7 +335,7 @@ def show_rate(rate: float | None) -> str:
     """
     if rate is None:
         return "–"
-    if not 0 <= rate <= 1:
+    if isinstance(rate, str) or not 0 <= rate <= 1:
         raise StatisticsError(f"Expected a share between 0 and 1, got {rate}.", f"比率应在 0 与 1 之间,现为 {rate}。")
     if rate in (0, 1):
         return f"{rate * 100:.0f} %"

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from orchestration.statistics.errors import StatisticsError, as_numbers, name_some, require_columns
+from orchestration.statistics.errors import StatisticsError, as_numbers, name_some, require_columns, require_number
 
 Floats = npt.NDArray[np.float64]
 Margins = Mapping[str, Mapping[str, float]]
@@ -279,6 +279,8 @@ def trim(weights: pl.Series, *, upper: float, lower: float = 0.0, max_iterations
     The sum is unchanged; margins no longer match exactly, so rake again and look at `diagnose`.
     Refused where even equal weights would exceed the limits.
     """
+    require_number("upper", upper, 0, 1e12)
+    require_number("lower", lower, 0, 1e12)
     w = checked_weights(weights)
     low, high, total = lower * float(np.median(w)), upper * float(np.median(w)), w.sum()
     if not low <= total / max(len(w), 1) <= high:

@@ -265,6 +265,7 @@ def with_changes(
     change, change_se, df = (
         joined[c].cast(pl.Float64).fill_null(np.nan).to_numpy() for c in ("change", "change_se", "_df")
     )
+    df = np.nan_to_num(df)
     half = t_quantile(confidence, df) * change_se
     with np.errstate(divide="ignore", invalid="ignore"):
         p = np.where(change_se > 0, t_two_sided(change / change_se, df), np.nan)
