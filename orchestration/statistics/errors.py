@@ -6,6 +6,7 @@ Conditions that leave an estimate usable, or null, are flags in the result, not 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -80,7 +81,7 @@ def require_choice(name: str, value: object, allowed: Sequence[str]) -> None:
         )
 
 
-def require_number(name: str, value: object, low: float, high: float, *, whole: bool = False) -> None:
+def require_number(name: str, value: Any, low: float, high: float, *, whole: bool = False) -> None:
     """Refuse a parameter that is no number, or none from `low` to `high`; `whole`: only whole numbers."""
     kinds = int | np.integer if whole else int | float | np.number
     if isinstance(value, bool) or not isinstance(value, kinds) or not low <= float(value) <= high:

@@ -234,7 +234,7 @@ def calibrate(
     """
     from orchestration.statistics.design import auxiliary_matrix  # weights are read there
 
-    named = margins_from(margins) if isinstance(margins, pl.DataFrame) else dict(margins or {})
+    named: Margins = margins_from(margins) if isinstance(margins, pl.DataFrame) else margins or {}
     require_columns(frame, {"weight": weight} | {f"margin {name}": name for name in named})
     base = checked_weights(frame[weight])
     if not len(base) or not totals:
