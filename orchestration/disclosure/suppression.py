@@ -47,8 +47,9 @@ def suppress(
     value is the same unknown in both, so what the two give away together counts, and one that it showed protects nobody. `needing`: a column of true and false that names the cells to
     protect instead: not a small one that nobody could be recognised by, but a large one that would give a small one
     away; such a cell must be able to be k more or less. `fixed`: a column of true and false that names cells of a table
-    that is published already: they are protected like the others, and those it shows stay shown. Secondary cells are those of least total value that a
-    linear programme needs; prove the result with `audit_suppression`.
+    that is published already: they are protected like the others, and those it shows stay shown. Secondary cells are chosen one
+    sensitive cell after the other, each time those of least total value that a linear programme finds; over all of them
+    together the sum is small, not the least. Prove the result with `audit_suppression`.
     """
     table = read_table(frame, hierarchies, value, k=k, dominance=dominance, previous=previous, needing=needing, fixed=fixed)  # fmt: skip
     hidden = table.hidden | table.is_sensitive

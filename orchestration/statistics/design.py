@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from orchestration.statistics.errors import StatisticsError, as_numbers, name_some, require_columns
+from orchestration.statistics.errors import StatisticsError, as_numbers, name_some, require_choice, require_columns
 from orchestration.statistics.weights import checked_weights, group_sums
 
 if TYPE_CHECKING:
@@ -32,9 +32,11 @@ Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.intp]
 Columns = str | Sequence[str] | None
 Method = Literal["raking", "linear"]  # how weights were brought to several margins
+# A standard error that is so small against √Σ scores² is rounding: equal totals of PSUs leave 1e-17, not 0.
+RELATIVE_ZERO = 1e-9
 # What an estimate says of a domain; a column of the frame with such a name would stand twice in the result.
 RESULT_COLUMNS = {
-    "question", "n", "n_eff", "sum_weight", "estimate", "mean", "ratio", "proportion", "se", "lo", "hi", "deff", "df", "flags",
+    "question", "n", "n_eff", "sum_weight", "estimate", "mean", "ratio", "proportion", "total", "quantile", "probability", "se", "lo", "hi", "deff", "df", "flags",
 }  # fmt: skip
 
 
@@ -56,6 +58,20 @@ class Calibration:
 
 
 @dataclass(frozen=True)
+class SecondStage:
+    """What was drawn within PSUs, for the part of the variance that a first-stage correction leaves out.
+
+    Per respondent: `unit`, the second-stage unit. Per unit: `psu`. Per PSU: `size`, the units drawn, and `factor`
+    = f₁·(1 − m/M)·m/(m−1), with f₁ the share of PSUs drawn, 0 for a PSU with one unit.
+    """
+
+    unit: Codes
+    psu: Codes
+    size: Codes
+    factor: Floats
+
+
+@dataclass(frozen=True)
 class Design:
     """A stratified sample of PSUs.
 
@@ -69,6 +85,7 @@ class Design:
     n_psus: Codes
     factor: Floats
     calibration: Calibration | None = None
+    second: SecondStage | None = None
 
     @cached_property
     def is_single(self) -> npt.NDArray[np.bool_]:
@@ -87,6 +104,9 @@ def read_design(
     base_weight: str | None = None,
     margins: Sequence[str] = (),
     calibration: Method = "raking",
+    auxiliaries: Sequence[str] = (),
+    ssu: str | None = None,
+    fpc_ssu: str | None = None,
 ) -> Design:
     """The design described by columns of `frame`, one row per respondent.
 
@@ -94,12 +114,16 @@ def read_design(
     same label in two strata means two PSUs. `fpc`: PSUs in the population of the row's stratum.
     `margins` with `base_weight`: the columns that `weight` was brought to. Residuals on them are fitted with base
     weights for post-stratification (one margin) and for `calibration="linear"`, and without weights for raking to
-    several, as R's `survey` and `svy` do (docs/decisions/0012).
+    several, as R's `survey` and `svy` do (docs/decisions/0012). `auxiliaries`: continuous columns whose totals were met
+    as well, which is regression: `calibration="linear"`.
+    `ssu`, `fpc_ssu`: the unit drawn within a PSU (null: the row) and their number in the population of the row's PSU;
+    then the variance within PSUs is added, which counts only beside `fpc`.
     Refused: weights ≤ 0; null strata or PSUs; an fpc that varies in a stratum or is below n_h.
     """
+    require_choice("calibration", calibration, ("raking", "linear"))
     strata_keys, psu_keys = as_list(strata), as_list(psu)
-    roles = {"weight": weight, "fpc": fpc, "base weight": base_weight}
-    named = [*strata_keys, *psu_keys, *margins]
+    roles = {"weight": weight, "fpc": fpc, "base weight": base_weight, "second-stage fpc": fpc_ssu}
+    named = [*strata_keys, *psu_keys, *margins, *as_list(ssu)]
     require_columns(frame, roles | {f"design {key}": key for key in named})
     for key in named:
         if frame[key].null_count():
@@ -126,10 +150,22 @@ def read_design(
         n_psus=n_psus,
         factor=(1 - sampled_share) * np.where(n_psus > 1, n_psus / np.maximum(n_psus - 1, 1), 1.0),
     )
-    if bool(margins) != (base_weight is not None):
+    if fpc_ssu is not None or ssu is not None:
+        if fpc is None or fpc_ssu is None or not psu_keys:
+            raise StatisticsError(
+                "Two stages need psu, fpc (PSUs in the stratum) and fpc_ssu (units in the PSU), all three.",
+                "两阶段设计需同时提供 psu、fpc(层内初级单元数)与 fpc_ssu(初级单元内单元数)。",
+            )
+        design = replace(design, second=_second_stage(frame, design, sampled_share, ssu, fpc_ssu))
+    if auxiliaries and calibration != "linear":
+        raise StatisticsError(
+            "Totals of continuous columns are met by regression: say calibration='linear'.",
+            "连续变量总量校准须使用 calibration='linear'。",
+        )
+    if bool(margins or auxiliaries) != (base_weight is not None):
         raise StatisticsError(
             "The variance of calibrated weights needs both the margins and the weight before "
-            f"calibration; got margins {list(margins)} and base weight {base_weight!r}.",
+            f"calibration; got margins {[*margins, *auxiliaries]} and base weight {base_weight!r}.",
             "校准后方差需同时提供边际列与校准前权重。",
         )
     if base_weight is None:
@@ -137,7 +173,7 @@ def read_design(
     base = checked_weights(frame[base_weight])
     if calibration == "raking" and len(margins) > 1:
         base = np.ones(frame.height)
-    return replace(design, calibration=_read_calibration(design, frame, base, margins))
+    return replace(design, calibration=_read_calibration(design, frame, base, margins, auxiliaries))
 
 
 @dataclass(frozen=True)
@@ -201,7 +237,7 @@ def read_domains(frame: pl.DataFrame, by: Columns, design: Design) -> Domains:
 
 def variance(design: Design, domains: Domains, scores: Floats) -> Floats:
     """Variance per domain of Σ scores, where `scores` (one per respondent) are weight × the
-    linearised variable, summing to zero in each domain.
+    linearised variable. Exactly 0 where only rounding is left: below `RELATIVE_ZERO` of √Σ scores².
 
     V = Σ_h factor_h · Σ_i (z_hi − z̄_h)² over all PSUs of the stratum. With a calibration, z is
     first replaced by its residual on the margins, fitted with `calibration.base` (Deville & Särndal 1992).
@@ -209,16 +245,66 @@ def variance(design: Design, domains: Domains, scores: Floats) -> Floats:
     totals = domains.pair_sums(scores)
     n_psus = design.n_psus[domains.cell_stratum]
     centre = group_sums(domains.cell, totals, len(n_psus)) / n_psus
-    # The grand mean of scores that sum to zero is zero.
+    # A stratum with one PSU is centred on 0, which is the mean over all of scores that sum to zero; R's "adjust".
     centre[design.is_single[domains.cell_stratum]] = 0.0
     squares = group_sums(domains.cell, (totals - centre[domains.cell]) ** 2, len(n_psus))
     squares += (n_psus - domains.cell_pairs) * centre**2
     direct = group_sums(domains.cell_domain, design.factor[domains.cell_stratum] * squares, domains.size)
-    if design.calibration is None:
-        return direct
-    v = direct - _explained(design, design.calibration, domains, scores, totals)
+    size = domains.sums(scores**2)
+    v = direct
+    if design.calibration is not None:
+        v = direct - _explained(design, design.calibration, domains, scores, totals)
+    if design.second is not None:
+        v = v + _within_psus(design, design.second, domains, scores)
     # What is left of two equal terms after subtraction is rounding, not variance.
-    return np.where(v > 1e-12 * direct, v, 0.0)
+    return np.where((v > 1e-12 * direct) & (v > RELATIVE_ZERO**2 * size), v, 0.0)
+
+
+def auxiliary_matrix(frame: pl.DataFrame, auxiliaries: Sequence[str], *, with_intercept: bool) -> Floats:
+    """Respondents × continuous columns, with a column of ones first if asked; refuses what is no number."""
+    columns = [np.ones(frame.height)] if with_intercept else []
+    require_columns(frame, {f"auxiliary {name}": name for name in auxiliaries})
+    for name in auxiliaries:
+        values = as_numbers(frame[name], name).fill_null(np.nan).to_numpy()
+        if not np.isfinite(values).all():
+            raise StatisticsError(
+                f"Auxiliary {name!r} must be known of every respondent; it is not in {int((~np.isfinite(values)).sum())}.",
+                f"辅助变量 {name!r} 必须对每名受访者已知;有 {int((~np.isfinite(values)).sum())} 行缺失。",
+            )
+        columns.append(values)
+    return np.column_stack(columns)
+
+
+def _second_stage(
+    frame: pl.DataFrame, design: Design, sampled_share: Floats, ssu: str | None, fpc_ssu: str
+) -> SecondStage:
+    if ssu is None:
+        unit, psu = np.arange(frame.height, dtype=np.intp), design.psu
+    else:
+        unit, units = group_codes(frame.with_columns(_psu=design.psu), ["_psu", ssu])
+        psu = units["_psu"].to_numpy().astype(np.intp)
+    size = np.bincount(psu, minlength=len(design.stratum)).astype(np.intp)
+    labels = pl.DataFrame({"psu": np.arange(len(size))})
+    drawn = size / _population_psus(frame, fpc_ssu, design.psu, labels, size)
+    first = sampled_share[design.stratum]
+    factor = first * (1 - drawn) * np.where(size > 1, size / np.maximum(size - 1, 1), 0.0)
+    return SecondStage(unit, psu, size, factor)
+
+
+def _within_psus(design: Design, second: SecondStage, domains: Domains, scores: Floats) -> Floats:
+    """Σ_h f₁ Σ_i (1 − m/M)·m/(m−1)·Σ_j (z_hij − z̄_hi)², per domain. Source: Särndal et al. (1992), 4.3."""
+    beta = None
+    if design.calibration is not None:
+        beta = _coefficients(design.calibration, design, domains, scores)
+    v = np.zeros(domains.size)
+    for d in range(domains.size):
+        z = np.where(domains.code == d, scores, 0.0)
+        if beta is not None and design.calibration is not None:
+            z = z - design.weight * (design.calibration.indicators @ beta[d])
+        totals = group_sums(second.unit, z, len(second.psu))
+        sums, squares = (group_sums(second.psu, t, len(second.size)) for t in (totals, totals**2))
+        v[d] = float(np.sum(second.factor * (squares - sums**2 / second.size)))
+    return v
 
 
 def degrees_of_freedom(domains: Domains, answered: Floats) -> npt.NDArray[np.int64]:
@@ -232,8 +318,12 @@ def degrees_of_freedom(domains: Domains, answered: Floats) -> npt.NDArray[np.int
 
 def strata_flags(design: Design, domains: Domains) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
     """Per domain: does it touch a stratum with one PSU; are all its strata taken whole (census)?"""
-    single = np.bincount(domains.cell_domain, design.is_single[domains.cell_stratum], minlength=domains.size)
-    sampled = np.bincount(domains.cell_domain, design.factor[domains.cell_stratum] > 0, minlength=domains.size)
+    # A stratum of one PSU that is all there is adds no variance, so nothing is missing.
+    is_alone = design.is_single & (design.factor > RELATIVE_ZERO)
+    single = np.bincount(domains.cell_domain, is_alone[domains.cell_stratum], minlength=domains.size)
+    sampled = np.bincount(
+        domains.cell_domain, design.factor[domains.cell_stratum] > RELATIVE_ZERO, minlength=domains.size
+    )
     return single > 0, sampled == 0
 
 
@@ -257,7 +347,9 @@ def _population_psus(
     frame: pl.DataFrame, fpc: str, stratum_of_row: Codes, labels: pl.DataFrame, n_psus: Codes
 ) -> Floats:
     sizes = (
-        pl.DataFrame({"population": as_numbers(frame[fpc], fpc), "stratum": stratum_of_row})
+        pl.DataFrame(
+            {"population": as_numbers(frame[fpc], fpc).fill_nan(None).replace(np.inf, None), "stratum": stratum_of_row}
+        )
         .group_by("stratum")
         .agg(
             low=pl.col("population").min(),
@@ -282,7 +374,9 @@ def _population_psus(
     return sizes["low"].to_numpy()
 
 
-def _read_calibration(design: Design, frame: pl.DataFrame, base: Floats, margins: Sequence[str]) -> Calibration:
+def _read_calibration(
+    design: Design, frame: pl.DataFrame, base: Floats, margins: Sequence[str], auxiliaries: Sequence[str]
+) -> Calibration:
     from scipy import sparse  # not needed by those who never calibrate
 
     n, n_psus = frame.height, len(design.stratum)
@@ -291,6 +385,8 @@ def _read_calibration(design: Design, frame: pl.DataFrame, base: Floats, margins
     for margin in margins:
         codes, labels = group_codes(frame, [margin])
         blocks.append(sparse.csr_array((np.ones(n), (rows, codes)), shape=(n, labels.height)))
+    if auxiliaries:
+        blocks.append(sparse.csr_array(auxiliary_matrix(frame, auxiliaries, with_intercept=not margins)))
     indicators = sparse.hstack(blocks, format="csr")
     gram = (indicators.T @ indicators.multiply(base[:, None])).toarray()
     in_psu = sparse.csr_array((design.weight, (design.psu, rows)), shape=(n_psus, n))
@@ -313,16 +409,24 @@ def _read_calibration(design: Design, frame: pl.DataFrame, base: Floats, margins
     )
 
 
+def _coefficients(calibration: Calibration, design: Design, domains: Domains, scores: Floats) -> Floats:
+    """Domains × categories: the regression of the scores, before weighting, on the margins."""
+    from scipy import sparse
+
+    based = calibration.base * scores / design.weight
+    shape = (domains.size, len(scores))
+    in_domain = sparse.csr_array((based, (domains.code, np.arange(len(scores)))), shape=shape)
+    beta: Floats = (in_domain @ calibration.indicators).toarray() @ calibration.inverse
+    return beta
+
+
 def _explained(design: Design, calibration: Calibration, domains: Domains, scores: Floats, totals: Floats) -> Floats:
     """What the margins take off the variance, per domain: 2β'C'MS − β'C'MCβ, where S are the PSU
     totals of the scores and β the domain's coefficients. The residuals S − Cβ themselves would be
     respondents × domains."""
     from scipy import sparse
 
-    shape = (domains.size, len(scores))
-    based = calibration.base * scores / design.weight
-    in_domain = sparse.csr_array((based, (domains.code, np.arange(len(scores)))), shape=shape)
-    beta = (in_domain @ calibration.indicators).toarray() @ calibration.inverse
+    beta = _coefficients(calibration, design, domains, scores)
     by_pair = (domains.pair_domain, domains.pair_psu)
     in_pair = sparse.csr_array((totals, by_pair), shape=(domains.size, len(design.stratum)))
     cross = np.einsum("dm,dm->d", beta, in_pair @ calibration.projected)

@@ -5,9 +5,14 @@ Conditions that leave an estimate usable, or null, are flags in the result, not 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
+
+Floats = npt.NDArray[np.float64]
 
 
 class StatisticsError(ValueError):
@@ -60,8 +65,51 @@ def as_numbers(values: pl.Series | Iterable[object], name: str) -> pl.Series:
 
 def require_confidence(confidence: float) -> None:
     """Refuse a confidence such as 95."""
-    if not isinstance(confidence, int | float) or not 0 < confidence < 1:
+    if isinstance(confidence, bool) or not isinstance(confidence, int | float) or not 0 < confidence < 1:
         raise StatisticsError(
             f"Expected a confidence between 0 and 1, got {confidence}.",
             f"置信水平应在 0 与 1 之间,现为 {confidence}。",
         )
+
+
+def require_choice(name: str, value: object, allowed: Sequence[str]) -> None:
+    """Refuse a word that is none of those a parameter knows."""
+    if value not in allowed:
+        raise StatisticsError(
+            f"Expected {name} to be one of {name_some(allowed, 12)}; got {value!r}.",
+            f"{name} 应为 {name_some(allowed, 12)} 之一;现为 {value!r}。",
+        )
+
+
+def require_number(name: str, value: Any, low: float, high: float, *, whole: bool = False) -> None:
+    """Refuse a parameter that is no number, or none from `low` to `high`; `whole`: only whole numbers."""
+    kinds = int | np.integer if whole else int | float | np.number
+    if isinstance(value, bool) or not isinstance(value, kinds) or not low <= float(value) <= high:
+        raise StatisticsError(
+            f"Expected {name} to be a {'whole ' if whole else ''}number from {low:g} to {high:g}; got {value!r}.",
+            f"{name} 应为 {low:g} 到 {high:g} 之间的{'整数' if whole else '数值'};现为 {value!r}。",
+        )
+
+
+def as_array(values: pl.Series | npt.ArrayLike, name: str, low: float = -np.inf, high: float = np.inf) -> Floats:
+    """The values as an array of finite floats from `low` to `high`; refuses null, text and infinite values.
+
+    A single number stays one (an array without dimensions).
+    """
+    try:
+        given = values.to_numpy() if isinstance(values, pl.Series) else np.asarray(values)
+        if given.dtype.kind in "USOMm" and any(isinstance(v, str | bytes) or v is None for v in given.ravel()):
+            raise TypeError
+        found = given.astype(np.float64)
+    except (TypeError, ValueError):
+        raise StatisticsError(
+            f"Expected numbers in {name!r}, got {values!r:.60}.", f"{name!r} 应为数值,现为 {values!r:.60}。"
+        ) from None
+    wrong = ~(np.isfinite(found) & (found >= low) & (found <= high))
+    if wrong.any():
+        first = int(np.flatnonzero(wrong.ravel())[0])
+        raise StatisticsError(
+            f"Expected finite numbers from {low:g} to {high:g} in {name!r}; element {first} is {found.ravel()[first]:g}.",
+            f"{name!r} 应为 {low:g} 到 {high:g} 之间的有限数值;第 {first} 个为 {found.ravel()[first]:g}。",
+        )
+    return found

@@ -10,9 +10,11 @@ Every result has one row per domain (value of `by`) and question, with
 n, n_eff (Kish), sum_weight, estimate, se, lo, hi, deff, df and flags. What cannot be computed is
 null and `flags` says why:
 
-- single_psu: the domain reaches a stratum with one PSU, centred on the grand mean
+- single_psu: the domain reaches a stratum with one PSU: the standard error centres it on the grand mean, and there is
+  no interval, for it takes two units to see a spread
 - no_answers: nobody in the domain answered; everything is null
 - no_degrees_of_freedom: no more PSUs than strata, so no interval
+- few_degrees_of_freedom: fewer than `minimum_df` (1 unless stated), so no interval
 - zero_variance: the answers do not vary (or not beyond the margins), which says nothing about
   their spread; no standard error or interval
 - boundary: proportion 0 or 1, interval from n as if the design effect were 1
@@ -28,6 +30,7 @@ import numpy.typing as npt
 import polars as pl
 
 from orchestration.statistics.design import (
+    RELATIVE_ZERO,
     Columns,
     Design,
     Domains,
@@ -39,7 +42,7 @@ from orchestration.statistics.design import (
     strata_flags,
     variance,
 )
-from orchestration.statistics.errors import StatisticsError, as_numbers, require_columns
+from orchestration.statistics.errors import StatisticsError, as_numbers, require_choice, require_columns, require_number
 from orchestration.statistics.intervals import korn_graubard, t_quantile, wilson_survey
 
 Srs = Literal["wr", "wor"]
@@ -58,7 +61,11 @@ def estimate_mean(
     base_weight: str | None = None,
     margins: Sequence[str] = (),
     calibration: Method = "raking",
+    auxiliaries: Sequence[str] = (),
+    ssu: str | None = None,
+    fpc_ssu: str | None = None,
     confidence: float = 0.95,
+    minimum_df: int = 1,
     srs: Srs = "wr",
 ) -> pl.DataFrame:
     """Weighted mean Σwy/Σw of `y` per domain, with its linearised standard error.
@@ -72,7 +79,8 @@ def estimate_mean(
     """
     return estimate_means(
         frame, [y], weight, strata, psu, fpc, by,
-        base_weight=base_weight, margins=margins, calibration=calibration, confidence=confidence, srs=srs,
+        base_weight=base_weight, margins=margins, calibration=calibration, auxiliaries=auxiliaries, ssu=ssu, fpc_ssu=fpc_ssu,
+        confidence=confidence, minimum_df=minimum_df, srs=srs,
     ).drop("question")  # fmt: skip
 
 
@@ -88,17 +96,23 @@ def estimate_means(
     base_weight: str | None = None,
     margins: Sequence[str] = (),
     calibration: Method = "raking",
+    auxiliaries: Sequence[str] = (),
+    ssu: str | None = None,
+    fpc_ssu: str | None = None,
     confidence: float = 0.95,
+    minimum_df: int = 1,
     srs: Srs = "wr",
 ) -> pl.DataFrame:
     """`estimate_mean` of many questions over one reading of the design; first column `question`."""
+    require_choice("srs", srs, ("wr", "wor"))
     design = read_design(
-        frame, weight, strata, psu, fpc, base_weight=base_weight, margins=margins, calibration=calibration
-    )
+        frame, weight, strata, psu, fpc, base_weight=base_weight, margins=margins, calibration=calibration,
+        auxiliaries=auxiliaries, ssu=ssu, fpc_ssu=fpc_ssu,
+    )  # fmt: skip
     domains = read_domains(frame, by, design)
     ones = np.ones(frame.height)
     parts = [_ratio(design, domains, *read_answers(frame, y), ones, srs) for y in ys]
-    return _t_interval(_stacked(domains, parts, ys), confidence).rename({"estimate": "mean"})
+    return _t_interval(_stacked(domains, parts, ys), confidence, minimum_df).rename({"estimate": "mean"})
 
 
 def estimate_ratio(
@@ -114,21 +128,28 @@ def estimate_ratio(
     base_weight: str | None = None,
     margins: Sequence[str] = (),
     calibration: Method = "raking",
+    auxiliaries: Sequence[str] = (),
+    ssu: str | None = None,
+    fpc_ssu: str | None = None,
     confidence: float = 0.95,
+    minimum_df: int = 1,
     srs: Srs = "wr",
 ) -> pl.DataFrame:
     """Ratio Σwy/Σwx per domain, e.g. visits per household member; rows with either null are out.
 
     Columns as `estimate_mean`, with `ratio`. Σwx = 0 is null with the flag `no_answers`.
     """
+    require_choice("srs", srs, ("wr", "wor"))
     design = read_design(
-        frame, weight, strata, psu, fpc, base_weight=base_weight, margins=margins, calibration=calibration
-    )
+        frame, weight, strata, psu, fpc, base_weight=base_weight, margins=margins, calibration=calibration,
+        auxiliaries=auxiliaries, ssu=ssu, fpc_ssu=fpc_ssu,
+    )  # fmt: skip
     domains = read_domains(frame, by, design)
     numerator, has_y = read_answers(frame, y)
     denominator, has_x = read_answers(frame, x)
     part = _ratio(design, domains, numerator, has_y * has_x, denominator, srs)
-    return _t_interval(_stacked(domains, [part], [y]), confidence).rename({"estimate": "ratio"}).drop("question")
+    table = _t_interval(_stacked(domains, [part], [y]), confidence, minimum_df)
+    return table.rename({"estimate": "ratio"}).drop("question")
 
 
 def estimate_proportion(
@@ -143,7 +164,11 @@ def estimate_proportion(
     base_weight: str | None = None,
     margins: Sequence[str] = (),
     calibration: Method = "raking",
+    auxiliaries: Sequence[str] = (),
+    ssu: str | None = None,
+    fpc_ssu: str | None = None,
     confidence: float = 0.95,
+    minimum_df: int = 1,
     srs: Srs = "wr",
     method: Literal["wilson", "korn_graubard"] = "wilson",
 ) -> pl.DataFrame:
@@ -153,7 +178,8 @@ def estimate_proportion(
     """
     return estimate_proportions(
         frame, [y], weight, strata, psu, fpc, by,
-        base_weight=base_weight, margins=margins, calibration=calibration, confidence=confidence, srs=srs, method=method,
+        base_weight=base_weight, margins=margins, calibration=calibration, auxiliaries=auxiliaries, ssu=ssu, fpc_ssu=fpc_ssu,
+        confidence=confidence, minimum_df=minimum_df, srs=srs, method=method,
     ).drop("question")  # fmt: skip
 
 
@@ -169,16 +195,23 @@ def estimate_proportions(
     base_weight: str | None = None,
     margins: Sequence[str] = (),
     calibration: Method = "raking",
+    auxiliaries: Sequence[str] = (),
+    ssu: str | None = None,
+    fpc_ssu: str | None = None,
     confidence: float = 0.95,
+    minimum_df: int = 1,
     srs: Srs = "wr",
     method: Literal["wilson", "korn_graubard"] = "wilson",
 ) -> pl.DataFrame:
     """`estimate_proportion` of many columns at once; first column `question`."""
+    require_choice("srs", srs, ("wr", "wor"))
     design = read_design(
-        frame, weight, strata, psu, fpc, base_weight=base_weight, margins=margins, calibration=calibration
-    )
+        frame, weight, strata, psu, fpc, base_weight=base_weight, margins=margins, calibration=calibration,
+        auxiliaries=auxiliaries, ssu=ssu, fpc_ssu=fpc_ssu,
+    )  # fmt: skip
     domains = read_domains(frame, by, design)
     ones = np.ones(frame.height)
+    require_choice("method", method, ("wilson", "korn_graubard"))
     interval = {"wilson": wilson_survey, "korn_graubard": korn_graubard}[method]
     parts = []
     for y in ys:
@@ -194,13 +227,62 @@ def estimate_proportions(
     p, se, n, df = (table[c].to_numpy() for c in ("estimate", "se", "n", "df"))
     # Equal answers have no standard error of their own: the interval then comes from n.
     is_equal = np.isnan(se) & (np.isclose(p, 0, atol=1e-12) | np.isclose(p, 1, atol=1e-12))
-    usable = (np.isfinite(se) | is_equal) & (df > 0)
     is_census = np.isfinite(se) & (se == 0)
+    usable = (np.isfinite(se) | is_equal) & (df > 0) & ~is_census
     lo, hi = np.full(len(p), np.nan), np.full(len(p), np.nan)
     lo[usable], hi[usable] = interval(p[usable], np.nan_to_num(se[usable]), n[usable], df[usable], confidence)
     lo, hi = np.where(is_census, p, lo), np.where(is_census, p, hi)
-    finished = _finish(table, lo, hi, {"boundary": is_equal, "zero_variance": ~is_equal})
+    finished = _finish(table, lo, hi, {"boundary": is_equal, "zero_variance": ~is_equal}, minimum_df)
     return finished.rename({"estimate": "proportion"})
+
+
+def estimate_total(
+    frame: pl.DataFrame,
+    y: str,
+    weight: str,
+    strata: Columns = None,
+    psu: Columns = None,
+    fpc: str | None = None,
+    by: Columns = None,
+    *,
+    base_weight: str | None = None,
+    margins: Sequence[str] = (),
+    calibration: Method = "raking",
+    auxiliaries: Sequence[str] = (),
+    ssu: str | None = None,
+    fpc_ssu: str | None = None,
+    confidence: float = 0.95,
+    minimum_df: int = 1,
+) -> pl.DataFrame:
+    """Total Σwy per domain with its standard error: how many, how much, not how good.
+
+    Weights must sum to the population. A null answer adds nothing, as if it were zero: weights that carry those who did
+    not answer belong to the caller. `y` all 1 gives the size of the domain. Columns as `estimate_mean`, with `total`;
+    `deff` is null. A total that the calibration fixes has no sampling error: se 0 is then null with `zero_variance`.
+    """
+    design = read_design(
+        frame, weight, strata, psu, fpc, base_weight=base_weight, margins=margins, calibration=calibration,
+        auxiliaries=auxiliaries, ssu=ssu, fpc_ssu=fpc_ssu,
+    )  # fmt: skip
+    domains = read_domains(frame, by, design)
+    values, answered = read_answers(frame, y)
+    w = design.weight * answered
+    n, sum_w = domains.sums(answered), domains.sums(w)
+    se = np.sqrt(variance(design, domains, w * values))
+    single, census = strata_flags(design, domains)
+    has = n > 0
+    part = {
+        "n": n.astype(np.int64),
+        "n_eff": np.divide(sum_w**2, domains.sums(w**2), out=np.zeros(domains.size), where=has),
+        "sum_weight": sum_w,
+        "estimate": np.where(has, domains.sums(w * values), np.nan),
+        "se": np.where(~has | ((se == 0) & ~census), np.nan, se),
+        "deff": np.full(domains.size, np.nan),
+        "df": degrees_of_freedom(domains, answered),
+        "_single": single & has,
+    }
+    table = _t_interval(_stacked(domains, [part], [y]), confidence, minimum_df)
+    return table.rename({"estimate": "total"}).drop("question")
 
 
 def read_answers(frame: pl.DataFrame, y: str) -> tuple[Floats, Floats]:
@@ -227,7 +309,8 @@ def _ratio(design: Design, domains: Domains, y: Floats, answered: Floats, x: Flo
     w = design.weight * answered
     n = domains.sums(answered)
     sum_w, sum_x = domains.sums(w), domains.sums(w * x)
-    has = sum_x != 0
+    # A denominator that cancels out leaves rounding.
+    has = np.abs(sum_x) > RELATIVE_ZERO * domains.sums(w * np.abs(x))
     safe_x, safe_w = np.where(has, sum_x, 1.0), np.where(n > 0, sum_w, 1.0)
     estimate = np.where(has, domains.sums(w * y) / safe_x, np.nan)
     if has.any() and (x == 1).all():
@@ -273,21 +356,32 @@ def _simple_random_variance(spread: Floats, n: Floats, population: Floats, srs: 
     return np.where(n > 1, np.maximum(1 - share, 0) * spread / np.maximum(n - 1, 1), 0.0)
 
 
-def _t_interval(table: pl.DataFrame, confidence: float) -> pl.DataFrame:
+def _t_interval(table: pl.DataFrame, confidence: float, minimum_df: int) -> pl.DataFrame:
     estimate, se = table["estimate"].to_numpy(), table["se"].to_numpy()
-    half = t_quantile(confidence, table["df"].to_numpy()) * se
-    return _finish(table, estimate - half, estimate + half, {"zero_variance": np.isfinite(estimate)})
+    # A census has no error, whatever its degrees of freedom.
+    half = np.where(se == 0, 0.0, t_quantile(confidence, table["df"].to_numpy()) * se)
+    return _finish(table, estimate - half, estimate + half, {"zero_variance": np.isfinite(estimate)}, minimum_df)
 
 
-def _finish(table: pl.DataFrame, lo: Floats, hi: Floats, flags: dict[str, npt.NDArray[np.bool_]]) -> pl.DataFrame:
-    """Bounds after `se`, flags last, no NaN; `flags` adds conditions, zero_variance where se is unknown."""
+def _finish(
+    table: pl.DataFrame, lo: Floats, hi: Floats, flags: dict[str, npt.NDArray[np.bool_]], minimum_df: int
+) -> pl.DataFrame:
+    """Bounds after `se`, flags last, no NaN; `flags` adds conditions, zero_variance where se is unknown.
+
+    No bounds where a stratum has one unit or degrees of freedom are fewer than stated.
+    """
+    require_number("minimum_df", minimum_df, 1, 1e6, whole=True)
     known = table["estimate"].is_not_nan().to_numpy()
+    df, is_census = table["df"].to_numpy(), (table["se"] == 0).fill_null(False).to_numpy()
     conditions = {
         "single_psu": table["_single"].to_numpy(),
         "no_answers": ~known,
-        "no_degrees_of_freedom": known & (table["df"].to_numpy() <= 0),
+        "no_degrees_of_freedom": known & (df <= 0) & ~is_census,
+        "few_degrees_of_freedom": known & (df > 0) & (df < minimum_df) & ~is_census,
         **flags,
     }
+    is_known = ~(conditions["single_psu"] | ((df < minimum_df) & ~is_census))
+    lo, hi = np.where(is_known, lo, np.nan), np.where(is_known, hi, np.nan)
     conditions["zero_variance"] = flags["zero_variance"] & known & table["se"].is_nan().to_numpy()
     keys = table.columns[: table.columns.index("n")]
     return table.with_columns(

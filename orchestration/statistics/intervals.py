@@ -19,7 +19,13 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from orchestration.statistics.errors import StatisticsError, as_numbers, require_confidence
+from orchestration.statistics.errors import (
+    StatisticsError,
+    as_array,
+    as_numbers,
+    require_choice,
+    require_confidence,
+)
 
 Floats = npt.NDArray[np.float64]
 
@@ -35,7 +41,7 @@ def t_quantile(confidence: float, df: npt.ArrayLike) -> Floats:
     from scipy.special import stdtrit
 
     z_quantile(confidence)
-    degrees = np.asarray(df, dtype=np.float64)
+    degrees = as_array(df, "df")
     return np.where(degrees > 0, stdtrit(np.maximum(degrees, 1), 0.5 + confidence / 2), np.nan)
 
 
@@ -45,6 +51,30 @@ def t_two_sided(t: npt.ArrayLike, df: npt.ArrayLike) -> Floats:
 
     degrees = np.asarray(df, dtype=np.float64)
     return np.where(degrees > 0, 2 * stdtr(np.maximum(degrees, 1), -np.abs(t)), np.nan)
+
+
+def satterthwaite(variances: Sequence[npt.ArrayLike], dfs: Sequence[npt.ArrayLike]) -> Floats:
+    """Degrees of freedom of a sum of independent variances, elementwise: (ΣV)² / Σ V²/df.
+
+    At least the smallest of the parts that have any variance; 0 where such a part has no degrees of freedom, or where
+    nothing varies. Source: Satterthwaite (1946), Biometrics Bulletin 2.
+    """
+    if len(variances) != len(dfs) or not len(variances):
+        raise StatisticsError(
+            f"Expected as many degrees of freedom as variances, got {len(dfs)} and {len(variances)}.",
+            "方差与自由度个数应一致。",
+        )
+    v = [as_array(one, "variance", 0) for one in variances]
+    degrees = [as_array(one, "df") for one in dfs]
+    total = np.sum(v, axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = [one / total for one in v]
+        counts = [
+            np.where(s > 1e-12, np.where(d > 0, s**2 / d, np.inf), 0.0) for s, d in zip(share, degrees, strict=True)
+        ]
+        df = 1 / np.sum(counts, axis=0)
+    found: Floats = np.where(np.isfinite(df), df, 0.0)
+    return found
 
 
 def wilson(successes: npt.ArrayLike, n: npt.ArrayLike, confidence: float = 0.95) -> tuple[Floats, Floats]:
@@ -84,16 +114,14 @@ def wilson_survey(
 ) -> tuple[Floats, Floats]:
     """Wilson's interval for a weighted proportion: the effective sample size p(1−p)/se², adjusted
     for the degrees of freedom, takes the place of n, and t that of z. At 0 or 1, n does."""
-    rate = np.asarray(p, np.float64)
+    rate = _checked_rates(p, se, n, df, confidence)
     n_eff = _effective_n(rate, se, n, df, confidence)
     t = t_quantile(confidence, df)
     with np.errstate(invalid="ignore", divide="ignore"):
         shrink = 1 + t**2 / n_eff
         centre = (rate + t**2 / (2 * n_eff)) / shrink
         half = t / shrink * np.sqrt(rate * (1 - rate) / n_eff + t**2 / (4 * n_eff**2))
-    exact = ~np.isfinite(n_eff)
-    lo = np.where(exact, rate, np.maximum(centre - half, 0))
-    hi = np.where(exact, rate, np.minimum(centre + half, 1))
+    lo, hi = np.maximum(centre - half, 0), np.minimum(centre + half, 1)
     return np.where(rate <= 0, 0.0, lo), np.where(rate >= 1, 1.0, hi)
 
 
@@ -104,24 +132,37 @@ def korn_graubard(
     df: npt.ArrayLike,
     confidence: float = 0.95,
 ) -> tuple[Floats, Floats]:
-    """Clopper–Pearson's interval with the design's effective sample size, at most n: never too short."""
+    """Clopper–Pearson's interval with the design's effective sample size, at most n: never shorter than that of a
+    simple random sample. A standard error of 0 counts as one that is not known: n then stands for the design."""
     from scipy.special import betaincinv
 
-    rate = np.asarray(p, np.float64)
+    rate = _checked_rates(p, se, n, df, confidence)
     n_eff = np.minimum(_effective_n(rate, se, n, df, confidence), np.asarray(n, np.float64))
     hits, misses, tail = n_eff * rate, n_eff * (1 - rate), (1 - confidence) / 2
     with np.errstate(invalid="ignore"):
         lo = np.where(hits > 0, betaincinv(np.maximum(hits, 1e-300), misses + 1, tail), 0.0)
         hi = np.where(misses > 0, betaincinv(hits + 1, np.maximum(misses, 1e-300), 1 - tail), 1.0)
-    census = (np.asarray(se) == 0) & (rate > 0) & (rate < 1)
-    return np.where(census, rate, lo), np.where(census, rate, hi)
+    # Unknown degrees of freedom: nothing is known of the rate.
+    known = np.isfinite(n_eff)
+    return np.where(known, lo, np.nan), np.where(known, hi, np.nan)
+
+
+def _checked_rates(
+    p: npt.ArrayLike, se: npt.ArrayLike, n: npt.ArrayLike, df: npt.ArrayLike, confidence: float
+) -> Floats:
+    require_confidence(confidence)
+    rate = as_array(p, "p", 0, 1)
+    as_array(se, "se", 0)
+    as_array(n, "n", 0)
+    as_array(df, "df", 0)
+    return rate
 
 
 def _effective_n(p: Floats, se: npt.ArrayLike, n: npt.ArrayLike, df: npt.ArrayLike, confidence: float) -> Floats:
-    """p(1−p)/se² × (t with n−1 / t with df)²; n in place of the first at p = 0 or 1."""
+    """p(1−p)/se² × (t with n−1 / t with df)²; n in place of the first at p = 0 or 1, or where se is rounding."""
     count, spread = np.asarray(n, np.float64), p * (1 - p)
     squared = np.asarray(se, np.float64) ** 2
-    at_boundary = spread <= 1e-12
+    at_boundary = (spread <= 1e-12) | (squared <= 1e-18 * spread)
     with np.errstate(divide="ignore", invalid="ignore"):
         n_eff = np.where(at_boundary, count, spread / squared)
     adjust = np.where(count > 1, t_quantile(confidence, np.maximum(count - 1, 1)), 1.0)
@@ -165,14 +206,16 @@ def empirical_bayes_rates(
     """Rates of small units drawn towards the rate of all: beta-binomial, one row per unit.
 
     The prior Beta(a, b) is fitted to all units, by maximum marginal likelihood or by `moments` as review_comparisons does
-    (Kleinman 1973). Columns: n, rate (null at n = 0), eb_rate = (s + a)/(n + a + b), eb_lo, eb_hi (posterior quantiles,
-    which take the prior as known), weight_own = n/(n + a + b), prior_rate, prior_size = a + b.
+    (Kleinman 1973). Columns: n, rate (null at n = 0), eb_rate = (s + a)/(n + a + b), eb_lo, eb_hi (see below), weight_own = n/(n + a + b), prior_rate, prior_size = a + b.
     Units that differ no more than chance all get nearly the common rate. By moments, units that have nothing in common
     borrow nothing (prior_size 0), and one without observations then has no rate.
+    Intervals are posterior quantiles mixed over every prior by its likelihood, for a prior fitted to few units is itself
+    a guess: taken as known, such intervals hold the truth in 25 to 60 of 100 cases. Null with fewer than
+    `LEAST_UNITS` units that have observations.
     """
-    from scipy.special import betaincinv
-
-    s, count = np.asarray(successes, np.float64), np.asarray(n, np.float64)
+    require_choice("prior", prior, ("likelihood", "moments"))
+    require_confidence(confidence)
+    s, count = as_array(successes, "successes", 0), as_array(n, "n", 0)
     wilson(s, count)  # the same conditions on the counts
     if s.shape != count.shape or count.sum() == 0:
         raise StatisticsError(
@@ -180,8 +223,8 @@ def empirical_bayes_rates(
             f"至少需要一个观测;现有 {len(s)} 个单位、{count.sum():g} 个观测。",
         )
     centre, size = (_prior_by_moments if prior == "moments" else _prior_by_likelihood)(s, count)
-    a, b = size * centre, size * (1 - centre)
-    tail = (1 - confidence) / 2
+    a = size * centre
+    lo, hi = _rate_bounds(s, count, confidence)
     with np.errstate(invalid="ignore", divide="ignore"):
         rate = np.where(count > 0, s / count, np.nan)
         shrunk, weight_own = (s + a) / (count + size), count / (count + size)
@@ -190,13 +233,52 @@ def empirical_bayes_rates(
             "n": count.astype(np.int64),
             "rate": rate,
             "eb_rate": shrunk,
-            "eb_lo": betaincinv(s + a, count - s + b, tail),
-            "eb_hi": betaincinv(s + a, count - s + b, 1 - tail),
+            # The rate stands in its interval, also where the best prior lies at the edge of those that could be.
+            "eb_lo": np.fmin(lo, np.where(np.isnan(lo), np.nan, shrunk)),
+            "eb_hi": np.fmax(hi, np.where(np.isnan(hi), np.nan, shrunk)),
             "weight_own": weight_own,
             "prior_rate": np.full(len(s), centre),
             "prior_size": np.full(len(s), size),
         }
     ).fill_nan(None)
+
+
+LEAST_UNITS = 5
+
+
+def _rate_bounds(s: Floats, count: Floats, confidence: float) -> tuple[Floats, Floats]:
+    """Quantiles of every unit's rate under all priors together, each by its likelihood.
+
+    Flat in the rate; flat in 1/(1 + size), the share of the spread that lies between units, weighted by what small sizes
+    and large ones leave open alike (its square root).
+    """
+    from scipy.special import betainc, betaln
+
+    told = count > 0
+    if told.sum() < LEAST_UNITS:
+        return np.full(len(s), np.nan), np.full(len(s), np.nan)
+    pooled = (s.sum() + 1) / (count.sum() + 2)
+    share = ((np.arange(40) + 0.5) / 40) ** 2  # of the spread, finer where units hardly differ
+    spread = np.sqrt(pooled * (1 - pooled) * (1 / count.sum() + share / told.sum()))
+    places = np.linspace(-4, 4, 25)
+    centre = np.clip(pooled + places[None, :] * spread[:, None], 1e-6, 1 - 1e-6).ravel()
+    size = np.repeat((1 - share) / share, len(places))
+    a, b = (size * centre)[:, None], (size * (1 - centre))[:, None]
+    loglikelihood = (betaln(s[told] + a, (count - s)[told] + b) - betaln(a, b)).sum(axis=1)
+    # Cells of the grid are wider where the rates are, and where shares are large.
+    loglikelihood += np.log(np.repeat(spread * np.sqrt(share), len(places)))
+    weight = np.exp(loglikelihood - loglikelihood.max())
+    kept = weight > 1e-4 * weight.max()
+    weight, a, b = weight[kept] / weight[kept].sum(), a[kept], b[kept]
+    bounds = []
+    for probability in ((1 - confidence) / 2, (1 + confidence) / 2):
+        low, high = np.zeros(len(s)), np.ones(len(s))
+        for _ in range(30):
+            middle = (low + high) / 2
+            is_below = weight @ betainc(s + a, count - s + b, middle) < probability
+            low, high = np.where(is_below, middle, low), np.where(is_below, high, middle)
+        bounds.append((low + high) / 2)
+    return bounds[0], bounds[1]
 
 
 def _prior_by_likelihood(s: Floats, count: Floats) -> tuple[float, float]:
@@ -253,7 +335,7 @@ def show_rate(rate: float | None) -> str:
     """
     if rate is None:
         return "–"
-    if not 0 <= rate <= 1:
+    if isinstance(rate, str) or not 0 <= rate <= 1:
         raise StatisticsError(f"Expected a share between 0 and 1, got {rate}.", f"比率应在 0 与 1 之间,现为 {rate}。")
     if rate in (0, 1):
         return f"{rate * 100:.0f} %"

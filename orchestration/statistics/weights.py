@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from orchestration.statistics.errors import StatisticsError, as_numbers, name_some, require_columns
+from orchestration.statistics.errors import StatisticsError, as_numbers, name_some, require_columns, require_number
 
 Floats = npt.NDArray[np.float64]
 Margins = Mapping[str, Mapping[str, float]]
@@ -218,12 +218,69 @@ def rake(
     )
 
 
+def calibrate(
+    frame: pl.DataFrame,
+    weight: str,
+    totals: Mapping[str, float],
+    margins: Margins | pl.DataFrame | None = None,
+) -> Calibrated:
+    """Weights that meet totals of continuous columns (floor area, household members), and margins beside them.
+
+    Linear (GREG): g = 1 + x'(Σwxx')⁻¹(T − Σwx), x the columns of `totals`, and of `margins` one indicator a category; without
+    margins a total of 1 per respondent can be given as a column of ones. Some g may be ≤ 0: refused, with the way out.
+    Estimators then need `base_weight`, `margins`, `auxiliaries` = the columns, `calibration="linear"`.
+    In `Calibrated.margins`, a continuous total has its column as margin and `total` as category.
+    Source: Deville & Särndal (1992), JASA 87.
+    """
+    from orchestration.statistics.design import auxiliary_matrix  # weights are read there
+
+    named: Margins = margins_from(margins) if isinstance(margins, pl.DataFrame) else margins or {}
+    require_columns(frame, {"weight": weight} | {f"margin {name}": name for name in named})
+    base = checked_weights(frame[weight])
+    if not len(base) or not totals:
+        raise StatisticsError("Expected a respondent and a total.", "至少需要一名受访者和一个总量。")
+    wanted = as_numbers(totals.values(), "totals").fill_null(np.nan).to_numpy()
+    if not np.isfinite(wanted).all():
+        raise StatisticsError(f"Expected finite totals, got {dict(totals)}.", f"总量应为有限数值,现为 {dict(totals)}。")
+    sides = [_Margin.read(frame[name], name, population, False) for name, population in named.items()]
+    if sides:
+        _require_equal_totals(sides)
+    blocks = [np.eye(len(side.categories))[side.codes] for side in sides]
+    x = np.column_stack([*blocks, auxiliary_matrix(frame, list(totals), with_intercept=False)])
+    target = np.concatenate([*(side.target for side in sides), wanted])
+    scale = np.abs(x).max(axis=0)
+    scaled = x / np.where(scale > 0, scale, 1.0)
+    gap = (target - base @ x) / np.where(scale > 0, scale, 1.0)
+    gram = scaled.T @ (scaled * base[:, None])
+    g = 1 + scaled @ (np.linalg.pinv(gram, rcond=1e-12, hermitian=True) @ gap)
+    weights = base * g
+    met = weights @ x
+    error = float(np.max(np.abs(met - target) / np.maximum(np.abs(target), 1e-300)))
+    if error > 1e-6 or not (g > 0).all():
+        raise StatisticsError(
+            f"The totals cannot be met with positive weights (largest miss {error:.2g}, {int((g <= 0).sum())} weights ≤ 0). "
+            "Check the totals against the sample, or use fewer.",
+            f"无法以正权数满足这些总量(最大偏差 {error:.2g},{int((g <= 0).sum())} 个权数不为正)。请核对总量或减少总量。",
+        )
+    continuous = pl.DataFrame(
+        {
+            "margin": list(totals), "category": ["total"] * len(totals), "respondents": [len(base)] * len(totals),
+            "population": wanted, "before": base @ x[:, -len(totals):], "after": met[-len(totals):],
+            "is_empty": [False] * len(totals),
+        }
+    )  # fmt: skip
+    reports = pl.concat([*(side.report(base, weights) for side in sides), continuous])
+    return Calibrated(pl.Series("weight", weights), pl.Series("g", g), reports, True, 1, error)
+
+
 def trim(weights: pl.Series, *, upper: float, lower: float = 0.0, max_iterations: int = 50) -> pl.Series:
     """Weights held within [lower, upper] × median, the excess shared among the rest in proportion.
 
     The sum is unchanged; margins no longer match exactly, so rake again and look at `diagnose`.
     Refused where even equal weights would exceed the limits.
     """
+    require_number("upper", upper, 0, 1e12)
+    require_number("lower", lower, 0, 1e12)
     w = checked_weights(weights)
     low, high, total = lower * float(np.median(w)), upper * float(np.median(w)), w.sum()
     if not low <= total / max(len(w), 1) <= high:

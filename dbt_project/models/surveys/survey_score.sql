@@ -42,6 +42,8 @@ judged as (
         -- Judged as reviews are; a wave that few answered is at best watched.
         {{ verdict_reason('good_share_lo', 'good_share_hi', 'response_rate', unjudged={
             'not_about_satisfaction': "role = 'background'",
+            'too_few_answers': "unjudged_reason = 'too_few_answers'",
+            'too_few_units': "unjudged_reason = 'too_few_units'",
             'no_interval': 'good_share_lo is null or good_share_hi is null',
         }) }} as verdict_reason
     from governed
@@ -140,7 +142,8 @@ final as (
         response_rate,
         cast(is_weighted as boolean) as is_weighted,
         cast(flags as string) as flags,
-        cast(null_reason as string) as null_reason
+        cast(null_reason as string) as null_reason,
+        cast(interval_null_reason as string) as interval_null_reason
     from judged
 )
 

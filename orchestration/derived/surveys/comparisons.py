@@ -73,7 +73,8 @@ def _mode_effects(wave: Wave) -> pl.DataFrame:
             try:
                 row = estimate_difference(
                     beside_others, y, "weight", "_is_mode", False, True,
-                    confidence=wave.policy.number("confidence"), **wave.design,
+                    confidence=wave.policy.number("confidence"),
+                    minimum_df=int(wave.policy.number("interval_minimum_df")), **wave.design,
                 )  # fmt: skip
             except StatisticsError:
                 continue  # nobody answered this dimension in this mode, or in any other
@@ -91,6 +92,11 @@ def _mode_effects(wave: Wave) -> pl.DataFrame:
     return table.drop("_p").with_columns(adjusted.alias("mode_effect_p_adjusted"))
 
 
+def _told(rows: pl.DataFrame, name: str) -> pl.Series:
+    """A standard error that has an interval; null where too few units stand behind it to be compared by."""
+    return rows.select(pl.when(pl.col("mean_lo").is_not_null()).then(pl.col(name))).to_series()
+
+
 def _areas(table: pl.DataFrame) -> list[pl.DataFrame]:
     """The rows that stand beside one another: one level of area, everybody, one question; `unknown` is no area."""
     rows = table.filter(
@@ -105,7 +111,9 @@ def _ranks(wave: Wave, table: pl.DataFrame) -> pl.DataFrame:
         pl.concat(
             [
                 part.select("_row"),
-                rank_intervals(part["mean"], part["se"], part["df"], confidence=wave.policy.number("confidence")),
+                rank_intervals(
+                    part["mean"], _told(part, "se"), part["df"], confidence=wave.policy.number("confidence")
+                ),
             ],
             how="horizontal",
         )
@@ -158,7 +166,7 @@ def _smoothed(rows: pl.DataFrame) -> np.ndarray[Any, np.dtype[np.float64]]:
     The direct standard error of an area with two or three sampling units is itself a guess, and of one with a
     single unit is unknown; models take sampling variances as known, so they are smoothed first.
     """
-    usable = rows.filter((pl.col("df") >= 1) & (pl.col("se") > 0))
+    usable = rows.filter((pl.col("df") >= 1) & (pl.col("se") > 0) & pl.col("mean_lo").is_not_null())
     n = rows["n"].cast(pl.Float64).to_numpy()
     if not usable.height:
         return np.full(len(n), np.nan)
@@ -232,27 +240,32 @@ def with_changes(
     waves = scores.group_by("wave").agg(pl.col("held_on").first()).sort("held_on", "wave", nulls_last=True)
     order = {wave: i for i, wave in enumerate(waves["wave"])}
     dated = scores.with_columns(pl.col("wave").replace_strict(order, return_dtype=pl.Int64).alias("_order"))
+    told = pl.when(pl.col("mean_lo").is_not_null()).then(pl.col("se"))
+    dated = dated.with_columns(told.alias("_se"))
     earlier = dated.filter(pl.col("mean").is_not_null()).select(
-        *SUBJECT, "_order", previous_wave="wave", previous_mean="mean", _previous_se="se", _previous_df="df"
+        *SUBJECT, "_order", previous_wave="wave", previous_mean="mean", _previous_se="_se", _previous_df="df"
     )
     # `strict` earlier: a wave is not its own predecessor.
     joined = dated.with_columns((pl.col("_order") - 1).alias("_before")).sort("_before").join_asof(
         earlier.sort("_order").rename({"_order": "_of"}), left_on="_before", right_on="_of", by=SUBJECT, check_sortedness=False
     )  # fmt: skip
     joined = joined.join(overlap, on=[c for c in OVERLAP if c not in ("covariance", "df_common")], how="left")
-    both = pl.col("se") ** 2 + pl.col("_previous_se") ** 2
+    own, before = pl.col("_se") ** 2, pl.col("_previous_se") ** 2
     # An estimated correlation beyond 1 would be a variance below 0.
-    most = pl.col("se") * pl.col("_previous_se")
-    se = (both - 2 * pl.col("covariance").fill_null(0).clip(-most, most)).sqrt()
+    most = pl.col("_se") * pl.col("_previous_se")
+    v = own + before - 2 * pl.col("covariance").fill_null(0).clip(-most, most)
+    satterthwaite = (own + before) ** 2 / (own**2 / pl.col("df") + before**2 / pl.col("_previous_df"))
     joined = joined.with_columns(
         change=pl.col("mean") - pl.col("previous_mean"),
-        change_se=pl.when(se > 0).then(se),
+        # What two equal waves leave after subtraction is rounding.
+        change_se=pl.when(v > 1e-12 * (own + before)).then(v.sqrt()),
         # Units that answered twice are not twice as many.
-        _df=pl.col("df") + pl.col("_previous_df") - pl.col("df_common").fill_null(0),
+        _df=pl.min_horizontal(satterthwaite, pl.col("df") + pl.col("_previous_df") - pl.col("df_common").fill_null(0)),
     )
     change, change_se, df = (
         joined[c].cast(pl.Float64).fill_null(np.nan).to_numpy() for c in ("change", "change_se", "_df")
     )
+    df = np.nan_to_num(df)
     half = t_quantile(confidence, df) * change_se
     with np.errstate(divide="ignore", invalid="ignore"):
         p = np.where(change_se > 0, t_two_sided(change / change_se, df), np.nan)

@@ -57,7 +57,11 @@ SCHEMA: Mapping[str, Any] = {
     "is_weighted": pl.Boolean,
     "flags": pl.String,
     "null_reason": pl.String,
+    "interval_null_reason": pl.String,
+    "unjudged_reason": pl.String,
 }
+# Why a mean has no interval, the first that holds; flags of the estimator.
+NO_INTERVAL = ("no_answers", "single_psu", "no_degrees_of_freedom", "few_degrees_of_freedom", "zero_variance")
 
 
 @dataclass(frozen=True)
@@ -101,7 +105,14 @@ def score_wave(wave: Wave) -> pl.DataFrame:
 def unestimated(wave: str, reason: str) -> pl.DataFrame:
     """The one row of a wave that cannot be estimated: why."""
     row = dict.fromkeys(SCHEMA) | dict.fromkeys(KEY, "all")
-    row |= {"wave": wave, "wording": "none", "n": 0, "is_weighted": False, "null_reason": reason}
+    row |= {
+        "wave": wave,
+        "wording": "none",
+        "n": 0,
+        "is_weighted": False,
+        "null_reason": reason,
+        "interval_null_reason": "not_estimated",
+    }
     return pl.DataFrame([row], schema=SCHEMA)
 
 
@@ -194,12 +205,20 @@ def _estimate(frame: pl.DataFrame, subjects: Sequence[tuple[str, str]], wave: Wa
         **wave.design,
         "by": cut.by or None,
         "confidence": wave.policy.number("confidence"),
+        "minimum_df": int(wave.policy.number("interval_minimum_df")),
     }
+    # Shares are judged: their interval is the one that is never shorter than that of a simple random sample.
+    kinds: list[tuple[dict[str, str], Any, str, dict[str, Any]]] = [
+        (MEANS, estimate_means, "mean", {}),
+        (SHARES, estimate_proportions, "proportion", {"method": "korn_graubard"}),
+    ]
     present = set(frame.columns)
     tables: dict[str, pl.DataFrame] = {}
-    for measures, estimate, value in ((MEANS, estimate_means, "mean"), (SHARES, estimate_proportions, "proportion")):
+    for measures, estimate, value, method in kinds:
         names = [name for m in measures for d, q in subjects if (name := column(m, d, q)) in present]
-        long = estimate(frame, names, "weight", **options).with_columns(pl.col("question").str.split(SEPARATOR))
+        long = estimate(frame, names, "weight", **options, **method).with_columns(
+            pl.col("question").str.split(SEPARATOR)
+        )
         long = long.with_columns(
             pl.col("question").list.get(0).alias("measure"),
             pl.col("question").list.get(1).alias("dimension"),
@@ -221,9 +240,14 @@ def _estimate(frame: pl.DataFrame, subjects: Sequence[tuple[str, str]], wave: Wa
             chosen = found.select(*on, *parts).rename(parts)
             main = main.join(chosen, on=on, how="left", maintain_order="left", nulls_equal=True)
     flags = pl.col("_flags").list.join(",")
+    reasons = [pl.when(pl.col("_flags").list.contains(reason)).then(pl.lit(reason)) for reason in NO_INTERVAL]
     return main.select(
         *cut.labels(),
         *(c for c in SCHEMA if c in main.columns and c not in cut.by),
         pl.when(flags != "").then(flags).alias("flags"),
         pl.when(pl.col("mean").is_null()).then(flags).alias("null_reason"),
-    )
+        pl.when(pl.col("mean_lo").is_null()).then(pl.coalesce(reasons)).alias("interval_null_reason"),
+        pl.when(pl.col("n") < wave.policy.number("verdict_minimum_n")).then(pl.lit("too_few_answers"))
+        .when(pl.col("df") < wave.policy.number("verdict_minimum_df")).then(pl.lit("too_few_units"))
+        .alias("unjudged_reason"),
+    )  # fmt: skip

@@ -196,7 +196,8 @@ def test_the_change_between_separate_waves_adds_their_variances() -> None:
     alone = [estimate_mean(wave, "y", "w", "h", "p").row(0, named=True) for wave in waves]
     assert row["change"] == pytest.approx(alone[1]["mean"] - alone[0]["mean"])
     assert row["se"] == pytest.approx(np.hypot(alone[0]["se"], alone[1]["se"]))
-    assert row["df"] == alone[0]["df"] + alone[1]["df"]
+    first, second = (one["se"] ** 2 for one in alone)
+    assert row["df"] == pytest.approx((first + second) ** 2 / (first**2 / alone[0]["df"] + second**2 / alone[1]["df"]))
 
 
 def test_the_change_between_raked_waves_credits_each_raking() -> None:

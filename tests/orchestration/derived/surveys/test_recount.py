@@ -124,7 +124,7 @@ def test_what_is_published_agrees_with_svy(raked: Any, by: str | None) -> None:
     sample = svy.Sample(people, svy.Design(stratum="stratum", wgt="base", psu="psu", pop_size="stratum_psus"))
     sample = sample.weighting.rake(controls={m: {c: float(n) for c, n in t.items()} for m, t in totals.items()}, tol=1e-12, max_iter=1000)  # fmt: skip
     theirs = sample.estimation.mean("score", by=by, drop_nulls=True)
-    shares = sample.estimation.prop("top_box", by=by, drop_nulls=True, ci_method="wilson")
+    shares = sample.estimation.prop("top_box", by=by, drop_nulls=True, ci_method="korn-graubard")
     top = [r for r in shares.estimates if float(r.y_level) == 1.0]
     order = (lambda r: str(r.by_level)) if by else (lambda r: 0)
     for found, mean, share_ in zip(table.rows(named=True), sorted(theirs.estimates, key=order), sorted(top, key=order), strict=True):  # fmt: skip
