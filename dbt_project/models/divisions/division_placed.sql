@@ -17,8 +17,8 @@ in_force as (
     where not is_marked_abolished
 ),
 
--- Two senders may describe one unit in one vintage: the later word counts. A city without counties stands in many lists once more as
--- its own county, town and village: those rows come last.
+-- Two senders may describe one unit in one vintage: the later word counts. A city without counties stands in many lists once more
+-- as its own county, town and village: those rows come last.
 units as (
     {{ newest_row('in_force', key=['vintage', 'code'], last='code = parent_code') }}
 ),
