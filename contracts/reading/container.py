@@ -17,6 +17,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
+from xml.etree import ElementTree
 
 from contracts.reading.table import Limits, Unreadable, unreadable
 
@@ -47,6 +48,8 @@ ZIP_ERRORS = (
     RuntimeError,
     MemoryError,
 )
+# What a damaged part of such an archive raises while its XML is read; an encoding that nobody knows is a LookupError.
+XML_ERRORS = (ElementTree.ParseError, LookupError, *ZIP_ERRORS)
 COPIED = 1 << 20
 
 

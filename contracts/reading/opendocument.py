@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
 
-from contracts.reading.container import ZIP_ERRORS
+from contracts.reading.container import XML_ERRORS
 from contracts.reading.shown import Shown, as_shown
 from contracts.reading.spreadsheet_xml import Odd
 from contracts.reading.table import Limits, unreadable
@@ -73,7 +73,7 @@ def look_at(path: Path, limits: Limits, *, file: str) -> tuple[dict[str, Sheet],
                         raise unreadable("too_many_columns", file=file, found=columns, limit=limits.columns)
                     if rows * columns > limits.workbook_cells:
                         raise unreadable("too_many_cells_in_sheet", file=file, limit=f"{limits.workbook_cells:,}")
-    except (ElementTree.ParseError, ValueError, KeyError, *ZIP_ERRORS) as error:
+    except XML_ERRORS as error:
         raise unreadable("damaged_file", file=file, format="ods", detail=str(error)[:120]) from None
     return sheets, starts_1904
 

@@ -13,8 +13,9 @@ from pathlib import Path
 from posixpath import join, normpath
 from xml.etree import ElementTree
 
-from contracts.reading.container import ZIP_ERRORS
+from contracts.reading.container import XML_ERRORS
 from contracts.reading.shown import Shown, as_shown, has_time, is_telling, render
+from contracts.reading.table import unreadable
 
 # (row, column) from 0, as they stand in the sheet → what speaks for the cell instead of its value.
 Odd = dict[tuple[int, int], Shown]
@@ -32,16 +33,23 @@ class Formats:
     parts: Mapping[str, str] = field(default_factory=dict)  # name of a sheet → its part of the archive
 
 
-def formats_of(path: Path) -> Formats:
-    """The styles of a workbook; nothing where they cannot be read, which the reader of the values will tell."""
+def formats_of(path: Path, *, file: str) -> Formats:
+    """The styles of a workbook; nothing where it has no such parts.
+
+    Raises:
+        Unreadable: damaged_file, where a part does not read: without its formats a cell would not be what its sender saw.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             names = set(archive.namelist())
+            if not {"xl/workbook.xml", "xl/_rels/workbook.xml.rels"} <= names:
+                return Formats()
             book = ElementTree.fromstring(archive.read("xl/workbook.xml"))  # noqa: S314  (entities are refused before)
             links = ElementTree.fromstring(archive.read("xl/_rels/workbook.xml.rels"))  # noqa: S314
             styles = ElementTree.fromstring(archive.read("xl/styles.xml")) if "xl/styles.xml" in names else None  # noqa: S314
-    except (KeyError, ElementTree.ParseError, *ZIP_ERRORS):
-        return Formats()
+        telling = _telling(styles) if styles is not None else {}
+    except XML_ERRORS as error:
+        raise unreadable("damaged_file", file=file, format="xlsx", detail=str(error)[:120]) from None
     targets = {link.get("Id"): link.get("Target", "") for link in links}
     parts = {}
     for sheet in _all(book, "sheet"):
@@ -51,7 +59,7 @@ def formats_of(path: Path) -> Formats:
     calculation = next(_all(book, "calcPr"), None)
     properties = next(_all(book, "workbookPr"), None)
     return Formats(
-        telling=_telling(styles) if styles is not None else {},
+        telling=telling,
         calculates_on_load=calculation is not None and calculation.get("fullCalcOnLoad") in ("1", "true"),
         starts_1904=properties is not None and properties.get("date1904") in ("1", "true"),
         parts=parts,
@@ -70,8 +78,12 @@ def _telling(styles: ElementTree.Element) -> dict[int, str]:
     return found
 
 
-def odd_cells(path: Path, part: str, formats: Formats) -> Odd:
-    """The cells of one sheet whose value alone would not say what the sender sees."""
+def odd_cells(path: Path, part: str, formats: Formats, *, file: str) -> Odd:
+    """The cells of one sheet whose value alone would not say what the sender sees.
+
+    Raises:
+        Unreadable: damaged_file.
+    """
     found: Odd = {}
     try:
         with zipfile.ZipFile(path) as archive, archive.open(part) as opened:
@@ -82,8 +94,8 @@ def odd_cells(path: Path, part: str, formats: Formats) -> Odd:
                     found[at] = Shown("", "formula_not_calculated")
                 elif value and kind in ("n", "") and style in formats.telling:
                     found |= {at: shown} if (shown := shown_for(formats.telling[style], value)) else {}
-    except (KeyError, ElementTree.ParseError, *ZIP_ERRORS):
-        return found  # the reader of the values says what is wrong with the file
+    except XML_ERRORS as error:
+        raise unreadable("damaged_file", file=file, format="xlsx", detail=str(error)[:120]) from None
     return found
 
 

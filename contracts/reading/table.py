@@ -20,8 +20,9 @@ MARKS, MARK, CELL = "_marks", "\x1f", "\x1e"
 # The row of a later sheet counts from here: 20,000,003 is row 3 of the third sheet read. No sheet has so many rows.
 SHEET_STEP = 10_000_000
 MB = 1_000_000
-# A cell of these alone is blank: white space as Excel, web pages and old systems leave it.
-BLANKS = "\ufeff\u200b \t\r\n\u3000\u00a0"
+# A cell of these alone is blank: white space as Excel, web pages, typesetters and old systems leave it (a form feed ends a page of
+# print). U+001C to U+001F are no blanks, whatever Python says: two of them are our own marks, and a cell of them is not lost.
+BLANKS = "\ufeff\u200b \t\r\n\v\f\x85\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
 
 # A row before it is put into a frame: where it stands in the file, its cells, the reason why its shape is wrong.
 Record = tuple[int, Sequence[str | None], str | None]

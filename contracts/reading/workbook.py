@@ -418,12 +418,12 @@ def _checked(path: Path, kind: str, limits: Limits, file: str) -> Look:
             raise unreadable("too_many_columns", file=file, found=columns, limit=limits.columns)
         if rows > SHEET_ROWS or rows * columns > max(limits.workbook_cells, SHEET_ROWS * 26):
             raise unreadable("too_many_cells_in_sheet", file=file, limit=f"{limits.workbook_cells:,}")
-    formats = formats_of(path)
+    formats = formats_of(path, file=file)
     telling = {str(style).encode() for style in formats.telling}
     odd |= {name for name, used in styles.items() if used & telling}
 
     def cells_of(name: str) -> Odd:
         part = formats.parts.get(name, "")
-        return odd_cells(path, part, formats) if part in odd else {}
+        return odd_cells(path, part, formats, file=file) if part in odd else {}
 
     return Look(cells_of, starts_1904=formats.starts_1904)

@@ -301,6 +301,27 @@ def test_only_a_broken_backbone_stops_the_release_and_names_the_units(
 # ── a list that leaves a unit out, and one that says a unit is gone ─────────────────────────────
 
 
+def test_a_unit_that_its_list_repeats_below_itself_stays_where_it_is(tmp_path: Path) -> None:
+    """A county without towns, listed again as its own town and village: whichever rows come last, it is the county."""
+    province, county = ("990000000000", "示范省", None), ("990101000000", "示范县", "990000000000")
+    told = [(*province, "province"), (*county, "county")]
+    repeated = [(county[0], county[1], county[0], level) for level in ("town", "village")]
+    rows = [
+        {"vintage": vintage} | dict(zip(("code", "name", "parent_code", "level"), unit, strict=True))
+        for vintage, listed in ((2024, [*told, *repeated]), (2025, [*repeated, *told]))
+        for unit in listed
+    ]
+    data = directory(tmp_path)
+    accept(data, load_feeds()["reference.divisions"], rows, datetime(2026, 1, 2, 2))
+    build_divisions(data)
+    with duckdb.connect(str(data.warehouse), read_only=True) as con:
+        units = con.execute(
+            "select vintage, level, province_code, problem from divisions.division_vintages where code = ? order by vintage",
+            [county[0]],
+        ).fetchall()
+    assert units == [(year, "county", province[0], None) for year in (2024, 2025)]
+
+
 def test_what_lay_below_a_missing_town_and_what_is_marked_as_abolished(tmp_path: Path) -> None:
     """The town's villages keep counting in every sum above it; the unit that is marked ends with the vintage before."""
     above = [("990000000000", "示范省", None, "province"), ("990101000000", "示范县", "990000000000", "county")]

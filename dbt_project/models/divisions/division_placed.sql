@@ -17,10 +17,10 @@ in_force as (
     where not is_marked_abolished
 ),
 
--- Two senders may describe one unit in one vintage: the later word counts. A city without counties stands in many lists once more
+-- Two senders may describe one unit in one vintage: the later word counts. A city without counties stands in some lists once more
 -- as its own county, town and village: those rows come last.
 units as (
-    {{ newest_row('in_force', key=['vintage', 'code'], last='code = parent_code') }}
+    {{ newest_row('in_force', key=['vintage', 'code'], last='is_below_itself') }}
 ),
 
 disputed as (
@@ -28,7 +28,7 @@ disputed as (
         vintage,
         code
     from in_force
-    where parent_code is null or code <> parent_code
+    where is_below_itself is not true
     group by vintage, code
     -- Who does not say what stands above does not contradict.
     having min(name) <> max(name) or min(parent_code) <> max(parent_code)

@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+import re
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -83,6 +84,32 @@ def test_a_workbook_damaged_inside_gives_rows_or_a_sentence(sent: Path, path: Pa
         for name, content in (parts | {victim: bytes(data)}).items():
             archive.writestr(name, content)
     read_or_refused(sent, path.name)
+
+
+@pytest.mark.parametrize(
+    ("book", "part", "was", "put"),
+    [
+        ("two_row_header.xlsx", "xl/workbook.xml", b"UTF-8", b"UTF-A"),
+        ("two_row_header.xlsx", "xl/_rels/workbook.xml.rels", b"UTF-8", b"UTF-A"),
+        ("two_row_header.xlsx", "xl/styles.xml", b"UTF-8", b"UTF-A"),
+        ("two_row_header.xlsx", "xl/styles.xml", b'numFmtId="0"', b'numFmtId="A"'),
+    ],
+)
+def test_a_part_that_does_not_read_refuses_the_workbook(
+    sent: Path, book: str, part: str, was: bytes, put: bytes
+) -> None:
+    """An encoding that nobody knows, a number that is none: without its formats a cell is not what its sender saw."""
+    with zipfile.ZipFile(DATA / book) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    whole = re.sub(rb"(?i)utf-8", b"UTF-8", parts[part])
+    if was not in whole:
+        whole = b'<?xml version="1.0" encoding="UTF-8"?>' + re.sub(rb"^<\?xml[^>]*\?>", b"", whole)
+    assert was in whole
+    with zipfile.ZipFile(sent, "w") as archive:
+        for name, content in (parts | {part: whole.replace(was, put)}).items():
+            archive.writestr(name, content)
+    with pytest.raises(Unreadable, match=r"save it again"):
+        open_table(sent, name=book, limits=SMALL)
 
 
 def read_or_refused(path: Path, name: str) -> None:
@@ -183,14 +210,24 @@ def test_every_json_record_that_says_something_is_a_row(
     text = "\n".join(map(json.dumps, records)) if as_lines else json.dumps(records)
     sent.write_bytes(gzip.compress(text.encode()) if packed else text.encode())
     found = rows_of(sent, Reading(format="ndjson" if as_lines else "json"), SMALL)
-    # Python strips U+001C to U+001F as if they were blanks; they are none, and a row that holds one is not lost.
-    telling = [
-        i
-        for i, r in enumerate(records, start=1)
-        if any(v is not None and (str(v).strip() or set(str(v)) & set("\x1c\x1d\x1e\x1f")) for v in r.values())
-    ]
-    assert [row[-2] for row in found] == [i for i in telling if _is_shown(records[i - 1])]
+    assert [row[-2] for row in found] == [i for i, record in enumerate(records, start=1) if _is_shown(record)]
 
 
 def _is_shown(record: dict) -> bool:
-    return any(v is not None and str(v).strip("\ufeff\u200b \t\r\n\u3000\u00a0") for v in record.values())
+    # Python takes U+001C to U+001F for blanks; they are none, and a row that holds one is not lost.
+    return any(
+        v is not None and any((not c.isspace() and c not in "\ufeff\u200b") or c in "\x1c\x1d\x1e\x1f" for c in str(v))
+        for v in record.values()
+    )
+
+
+BLANK_ROWS = ["\f", "\v", "\x85", "\u2003\u202f", "\u2028", "\f \ufeff"]
+
+
+@pytest.mark.parametrize("blank", BLANK_ROWS)
+@pytest.mark.parametrize("form", ["csv", "json"])
+def test_a_row_of_nothing_but_white_space_is_no_row_in_any_format(sent: Path, blank: str, form: str) -> None:
+    """A page break of an old system's print, or a typesetter's space."""
+    body = f"甲,乙\n1,2\n{blank},\n3,4\n" if form == "csv" else json.dumps([{"甲": 1}, {"甲": blank}, {"甲": 3}])
+    sent.write_text(body, encoding="utf-8", newline="")
+    assert [row[0] for row in rows_of(sent, Reading(format=form), SMALL)] == ["1", "3"]

@@ -13,6 +13,7 @@ final as (
         name like '%已撤销%' or name like '%（撤销）%' or name like '%(撤销)%' as is_marked_abolished,
         -- A root that names itself as its parent has none.
         nullif(parent_code, code) as parent_code,
+        coalesce(parent_code = code, false) as is_below_itself,
         level,
         urban_rural_code,
         longitude,
