@@ -47,9 +47,10 @@ def audit(database: Path, products: Mapping[str, Product]) -> dict[str, Expectat
     return checked
 
 
-def broken_promises(checked: Mapping[str, ExpectationSuiteValidationResult]) -> list[str]:
-    """The promises that are not kept, or could not be checked, as sentences; none: the candidate may be published."""
-    return [_sentence(table, r) for table, suite in checked.items() for r in suite.results if not r.success]
+def broken_promises(checked: Mapping[str, ExpectationSuiteValidationResult]) -> dict[str, list[str]]:
+    """Table → the promises that are not kept, or could not be checked, as sentences; empty: the candidate may be published."""
+    said = {table: [_sentence(table, r) for r in suite.results if not r.success] for table, suite in checked.items()}
+    return {table: sentences for table, sentences in said.items() if sentences}
 
 
 class _Question(NamedTuple):

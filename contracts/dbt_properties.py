@@ -161,10 +161,15 @@ def _named(product: Product, test: str, argument: str, value: Any) -> Iterator[d
 
 
 def _key(product: Product, f: FieldSpec, key: ForeignKey) -> dict[str, str]:
+    rows = rows_of_key(product, key)
+    return {"column": f.name, "to": f"ref('{key.table}')", "field": key.column, **({"where": rows} if rows else {})}
+
+
+def rows_of_key(product: Product, key: ForeignKey) -> str | None:
+    """The rows a foreign key holds for, as SQL; None: all rows."""
     conditions = [_condition(product, key.where, " and ")] if key.where else []
     conditions += [f"not coalesce({_condition(product, key.unless, ' or ')}, false)"] if key.unless else []
-    where = {"where": " and ".join(conditions)} if conditions else {}
-    return {"column": f.name, "to": f"ref('{key.table}')", "field": key.column, **where}
+    return " and ".join(conditions) or None
 
 
 def _condition(product: Product, rows: Mapping[str, tuple[str, ...]], between: str) -> str:

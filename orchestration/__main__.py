@@ -54,8 +54,8 @@ def _do(chosen: argparse.Namespace, data: DataDirectory, console: Console) -> in
         from orchestration.night.real_run import tell_real
 
         tell_real(data, console)
-    # A refused file is the department's business and is told above; a step of the build that failed is ours.
-    return 1 if done.failed_steps else 0
+    # A refused file is the department's business and is told above; a step or a table that failed is ours.
+    return 1 if done.failed_steps or done.kept else 0
 
 
 if __name__ == "__main__":

@@ -72,6 +72,11 @@ class DataDirectory:
         return self.root / "warehouse" / "minsheng.duckdb"
 
     @property
+    def failures(self) -> Path:
+        """What dbt could not make or found wrong, and has not put right since."""
+        return self.warehouse.parent / "failures.json"
+
+    @property
     def disclosed(self) -> Path:
         """`disclosed/<release>/<table>.parquet`: every cell of a release with its value, hidden or not; nobody outside looks."""
         return self.root / "disclosed"

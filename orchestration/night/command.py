@@ -82,6 +82,7 @@ class Night:
     checks: int = 0
     unmet_checks: dict[str, str] = field(default_factory=dict)  # name → ERROR or WARN
     tables: Counter[str] = field(default_factory=Counter)  # rebuilt, updated
+    kept: dict[str, dict[str, str]] = field(default_factory=dict)  # table → release whose content it keeps, why
     released: bool = False
     release_id: str | None = None
 
@@ -141,11 +142,12 @@ def run(data: DataDirectory, console: Console) -> Night:
                 build, instance, {}, advance, {"ASSET_MATERIALIZATION"}, night.failed_steps, night.unmet_checks, log, console,
                 night.failed_steps,
             )  # fmt: skip
-    night.tables = Counter({how: events[f"{TONIGHT} {how}"] for how in HOW})
+    night.tables = Counter({how: events[f"{TONIGHT} {how}"] for how in (*HOW, "kept")})
     night.models = events["ASSET_MATERIALIZATION"]
     night.checks = events["ASSET_CHECK_EVALUATION"]
     now = current(data)
     night.release_id = now.release_id if now else None
+    night.kept = now.kept if now else {}
     night.released = bool(now and (previous is None or previous.release_id != now.release_id))
     return night
 
@@ -314,7 +316,7 @@ def tell(data: DataDirectory, night: Night, console: Console) -> None:
         console.print(f" [red]{step}[/red]: ", end="")
         console.print(sentence, markup=False)
     if night.tables.total():
-        told = ", ".join(f"{n} {how}" for how, n in night.tables.items())
+        told = ", ".join(f"{n} {how}" for how, n in night.tables.items() if n or how != "kept")
         console.print(f" {night.tables.total()} tables of the warehouse: {told}")
     certificate = current(data)
     if certificate is None:
@@ -330,6 +332,9 @@ def tell(data: DataDirectory, night: Night, console: Console) -> None:
             console.print(f" {'to look at' if severity == 'WARN' else 'not met'}: {check}, see its asset in the UI")
     else:
         console.print(f"\n nothing changed: {certificate.release_id} stands")
+    for table, kept in night.kept.items():
+        console.print(f" [red]{table}[/red] keeps the content of {kept['release']}: ", end="")
+        console.print(kept["why"], markup=False)
     if certificate.fictional:
         console.print(f" [yellow]{certificate.notes}[/yellow]")
     for line in headlines(data):

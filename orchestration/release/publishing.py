@@ -27,7 +27,7 @@ from contracts.whole_files import NotReadable, put_folder, read_json, write_json
 from orchestration.disclosure import withholding
 from orchestration.intake import ledger
 from orchestration.paths import PROJECT, DataDirectory, data_directory
-from orchestration.release import charts, data_docs, worklists
+from orchestration.release import charts, data_docs, keeping, worklists
 from orchestration.warehouse.dbt_assets import POOL, only_writer
 
 # The oldest format that today's DuckDB writes; BI tools bundle 1.x clients, which cannot open a newer one.
@@ -57,50 +57,45 @@ class Certificate:
     disclosure: dict[str, dict[str, Any]] = field(
         default_factory=dict
     )  # table → rule, what was withheld, what is unsafe
+    # table whose content is an earlier release's → that release, what failed, and the sentence it failed with
+    kept: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
 class AuditFailed(Exception):
-    """The candidate breaks a promise of a product contract; the last release stands."""
+    """Nothing can be released; the last release stands."""
 
 
 def release(data: DataDirectory, log: Any = None) -> tuple[Certificate, bool]:
     """Writes a candidate from the warehouse, audits it, and makes it current.
+
+    A table that breaks a promise keeps the content of the last release, with all that is made from it (`keeping`), and the
+    certificate and the release log say which and why.
 
     Returns:
         The certificate of the current release, and whether it is a new one: the same content under the same code
         is not released twice.
 
     Raises:
-        AuditFailed: an expectation of a product contract is not met.
+        AuditFailed: a promise is broken and no earlier release has the table as its contract wants it, or all tables are reached.
     """
-    from contracts.audit import audit, broken_promises
-
     products = {n: p for n, p in load_products().items() if n != "release_log"}
     candidate = data.published / ".candidate"
-    shutil.rmtree(candidate, ignore_errors=True)
-    candidate.mkdir(parents=True)
+    previous, kept = current(data), keeping.failed_in_dbt(data, products)
     try:
-        certificate = _write(data, candidate, products)
-        previous = current(data)
         if previous is None and standing_id(data) and log:
             log.warning(
                 f"the certificate of {standing_id(data)} does not read (cut short or damaged), and neither does its copy: "
                 "a release is made anew"
             )
-        if previous and _same(previous, certificate):
-            return previous, False
-        if previous:
-            certificate.changed_tables = sorted(
-                t for t, facts in certificate.tables.items() if previous.tables.get(t) != facts
-            )
-        _write_log(data, candidate, certificate)
+        while True:
+            certificate = _write(data, candidate, products, previous, kept)
+            if previous and _same(previous, certificate):
+                return previous, False
+            checked, broken = _audited(data, candidate, certificate, previous, products, kept, log)
+            if not broken:
+                break
+            kept = _kept_too(data, products, kept, broken)
         charts.write(candidate / DATABASE, candidate / "charts")
-        if log:
-            log.info(f"auditing the candidate {certificate.release_id}")
-        checked = audit(candidate / DATABASE, load_products())
-        certificate.expectations = sum(len(suite.results) for suite in checked.values())
-        if broken := broken_promises(checked):
-            raise AuditFailed(f"{len(broken)} promises are broken, first: {broken[0]}. The last release stands.")
         data_docs.write(checked, load_products(), candidate / data_docs.FOLDER, certificate.release_id)
         _write_worklists(data, candidate, products, certificate)
         write_json(candidate / "certificate.json", asdict(certificate))
@@ -109,6 +104,44 @@ def release(data: DataDirectory, log: Any = None) -> tuple[Certificate, bool]:
         shutil.rmtree(candidate, ignore_errors=True)
         _forget_cells(data)
     return certificate, True
+
+
+def _audited(
+    data: DataDirectory,
+    candidate: Path,
+    certificate: Certificate,
+    previous: Certificate | None,
+    products: Mapping[str, Product],
+    kept: Mapping[str, keeping.Cause],
+    log: Any,
+) -> tuple[Any, dict[str, list[str]]]:
+    """Completes a candidate by its log and audits it: the results for the Data Docs, and table → broken promises."""
+    from contracts.audit import audit, broken_promises
+
+    if previous:
+        certificate.changed_tables = sorted(
+            t for t, facts in certificate.tables.items() if previous.tables.get(t) != facts
+        )
+    _write_log(data, candidate, certificate)
+    if log:
+        log.info(f"auditing the candidate {certificate.release_id}")
+    checked = audit(candidate / DATABASE, load_products())
+    certificate.expectations = sum(len(suite.results) for suite in checked.values())
+    return checked, broken_promises(checked) or keeping.lost_keys(str(candidate / DATABASE), products, kept)
+
+
+def _kept_too(
+    data: DataDirectory,
+    products: Mapping[str, Product],
+    kept: Mapping[str, keeping.Cause],
+    broken: Mapping[str, list[str]],
+) -> dict[str, keeping.Cause]:
+    """The tables to keep, with those in which the audit found a broken promise."""
+    more = {t: c for t, c in keeping.broken_in_candidate(data, products, broken).items() if t not in kept}
+    sentences = [sentence for said in broken.values() for sentence in said]
+    if standing_id(data) is None or not more:
+        raise AuditFailed(f"{len(sentences)} promises are broken, first: {sentences[0]}. The last release stands.")
+    return {**kept, **more}
 
 
 def _forget_cells(data: DataDirectory) -> None:
@@ -154,8 +187,19 @@ def releases(data: DataDirectory) -> list[Certificate]:
 # ── writing ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def _write(data: DataDirectory, candidate: Path, products: Mapping[str, Product]) -> Certificate:
-    """Copies the listed columns of the listed tables, ordered by their grain, with comments."""
+def _write(
+    data: DataDirectory,
+    candidate: Path,
+    products: Mapping[str, Product],
+    previous: Certificate | None,
+    kept: Mapping[str, keeping.Cause],
+) -> Certificate:
+    """Copies the listed columns of the listed tables, ordered by their grain, with comments; `kept` ones from the last release."""
+    if kept and (standing_id(data) is None or set(kept) == set(products)):
+        first = next(iter(kept.values()))
+        raise AuditFailed(f"{len(kept)} of {len(products)} tables cannot be released, first: {first.why} The last release stands.")  # fmt: skip
+    shutil.rmtree(candidate, ignore_errors=True)
+    candidate.mkdir(parents=True)
     con = duckdb.connect()
     con.execute("set preserve_insertion_order = true")
     # DuckDB draws wrong conclusions from column statistics in some queries (see dbt_project/profiles.yml).
@@ -179,14 +223,17 @@ def _write(data: DataDirectory, candidate: Path, products: Mapping[str, Product]
     for number, (name, product) in enumerate(public_first):
         if number == n_public:
             _fork(con, candidate)
-        source = f'{house}."{schemas[name]}"."{name}"'
-        columns, hidden, disclosure[name] = withholding.selection(
-            con, data, product, source, register, release_id, before
-        )
         order = ", ".join(f'"{k}"' for k in product.key) or "all"
-        con.execute(
-            f'create table release."{name}" as select {columns} from {source} as source {hidden} order by {order}'
-        )
+        if name in kept:
+            disclosure[name] = _keep(con, data, product, order, release_id, previous)
+        else:
+            source = f'{house}."{schemas[name]}"."{name}"'
+            columns, hidden, disclosure[name] = withholding.selection(
+                con, data, product, source, register, release_id, before
+            )
+            con.execute(
+                f'create table release."{name}" as select {columns} from {source} as source {hidden} order by {order}'
+            )
         _comment(con, product, fictional)
         rows, total = _one(
             con, f'select count(*), coalesce(sum(hash({_content(product)})::hugeint), 0)::varchar from release."{name}"'
@@ -212,7 +259,44 @@ def _write(data: DataDirectory, candidate: Path, products: Mapping[str, Product]
         fictional=fictional,
         notes=FICTIONAL if fictional else "",
         disclosure=disclosure,
+        kept={
+            table: {
+                "release": previous.kept.get(table, {}).get("release", previous.release_id)
+                if previous
+                else str(before),
+                **asdict(cause),
+            }
+            for table, cause in sorted(kept.items())
+        },
     )
+
+
+def _keep(
+    con: duckdb.DuckDBPyConnection,
+    data: DataDirectory,
+    product: Product,
+    order: str,
+    release_id: str,
+    previous: Certificate | None,
+) -> dict[str, Any]:
+    """A table as the last release has it, with its cells for the next one to compare with; returns what was withheld in it."""
+    last = data.published / "current" / DATABASE
+    columns = ", ".join(f'"{f.name}"' for f in product.fields)
+    try:
+        con.execute(f"attach if not exists '{_quoted(last)}' as last (read_only)")
+        con.execute(
+            f'create table release."{product.id}" as select {columns} from last."{product.id}" order by {order}'
+        )
+    except duckdb.Error as error:
+        raise AuditFailed(
+            f"{product.id} cannot be released, and the last release does not have it as its contract wants it now "
+            f"({str(error).splitlines()[0]}). The last release stands."
+        ) from None
+    cells = data.disclosed / str(standing_id(data)) / f"{product.id}.parquet"
+    if cells.is_file():
+        (data.disclosed / release_id).mkdir(parents=True, exist_ok=True)
+        shutil.copy2(cells, data.disclosed / release_id / cells.name)
+    return previous.disclosure.get(product.id, {}) if previous else {}
 
 
 def _fork(con: duckdb.DuckDBPyConnection, candidate: Path) -> None:
@@ -265,6 +349,10 @@ def _write_worklists(
     (candidate / worklists.FOLDER).mkdir()
     if worklists.TABLE not in products:
         return
+    if worklists.TABLE in certificate.kept:
+        last = data.published / "current" / worklists.FOLDER
+        shutil.copytree(last, candidate / worklists.FOLDER, dirs_exist_ok=True)
+        return
     with duckdb.connect(str(data.warehouse), read_only=True) as con:
         worklists.write_worklists(
             con, f"{_schemas(con, data.warehouse.stem)[worklists.TABLE]}.{worklists.TABLE}", products[worklists.TABLE], candidate / worklists.FOLDER,
@@ -275,6 +363,7 @@ def _write_worklists(
 def _log_row(certificate: Certificate) -> dict[str, Any]:
     row = asdict(certificate)
     row["changed_tables"] = ", ".join(certificate.changed_tables)
+    row["kept_tables"] = "; ".join(f"{t} of {k['release']} ({k['name']})" for t, k in certificate.kept.items()) or None
     return row
 
 
@@ -298,9 +387,13 @@ def _copy_parquet(con: duckdb.DuckDBPyConnection, candidate: Path, product: Prod
 
 
 def _same(previous: Certificate, new: Certificate) -> bool:
-    return (previous.content_checksum, previous.code_version, previous.receipt_list) == (
-        new.content_checksum, new.code_version, new.receipt_list,
-    )  # fmt: skip
+    """The same content, code and receipts, and the same tables kept for the same reason (the sentence may name a run)."""
+
+    def facts(certificate: Certificate) -> tuple[Any, ...]:
+        kept = {table: (k["release"], k["name"]) for table, k in certificate.kept.items()}
+        return certificate.content_checksum, certificate.code_version, certificate.receipt_list, kept
+
+    return facts(previous) == facts(new)
 
 
 # ── publishing ──────────────────────────────────────────────────────────────────────────────────
@@ -403,9 +496,11 @@ def release_asset(products: list[dg.AssetKey]) -> dg.AssetsDefinition:
         except AuditFailed as failed:
             yield dg.AssetCheckResult(check_name="audit", asset_key=key, passed=False, description=str(failed))
             raise dg.Failure(description=str(failed), allow_retries=False) from None
+        told = "; ".join(f"{t} keeps the content of {k['release']}: {k['why']}" for t, k in certificate.kept.items())
         yield dg.AssetCheckResult(
-            check_name="audit", asset_key=key, passed=True, metadata={"expectations": certificate.expectations}
-        )
+            check_name="audit", asset_key=key, passed=not told, description=told or None,
+            metadata={"expectations": certificate.expectations},
+        )  # fmt: skip
         yield dg.MaterializeResult(metadata=_metadata(data, certificate, new))
 
     return published
@@ -420,6 +515,7 @@ def _metadata(data: DataDirectory, certificate: Certificate, new: bool) -> dict[
         "release": certificate.release_id,
         "new": new,
         "tables": rows,
+        "kept": {t: f"{k['release']}: {k['why']}" for t, k in certificate.kept.items()},
         "receipts": certificate.receipts,
         "code version": certificate.code_version,
         "expectations met": certificate.expectations,

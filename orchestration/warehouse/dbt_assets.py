@@ -7,14 +7,12 @@ that leaves (release).
 import hashlib
 import importlib.metadata
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cache, cached_property
 from importlib import import_module
-from itertools import takewhile
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -31,7 +29,7 @@ from orchestration.derived import linkage, review_words, survey_estimates
 from orchestration.holding import alone, this_command
 from orchestration.intake import ledger, taking_in
 from orchestration.paths import DBT_PROJECT, DataDirectory, data_directory
-from orchestration.warehouse import column_lineage
+from orchestration.warehouse import column_lineage, failures
 
 # One slot: whoever writes the warehouse holds it, whether the night or a person started the run.
 POOL = "warehouse"
@@ -43,6 +41,8 @@ HOW = {
     "rebuilt": "rebuilt: the whole table",
     "updated": "updated: only the rows that tonight's deliveries touch",
 }
+# What it says of a table that failed, or is made from one that did.
+KEPT = "kept: readers see the content of the last release, because"
 DBT = Path(sys.executable).parent / "dbt"
 
 
@@ -176,11 +176,21 @@ def warehouse_assets() -> list[dg.AssetsDefinition]:
             metadata = _table_metadata(where, target, context.assets_def)
             for name, how in _how_written(target).items():
                 metadata.setdefault(name, {})[TONIGHT] = HOW[how]
+        listed = failures.remember(where, _results(invocation))
+        if failure and not (listed and (where.published / "current").exists()):
+            raise dg.Failure(description=_sentence(invocation), allow_retries=False) from failure
+        reached = failures.tables_reached(where, listed)
         for event in events:
             table = str(event.metadata["unique_id"].value).rpartition(".")[2] if isinstance(event, dg.Output) else None
             yield event.with_metadata({**event.metadata, **metadata[table]}) if table in metadata else event
-        if failure:
-            raise dg.Failure(description=_sentence(invocation), allow_retries=False) from failure
+        # The release goes on without the tables that a failure reaches; what waits for them would wait for ever.
+        made = {event.output_name for event in events if isinstance(event, dg.Output)}
+        for key in context.selected_asset_keys:
+            if context.assets_def.get_output_name_for_asset_key(key) not in made and key.path[-1] in reached:
+                why = f"{KEPT} {listed[reached[key.path[-1]]]}"
+                yield dg.MaterializeResult(asset_key=key, metadata={TONIGHT: why})
+        for why in listed.values():
+            context.log.error(why)
 
     return [warehouse]
 
@@ -235,25 +245,20 @@ def _events(context: dg.AssetExecutionContext, invocation: DbtCliInvocation) -> 
     return events, None
 
 
+def _results(invocation: DbtCliInvocation) -> list[dict[str, Any]]:
+    """dbt's results, a node each; none where it stopped before it ran one."""
+    try:
+        return list(invocation.get_artifact("run_results.json")["results"])
+    except (FileNotFoundError, KeyError, TypeError):
+        return []
+
+
 def _sentence(invocation: DbtCliInvocation) -> str:
     """The first thing dbt complained of, as one says it to a colleague."""
-    try:
-        results = invocation.get_artifact("run_results.json")["results"]
-    except (FileNotFoundError, KeyError, TypeError):
-        return "dbt stopped before it ran a model: see the log below. The last release stands."
-    bad = [r for r in results if r["status"] in ("error", "fail")]
+    results = _results(invocation)
+    bad = [r for r in results if r["status"] in failures.FAILED]
     if not bad:
-        return "dbt stopped: see the log below. The last release stands."
-    first = bad[0]
-    name = first["unique_id"].split(".")[2]
-    what = "test" if first["unique_id"].startswith(("test.", "unit_test.")) else "model"
-    # dbt and DuckDB say where it was before they say what: the name stands in front already.
-    message = re.sub(
-        r"^\w+ Error in \w+ \S+ \(\S+\) |Invalid Input Error: ", "", " ".join(str(first["message"]).split())
-    )[:400]
-    if first["status"] == "fail":
-        lines = (first.get("compiled_code") or "").strip().splitlines()
-        promise = " ".join(line[3:] for line in takewhile(lambda line: line.startswith("-- "), lines))
-        message = f"{first['failures']} rows do not keep what it asks for. {promise}".strip()
+        when = "stopped: see" if results else "stopped before it ran a model: see"
+        return f"dbt {when} the log below. The last release stands."
     more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
-    return f"dbt {what} {name}{more}: {message.rstrip('.')}. The last release stands."
+    return f"{failures.sentence(bad[0], more)} The last release stands."

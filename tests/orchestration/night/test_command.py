@@ -236,6 +236,42 @@ def test_a_second_night_changes_nothing_and_makes_no_release(quiet_night, night_
     assert f"nothing changed: {spent.release_id} stands" in told.getvalue()
 
 
+# ── a night with one broken table ───────────────────────────────────────────────────────────────
+
+WORSE = "fct_service_volume"
+
+
+@pytest.fixture(scope="module")
+def broken_night(night_city: Any, another_night: Any, tmp_path_factory: pytest.TempPathFactory) -> After:
+    """The night after a table that is only added to got every row of a day twice, and a division a new name."""
+    copied = tmp_path_factory.mktemp("broken") / "city"
+    shutil.copytree(night_city.data.root, copied, symlinks=True)
+    data = DataDirectory(copied)
+    with duckdb.connect(str(data.warehouse)) as con:
+        table = f"facilities.{WORSE}"
+        con.execute(
+            f"insert into {table} select * from {table} where period_start = (select min(period_start) from {table})"
+        )
+    (data.inbox / "culture.venues" / "shifan" / "场馆_空.csv").write_bytes(b"")
+    return another_night(data)
+
+
+def test_a_broken_table_keeps_yesterday_s_content_and_the_others_are_released(broken_night, night_city) -> None:
+    night, certificate = broken_night.night, publishing.current(broken_night.data)
+    assert (night.failed_steps, night.released) == ({}, True)
+    kept = certificate.kept
+    assert WORSE in kept
+    assert {k["release"] for k in kept.values()} == {night_city.night.release_id}
+    assert "fct_service_volume" in kept[WORSE]["why"]
+    assert "rows do not keep what it asks for" in kept[WORSE]["why"]
+    assert set(kept) < set(PRODUCTS)
+    assert not {"fct_review", "review_scorecard", "dim_facility"} & set(kept)
+    assert certificate.changed_tables == ["feed_health"]  # of the file that was refused meanwhile
+    told = io.StringIO()
+    command.tell(broken_night.data, night, Console(file=told, width=200))
+    assert f"{WORSE} keeps the content of {night_city.night.release_id}: dbt test" in told.getvalue()
+
+
 # ── a night full of bad files ───────────────────────────────────────────────────────────────────
 
 # feed → file, its bytes (None: listed but not there), the receipt's reason, and what its sentence has to name

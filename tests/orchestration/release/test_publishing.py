@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from contracts.model import Product
 from orchestration.paths import PROJECT, DataDirectory
 from orchestration.release import publishing
 from orchestration.release.publishing import FICTIONAL, KEPT_RELEASES, AuditFailed
+from orchestration.warehouse import failures
 
 PRODUCTS = {name: load_products()[name] for name in ("dim_department", "dim_division", "release_log")}
 OLD_CLIENT = PROJECT / ".compat" / "duckdb"
@@ -204,15 +206,81 @@ def test_a_reader_is_served_while_the_warehouse_is_being_written(data, unaudited
 # ── what goes wrong ─────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_broken_promise_leaves_what_is_published_byte_for_byte(data) -> None:
+def test_a_promise_broken_before_anything_was_released_releases_nothing(data) -> None:
+    fill(data, departments("health", "health"))
+    with pytest.raises(AuditFailed, match=r"dim_department\.department_code.*The last release stands\.$"):
+        publishing.release(data)
+    assert not (data.published / "current").exists()
+
+
+def test_when_every_table_is_broken_what_is_published_stays_byte_for_byte(data) -> None:
     publishing.release(data)
     before = published(data)
     fill(data, departments("health", "health"))
-    with pytest.raises(AuditFailed) as failed:
+    with duckdb.connect(str(data.warehouse)) as con:
+        con.execute("update products.dim_division set division_name = null")
+    with pytest.raises(AuditFailed, match=r"2 of 2 tables cannot be released.*The last release stands\.$"):
         publishing.release(data)
     assert published(data) == before
-    assert "dim_department.department_code" in str(failed.value)
-    assert str(failed.value).endswith("The last release stands.")
+
+
+def test_a_table_that_breaks_a_promise_keeps_its_content_and_the_release_says_so(data) -> None:
+    publishing.release(data)
+    fill(data, departments("health", "health"), fictional=False)
+    certificate, new = publishing.release(data)
+    assert (new, certificate.release_id, certificate.changed_tables) == (True, "2026-03-01.2", ["dim_division"])
+    (kept,) = certificate.kept.values()
+    assert (kept["release"], kept["name"]) == ("2026-03-01.1", "audit of dim_department")
+    assert "dim_department.department_code" in kept["why"]
+    with duckdb.connect(str(data.published / publishing.DATABASE), read_only=True) as con:
+        assert con.execute("select department_code from dim_department order by 1").fetchall() == [
+            ("health",),
+            ("sports",),
+        ]
+        logged = con.execute("select kept_tables from release_log order by release_id").fetchall()
+        assert logged == [(None,), ("dim_department of 2026-03-01.1 (audit of dim_department)",)]
+    public = data.published / "public" / publishing.PUBLIC_DATABASE
+    with duckdb.connect(str(public), read_only=True) as con:
+        assert con.execute(COUNT).fetchone() == (2,)
+
+    assert publishing.release(data) == (certificate, False)  # the same fault another night is no news
+
+    fill(data, departments("health", "health"))
+    third, _ = publishing.release(data)
+    assert third.kept["dim_department"]["release"] == "2026-03-01.1"
+
+    fill(data, departments("health", "culture", "sports"))
+    fourth, _ = publishing.release(data)
+    assert (fourth.kept, fourth.changed_tables) == ({}, ["dim_department"])
+
+
+def test_what_failed_in_dbt_is_kept_until_it_has_succeeded(data, unaudited) -> None:
+    publishing.release(data)
+    node = "model.minsheng.dim_department"
+    data.dbt_target.mkdir(parents=True)
+    nodes = {node: {"name": "dim_department", "resource_type": "model"}}
+    (data.dbt_target / "manifest.json").write_text(
+        json.dumps({"nodes": nodes, "child_map": {node: []}}), encoding="utf-8"
+    )
+    failures.remember(data, [{"unique_id": node, "status": "error", "message": "no column y"}])
+    fill(data, departments("health", "culture", "sports"))
+    certificate, _ = publishing.release(data)
+    assert certificate.tables["dim_department"]["rows"] == 2
+    assert certificate.kept["dim_department"]["why"] == "dbt model dim_department: no column y."
+    failures.remember(data, [{"unique_id": node, "status": "success", "message": "OK"}])
+    certificate, _ = publishing.release(data)
+    assert (certificate.kept, certificate.tables["dim_department"]["rows"]) == ({}, 3)
+
+
+def test_a_table_whose_contract_has_grown_since_the_last_release_cannot_be_kept(data) -> None:
+    publishing.release(data)
+    with duckdb.connect(str(data.published / publishing.DATABASE)) as con:
+        con.execute("alter table dim_department drop column name_en")
+    before = published(data)
+    fill(data, departments("health", "health"))
+    with pytest.raises(AuditFailed, match=r"dim_department cannot be released.*name_en.*The last release stands\.$"):
+        publishing.release(data)
+    assert published(data) == before
 
 
 def test_a_column_that_was_promised_and_is_not_there_stops_the_release(data, unaudited) -> None:
