@@ -209,7 +209,7 @@ SHAPES: Mapping[str, Sentences] = {
     ),
     "undecodable": Sentences(
         "这一行有乱码，按文件的编码无法还原；请在源系统中更正后重发。",
-        "This row holds bytes that are no text in the file's encoding; mend it where it comes from and send it again.",
+        "This row holds bytes that are no text in the file's encoding; correct it where it comes from and send it again.",
     ),
     "total_row": Sentences(
         "这一行是合计，不是单独的一条；请删除合计行。", "This row is a total and no record of its own; remove it."
@@ -232,7 +232,7 @@ SHAPES: Mapping[str, Sentences] = {
 VALUES: Mapping[str, Sentences] = {
     "error_value": Sentences(
         "“{value}”是公式的错误结果，不是内容；请改正公式或填写数值。",
-        "{value} is a formula's error and no content; mend the formula or fill in the value.",
+        "{value} is a formula's error and no content; correct the formula or fill in the value.",
     ),
     "formula_not_calculated": Sentences(
         "这一格是公式，但文件里没有计算结果；请在 Excel 中打开、保存后重新发送。",
@@ -485,7 +485,7 @@ HOUSE: Mapping[str, Sentences] = {
     ),
     "delivery_line": Sentences(
         "报送清单 {file} 第 {line} 行无法使用（{detail}）；请改正这一行，其他行照常读取。",
-        "Line {line} of the delivery list {file} cannot be used ({detail}); mend it. The other lines are read.",
+        "Line {line} of the delivery list {file} cannot be used ({detail}); correct it. The other lines are read.",
     ),
     "withdrawn": Sentences(
         "{file} 已由 {by} 撤回，不再计入（原因：{why}）；原件和数据仍保留，可用 withdraw --undo 恢复。",

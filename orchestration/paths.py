@@ -1,6 +1,6 @@
-"""The data directory and its folders, and the house's calendar.
+"""The data directory and its folders, and the calendar.
 
-Everything the house keeps lies below `MINSHENG_DATA` (default `./data`). Nothing else in the code names a folder.
+Everything the platform keeps lies below `MINSHENG_DATA` (default `./data`). Nothing else in the code names a folder.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class DataDirectory:
 
     @property
     def warehouse(self) -> Path:
-        """dbt is its only writer; nobody outside the house opens it."""
+        """dbt is its only writer; nobody outside the platform opens it."""
         return self.root / "warehouse" / "minsheng.duckdb"
 
     @property

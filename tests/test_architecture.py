@@ -1,4 +1,4 @@
-"""The house stands as drawn: imports run one way, every stage is where the tree says, modules say what belongs in them."""
+"""The tree is as docs/architecture.md draws it: imports run one way, every stage is where the tree says, modules say what belongs in them."""
 
 from __future__ import annotations
 

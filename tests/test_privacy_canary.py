@@ -130,7 +130,7 @@ def deliver(path: Path, content: bytes) -> None:
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory) -> tuple[DataDirectory, Canaries, str]:
+def city(tmp_path_factory) -> tuple[DataDirectory, Canaries, str]:
     """(data directory after a night, what was planted, everything that was said)."""
     root, canaries, said = tmp_path_factory.mktemp("canary"), Canaries(), io.StringIO()
     data = DataDirectory(root)
@@ -194,9 +194,9 @@ def found_in(text: str, planted: set[str]) -> set[str]:
     return {value for value in planted if value in text} | ({NAME} if escaped in text else set())
 
 
-def test_the_night_took_every_kind_of_way(house) -> None:
+def test_the_night_took_every_kind_of_way(city) -> None:
     """Otherwise nothing could have been found, and the search would prove nothing."""
-    data, canaries, said = house
+    data, canaries, said = city
     assert len(canaries.planted) > 1_000
     attempts = ledger.table(data)
     assert set(attempts["feed"]) == set(load_feeds())
@@ -211,14 +211,14 @@ def test_the_night_took_every_kind_of_way(house) -> None:
     assert any(path.suffix == ".db" for path in data.dagster_home.rglob("*"))
 
 
-def test_what_was_planted_is_in_the_archive(house) -> None:
-    data, canaries, _ = house
+def test_what_was_planted_is_in_the_archive(city) -> None:
+    data, canaries, _ = city
     kept = "".join(text_of(path) for path in data.archive.rglob("*") if path.is_file())
     assert len(found_in(kept, canaries.planted)) > 0.9 * len(canaries.planted)
 
 
-def test_no_personal_value_stands_in_any_other_file(house) -> None:
-    data, canaries, _ = house
+def test_no_personal_value_stands_in_any_other_file(city) -> None:
+    data, canaries, _ = city
     leaks = {}
     for path in sorted(data.root.rglob("*")):
         if path.is_file() and not as_came(data, path) and (found := found_in(text_of(path), canaries.planted)):
@@ -226,18 +226,18 @@ def test_no_personal_value_stands_in_any_other_file(house) -> None:
     assert leaks == {}
 
 
-def test_no_personal_value_stands_in_the_name_of_any_other_file(house) -> None:
-    data, canaries, _ = house
+def test_no_personal_value_stands_in_the_name_of_any_other_file(city) -> None:
+    data, canaries, _ = city
     names = [str(p.relative_to(data.root)) for p in data.root.rglob("*") if not as_came(data, p)]
     assert found_in("\n".join(names), canaries.planted) == set()
 
 
-def test_no_personal_value_is_logged_or_told(house) -> None:
-    _, canaries, said = house
+def test_no_personal_value_is_logged_or_told(city) -> None:
+    _, canaries, said = city
     assert len(said) > 100_000
     assert found_in(said, canaries.planted) == set()
 
 
-def test_the_archive_is_the_owners_alone(house) -> None:
-    data, _, _ = house
+def test_the_archive_is_the_owners_alone(city) -> None:
+    data, _, _ = city
     assert data.archive.stat().st_mode & 0o077 == 0

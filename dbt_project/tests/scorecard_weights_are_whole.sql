@@ -51,7 +51,7 @@ problems as (
     union all
     select
         '权重之和不为 1 · the weights of ' || label || ' add to ' || {{ fixed_digits('total', 4) }}
-        || ', not to 1; mend them in policies/scorecard_weights.csv.' as sentence
+        || ', not to 1; correct them in policies/scorecard_weights.csv.' as sentence
     from followed
     where abs(coalesce(total, 0) - 1) > 1e-9 or coalesce(least, -1) < 0
     union all

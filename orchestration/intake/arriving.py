@@ -32,7 +32,7 @@ UNFINISHED = (".tmp", ".part", ".partial", ".crdownload", ".filepart", ".swp")
 
 @dataclass(frozen=True)
 class Arrival:
-    """A file somebody has put where the house looks. `keep`: it is read in place and stays there."""
+    """A file somebody has put where the night looks. `keep`: it is read in place and stays there."""
 
     feed: str
     sender: str
@@ -260,7 +260,7 @@ def _listed_line(
 
 
 def is_ours(data: DataDirectory, path: Path) -> bool:
-    """Whether a path leads into the house's own folders: its key and its archive are no deliveries. Asks no disk about it."""
+    """Whether a path leads into the data directory: its key and its archive are no deliveries. Asks no disk about it."""
     meant, root, inbox = (Path(os.path.normpath(p)) for p in (path, data.root, data.inbox))
     return meant.is_relative_to(root) and not meant.is_relative_to(inbox)
 

@@ -124,7 +124,7 @@ def _take_in(context: dg.AssetExecutionContext, feed: Feed, *, replay: bool) -> 
     try:
         made = take_in(data, feed, first, last, replay=replay, log=context.log)
     except (KeyRefused, NotReadable, OSError) as error:
-        # The house's own key, files or disk: nothing of the sender's is to blame, and no receipt says so.
+        # The platform's own key, files or disk: nothing of the sender's is to blame, and no receipt says so.
         raise dg.Failure(description=_said(error), allow_retries=False) from error
     counting = landing.latest(landing.attempts(data, feed.id))
     overdue = _overdue(data, feed, counting.values(), last)
@@ -177,7 +177,7 @@ def _take_in(context: dg.AssetExecutionContext, feed: Feed, *, replay: bool) -> 
 def _said(error: Exception) -> str:
     if isinstance(error, OSError):
         where = f" ({error.filename})" if error.filename else ""
-        return f"平台自身的磁盘或权限有问题：{error.strerror}{where} · the house's own disk or permissions: {error.strerror}{where}"
+        return f"平台自身的磁盘或权限有问题：{error.strerror}{where} · the platform's own disk or permissions: {error.strerror}{where}"
     return str(error)
 
 

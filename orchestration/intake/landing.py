@@ -232,12 +232,12 @@ def archived(data: DataDirectory, feed: str, first: date, last: date) -> list[Ar
                 try:
                     labels.append(_label(path))
                 except NotReadable:
-                    continue  # who takes in makes it again (mend), or says so
+                    continue  # who takes in makes it again (repair), or says so
     return sorted(labels, key=lambda a: (a.received_at, a.sender, a.file_name, a.receipt))
 
 
-def mend(data: DataDirectory, feed: Feed) -> list[str]:
-    """Puts in order what a process that died or a failing disk left of a feed; a sentence for each thing that was mended.
+def repair(data: DataDirectory, feed: Feed) -> list[str]:
+    """Puts in order what a process that died or a failing disk left of a feed; a sentence for each thing that was repaired.
 
     Only for who holds `only_taker`. Unfinished files go; a receipt that does not read is set aside, so that its file
     is taken in again; a label that does not read is made again from the ledger, or from the bytes.

@@ -46,7 +46,7 @@ def take_in(
     """
     tell = log.info if log else _nobody
     with landing.only_taker(data, tell), unpacking_in(data.unpacked):
-        for sentence in landing.mend(data, feed):
+        for sentence in landing.repair(data, feed):
             (log.warning if log else _nobody)(sentence)
         return _take_in(data, feed, first, last, replay=replay, log=log)
 

@@ -77,7 +77,7 @@ def _is_alive(record: RunRecord) -> bool:
         return lives
     if run.status == DagsterRunStatus.STARTING:
         return time.time() - record.update_timestamp.timestamp() < START_SECONDS
-    return False  # every run that has begun is signed: this one's house was another version's
+    return False  # every run that has begun is signed: this one was another version's
 
 
 def _end(instance: DagsterInstance, run: DagsterRun) -> str:

@@ -205,13 +205,13 @@ def _write(
     # DuckDB draws wrong conclusions from column statistics in some queries (see dbt_project/profiles.yml).
     con.execute("set disabled_optimizers = 'statistics_propagation'")
     # Under the name it has when dbt writes it: views say it in full.
-    house = data.warehouse.stem
-    con.execute(f"attach '{_quoted(data.warehouse)}' as {house} (read_only)")
+    warehouse = data.warehouse.stem
+    con.execute(f"attach '{_quoted(data.warehouse)}' as {warehouse} (read_only)")
     con.execute(f"attach '{_quoted(candidate / DATABASE)}' as release (storage_version '{STORAGE_VERSION}')")
     (candidate / "parquet").mkdir()
     (candidate / PUBLIC / "parquet").mkdir(parents=True)
-    schemas = _schemas(con, house)
-    register = f"{house}.{schemas['dim_division']}.dim_division"
+    schemas = _schemas(con, warehouse)
+    register = f"{warehouse}.{schemas['dim_division']}.dim_division"
     (fictional,) = _one(con, f"select coalesce(bool_or(is_fictional), false) from {register}")
     tables: dict[str, dict[str, Any]] = {}
     disclosure: dict[str, dict[str, Any]] = {}
@@ -227,7 +227,7 @@ def _write(
         if name in kept:
             disclosure[name] = _keep(con, data, product, order, release_id, previous)
         else:
-            source = f'{house}."{schemas[name]}"."{name}"'
+            source = f'{warehouse}."{schemas[name]}"."{name}"'
             columns, hidden, disclosure[name] = withholding.selection(
                 con, data, product, source, register, release_id, before
             )

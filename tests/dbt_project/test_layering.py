@@ -24,7 +24,7 @@ LAYERS = ("staging", "catalogue", "divisions", "facilities", "reviews", "surveys
 
 # A model reads its own subject and those to its left; nothing reads to its right.
 MAY_READ = {layer: {"seed", *LAYERS[: n + (layer != "staging")]} for n, layer in enumerate(LAYERS)}
-# The house's own records, which any subject may read; departments' feeds are read by staging alone.
+# The platform's own records, which any subject may read; departments' feeds are read by staging alone.
 OWN_SOURCES = {"ledger", "derived"}
 # Models that read staging of another subject, or are published and read it: why.
 READS_STAGING = {

@@ -71,7 +71,7 @@ def read_wave(
 
     Raises:
         StatisticsError: it cannot be estimated as described: no scale, no respondent, a weight ≤ 0, margins that
-            name other categories or contradict one another, a design stated for some only. Says what to mend.
+            name other categories or contradict one another, a design stated for some only. Says what to correct.
     """
     name = str(questions["wave"][0])
     held_on = _held_on(samples, name)

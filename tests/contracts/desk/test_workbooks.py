@@ -40,7 +40,7 @@ def reason(row: int, header: str | None, severity: str = "error", rule: str = "n
     where = header or "整行"
     return {
         "_row": row, "field": "beds", "header": header, "rule": rule, "severity": severity, "value": "…",
-        "message_zh": f"{where}：{rule} 请改", "message_en": f"{where}: {rule}, please mend",
+        "message_zh": f"{where}：{rule} 请改", "message_en": f"{where}: {rule}, please correct",
     }  # fmt: skip
 
 
@@ -88,9 +88,9 @@ def test_the_rows_are_the_senders_own_with_the_reasons_behind_them(tmp_path: Pat
     )
     assert texts(book["检查结果 Rows"]) == [
         [*HEADERS, "行号 Row", "原因", "Reasons"],
-        ["一院", "１2０張", None, "0851", "4", "床位数：not_a_number 请改\n床位数：too_long 请改", "床位数: not_a_number, please mend\n床位数: too_long, please mend"],
+        ["一院", "１2０張", None, "0851", "4", "床位数：not_a_number 请改\n床位数：too_long 请改", "床位数: not_a_number, please correct\n床位数: too_long, please correct"],
         ["二院", "12", None, None, "5", None, None],
-        ["三院", None, "x", None, "9", "电话：not_a_number 请改", "电话: not_a_number, please mend"],
+        ["三院", None, "x", None, "9", "电话：not_a_number 请改", "电话: not_a_number, please correct"],
     ]  # fmt: skip
 
 

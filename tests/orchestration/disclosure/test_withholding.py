@@ -1,4 +1,4 @@
-"""What is withheld when a release leaves the house, driven by the contracts alone and tried on what readers can see."""
+"""What is withheld when a release is published, driven by the contracts alone and tried on what readers can see."""
 
 from __future__ import annotations
 

@@ -243,12 +243,12 @@ WORSE = "fct_service_volume"
 
 @pytest.fixture(scope="module")
 def broken_night(night_city: Any, another_night: Any, tmp_path_factory: pytest.TempPathFactory) -> After:
-    """The night after a table that is only added to got every row of a day twice, and a division a new name."""
+    """The night after the rows of one day stand twice in a table that is only added to."""
     copied = tmp_path_factory.mktemp("broken") / "city"
     shutil.copytree(night_city.data.root, copied, symlinks=True)
     data = DataDirectory(copied)
     with duckdb.connect(str(data.warehouse)) as con:
-        table = f"facilities.{WORSE}"
+        table = "facilities.service_volume_sums"
         con.execute(
             f"insert into {table} select * from {table} where period_start = (select min(period_start) from {table})"
         )
