@@ -1,5 +1,5 @@
 """`python -m contracts`: what a department runs before it sends, offline, with nothing but the contracts; and the
-bureau's word on a file that the house holds.
+bureau's word on a file that the platform holds.
 
     check FILE --feed F [--sender S] [--report OUT.xlsx]    0 all rows accepted · 1 some refused · 2 not readable
     template F [--out FORM.xlsx]                            an empty form to fill in
@@ -200,7 +200,7 @@ def _withdraw(console: Console, receipt: str, by: str | None, why: str, *, undo:
 
 
 def _data() -> Path:
-    """As everywhere in the house, a relative data directory is meant from the project's folder."""
+    """As everywhere, a relative data directory is meant from the project's folder."""
     from contracts.loading import CONTRACTS
 
     return CONTRACTS.parent / Path(os.environ.get("MINSHENG_DATA") or "data").expanduser()

@@ -1,6 +1,6 @@
 """Feed, Product and Layout: what the contracts say, as Python values.
 
-Belongs here: the values and the names the rest of the house uses. Does not belong here: reading their files (loading.py), anything
+Belongs here: the values and the names the rest of the platform uses. Does not belong here: reading their files (loading.py), anything
 that touches data (reading, casting, checking rows).
 """
 
@@ -42,7 +42,7 @@ SUPPRESSED = "suppressed_reason"
 
 
 class ContractError(ValueError):
-    """A contract or layout file says something the house does not understand."""
+    """A contract or layout file says something the platform does not understand."""
 
     def __init__(self, path: Path, key: str, problem: str) -> None:
         super().__init__(f"{path.name}: {key}: {problem}")

@@ -1,7 +1,7 @@
 """A department's own look at its file before sending: the same checks as the night's, and nothing is written.
 
 Needs the contracts and nothing else. Not done here: references to other feeds and keys of earlier deliveries, which
-only the house knows; telling the result (__main__.py, report.py).
+only the platform knows; telling the result (__main__.py, report.py).
 """
 
 from __future__ import annotations

@@ -167,7 +167,7 @@ def _write_keys(path: Path, keys: list[Key], *, replace: bool) -> None:
 
 
 def pseudonymise(frame: pl.DataFrame, feed: Feed, key: Key, *, on: date | None = None) -> pl.DataFrame:
-    """Typed rows of a feed → what may be stored: the columns of `feed.stored`, then the house's own (`_…`).
+    """Typed rows of a feed → what may be stored: the columns of `feed.stored`, then the platform's own (`_…`).
 
     A column the contract does not know does not pass.
 

@@ -75,7 +75,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Checker:
-    """A feed's checks for one file: contract, arrangement, and what the house already knows."""
+    """A feed's checks for one file: contract, arrangement, and what the platform already knows."""
 
     arrangement: Arrangement
     checks: tuple[Check, ...]
@@ -93,7 +93,7 @@ def checker(
 
     Args:
         known: values of other feeds' fields, e.g. {"reference.divisions.code": …}; a reference that is not in
-            here is not checked (the department's own check runs without the house's data).
+            here is not checked (the department's own check runs without the platform's data).
         found: how the file was read: a workbook can hold days as numbers, a semicolon goes with decimal commas.
     """
     feed, layout = arrangement.feed, arrangement.layout

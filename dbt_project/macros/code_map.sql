@@ -1,8 +1,8 @@
 {#-
-  A sender's code → the house's code. The sender's own row of the map wins, then the row for everyone (*), then a code that is
-  the house's already; anything else is 'unknown' and is counted, never dropped.
+  A sender's code → the platform's code. The sender's own row of the map wins, then the row for everyone (*), then a code that is
+  the platform's already; anything else is 'unknown' and is counted, never dropped.
   `code_map_joins` adds the three joins for `table`.`column`; `mapped_code` reads them. `map` and `own` name CTEs of the model
-  (the seed of sent codes, the seed of the house's codes); `target` is the column of the map that holds the house's code.
+  (the seed of sent codes, the seed of the platform's codes); `target` is the column of the map that holds the platform's code.
 -#}
 {% macro code_map_joins(table, column, map, own, sender='_sender') -%}
     left join {{ map }} as senders_{{ map }}

@@ -1,4 +1,4 @@
--- Contacts and reviews are there once and under codes the house knows. Only what the night has mended is looked at; after a
+-- Contacts and reviews are there once and under codes the platform knows. Only what the night has mended is looked at; after a
 -- build of everything, everything is.
 {{ config(meta={'dagster': {'ref': {'name': 'fct_contact'}}}) }}
 with
