@@ -1,5 +1,5 @@
 {#-
-  Table, what tells its rows apart → what a row could not be joined to: problem, the column of the platform, the column as it was sent.
+  Table, what tells its rows apart → what a row could not be joined to: problem, our column, the column as it was sent.
 -#}
 {%- set unmapped = {
     ('contacts', 'contact_id'): [
