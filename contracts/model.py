@@ -308,6 +308,11 @@ class Product(Contract):
         return self.id
 
     @property
+    def is_made_by_release(self) -> bool:
+        """Whether the release writes the table itself; all others are a dbt model's."""
+        return self.custom.get("madeBy") == "release"
+
+    @property
     def disclosure(self) -> Mapping[str, Any]:
         """What the contract says of figures about few people (see orchestration/disclosure/withholding.py); it has to."""
         return self.custom.get("disclosure") or {"rule": None}

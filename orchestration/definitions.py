@@ -18,7 +18,7 @@ def build_defs(**overrides: object) -> dg.Definitions:
     survey_feeds = [dg.AssetKey(["evaluation", name]) for name in survey_estimates.FEEDS]
     registers = [dg.AssetKey(feed.id.split(".")) for feed in linkage.registers()]
     models = dbt_assets.warehouse_assets()
-    products = set(load_products()) - {"release_log"}
+    products = {name for name, product in load_products().items() if not product.is_made_by_release}
     product_keys = [key for definition in models for key in definition.keys if key.path[-1] in products]
     built = [
         ledger.ledger_asset([key for definition in incoming for key in definition.keys]),

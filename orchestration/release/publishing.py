@@ -27,7 +27,7 @@ from contracts.whole_files import NotReadable, put_folder, read_json, write_json
 from orchestration.disclosure import withholding
 from orchestration.intake import ledger
 from orchestration.paths import PROJECT, DataDirectory, data_directory
-from orchestration.release import charts, data_docs, keeping, worklists
+from orchestration.release import charts, data_docs, keeping, revisions, worklists
 from orchestration.warehouse.dbt_assets import POOL, only_writer
 
 # The oldest format that today's DuckDB writes; BI tools bundle 1.x clients, which cannot open a newer one.
@@ -35,6 +35,8 @@ STORAGE_VERSION = "v1.2.0"
 KEPT_RELEASES = 7
 FICTIONAL = "虚构示例数据 · FICTIONAL demonstration data."
 DATABASE = "minsheng.duckdb"
+# Which deliveries a release contains: receipt → feed.
+RECEIPTS = "receipts.json"
 # What may leave the bureau: the same figures without the tables that have a row for each event (docs/decisions/0012).
 PUBLIC, PUBLIC_DATABASE = "public", "minsheng_public.duckdb"
 
@@ -59,6 +61,8 @@ class Certificate:
     )  # table → rule, what was withheld, what is unsafe
     # table whose content is an earlier release's → that release, what failed, and the sentence it failed with
     kept: dict[str, dict[str, str]] = field(default_factory=dict)
+    policies: str = ""  # SHA-256 (16 digits) over policies/
+    code: str = ""  # and over what figures are computed by
 
 
 class AuditFailed(Exception):
@@ -78,7 +82,7 @@ def release(data: DataDirectory, log: Any = None) -> tuple[Certificate, bool]:
     Raises:
         AuditFailed: a promise is broken and no earlier release has the table as its contract wants it, or all tables are reached.
     """
-    products = {n: p for n, p in load_products().items() if n != "release_log"}
+    products = {n: p for n, p in load_products().items() if not p.is_made_by_release}
     candidate = data.published / ".candidate"
     previous, kept = current(data), keeping.failed_in_dbt(data, products)
     try:
@@ -123,6 +127,7 @@ def _audited(
             t for t, facts in certificate.tables.items() if previous.tables.get(t) != facts
         )
     _write_log(data, candidate, certificate)
+    _write_revisions(data, candidate, certificate, previous, products)
     if log:
         log.info(f"auditing the candidate {certificate.release_id}")
     checked = audit(candidate / DATABASE, load_products())
@@ -246,6 +251,7 @@ def _write(
     con.close()
     standing = ledger.table(data).filter(pl.col("superseded_by").is_null(), is_latest=True, verdict="accepted")
     receipts = standing["receipt"].sort().to_list()
+    write_json(candidate / RECEIPTS, dict(standing.select("receipt", "feed").sort("receipt").iter_rows()))
     moment = data.now()
     return Certificate(
         release_id=release_id,
@@ -259,6 +265,8 @@ def _write(
         fictional=fictional,
         notes=FICTIONAL if fictional else "",
         disclosure=disclosure,
+        policies=revisions.policies_checksum(),
+        code=revisions.code_checksum(),
         kept={
             table: {
                 "release": previous.kept.get(table, {}).get("release", previous.release_id)
@@ -334,6 +342,49 @@ def _write_log(data: DataDirectory, candidate: Path, certificate: Certificate) -
             _copy_parquet(con, candidate, product)
         con.execute("detach release")
         con.close()
+
+
+def _write_revisions(
+    data: DataDirectory,
+    candidate: Path,
+    certificate: Certificate,
+    previous: Certificate | None,
+    products: Mapping[str, Product],
+) -> None:
+    """What this release changes of what the last one published, added to what was changed before."""
+    log = load_products().get(revisions.TABLE)
+    if log is None:
+        return
+    then = _contained(data.published / "current" / RECEIPTS) if previous else None
+    changed = [
+        products[t] for t in certificate.changed_tables if t in products and products[t].disclosure["rule"] != "records"
+    ]
+    with duckdb.connect() as con:
+        con.execute(f"attach '{_quoted(candidate / DATABASE)}' as release")
+        if previous:
+            con.execute(f"attach '{_quoted(data.published / 'current' / DATABASE)}' as last (read_only)")
+        because: dict[str, str] = {}
+        if previous and changed:
+            now, feeds_of = (
+                _contained(candidate / RECEIPTS) or {},
+                revisions.feeds_of_tables(data, [p.id for p in changed]),
+            )
+            moved = revisions.moved_files(data, now if then is None else then, now, feeds_of)
+            for table, found in moved.items():
+                everywhere = {
+                    "policy": previous.policies != certificate.policies,
+                    "code": previous.code != certificate.code,
+                    "kept": table in previous.kept,
+                }
+                because[table] = ", ".join([*found, *(cause for cause, holds in everywhere.items() if holds)]) or "day"
+        revisions.write(con, log, changed, certificate.release_id, because)
+        _comment(con, log, certificate.fictional)
+        _copy_parquet(con, candidate, log)
+
+
+def _contained(path: Path) -> dict[str, str] | None:
+    """Receipt → feed of the deliveries that a release contains; None where it does not say."""
+    return dict(read_json(path)) if path.is_file() else None
 
 
 def _schemas(con: duckdb.DuckDBPyConnection, catalog: str) -> dict[str, str]:

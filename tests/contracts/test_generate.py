@@ -129,7 +129,7 @@ _PlainDates.yaml_implicit_resolvers = {
 
 # ── products ────────────────────────────────────────────────────────────────────────────────────
 
-MODELLED = [p for p in load_products().values() if p.id != "release_log"]
+MODELLED = [p for p in load_products().values() if not p.is_made_by_release]
 TYPES = {
     "string": "string", "integer": "bigint", "number": "double", "boolean": "boolean", "date": "date", "timestamp": "timestamp",
 }  # fmt: skip

@@ -272,6 +272,24 @@ def test_what_failed_in_dbt_is_kept_until_it_has_succeeded(data, unaudited) -> N
     assert (certificate.kept, certificate.tables["dim_department"]["rows"]) == ({}, 3)
 
 
+def test_a_release_names_what_it_changes_of_the_last(data, unaudited, monkeypatch) -> None:
+    monkeypatch.setattr(
+        publishing, "load_products", lambda: {**PRODUCTS, "revision_log": load_products()["revision_log"]}
+    )
+    publishing.release(data)
+    fill(data, departments("health", "sports", name_en="changed"))
+    publishing.release(data)
+    query = (
+        "select release_id, table_name, row_key ->> 'department_code', column_name, new_value, cause from revision_log"
+    )
+    with duckdb.connect(str(data.published / publishing.DATABASE), read_only=True) as con:
+        told = con.execute(f"{query} order by all").fetchall()
+    changed = [("2026-03-01.2", "dim_department", code, "name_en", "changed", "day") for code in ("health", "sports")]
+    assert told == changed
+    with duckdb.connect(str(data.published / "public" / publishing.PUBLIC_DATABASE), read_only=True) as con:
+        assert "revision_log" not in {t for (t,) in con.execute("show tables").fetchall()}
+
+
 def test_a_table_whose_contract_has_grown_since_the_last_release_cannot_be_kept(data) -> None:
     publishing.release(data)
     with duckdb.connect(str(data.published / publishing.DATABASE)) as con:

@@ -1,0 +1,195 @@
+"""What a release changes of what the last one had published, and why; for `publishing`.
+
+The log is a table of the release itself: the last release's, and a row for each value that is another now. A figure of a period
+that had not been published is new and no revision. Belongs here: comparing two releases and naming causes. Does not
+belong here: writing the release (publishing).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+from contracts.loading import POLICIES
+from contracts.model import SUPPRESSED, FieldSpec, Product
+from orchestration.derived import linkage, review_words, survey_estimates
+from orchestration.intake import ledger
+from orchestration.paths import DBT_PROJECT, PROJECT, DataDirectory
+
+TABLE = "revision_log"
+# A column that changes in more rows than this is one line: it says that the column is another, not what each row was.
+MOST = 10_000
+
+
+def policies_checksum() -> str:
+    """SHA-256 (16 digits) over everything an administrator decides."""
+    return _checksum(p for p in POLICIES.rglob("*") if p.is_file() and p.suffix in (".csv", ".yaml"))
+
+
+def code_checksum() -> str:
+    """SHA-256 (16 digits) over the programs and models that figures come from, contracts and code lists included."""
+    folders = (PROJECT / "contracts", PROJECT / "orchestration", DBT_PROJECT / "models", DBT_PROJECT / "macros")
+    endings = (".py", ".sql", ".yaml", ".csv")
+    return _checksum(p for folder in folders for p in folder.rglob("*") if p.suffix in endings)
+
+
+def _checksum(paths: Iterable[Path]) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(paths):
+        digest.update(path.relative_to(PROJECT).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def moved_files(
+    data: DataDirectory, then: Mapping[str, str], now: Mapping[str, str], feeds_of: Mapping[str, frozenset[str]]
+) -> dict[str, list[str]]:
+    """Table → `late_file`, `correction`, `withdrawal`: how the files it is made from have changed since the last release.
+
+    Args:
+        then, now: receipt → feed of the deliveries that the last release and this one contain.
+        feeds_of: table → the feeds it is made from.
+    """
+    successors = dict(
+        ledger.table(data).filter(pl.col("superseded_by").is_not_null()).select("receipt", "superseded_by").iter_rows()
+    )
+    replaced = {receipt: feed for receipt, feed in then.items() if receipt not in now and receipt in successors}
+    gone = {receipt: feed for receipt, feed in then.items() if receipt not in now and receipt not in successors}
+    taking_their_place = set(successors.values())
+    late = {r: feed for r, feed in now.items() if r not in then and r not in taking_their_place}
+    kinds = {"late_file": {*late.values()}, "correction": {*replaced.values()}, "withdrawal": {*gone.values()}}
+    return {table: [kind for kind, moved in kinds.items() if moved & feeds] for table, feeds in feeds_of.items()}
+
+
+def feeds_of_tables(data: DataDirectory, tables: Iterable[str]) -> dict[str, frozenset[str]]:
+    """Table → every feed that it is made from, through dbt's models and what Python derives."""
+    from contracts.loading import load_feeds
+
+    path = data.dbt_target / "manifest.json"
+    if not path.is_file():
+        return {table: frozenset(load_feeds()) for table in tables}
+    parsed = json.loads(path.read_text(encoding="utf-8"))
+    above, sources = parsed["parent_map"], parsed["sources"]
+    by_table = {n["name"]: key for key, n in parsed["nodes"].items() if n["resource_type"] == "model"}
+    surveys = {f"evaluation.{name}" for name in survey_estimates.FEEDS}
+    derived = {
+        "review_words": {review_words.FEED},
+        "facility_links": {feed.id for feed in linkage.registers()},
+        "facility_complexes": {feed.id for feed in linkage.registers()},
+    }
+    found: dict[str, frozenset[str]] = {}
+    for table in tables:
+        waiting, seen, feeds = [by_table[table]] if table in by_table else [], set[str](), set[str]()
+        while waiting:
+            if (node := waiting.pop()) in seen:
+                continue
+            seen.add(node)
+            if source := sources.get(node):
+                name = f"{source['source_name']}.{source['name']}"
+                # The ledger says which files count; it brings no figure of its own.
+                feeds |= derived.get(source["name"], surveys) if source["source_name"] == "derived" else {name} & {*load_feeds()}  # fmt: skip
+            waiting += above.get(node, [])
+        found[table] = frozenset(feeds)
+    return found
+
+
+def write(
+    con: duckdb.DuckDBPyConnection,
+    log: Product,
+    products: Iterable[Product],
+    release_id: str,
+    because: Mapping[str, str],
+) -> None:
+    """Makes the log in the database `release` on `con`, compared with the database `last` if that is attached.
+
+    `products`: the tables to compare; `because`: table → cause.
+    """
+    columns = ", ".join(f'"{f.name}" {f.sql_type}' for f in log.fields)
+    con.execute(f'create or replace table release."{TABLE}" ({columns})')
+    attached = {name for (name,) in con.execute("select database_name from duckdb_databases()").fetchall()}
+    if "last" not in attached:
+        return
+    before = _columns(con, "last")
+    if TABLE in before:
+        names = ", ".join(f'"{f.name}"' for f in log.fields if f.name in before[TABLE])
+        con.execute(f'insert into release."{TABLE}" ({names}) select {names} from last."{TABLE}"')
+    for product in products:
+        if set(product.key) <= before.get(product.id, set()):
+            _compare(con, log, product, before[product.id], release_id, because.get(product.id, "day"))
+
+
+def _columns(con: duckdb.DuckDBPyConnection, database: str) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for table, column in con.execute(
+        "select table_name, column_name from duckdb_columns() where database_name = ?", [database]
+    ).fetchall():
+        found.setdefault(table, set()).add(column)
+    return found
+
+
+def _compare(
+    con: duckdb.DuckDBPyConnection, log: Product, product: Product, before: set[str], release_id: str, cause: str
+) -> None:
+    shared = [f for f in product.fields if f.name in before]
+    values = [f for f in shared if f.name not in product.key]
+    period = next((f.name for f in shared if f.name in product.key and f.kind == "date"), None)
+    text = {
+        f.name: f"printf('%.12g', {{side}}.\"{f.name}\")" if f.kind == "number" else f'{{side}}."{f.name}"::varchar'
+        for f in shared
+    }
+    same_key = " and ".join(f'o."{k}" is not distinct from n."{k}"' for k in product.key)
+    key = ", ".join(f'\'{k}\': coalesce(o."{k}", n."{k}")::varchar' for k in product.key)
+    period_of = f'coalesce(o."{period}", n."{period}")::date' if period else "null::date"
+    hidden = SUPPRESSED in before and SUPPRESSED in product.by_name
+    turned = (
+        f'when o."{SUPPRESSED}" is null and n."{SUPPRESSED}" is not null then \'withheld\' '
+        f'when o."{SUPPRESSED}" is not null and n."{SUPPRESSED}" is null then \'shown\' '
+        if hidden
+        else ""
+    )
+    differing = ", ".join(
+        f"{{'column_name': '{f.name}', 'old': {text[f.name].format(side='o')}, 'new': {text[f.name].format(side='n')}}}"
+        for f in values
+    )
+    published = f'n."{period}" in (select "{period}" from last."{product.id}")' if period else "false"
+    whole_row = "{'column_name': '*', 'old': null::varchar, 'new': null::varchar}"
+    con.execute(f"""
+        create or replace temporary table revisions as
+        with pairs as (
+            select
+                to_json({{{key}}})::varchar as row_key,
+                {period_of} as period,
+                case when n.present is null then 'removed' when o.present is null then 'added' {turned}else 'changed' end as change,
+                case when o.present is null or n.present is null then [{whole_row}] else [{differing or whole_row}] end as compared
+            from (select *, true as present from last."{product.id}") as o
+            full join (select *, true as present from release."{product.id}") as n on {same_key}
+            where case when o.present is null then {published} when n.present is null then true else {_differs(values, text)} end
+        )
+        select row_key, period, change, unnest(compared, max_depth := 2) from pairs
+    """)
+    con.execute(f"""
+        insert into release."{TABLE}"
+        by name with changed as (
+            select * from revisions where column_name = '*' or old is distinct from new
+        ), counted as (
+            select *, count(*) over (partition by column_name, change) as n_rows from changed
+        )
+        select '{release_id}' as release_id, '{product.id}' as table_name, row_key, column_name, period, change, 1 as "rows",
+            old as old_value, new as new_value, '{cause}' as cause
+        from counted where n_rows <= {MOST}
+        union all by name
+        select '{release_id}' as release_id, '{product.id}' as table_name, '*' as row_key, column_name,
+            null::date as period, change, count(*) as "rows", null::varchar as old_value, null::varchar as new_value, '{cause}' as cause
+        from counted where n_rows > {MOST} group by column_name, change
+    """)
+
+
+def _differs(values: Sequence[FieldSpec], text: Mapping[str, str]) -> str:
+    if not values:
+        return "false"
+    then, now = (", ".join(text[f.name].format(side=side) for f in values) for side in ("o", "n"))
+    return f"hash({then}) <> hash({now})"

@@ -1,0 +1,108 @@
+"""What a later release changes of published figures: told by row and column, with what may have caused it, and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+import pytest
+
+from contracts.loading import load_products
+from orchestration.paths import DataDirectory
+from orchestration.release import revisions
+
+PRODUCTS = load_products()
+LOG = PRODUCTS[revisions.TABLE]
+TABLE = PRODUCTS["department_scorecard"]
+# month, department, contacts, score, suppressed_reason
+FEBRUARY = [("2026-02-01", "health", 100, 90.5, None), ("2026-02-01", "sports", 12, 88.0, None)]
+
+
+def table(con: duckdb.DuckDBPyConnection, database: str, rows: list[tuple[Any, ...]]) -> None:
+    con.execute(f"create table {database}.department_scorecard (month date, department_code text, division_code text, contacts bigint, score double, suppressed_reason text)")  # fmt: skip
+    for month, department, contacts, score, reason in rows:
+        con.execute(f"insert into {database}.department_scorecard values (?, ?, '990000000000', ?, ?, ?)", [month, department, contacts, score, reason])  # fmt: skip
+
+
+def revised(tmp_path: Path, then: list[tuple[Any, ...]], now: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """The log as rows: department, column, period, change, rows, old, new, cause."""
+    assert TABLE.key == ("month", "department_code", "division_code")
+    with duckdb.connect() as con:
+        for name, rows in (("last", then), ("release", now)):
+            con.execute(f"attach '{tmp_path / name}.duckdb' as {name}")
+            table(con, name, rows)
+        revisions.write(con, LOG, [TABLE], "2026-03-02.1", {TABLE.id: "late_file"})
+        return con.execute(
+            "select row_key ->> 'department_code', column_name, period::varchar, change, \"rows\", old_value, new_value, cause "
+            "from release.revision_log order by all"
+        ).fetchall()
+
+
+def test_a_changed_value_is_one_row_with_both_values(tmp_path) -> None:
+    late = [("2026-02-01", "health", 103, 90.5, None), FEBRUARY[1]]
+    assert revised(tmp_path, FEBRUARY, late) == [("health", "contacts", "2026-02-01", "changed", 1, "100", "103", "late_file")]  # fmt: skip
+
+
+def test_a_new_month_is_no_revision_and_a_row_added_to_an_old_month_is(tmp_path) -> None:
+    grown = [*FEBRUARY, ("2026-03-01", "health", 7, 95.0, None), ("2026-02-01", "culture", 9, 70.0, None)]
+    assert revised(tmp_path, FEBRUARY, grown) == [("culture", "*", "2026-02-01", "added", 1, None, None, "late_file")]
+
+
+def test_a_row_that_is_gone_is_told(tmp_path) -> None:
+    assert revised(tmp_path, FEBRUARY, FEBRUARY[:1]) == [("sports", "*", "2026-02-01", "removed", 1, None, None, "late_file")]  # fmt: skip
+
+
+def test_what_is_withheld_now_or_shown_again_is_called_so(tmp_path) -> None:
+    hidden = [FEBRUARY[0], ("2026-02-01", "sports", None, None, "too few")]
+    found = revised(tmp_path, FEBRUARY, hidden)
+    assert {(column, change) for _, column, _, change, *_ in found} == {
+        (c, "withheld") for c in ("contacts", "score", "suppressed_reason")
+    }
+    (tmp_path / "again").mkdir()
+    found = revised(tmp_path / "again", hidden, FEBRUARY)
+    assert {change for _, _, _, change, *_ in found} == {"shown"}
+
+
+def test_the_last_digits_of_a_parallel_sum_are_no_revision(tmp_path) -> None:
+    noise = [("2026-02-01", "health", 100, 90.5 * (1 + 4e-16), None), FEBRUARY[1]]
+    assert revised(tmp_path, FEBRUARY, noise) == []
+
+
+def test_a_column_that_changes_everywhere_is_one_line(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(revisions, "MOST", 1)
+    everywhere = [(month, d, contacts + 1, score, None) for month, d, contacts, score, _ in FEBRUARY]
+    with pytest.raises(duckdb.Error):  # `*` is no JSON
+        revised(tmp_path, FEBRUARY, everywhere)
+    with duckdb.connect() as con:
+        con.execute(f"attach '{tmp_path / 'release'}.duckdb' as release")
+        told = con.execute(
+            'select row_key, column_name, change, "rows", old_value from release.revision_log'
+        ).fetchall()
+    assert told == [("*", "contacts", "changed", 2, None)]
+
+
+def test_the_log_of_the_last_release_is_carried_on(tmp_path) -> None:
+    with duckdb.connect(str(tmp_path / "0.duckdb")) as con:
+        table(con, "main", FEBRUARY)
+    for n in (1, 2):
+        with duckdb.connect() as con:
+            con.execute(f"attach '{tmp_path / str(n - 1)}.duckdb' as last")
+            con.execute(f"attach '{tmp_path / str(n)}.duckdb' as release")
+            table(con, "release", [("2026-02-01", "health", 100 + n, 90.5, None), FEBRUARY[1]])
+            revisions.write(con, LOG, [TABLE], f"2026-03-0{n}.1", {TABLE.id: "late_file"})
+            query = "select release_id, old_value, new_value from release.revision_log order by 1"
+            told = con.execute(query).fetchall()
+    assert told == [("2026-03-01.1", "100", "101"), ("2026-03-02.1", "101", "102")]
+
+
+def test_files_that_came_were_replaced_or_taken_out_are_told_apart(tmp_path, monkeypatch) -> None:
+    ledger = pl.DataFrame({"receipt": ["a", "b", "c", "d"], "superseded_by": ["d", None, None, None]})
+    monkeypatch.setattr("orchestration.release.revisions.ledger.table", lambda _: ledger)
+    then = {"a": "health.x", "b": "sports.y", "e": "culture.z"}
+    now = {"b": "sports.y", "c": "sports.y", "d": "health.x"}
+    feeds = {"of_health": frozenset({"health.x"}), "of_sports": frozenset({"sports.y"}), "of_culture": frozenset({"culture.z"}), "of_none": frozenset[str]()}  # fmt: skip
+    assert revisions.moved_files(DataDirectory(tmp_path), then, now, feeds) == {
+        "of_health": ["correction"], "of_sports": ["late_file"], "of_culture": ["withdrawal"], "of_none": [],
+    }  # fmt: skip
