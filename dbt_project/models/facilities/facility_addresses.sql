@@ -30,7 +30,7 @@ addresses as (
     from reports
     inner join matches
         on {{ text_key(['reports.division_code', 'reports.division_name']) }} = matches.place_key
-    where matches.division_method = 'none' and reports.address is not null
+    where matches.division_code = 'unknown' and reports.address is not null
 ),
 
 lengths as (

@@ -159,11 +159,11 @@ found as (
         feed,
         sender,
         receipt,
-        'facility_not_placed' as problem,
+        case when division_method = 'none' then 'facility_not_placed' else 'facility_name_ambiguous' end as problem,
         facility_id as sent_value,
         facility_id as row_id
     from facilities
-    where division_method = 'none'
+    where division_method in ('none', 'name_ambiguous')
     union all
     select
         feed,
