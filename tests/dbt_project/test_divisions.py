@@ -438,9 +438,18 @@ def test_what_lies_below_an_upgraded_or_split_unit_is_found_again(tmp_path: Path
 
 def test_a_decision_by_hand_wins_over_every_sign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A merger under a third name, two units of one name that are not one, and one that nothing carries on: as a gazette has it."""
-    before = ("990000000000 示例省 - province", "990101000000 示例县 990000000000 county", "990101001000 一镇 990101000000 town")
-    villages = [f"99010100120{n} {name} 990101001000 village" for n, name in enumerate(("赵村", "钱村", "孙村", "李村"))]
-    after = [f"99010100120{n} {name} 990101001000 village" for n, name in ((0, "幸福村"), (2, "孙村"), (3, "李村"), (5, "周村"))]
+    before = (
+        "990000000000 示例省 - province",
+        "990101000000 示例县 990000000000 county",
+        "990101001000 一镇 990101000000 town",
+    )
+    villages = [
+        f"99010100120{n} {name} 990101001000 village" for n, name in enumerate(("赵村", "钱村", "孙村", "李村"))
+    ]
+    after = [
+        f"99010100120{n} {name} 990101001000 village"
+        for n, name in ((0, "幸福村"), (2, "孙村"), (3, "李村"), (5, "周村"))
+    ]
     rows = listed(2024, *before, *villages) + listed(2025, *before, *after)
     decisions = (
         "2025,990101001200,990101001200,same,w,2026-01-01,合并为幸福村\n"
@@ -459,7 +468,9 @@ def test_a_decision_by_hand_wins_over_every_sign(tmp_path: Path, monkeypatch: py
     nowhere = dbt(data, "test", "--select", "division_decisions_name_units")
     with duckdb.connect(str(data.warehouse), read_only=True) as con:
         villages_told = told(con, "village")
-        reasons = dict(con.execute("select old_code, reason from divisions.division_successor where level = 'village'").fetchall())
+        reasons = dict(
+            con.execute("select old_code, reason from divisions.division_successor where level = 'village'").fetchall()
+        )
     assert villages_told == {
         ("990101001200", "990101001200", "merged"),
         ("990101001201", "990101001200", "merged"),

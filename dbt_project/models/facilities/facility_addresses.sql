@@ -8,6 +8,7 @@
     ['city', 'county', 'village'],
     ['county', 'village'],
 ] -%}
+{%- set unwritten = "'" ~ (place().unwritten or [''] ) | join("', '") ~ "'" -%}
 with
 
 reports as (
@@ -56,7 +57,7 @@ named as (
         {%- for level in ['province', 'city', 'county', 'town', 'village'] %},
         coalesce(
             case
-                when {{ level }}s.name in ('市辖区', '县', '省直辖县级行政区划', '自治区直辖县级行政区划') then ''
+                when {{ level }}s.name in ({{ unwritten }}) then ''
                 else {{ fold_name(level ~ 's.name') }}
             end,
             ''
