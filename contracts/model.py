@@ -6,6 +6,7 @@ that touches data (reading, casting, checking rows).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -369,10 +370,21 @@ class Match(_Part):
 
 
 class Coordinates(_Part):
-    crs: Literal["wgs84", "gcj02", "bd09"] = "wgs84"
+    crs: str = "wgs84"
     longitude: str | None = None
     latitude: str | None = None
     swapped: bool = False
+
+    @field_validator("crs")
+    @classmethod
+    def _is_known(cls, crs: str) -> str:
+        if crs in ("wgs84", "gcj02", "bd09"):
+            return crs
+        from contracts.door.coordinates import knows
+
+        if not re.fullmatch(r"EPSG:\d{4,6}", crs) or not knows(crs):
+            raise ValueError(f"wgs84, gcj02, bd09 or a code of the EPSG register (EPSG:4490) expected, found {crs!r}")
+        return crs
 
 
 class Melt(_Part):

@@ -436,7 +436,15 @@ def _typed(door: Checker, laid: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, p
         return frame, failures
     from contracts.door.coordinates import in_wgs84
 
-    return in_wgs84(frame, usual), failures
+    placed = in_wgs84(frame, usual)
+    if usual.startswith("EPSG:"):
+        lost = frame["longitude"].is_not_null() & frame["latitude"].is_not_null() & placed["longitude"].is_null()
+        if CRS in frame.columns:
+            lost &= frame[CRS].is_null()
+        code = pl.select(pl.when(lost).then(pl.lit("outside_coordinate_system"))).to_series()
+        if lost.any():
+            failures["longitude"] = pl.select(pl.coalesce(failures.get("longitude", code), code)).to_series()
+    return placed, failures
 
 
 @cache
