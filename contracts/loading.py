@@ -20,6 +20,7 @@ from contracts.model import (
     FREQUENCY_DAYS,
     PROVENANCE,
     SUPPRESSED,
+    Cast,
     ContractError,
     Feed,
     FieldSpec,
@@ -387,13 +388,23 @@ def _field(path: Path, p: SchemaProperty) -> FieldSpec:
         unit=custom.get("unit"),
         scheme=custom.get("fromScheme"),
         derived_from=next(iter(p.transformSourceObjects or []), None),
-        cast=custom.get("cast") or {},
+        cast=_cast(path, where, custom.get("cast") or {}),
         foreign_keys=tuple(_foreign_key(path, where, r) for r in p.relationships or []),
         null_reason=custom.get("nullReason"),
         examples=tuple(p.examples or ()),
         quality=tuple(p.quality or ()),
         custom=custom,
     )
+
+
+def _cast(path: Path, where: str, stated: Mapping[str, Any]) -> Mapping[str, Any]:
+    """How values are to be understood; a key that nobody knows would do nothing, in silence."""
+    try:
+        return Cast.model_validate(stated).stated
+    except ValidationError as error:
+        first = error.errors()[0]
+        place_of = ".".join([where, "customProperties.cast", *map(str, first["loc"])])
+        raise ContractError(path, place_of, first["msg"]) from error
 
 
 def _options(path: Path, where: str, stated: Mapping[str, Any], code_of: str | None) -> Mapping[str, Any]:

@@ -98,7 +98,7 @@ def checker(
         found: how the file was read: a workbook can hold days as numbers, a semicolon goes with decimal commas.
     """
     feed, layout = arrangement.feed, arrangement.layout
-    stated = layout.cast if layout else {}
+    stated = layout.cast.stated if layout else {}
     casts = {f.name: _cast_options(f, stated, found) for f in feed.fields}
     checks = [check for f in feed.fields for check in _field_checks(f, known or {})]
     checks += [_rule_check(rule, received_at) for rule in feed.rules]
