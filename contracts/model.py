@@ -323,14 +323,20 @@ class Product(Contract):
 class Read(_Part):
     """How a sender's file is to be opened; whatever is not said is found out."""
 
-    format: str | None = Field(None, description="xlsx, xls, ods, csv, json, geojson, xml, parquet …", examples=["csv"])
-    encoding: str | None = Field(None, description="of a text file", examples=["gb18030"])
-    delimiter: str | None = Field(None, description="between the cells of a text file", examples=[";"])
-    sheet: str | None = Field(None, description="the sheet of a workbook", examples=["明细"])
-    header_row: int | None = Field(None, ge=1, description="the line with the headers", examples=[3])
-    header_rows: int | None = Field(None, ge=1, le=2, description="over how many lines a header goes", examples=[2])
-    records: str | None = Field(None, description="where the records lie in a document", examples=["result.data"])
-    member: str | None = Field(None, description="the file of an archive", examples=["export/venues.csv"])
+    format: str | None = Field(
+        default=None, description="xlsx, xls, ods, csv, json, geojson, xml, parquet …", examples=["csv"]
+    )
+    encoding: str | None = Field(default=None, description="of a text file", examples=["gb18030"])
+    delimiter: str | None = Field(default=None, description="between the cells of a text file", examples=[";"])
+    sheet: str | None = Field(default=None, description="the sheet of a workbook", examples=["明细"])
+    header_row: int | None = Field(default=None, ge=1, description="the line with the headers", examples=[3])
+    header_rows: int | None = Field(
+        default=None, ge=1, le=2, description="over how many lines a header goes", examples=[2]
+    )
+    records: str | None = Field(
+        default=None, description="where the records lie in a document", examples=["result.data"]
+    )
+    member: str | None = Field(default=None, description="the file of an archive", examples=["export/venues.csv"])
 
 
 class Values(_Part):
@@ -338,7 +344,7 @@ class Values(_Part):
 
     map: dict[str, str] = Field(description="its code → the contract's", examples=[{"开放": "1", "关闭": "0"}])
     otherwise: Literal["keep", "null", "reject"] = Field(
-        "keep", description="what becomes of a code outside the map", examples=["reject"]
+        default="keep", description="what becomes of a code outside the map", examples=["reject"]
     )
 
 
@@ -378,13 +384,13 @@ class Coordinates(_Part):
     """Where points stand and in which system."""
 
     crs: str = Field(
-        "wgs84",
+        default="wgs84",
         description="wgs84, gcj02, bd09, or a system of the EPSG register, of which east and north are sent",
         examples=["EPSG:5514"],
     )
-    longitude: str | None = Field(None, description="the column with the longitude, or east", examples=["经度"])
-    latitude: str | None = Field(None, description="the column with the latitude, or north", examples=["纬度"])
-    swapped: bool = Field(False, description="each stands in the other's column", examples=[True])
+    longitude: str | None = Field(default=None, description="the column with the longitude, or east", examples=["经度"])
+    latitude: str | None = Field(default=None, description="the column with the latitude, or north", examples=["纬度"])
+    swapped: bool = Field(default=False, description="each stands in the other's column", examples=[True])
 
     @field_validator("crs")
     @classmethod
@@ -402,27 +408,31 @@ class Cast(_Part):
     """How values are to be understood where a department's spelling could mean two things (contracts/door/casting.py)."""
 
     null_spellings: list[str] | None = Field(
-        None, description="texts that mean that there is no value", examples=[["", "不詳"]]
+        default=None, description="texts that mean that there is no value", examples=[["", "不詳"]]
     )
-    zero_is_null: bool | None = Field(None, description="0 means that there is no value", examples=[True])
+    zero_is_null: bool | None = Field(default=None, description="0 means that there is no value", examples=[True])
     units: dict[str, int | float] | None = Field(
-        None, description="text that may follow a number → what to multiply by", examples=[{"万": 10000}]
+        default=None, description="text that may follow a number → what to multiply by", examples=[{"万": 10000}]
     )
     percent: Literal["fraction", "percent"] | None = Field(
-        None, description="what 12.5% becomes: 0.125 or 12.5", examples=["fraction"]
+        default=None, description="what 12.5% becomes: 0.125 or 12.5", examples=["fraction"]
     )
     order: Literal["ymd", "dmy", "mdy"] | None = Field(
-        None, description="of day, month and year where the year does not stand first", examples=["dmy"]
+        default=None, description="of day, month and year where the year does not stand first", examples=["dmy"]
     )
-    timezone: str | None = Field(None, description="of times that carry no offset", examples=["Europe/Prague"])
+    timezone: str | None = Field(default=None, description="of times that carry no offset", examples=["Europe/Prague"])
     width: Literal["half"] | None = Field(
-        None, description="full-width letters and digits become ASCII", examples=["half"]
+        default=None, description="full-width letters and digits become ASCII", examples=["half"]
     )
-    precision: Literal["day", "month"] | None = Field(None, description="month: a month is a date", examples=["month"])
-    roc: bool | None = Field(None, description="years are Minguo years", examples=[True])
-    excel_serial: bool | None = Field(None, description="a five-digit number is a day of Excel", examples=[True])
-    starts_1904: bool | None = Field(None, description="Excel's days are counted from 1904", examples=[True])
-    decimal: Literal[".", ","] | None = Field(None, description="the sign before a fraction", examples=[","])
+    precision: Literal["day", "month"] | None = Field(
+        default=None, description="month: a month is a date", examples=["month"]
+    )
+    roc: bool | None = Field(default=None, description="years are Minguo years", examples=[True])
+    excel_serial: bool | None = Field(
+        default=None, description="a five-digit number is a day of Excel", examples=[True]
+    )
+    starts_1904: bool | None = Field(default=None, description="Excel's days are counted from 1904", examples=[True])
+    decimal: Literal[".", ","] | None = Field(default=None, description="the sign before a fraction", examples=[","])
 
     @field_validator("timezone")
     @classmethod
@@ -444,7 +454,7 @@ class Melt(_Part):
     columns: str = Field(description="a regular expression over the headers that become rows", examples=["^Q[0-9]+$"])
     variable: str = Field(description="the field that takes the header", examples=["question_code"])
     value: str = Field(description="the field that takes the cell", examples=["answer"])
-    drop_empty: bool = Field(True, description="an empty cell is no row", examples=[False])
+    drop_empty: bool = Field(default=True, description="an empty cell is no row", examples=[False])
 
 
 class Keep(_Part):
@@ -463,52 +473,52 @@ class Layout(_Part):
         description="what the file is and lacks, and what was decided, in two languages",
         examples=[{"zh": "东城区", "en": "East"}],
     )
-    read: Read = Field(Read(), description="how the file is opened")
-    keep: Keep | None = Field(None, description="which rows belong to the delivery")
-    rename: dict[str, str] = Field({}, description="header → field", examples=[{"场馆": "name"}])
+    read: Read = Field(default=Read(), description="how the file is opened")
+    keep: Keep | None = Field(default=None, description="which rows belong to the delivery")
+    rename: dict[str, str] = Field(default={}, description="header → field", examples=[{"场馆": "name"}])
     join: dict[str, Join] = Field(
-        {},
+        default={},
         description="field → text put together from columns",
         examples=[{"division_code": {"from": ["{代码}000000"]}}],
     )
     match: dict[str, Match] = Field(
-        {},
+        default={},
         description="field → value told by the shape of a column's text",
         examples=[{"status": {"column": "备注", "patterns": {".*停业.*": "0", ".*": "1"}}}],
     )
     expand: list[dict[str, str]] = Field(
-        [],
+        default=[],
         description="several records in one row (county, district and village): a `field: '{column} text'` template each. The last is the row "
         "itself; what the others describe comes once in the whole file, however many rows mention it",
         examples=[[{"division_code": "{区代码}", "name": "{区}"}, {"division_code": "{村代码}", "name": "{村}"}]],
     )
     absent: list[str] = Field(
-        [],
+        default=[],
         description="required fields that this sender does not have: its rows are quarantined one by one, the file is not refused",
         examples=[["venue_id"]],
     )
     constants: dict[str, str | int | float | bool] = Field(
-        {}, description="field → the same value in every row", examples=[{"status": "1"}]
+        default={}, description="field → the same value in every row", examples=[{"status": "1"}]
     )
     multiply: dict[str, float] = Field(
-        {}, description="field → what its numbers are multiplied by", examples=[{"area_m2": 10000}]
+        default={}, description="field → what its numbers are multiplied by", examples=[{"area_m2": 10000}]
     )
     replace: dict[str, dict[str, str]] = Field(
-        {},
+        default={},
         description="field → text within its values → what to write instead",
         examples=[{"address": {"臺南巿": "臺南市"}}],
     )
     values: dict[str, Values] = Field(
-        {}, description="field → its codes and the contract's", examples=[{"status": {"map": {"开放": "1"}}}]
+        default={}, description="field → its codes and the contract's", examples=[{"status": {"map": {"开放": "1"}}}]
     )
-    coordinates: Coordinates | None = Field(None, description="where points stand and in which system")
+    coordinates: Coordinates | None = Field(default=None, description="where points stand and in which system")
     code_scheme: dict[str, str] = Field(
-        {},
+        default={},
         description="which of several published code lists a field is in",
         examples=[{"satisfaction": "gbt39046"}],
     )
-    cast: Cast = Field(Cast(), description="how values are to be understood")
-    melt: Melt | None = Field(None, description="a wide table made long")
+    cast: Cast = Field(default=Cast(), description="how values are to be understood")
+    melt: Melt | None = Field(default=None, description="a wide table made long")
 
 
 def _names_in(form: Mapping[str, Any]) -> Sequence[str]:

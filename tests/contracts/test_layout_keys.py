@@ -43,16 +43,15 @@ def test_every_key_has_a_sentence_and_an_example_that_a_layout_may_say(path: tup
     told = layout.model_dump(by_alias=True, exclude_unset=True)
     for name in path:
         told = told["name" if name == "<field>" else name]
-    assert told is not None and told != info.get_default(call_default_factory=True), (
-        "an example of what is usual shows nothing"
-    )
+    assert told not in (None, info.get_default(call_default_factory=True)), "an example of what is usual shows nothing"
 
 
 def test_the_list_holds_every_key_that_the_layouts_of_the_house_use() -> None:
     listed = set(re.findall(r"^\| `([^`]+)` \|", (PROJECT / LAYOUT_KEYS).read_text(encoding="utf-8"), re.MULTILINE))
     assert listed == {".".join(path) for path, _ in KEYS}
     used = {key for layout in load_layouts().values() for key in layout.model_fields_set}
-    assert used and used <= listed
+    assert used
+    assert used <= listed
 
 
 @pytest.mark.parametrize(
