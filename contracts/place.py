@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 PLACE = Path(__file__).resolve().parent.parent / "policies" / "place.yaml"
 LEVELS = ("country", "province", "city", "county", "town", "village")
@@ -94,10 +94,17 @@ class TelephoneDigits(_Part):
 class Addresses(_Part):
     """How addresses are written."""
 
-    house: Pattern
+    house: Pattern  # empty: as in Latin letters
     unwritten: list[Annotated[str, Field(pattern="^[^']+$")]]
     same_words: Mapping[str, str]
     telephone_digits: TelephoneDigits
+
+    @field_validator("house")
+    @classmethod
+    def _has_brackets(cls, house: str) -> str:
+        if house and "(" not in house.replace("(?:", ""):
+            raise ValueError(f"street and number in brackets expected, found {house!r}")
+        return house
 
 
 class Place(_Part):

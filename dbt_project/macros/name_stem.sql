@@ -7,6 +7,7 @@
     {%- set folded = fold_name(name) -%}
     coalesce(
         case
+            when {{ level }} is null then {{ folded }}
             {%- for kind, words in place().kind_words.items() if words %}
             when {{ level }} = '{{ kind }}' then nullif(regexp_replace({{ folded }}, '{{ words }}', ''), '')
             {%- endfor %}

@@ -126,9 +126,7 @@ def features(facilities: pl.DataFrame, rules: Mapping[str, float]) -> pl.DataFra
     frame = facilities.with_columns(
         *folded, pl.when(phone.str.len_chars() >= digits.least).then(phone).alias("phone"), written.alias("written")
     ).with_columns(
-        pl.coalesce(pl.col("address").str.extract(place().addresses.house), _western_house(pl.col("written"))).alias(
-            "house"
-        ),
+        pl.coalesce(*_house(pl.col("address")), _western_house(pl.col("written"))).alias("house"),
         pl.col("name").str.extract_all(r"\d+").list.join("|").replace("", None).alias("numbers"),
     )
     numbered = pl.when(pl.col("address").str.contains(r"\d")).then(pl.col("address"))
@@ -155,6 +153,12 @@ def _spaced(text: pl.Expr) -> pl.Expr:
     """Compatibility forms, case and accents folded, words kept apart."""
     bare = text.str.normalize("NFKD").str.replace_all(r"\p{M}", "").str.normalize("NFKC").str.to_lowercase()
     return bare.str.replace_all(r"\s+", " ").str.strip_chars()
+
+
+def _house(address: pl.Expr) -> list[pl.Expr]:
+    """Street and house number as this place writes them; nothing where addresses are in Latin letters."""
+    pattern = place().addresses.house
+    return [address.str.extract(pattern)] if pattern else []
 
 
 def _western_house(text: pl.Expr) -> pl.Expr:

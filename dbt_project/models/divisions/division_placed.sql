@@ -48,18 +48,18 @@ missing as (
 
 -- A missing town's code may still say the county: what lay below it counts there, and is not lost to every sum above.
 stand_ins as (
-    {%- for digits in place().division_digits[:-1] | reverse %}
+    {%- for level in range(place().division_digits | length - 1) | reverse %}
     select
         missing.vintage,
         missing.parent_code,
         units.code,
         division_levels.depth,
-        {{ digits }} as digits
+        {{ place().division_digits[level] }} as digits
     from missing
     inner join units
         on
             missing.vintage = units.vintage
-            and {{ division_code_above('missing.parent_code', digits) }} = units.code
+            and {{ division_code_above('missing.parent_code', level) }} = units.code
     inner join division_levels on units.level = division_levels.level
     where length(missing.parent_code) = {{ place().division_digits[-1] }}
     {{ 'union all' if not loop.last }}
