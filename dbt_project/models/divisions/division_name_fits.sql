@@ -67,14 +67,22 @@ positions as (
     {%- endfor %}
 ),
 
-parts as (
+parted as (
     select
         unplaced.folded_name,
         positions.n,
-        {{ fold_name("split_part(unplaced.with_bars, '|', positions.n)") }} as part
+        split_part(unplaced.with_bars, '|', positions.n) as part
     from unplaced
     cross join positions
     where split_part(unplaced.with_bars, '|', {{ most_parts + 1 }}) = ''
+),
+
+parts as (
+    select
+        folded_name,
+        n,
+        {{ fold_name('part') }} as part
+    from parted
 ),
 
 counted_parts as (

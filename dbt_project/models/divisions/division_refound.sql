@@ -2,7 +2,7 @@
   From the top down, what is still unmatched is asked again below the units that by now are known to carry on the one above it,
   whatever became of its code and name. One level at a time: a town found below its county is where its villages are looked for.
 -#}
-{%- set levels = ['city', 'county', 'town', 'village'] -%}
+{%- set levels = ['county', 'town', 'village'] -%}
 with
 
 unmatched as (
@@ -75,12 +75,6 @@ compared_{{ loop.index }} as (
         min(alike.sign_no) over (partition by alike.from_vintage, alike.to_vintage, alike.old_code) as best_of_old,
         min(alike.sign_no) over (partition by alike.from_vintage, alike.to_vintage, alike.new_code) as best_of_new
     from alike_{{ loop.index }} as alike
-    left join apart
-        on
-            alike.to_vintage = apart.to_vintage
-            and alike.old_code = apart.old_code
-            and alike.new_code = apart.new_code
-    where apart.old_code is null
 ),
 
 counted_{{ loop.index }} as (
@@ -118,13 +112,24 @@ above_{{ loop.index }} as (
 {%- endif %}
 {%- endfor %}
 
-final as (
+found as (
     {%- for level in levels %}
     select
         {{ unit_pair_columns() }}
     from found_{{ loop.index }}
     {{ 'union all' if not loop.last }}
     {%- endfor %}
+),
+
+final as (
+    select found.*
+    from found
+    left join apart
+        on
+            found.to_vintage = apart.to_vintage
+            and found.old_code = apart.old_code
+            and found.new_code = apart.new_code
+    where apart.old_code is null
 )
 
 select * from final
