@@ -137,7 +137,9 @@ stripped_0 as (
     select
         pathed.*,
         0 as names_used,
-        0{% for level in above %} + case when {{ level }}_name is null then 0 else 1 end{% endfor %} as names_above
+        {%- for level in above %}
+        case when {{ level }}_name is null then 0 else 1 end {{ '+' if not loop.last else 'as names_above' }}
+        {%- endfor %}
     from pathed
 ),
 
