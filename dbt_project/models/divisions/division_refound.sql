@@ -27,7 +27,7 @@ ways_up as (
     select 2 as steps_up
 ),
 
--- Units above, and where each was carried on: as matched, or, where their own lists run in other steps, as the units below them say.
+-- Where each unit above was carried on: as matched, or, where its own lists run in other steps, as the units below it say.
 above_0 as (
     select
         from_vintage,
