@@ -207,9 +207,9 @@ def _data() -> Path:
 
 
 def _now() -> datetime:
-    from zoneinfo import ZoneInfo
+    from contracts.place import place
 
-    return datetime.now(ZoneInfo("Asia/Shanghai")).replace(tzinfo=None, microsecond=0)
+    return datetime.now(place().zone).replace(tzinfo=None, microsecond=0)
 
 
 if __name__ == "__main__":

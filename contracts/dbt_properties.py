@@ -28,7 +28,7 @@ PROVENANCE_TEXT: Mapping[str, str] = {
     "_sender": "Who sent it.",
     "_receipt": "The receipt of the file it stood in.",
     "_row": "The row in that file, as the sender counts.",
-    "_received_at": "When the file was received, Asia/Shanghai.",
+    "_received_at": "When the file was received: wall time of the place.",
     "_contract_version": "The contract it was checked against.",
 }
 

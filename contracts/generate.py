@@ -1,4 +1,4 @@
-"""What is made from the contracts: what dbt is told, the lists it goes by, the dictionary, the README's list of products. `--check` proves that they are current.
+"""What is made from the contracts: what dbt is told, the lists it goes by, the dictionary, the keys of a layout, the README's list of products. `--check` proves that they are current.
 
 Generated files are never edited; nothing else writes them. Run `python -m contracts.generate` after a contract
 changed. Does not belong here: anything that needs data.
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from contracts.dbt_lists import list_files
 from contracts.dbt_properties import BANNER, MODELS, property_files
+from contracts.layout_keys import LAYOUT_KEYS, layout_keys
 from contracts.loading import load_feeds, load_products
 from contracts.model import Contract, Feed, Product
 
@@ -30,6 +31,7 @@ def generated(root: Path = PROJECT) -> dict[Path, str]:
         **property_files(root, feeds, products),
         **list_files(feeds, {product.id: product for product in products}),
         DICTIONARY: _dictionary(feeds, products),
+        LAYOUT_KEYS: layout_keys(),
         README: _readme((root / README).read_text(encoding="utf-8"), products),
     }
 

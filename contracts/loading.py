@@ -20,6 +20,7 @@ from contracts.model import (
     FREQUENCY_DAYS,
     PROVENANCE,
     SUPPRESSED,
+    Cast,
     ContractError,
     Feed,
     FieldSpec,
@@ -30,6 +31,7 @@ from contracts.model import (
     Product,
     Rule,
 )
+from contracts.place import place
 from contracts.roles import register_of, volume_of
 
 CONTRACTS = Path(__file__).parent
@@ -379,20 +381,41 @@ def _field(path: Path, p: SchemaProperty) -> FieldSpec:
         classification=classification,
         stored_as=p.encryptedName or p.name,
         synonyms=tuple(str(s.synonym) for s in p.synonyms or [] if s.synonym),
-        options=p.logicalTypeOptions or {},
+        options=_options(path, where, p.logicalTypeOptions or {}, custom.get("codeOf")),
         enum={str(e.value): e.label or "" for e in p.enum or []},
         code_list=custom.get("codeList"),
         semantic=custom.get("semantic"),
         unit=custom.get("unit"),
         scheme=custom.get("fromScheme"),
         derived_from=next(iter(p.transformSourceObjects or []), None),
-        cast=custom.get("cast") or {},
+        cast=_cast(path, where, custom.get("cast") or {}),
         foreign_keys=tuple(_foreign_key(path, where, r) for r in p.relationships or []),
         null_reason=custom.get("nullReason"),
         examples=tuple(p.examples or ()),
         quality=tuple(p.quality or ()),
         custom=custom,
     )
+
+
+def _cast(path: Path, where: str, stated: Mapping[str, Any]) -> Mapping[str, Any]:
+    """How values are to be understood; a key that nobody knows would do nothing, in silence."""
+    try:
+        return Cast.model_validate(stated).stated
+    except ValidationError as error:
+        first = error.errors()[0]
+        place_of = ".".join([where, "customProperties.cast", *map(str, first["loc"])])
+        raise ContractError(path, place_of, first["msg"]) from error
+
+
+def _options(path: Path, where: str, stated: Mapping[str, Any], code_of: str | None) -> Mapping[str, Any]:
+    """What the contract allows; a code that every place has its own of looks as that of the place (policies/place.yaml)."""
+    patterns = place().codes.patterns
+    if code_of is None:
+        return stated
+    if code_of not in patterns:
+        problem = f"one of {sorted(patterns)} of policies/place.yaml expected, found {code_of!r}"
+        raise ContractError(path, f"{where}.customProperties.codeOf", problem)
+    return {**stated, "pattern": patterns[code_of]}
 
 
 def _foreign_key(path: Path, where: str, r: Relationship) -> ForeignKey:

@@ -281,6 +281,11 @@ VALUES: Mapping[str, Sentences] = {
         "“{value}”只有日期没有时间，暂按当日零时计；时限按时间计算，请补填时分秒。",
         "{value} has a day and no time and was taken as midnight; deadlines depend on the time, so give it.",
     ),
+    "outside_coordinate_system": Sentences(
+        "坐标“{value}”不在布局文件所写坐标系的适用范围内（经纬度颠倒，或是另一坐标系）；请核对坐标和坐标系。",
+        "A point with {value} lies outside the area of the coordinate system that the layout states: the axes are swapped, or it is in "
+        "another system; check both.",
+    ),
     "not_a_number": Sentences("“{value}”不是数字；请只填数字。", "{value} is not a number; give digits only."),
     "not_a_whole_number": Sentences(
         "“{value}”不是整数；请填整数。", "{value} is not a whole number; give one without a fraction."

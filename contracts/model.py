@@ -6,10 +6,12 @@ that touches data (reading, casting, checking rows).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+from zoneinfo import available_timezones
 
 from open_data_contract_standard.model import OpenDataContractStandard
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -326,39 +328,49 @@ class Product(Contract):
 class Read(_Part):
     """How a sender's file is to be opened; whatever is not said is found out."""
 
-    format: str | None = None
-    encoding: str | None = None
-    delimiter: str | None = None
-    sheet: str | None = None
-    header_row: int | None = Field(default=None, ge=1)
-    header_rows: int | None = Field(default=None, ge=1, le=2)
-    records: str | None = None
-    member: str | None = None
+    format: str | None = Field(
+        default=None, description="xlsx, xls, ods, csv, json, geojson, xml, parquet …", examples=["csv"]
+    )
+    encoding: str | None = Field(default=None, description="of a text file", examples=["gb18030"])
+    delimiter: str | None = Field(default=None, description="between the cells of a text file", examples=[";"])
+    sheet: str | None = Field(default=None, description="the sheet of a workbook", examples=["明细"])
+    header_row: int | None = Field(default=None, ge=1, description="the line with the headers", examples=[3])
+    header_rows: int | None = Field(
+        default=None, ge=1, le=2, description="over how many lines a header goes", examples=[2]
+    )
+    records: str | None = Field(
+        default=None, description="where the records lie in a document", examples=["result.data"]
+    )
+    member: str | None = Field(default=None, description="the file of an archive", examples=["export/venues.csv"])
 
 
 class Values(_Part):
     """A sender's codes → the contract's; a code outside the map is kept, emptied or rejected."""
 
-    map: dict[str, str]
-    otherwise: Literal["keep", "null", "reject"] = "keep"
+    map: dict[str, str] = Field(description="its code → the contract's", examples=[{"开放": "1", "关闭": "0"}])
+    otherwise: Literal["keep", "null", "reject"] = Field(
+        default="keep", description="what becomes of a code outside the map", examples=["reject"]
+    )
 
 
 class Join(_Part):
     """Text put together from literals and `{columns}`; null when a named column is empty, unless it is `{column?}`."""
 
-    from_: list[str] = Field(alias="from", min_length=1)
+    from_: list[str] = Field(
+        alias="from", min_length=1, description="the parts in their order", examples=[["{县}", "{镇?}"]]
+    )
 
 
 class Match(_Part):
-    """A value that the shape of another column's text gives away (a county by its six digits).
+    """A value that the shape of another column's text gives away (a county by its six digits)."""
 
-    Attributes:
-        patterns: regular expression over the whole text → what it gives, with its groups as `${1}`; the first that fits
-            counts, an empty text gives nothing. What none fits stays as it was sent.
-    """
-
-    column: str
-    patterns: dict[str, str] = Field(min_length=1)
+    column: str = Field(description="the column that is looked at", examples=["Code"])
+    patterns: dict[str, str] = Field(
+        min_length=1,
+        description="regular expression over the whole text → what it gives, with its groups as `${1}`; the first that fits counts, "
+        "an empty text gives nothing; what none fits stays as it was sent",
+        examples=[{"[0-9]{4}00": "city", "[0-9]{6}": "county"}],
+    )
 
     @field_validator("patterns")
     @classmethod
@@ -374,53 +386,144 @@ class Match(_Part):
 
 
 class Coordinates(_Part):
-    crs: Literal["wgs84", "gcj02", "bd09"] = "wgs84"
-    longitude: str | None = None
-    latitude: str | None = None
-    swapped: bool = False
+    """Where points stand and in which system."""
+
+    crs: str = Field(
+        default="wgs84",
+        description="wgs84, gcj02, bd09, or a system of the EPSG register, of which east and north are sent",
+        examples=["EPSG:5514"],
+    )
+    longitude: str | None = Field(default=None, description="the column with the longitude, or east", examples=["经度"])
+    latitude: str | None = Field(default=None, description="the column with the latitude, or north", examples=["纬度"])
+    swapped: bool = Field(default=False, description="each stands in the other's column", examples=[True])
+
+    @field_validator("crs")
+    @classmethod
+    def _is_known(cls, crs: str) -> str:
+        if crs in ("wgs84", "gcj02", "bd09"):
+            return crs
+        from contracts.door.coordinates import knows
+
+        if not re.fullmatch(r"EPSG:\d{4,6}", crs) or not knows(crs):
+            raise ValueError(f"wgs84, gcj02, bd09 or a code of the EPSG register (EPSG:4490) expected, found {crs!r}")
+        return crs
+
+
+class Cast(_Part):
+    """How values are to be understood where a department's spelling could mean two things (contracts/door/casting.py)."""
+
+    null_spellings: list[str] | None = Field(
+        default=None, description="texts that mean that there is no value", examples=[["", "不詳"]]
+    )
+    zero_is_null: bool | None = Field(default=None, description="0 means that there is no value", examples=[True])
+    units: dict[str, int | float] | None = Field(
+        default=None, description="text that may follow a number → what to multiply by", examples=[{"万": 10000}]
+    )
+    percent: Literal["fraction", "percent"] | None = Field(
+        default=None, description="what 12.5% becomes: 0.125 or 12.5", examples=["fraction"]
+    )
+    order: Literal["ymd", "dmy", "mdy"] | None = Field(
+        default=None, description="of day, month and year where the year does not stand first", examples=["dmy"]
+    )
+    timezone: str | None = Field(default=None, description="of times that carry no offset", examples=["Europe/Prague"])
+    width: Literal["half"] | None = Field(
+        default=None, description="full-width letters and digits become ASCII", examples=["half"]
+    )
+    precision: Literal["day", "month"] | None = Field(
+        default=None, description="month: a month is a date", examples=["month"]
+    )
+    roc: bool | None = Field(default=None, description="years are Minguo years", examples=[True])
+    excel_serial: bool | None = Field(
+        default=None, description="a five-digit number is a day of Excel", examples=[True]
+    )
+    starts_1904: bool | None = Field(default=None, description="Excel's days are counted from 1904", examples=[True])
+    decimal: Literal[".", ","] | None = Field(default=None, description="the sign before a fraction", examples=[","])
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_a_zone(cls, name: str | None) -> str | None:
+        if name is not None and name not in available_timezones():
+            raise ValueError(f"a time zone of the IANA list expected (Europe/Prague), found {name!r}")
+        return name
+
+    @property
+    def stated(self) -> dict[str, Any]:
+        """What the layout says; the rest is the contract's or the house's."""
+        return self.model_dump(exclude_unset=True)
 
 
 class Melt(_Part):
-    """A wide table made long: one row per `columns` match (a regular expression over headers)."""
+    """A wide table made long: one row per matching header."""
 
-    id: list[str]
-    columns: str
-    variable: str
-    value: str
-    drop_empty: bool = True
+    id: list[str] = Field(description="the columns that each row keeps", examples=[["答卷编号"]])
+    columns: str = Field(description="a regular expression over the headers that become rows", examples=["^Q[0-9]+$"])
+    variable: str = Field(description="the field that takes the header", examples=["question_code"])
+    value: str = Field(description="the field that takes the cell", examples=["answer"])
+    drop_empty: bool = Field(default=True, description="an empty cell is no row", examples=[False])
 
 
 class Keep(_Part):
     """The rows of a wider file that belong to this delivery; the others are counted as not in scope."""
 
-    where: dict[str, list[str]]
+    where: dict[str, list[str]] = Field(description="column → the values it may have", examples=[{"区县": ["东城区"]}])
 
 
 class Layout(_Part):
     """How one sender spells a feed. Pure data."""
 
-    feed: str
-    sender: str
-    version: str
-    description: dict[str, str]
-    read: Read = Read()
-    keep: Keep | None = None
-    rename: dict[str, str] = {}
-    join: dict[str, Join] = {}
-    match: dict[str, Match] = {}
-    # Several records in one row (county, district and village): a `field: '{column} text'` template each. The last is
-    # the row itself; what the others describe comes once in the whole file, however many rows mention it.
-    expand: list[dict[str, str]] = []
-    # Required fields that this sender does not have: its rows are quarantined one by one, the file is not refused.
-    absent: list[str] = []
-    constants: dict[str, str | int | float | bool] = {}
-    multiply: dict[str, float] = {}
-    replace: dict[str, dict[str, str]] = {}
-    values: dict[str, Values] = {}
-    coordinates: Coordinates | None = None
-    code_scheme: dict[str, str] = {}
-    cast: dict[str, Any] = {}
-    melt: Melt | None = None
+    feed: str = Field(description="the feed", examples=["sports.venues"])
+    sender: str = Field(description="the sender, as its folder in the inbox is called", examples=["dongcheng"])
+    version: str = Field(description="of the layout; a change is a new one", examples=["1.0.0"])
+    description: dict[str, str] = Field(
+        description="what the file is and lacks, and what was decided, in two languages",
+        examples=[{"zh": "东城区", "en": "East"}],
+    )
+    read: Read = Field(default=Read(), description="how the file is opened")
+    keep: Keep | None = Field(default=None, description="which rows belong to the delivery")
+    rename: dict[str, str] = Field(default={}, description="header → field", examples=[{"场馆": "name"}])
+    join: dict[str, Join] = Field(
+        default={},
+        description="field → text put together from columns",
+        examples=[{"division_code": {"from": ["{代码}000000"]}}],
+    )
+    match: dict[str, Match] = Field(
+        default={},
+        description="field → value told by the shape of a column's text",
+        examples=[{"status": {"column": "备注", "patterns": {".*停业.*": "0", ".*": "1"}}}],
+    )
+    expand: list[dict[str, str]] = Field(
+        default=[],
+        description="several records in one row (county, district and village): a `field: '{column} text'` template each. The last is the row "
+        "itself; what the others describe comes once in the whole file, however many rows mention it",
+        examples=[[{"division_code": "{区代码}", "name": "{区}"}, {"division_code": "{村代码}", "name": "{村}"}]],
+    )
+    absent: list[str] = Field(
+        default=[],
+        description="required fields that this sender does not have: its rows are quarantined one by one, the file is not refused",
+        examples=[["venue_id"]],
+    )
+    constants: dict[str, str | int | float | bool] = Field(
+        default={}, description="field → the same value in every row", examples=[{"status": "1"}]
+    )
+    multiply: dict[str, float] = Field(
+        default={}, description="field → what its numbers are multiplied by", examples=[{"area_m2": 10000}]
+    )
+    replace: dict[str, dict[str, str]] = Field(
+        default={},
+        description="field → text within its values → what to write instead",
+        examples=[{"address": {"臺南巿": "臺南市"}}],
+    )
+    values: dict[str, Values] = Field(
+        default={}, description="field → its codes and the contract's", examples=[{"status": {"map": {"开放": "1"}}}]
+    )
+    coordinates: Coordinates | None = Field(default=None, description="where points stand and in which system")
+    code_scheme: dict[str, str] = Field(
+        default={},
+        description="which of several published code lists a field is in",
+        examples=[{"satisfaction": "gbt39046"}],
+    )
+    cast: Cast = Field(default=Cast(), description="how values are to be understood")
+    melt: Melt | None = Field(default=None, description="a wide table made long")
 
 
 def _names_in(form: Mapping[str, Any]) -> Sequence[str]:

@@ -20,14 +20,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO
 
-from orchestration.paths import SHANGHAI
+from orchestration.paths import ZONE
 
 ASK_AGAIN_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
 class Holder:
-    """A process that holds something. `since`: Asia/Shanghai wall time."""
+    """A process that holds something. `since`: wall time of the place."""
 
     pid: int
     since: str
@@ -118,7 +118,7 @@ def _locked(file: IO[str]) -> bool:
 
 
 def _sign(file: IO[str], what: str) -> None:
-    now = datetime.now(SHANGHAI).strftime("%Y-%m-%d %H:%M:%S")
+    now = datetime.now(ZONE).strftime("%Y-%m-%d %H:%M:%S")
     file.truncate(0)
     file.write(json.dumps(asdict(Holder(os.getpid(), now, what)), ensure_ascii=False))
     file.flush()

@@ -9,14 +9,13 @@ import os
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
+from contracts.place import place
 from contracts.whole_files import read_json, write_json
 
 PROJECT = Path(__file__).resolve().parent.parent
 DBT_PROJECT = PROJECT / "dbt_project"
-TIME_ZONE = "Asia/Shanghai"
-SHANGHAI = ZoneInfo(TIME_ZONE)
+TIME_ZONE, ZONE = place().time_zone, place().zone
 # The typed file without rows that stands for what has never come. Spark does not see files whose name begins with `_`.
 NEVER_CAME = "never.parquet"
 
@@ -96,11 +95,11 @@ class DataDirectory:
     def today(self) -> date:
         """The day it is for this data: the real one, unless the directory's calendar stands still (a demo's does)."""
         stated = os.environ.get("MINSHENG_TODAY") or self._calendar().get("today")
-        return date.fromisoformat(stated) if stated else datetime.now(SHANGHAI).date()
+        return date.fromisoformat(stated) if stated else datetime.now(ZONE).date()
 
     def now(self) -> datetime:
-        """Asia/Shanghai wall time without a zone, the way every table keeps it."""
-        moment = datetime.now(SHANGHAI).replace(tzinfo=None, microsecond=0)
+        """Wall time of the place without a zone, the way every table keeps it."""
+        moment = datetime.now(ZONE).replace(tzinfo=None, microsecond=0)
         today = self.today()
         return moment if moment.date() == today else datetime.combine(today, datetime.max.time()).replace(microsecond=0)
 

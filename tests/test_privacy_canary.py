@@ -22,10 +22,10 @@ from contracts.model import Feed, FieldSpec
 from orchestration.intake import feeds as assets
 from orchestration.intake import ledger
 from orchestration.night import command
-from orchestration.paths import SHANGHAI, DataDirectory
+from orchestration.paths import ZONE, DataDirectory
 
 TODAY = date(2026, 3, 1)
-RECEIVED = datetime(2026, 2, 28, 2, tzinfo=SHANGHAI).timestamp()
+RECEIVED = datetime(2026, 2, 28, 2, tzinfo=ZONE).timestamp()
 NAME = "欧阳瑾瑜"
 
 

@@ -11,7 +11,6 @@ import tempfile
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import polars as pl
 
@@ -22,6 +21,7 @@ from contracts.door.privacy import Key
 from contracts.door.rows import REASON_SCHEMA
 from contracts.loading import FEEDS, load_feed, load_layout
 from contracts.model import Feed, Layout
+from contracts.place import place
 from contracts.reading import Unreadable, fold
 
 
@@ -91,7 +91,7 @@ def check_file(path: Path, feed: Feed, layout: Layout | None = None) -> Checked:
     Raises:
         Unreadable: the file as a whole would be refused.
     """
-    now = datetime.now(ZoneInfo("Asia/Shanghai")).replace(tzinfo=None)
+    now = datetime.now(place().zone).replace(tzinfo=None)
     sender = layout.sender if layout else ""
     delivery = Delivery(path, path.name, feed, sender, receipt="", received_at=now, layout=layout)
     opened = open_delivery(delivery)

@@ -30,7 +30,7 @@ class NotHeld(ValueError):
 
 @dataclass(frozen=True)
 class Approval:
-    """Who let a held delivery through, when (Asia/Shanghai wall time) and why."""
+    """Who let a held delivery through, when (wall time of the place) and why."""
 
     receipt: str
     by: str
@@ -67,7 +67,7 @@ def approvals(root: Path) -> Mapping[str, Approval]:
 
 @dataclass(frozen=True)
 class Withdrawal:
-    """Who took an accepted delivery out of what counts, when (Asia/Shanghai wall time) and why."""
+    """Who took an accepted delivery out of what counts, when (wall time of the place) and why."""
 
     receipt: str
     by: str

@@ -282,7 +282,7 @@ def _melted(arrangement: Arrangement, layout: Layout, batch: pl.DataFrame) -> pl
     if melt.drop_empty:
         # A spelling of nothing is no answer, as an empty cell is none. What has to be told of a cell keeps its row.
         value = next((name for name, header in arrangement.columns.items() if header == melt.value), None)
-        stated = {**layout.cast, **(arrangement.feed.by_name[value].cast if value else {})}
+        stated = {**layout.cast.stated, **(arrangement.feed.by_name[value].cast if value else {})}
         nulls = [text for text in stated.get("null_spellings", NULL_SPELLINGS) if text]
         text = pl.col(melt.value).str.strip_chars()
         says = (text != "") & ~text.is_in(nulls)

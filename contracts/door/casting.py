@@ -19,6 +19,8 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from contracts.place import place
+
 Kind = Literal["string", "integer", "number", "boolean", "date", "timestamp"]
 
 DTYPES: Mapping[str, pl.DataType] = {
@@ -52,7 +54,7 @@ class CastOptions:
         units: text that may follow a number → what to multiply by: {"张": 1, "万": 10_000, "公顷": 10_000}.
         percent: what 12.5% becomes: 0.125 (`fraction`), 12.5 (`percent`) or a reason (None).
         order: of day, month and year where the year does not stand first.
-        timezone: of times that carry no offset; results are Asia/Shanghai wall time.
+        timezone: of times that carry no offset; results are wall time of the place (contracts/place.py).
         width: `half` turns full-width letters and digits of a code into ASCII.
         precision: `month` takes 2024年3月 and 202403 and gives the first day of the month.
         roc: years are Minguo years even where 民國 is not written (113.3.5 is 2024-03-05).
@@ -71,7 +73,7 @@ class CastOptions:
     units: Mapping[str, float] = field(default_factory=dict)
     percent: Literal["fraction", "percent"] | None = None
     order: Literal["ymd", "dmy", "mdy"] = "ymd"
-    timezone: str = "Asia/Shanghai"
+    timezone: str = field(default_factory=lambda: place().time_zone)
     width: Literal["half"] | None = None
     precision: Literal["day", "month"] = "day"
     roc: bool = False
@@ -243,7 +245,7 @@ def _plainly(text: pl.Series, kind: Kind, options: CastOptions) -> pl.Series:
         plain = pl.select(pl.when(~text.is_in(hidden)).then(plain)).to_series()
     if options.decimal == "," and kind in ("integer", "number"):
         plain = pl.select(pl.when(~text.str.contains(".", literal=True)).then(plain)).to_series()
-    if kind == "timestamp" and options.timezone != "Asia/Shanghai":
+    if kind == "timestamp" and options.timezone != place().time_zone:
         plain = plain.clear(plain.len())
     if kind == "date" and options.precision == "month":
         plain = plain.dt.month_start()
@@ -430,23 +432,23 @@ EXCEL_DAY_ZERO = date(1899, 12, 30)
 
 
 def _date(text: str, options: CastOptions) -> date:
-    """A time beside the date is left out, once its offset has told which day it is in Shanghai."""
+    """A time beside the date is left out, once its offset has told which day it is here."""
     moment, offset = _moment(text, options)
-    found = (moment if offset is None else _shanghai(moment, offset, options)).date()
+    found = (moment if offset is None else _wall_time(moment, offset, options)).date()
     return found.replace(day=1) if options.precision == "month" else found
 
 
 def _timestamp(text: str, options: CastOptions) -> datetime:
     """A date without a time is the start of that day; that it was guessed is told with the row (rows.py)."""
-    return _shanghai(*_moment(text, options), options)
+    return _wall_time(*_moment(text, options), options)
 
 
-def _shanghai(moment: datetime, offset: timedelta | None, options: CastOptions) -> datetime:
-    if offset is None and options.timezone == "Asia/Shanghai":
+def _wall_time(moment: datetime, offset: timedelta | None, options: CastOptions) -> datetime:
+    if offset is None and options.timezone == place().time_zone:
         return moment
     zone = ZoneInfo(options.timezone) if offset is None else timezone(offset)
     try:
-        return moment.replace(tzinfo=zone).astimezone(ZoneInfo("Asia/Shanghai")).replace(tzinfo=None)
+        return moment.replace(tzinfo=zone).astimezone(place().zone).replace(tzinfo=None)
     except OverflowError:
         raise _Refused("impossible_date") from None
 

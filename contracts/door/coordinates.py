@@ -1,15 +1,21 @@
-"""GCJ-02 and BD-09 points → WGS-84, as polars expressions.
+"""Points in GCJ-02, BD-09 or a system of the EPSG register → WGS-84, as polars expressions.
 
 Both systems are WGS-84 shifted by a published-by-reverse-engineering polynomial; the inverse has no closed
 form. One fixed-point step leaves an error below 0.5 m inside mainland China (tested by a round trip), which is
 far below what an address is worth. Points outside the mainland (mainland.py) are not shifted: the systems do not apply
 there.
+
+Systems of the EPSG register (national grids in metres, other datums) are what pyproj makes of them, without grids of its network:
+errors of a metre or two where a country has published better.
 """
 
 from __future__ import annotations
 
 import math
+from functools import cache
+from typing import Any
 
+import numpy as np
 import polars as pl
 
 from contracts.door.mainland import is_in_mainland
@@ -31,7 +37,12 @@ def in_wgs84(frame: pl.DataFrame, usual: str) -> pl.DataFrame:
         named = pl.col("coordinate_system")
         crs = pl.when(named.is_null()).then(crs).otherwise(named.replace_strict(known, default=None))
     frame = frame.with_columns(crs.alias("_crs"))
-    points = {c: to_wgs84(pl.col("longitude"), pl.col("latitude"), c) for c in frame["_crs"].drop_nulls().unique()}
+    points = {
+        c: _from_epsg(frame["longitude"], frame["latitude"], c)
+        if c.startswith("EPSG:")
+        else to_wgs84(pl.col("longitude"), pl.col("latitude"), c)
+        for c in frame["_crs"].drop_nulls().unique()
+    }
     axes = {
         name: [pl.when(pl.col("_crs") == c).then(point[axis]) for c, point in points.items()]
         for axis, name in enumerate(("longitude", "latitude"))
@@ -58,6 +69,43 @@ def to_wgs84(longitude: pl.Expr, latitude: pl.Expr, crs: str) -> tuple[pl.Expr, 
             pl.when(inside).then(guess[1]).otherwise(latitude),
         )
     return longitude, latitude
+
+
+def knows(crs: str) -> bool:
+    """Whether the EPSG register has a system of this code whose points can be told in WGS-84."""
+    from pyproj.exceptions import ProjError
+
+    try:
+        return _system(crs) is not None
+    except ProjError:
+        return False
+
+
+@cache
+def _system(crs: str) -> tuple[Any, tuple[float, float, float, float]]:
+    """How to WGS-84, and the area it is made for with half a degree around: west, south, east, north."""
+    from pyproj import CRS, Transformer
+
+    area = CRS.from_user_input(crs).area_of_use
+    west, south, east, north = area.bounds if area else (-180.0, -90.0, 180.0, 90.0)
+    return Transformer.from_crs(crs, "EPSG:4326", always_xy=True), (west - 0.5, south - 0.5, east + 0.5, north + 0.5)
+
+
+def _from_epsg(east: pl.Series, north: pl.Series, crs: str) -> tuple[pl.Expr, pl.Expr]:
+    """East and north in an EPSG system → degrees in WGS-84; null outside the area that the system is made for: a point there is in
+    another system, or swapped.
+
+    Computed here and now: PROJ needs more of a stack than a worker thread of polars has.
+    """
+    transformer, (west, south, east_end, north_end) = _system(crs)
+    x, y = transformer.transform(*(axis.cast(pl.Float64).to_numpy() for axis in (east, north)))
+    longitude, latitude = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
+    # A system across the date line begins in the east.
+    between = (longitude >= west, longitude <= east_end)
+    inside = between[0] & between[1] if west <= east_end else between[0] | between[1]
+    inside &= (latitude >= south) & (latitude <= north_end)
+    is_inside = pl.lit(pl.Series(inside))
+    return pl.when(is_inside).then(pl.lit(pl.Series(longitude))), pl.when(is_inside).then(pl.lit(pl.Series(latitude)))
 
 
 def _in_mainland(points: pl.Series) -> pl.Series:

@@ -43,7 +43,7 @@ Part = TypeVar("Part")
 
 @dataclass(frozen=True)
 class Delivery:
-    """One file of one sender, as it was received. `received_at` is Asia/Shanghai wall time."""
+    """One file of one sender, as it was received. `received_at` is wall time of the place."""
 
     path: Path
     name: str

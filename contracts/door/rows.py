@@ -26,6 +26,7 @@ from contracts.door.privacy import mask_value
 from contracts.loading import code_list, code_spellings
 from contracts.messages import message
 from contracts.model import Feed, FieldSpec, Rule
+from contracts.place import place
 from contracts.reading import fold
 from contracts.reading.table import CELL, MARK, MARKS, ROW, SHAPE, Found
 
@@ -97,7 +98,7 @@ def checker(
         found: how the file was read: a workbook can hold days as numbers, a semicolon goes with decimal commas.
     """
     feed, layout = arrangement.feed, arrangement.layout
-    stated = layout.cast if layout else {}
+    stated = layout.cast.stated if layout else {}
     casts = {f.name: _cast_options(f, stated, found) for f in feed.fields}
     checks = [check for f in feed.fields for check in _field_checks(f, known or {})]
     checks += [_rule_check(rule, received_at) for rule in feed.rules]
@@ -235,6 +236,11 @@ def _codes(f: FieldSpec) -> Mapping[str, str]:
     return f.enum or (code_list(f.code_list) if f.code_list else {})
 
 
+def _checked_here() -> frozenset[str]:
+    """Identifiers that are held to their rules: those of the place, and what is the same everywhere."""
+    return frozenset((*place().codes.checked, "email"))
+
+
 def _severity(f: FieldSpec, what: str, default: str = "error") -> str:
     """The contract may say how hard one check of a field is: customProperties.severity = {code: warning}."""
     return str((f.custom.get("severity") or {}).get(what, default))
@@ -266,7 +272,7 @@ def _field_checks(f: FieldSpec, known: Mapping[str, pl.Series]) -> list[Check]:
             else:
                 unknown = ~value.is_in(allowed)
             add("not_in_code_list", unknown, _severity(f, "code"), tuple(codes), list=f.code_list or "enum")
-        if f.semantic and f.semantic in SEMANTIC_CHECKS:
+        if f.semantic and f.semantic in _checked_here():
             add(f"invalid_{f.semantic}", ~SEMANTIC_CHECKS[f.semantic](value), _severity(f, "check_digit"))
         if f.references and f.references in known:
             there = known[f.references].implode()
@@ -430,7 +436,15 @@ def _typed(door: Checker, laid: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, p
         return frame, failures
     from contracts.door.coordinates import in_wgs84
 
-    return in_wgs84(frame, usual), failures
+    placed = in_wgs84(frame, usual)
+    if usual.startswith("EPSG:"):
+        lost = frame["longitude"].is_not_null() & frame["latitude"].is_not_null() & placed["longitude"].is_null()
+        if CRS in frame.columns:
+            lost &= frame[CRS].is_null()
+        code = pl.select(pl.when(lost).then(pl.lit("outside_coordinate_system"))).to_series()
+        if lost.any():
+            failures["longitude"] = pl.select(pl.coalesce(failures.get("longitude", code), code)).to_series()
+    return placed, failures
 
 
 @cache

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
+from contracts.place import place
 from contracts.reading.headers import fold, named
 from contracts.reading.table import ROW, SHAPE, Found, Limits, Reading, Table, unreadable
 
@@ -62,7 +63,7 @@ def _text(column: pl.Series) -> pl.Series:
         return column.cast(pl.String, strict=False)
     if isinstance(kind, pl.Datetime):
         if kind.time_zone:
-            column = column.dt.convert_time_zone("Asia/Shanghai").dt.replace_time_zone(None)
+            column = column.dt.convert_time_zone(place().time_zone).dt.replace_time_zone(None)
         return column.dt.to_string("%Y-%m-%d %H:%M:%S%.f")
     if kind.is_nested() or kind == pl.Object:
         return pl.Series(column.name, [None if v is None else str(v) for v in column.to_list()], dtype=pl.String)

@@ -20,6 +20,7 @@ import polars as pl
 
 from contracts.loading import load_feeds, seed
 from contracts.model import Feed
+from contracts.place import place
 from contracts.whole_files import parquet_reads, write_parquet
 from orchestration.paths import DataDirectory, data_directory
 
@@ -46,9 +47,6 @@ LINKS: Mapping[str, Any] = {
 COMPLEXES: Mapping[str, Any] = {"facility_id": pl.String, "complex_id": pl.String}
 COMPARISONS = ("name", "address", "phone", "distance")
 
-# Words by which departments call one kind of house differently.
-TYPE_WORDS = (("文化体育", "文体"), ("社区综合性", ""), ("综合性", ""))
-ADDRESS_TAIL = r"([^省市区县區縣镇乡鎮鄉村里社]{1,12}?(?:路|街|大道|道|巷|弄|段).{0,12}?\d+)(?:号|號)"
 METRES_APART = """
     12742000 * asin(sqrt(least(1.0,
         power(sin(radians(latitude_r - latitude_l) / 2), 2)
@@ -122,12 +120,13 @@ def features(facilities: pl.DataFrame, rules: Mapping[str, float]) -> pl.DataFra
     evidence, and becomes null.
     """
     folded = [_folded(pl.col(c)).alias(c) for c in ("name", "address")]
-    phone = pl.col("phone").str.replace_all(r"\D", "").str.tail(8)
+    digits = place().addresses.telephone_digits
+    phone = pl.col("phone").str.replace_all(r"\D", "").str.tail(digits.compared)
     written = _spaced(pl.col("address"))
     frame = facilities.with_columns(
-        *folded, pl.when(phone.str.len_chars() >= 7).then(phone).alias("phone"), written.alias("written")
+        *folded, pl.when(phone.str.len_chars() >= digits.least).then(phone).alias("phone"), written.alias("written")
     ).with_columns(
-        pl.coalesce(pl.col("address").str.extract(ADDRESS_TAIL), _western_house(pl.col("written"))).alias("house"),
+        pl.coalesce(*_house(pl.col("address")), _western_house(pl.col("written"))).alias("house"),
         pl.col("name").str.extract_all(r"\d+").list.join("|").replace("", None).alias("numbers"),
     )
     numbered = pl.when(pl.col("address").str.contains(r"\d")).then(pl.col("address"))
@@ -145,7 +144,7 @@ def _folded(text: pl.Expr) -> pl.Expr:
     """Full-width and compatibility forms, case, accents, blanks, punctuation between words and 臺 folded; type words as one
     department would write them."""
     text = _spaced(text).str.replace_all(r"[\s,.;]", "").str.replace_all("臺", "台")
-    for word, same in TYPE_WORDS:
+    for word, same in place().addresses.same_words.items():
         text = text.str.replace_all(word, same, literal=True)
     return pl.when(text != "").then(text)
 
@@ -154,6 +153,12 @@ def _spaced(text: pl.Expr) -> pl.Expr:
     """Compatibility forms, case and accents folded, words kept apart."""
     bare = text.str.normalize("NFKD").str.replace_all(r"\p{M}", "").str.normalize("NFKC").str.to_lowercase()
     return bare.str.replace_all(r"\s+", " ").str.strip_chars()
+
+
+def _house(address: pl.Expr) -> list[pl.Expr]:
+    """Street and house number as this place writes them; nothing where addresses are in Latin letters."""
+    pattern = place().addresses.house
+    return [address.str.extract(pattern)] if pattern else []
 
 
 def _western_house(text: pl.Expr) -> pl.Expr:

@@ -21,7 +21,7 @@ from contracts.door.privacy import redact_one
 from contracts.loading import load_feeds
 from contracts.messages import Language, message
 from contracts.reading import is_settled
-from orchestration.paths import SHANGHAI, DataDirectory
+from orchestration.paths import ZONE, DataDirectory
 
 # The sender of a file that lies in the feed's own folder: it spells the feed as the contract does.
 DEFAULT_SENDER = "default"
@@ -189,7 +189,7 @@ def _received_at(data: DataDirectory, kind: os.stat_result) -> datetime:
     Copying with its times kept, rsync and unzip keep the day a file was made: what is older than the first day counts as
     the oldest there is, so that it takes the place of nothing newer.
     """
-    moment = datetime.fromtimestamp(kind.st_mtime, SHANGHAI).replace(tzinfo=None, microsecond=0)
+    moment = datetime.fromtimestamp(kind.st_mtime, ZONE).replace(tzinfo=None, microsecond=0)
     return min(max(moment, datetime.combine(data.first_day(), datetime.min.time())), data.now())
 
 
@@ -282,7 +282,7 @@ def _decoded(line: bytes) -> str:
 
 
 def _moment(text: str) -> datetime | None:
-    """A day (its midnight) or a time, as people and Excel write them; with a zone, as it is in Shanghai."""
+    """A day (its midnight) or a time, as people and Excel write them; with a zone, as it is here."""
     found = re.fullmatch(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?:[T ]+(\d{1,2})(:.*))?", text.strip())
     if not found:
         return None
@@ -292,4 +292,4 @@ def _moment(text: str) -> datetime | None:
         moment = datetime.fromisoformat(spelled)
     except ValueError:
         return None
-    return moment.astimezone(SHANGHAI).replace(tzinfo=None) if moment.tzinfo else moment
+    return moment.astimezone(ZONE).replace(tzinfo=None) if moment.tzinfo else moment

@@ -74,7 +74,7 @@ FILES = """
 
 FACILITIES = """
     select department_code, facility_type, count(*), count(*) filter (is_open),
-           count(*) filter (division_method = 'code'), count(*) filter (division_method in ('name', 'name_prefix')),
+           count(*) filter (division_method = 'code'), count(*) filter (division_method in ('name', 'name_part', 'name_prefix')),
            count(*) filter (division_method = 'address'), count(*) filter (division_method = 'nearest'),
            count(*) filter (division_method = 'none'),
            count(*) filter (point_trust = 'checked'), count(*) filter (point_trust = 'refused')

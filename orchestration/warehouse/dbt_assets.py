@@ -28,7 +28,7 @@ from contracts.whole_files import parquet_reads, write_parquet, write_text
 from orchestration.derived import linkage, review_words, survey_estimates
 from orchestration.holding import alone, this_command
 from orchestration.intake import ledger, taking_in
-from orchestration.paths import DBT_PROJECT, DataDirectory, data_directory
+from orchestration.paths import DBT_PROJECT, TIME_ZONE, DataDirectory, data_directory
 from orchestration.warehouse import column_lineage, failures
 
 # One slot: whoever writes the warehouse holds it, whether the night or a person started the run.
@@ -81,6 +81,8 @@ def environment(data: DataDirectory) -> dict[str, str]:
         "DBT_LOG_LEVEL_FILE": "info",
         # The day it is: no model asks the clock.
         "MINSHENG_RUN_DATE": data.today().isoformat(),
+        # Whose clock a moment is shown by.
+        "MINSHENG_TIME_ZONE": TIME_ZONE,
         # Whose end is dbt's end.
         "MINSHENG_PROCESS": str(os.getpid()),
         # Tables that are kept from night to night are built whole where what builds them has changed.

@@ -30,7 +30,7 @@ from demo.deliver import make
 from demo.plan import Plan
 from orchestration.derived import linkage, review_words, survey_estimates
 from orchestration.intake import feeds, ledger
-from orchestration.paths import DBT_PROJECT, SHANGHAI, DataDirectory
+from orchestration.paths import DBT_PROJECT, ZONE, DataDirectory
 from orchestration.warehouse.dbt_assets import DBT, environment
 
 CITY = Plan(communities=40, days=61)
@@ -59,7 +59,7 @@ def nights(data: DataDirectory, console: Console) -> Iterator[str]:
     last = CITY.until
     late_on = last + timedelta(days=1)
     late = _late_file(coming, last - timedelta(days=LATE_DAYS))
-    os.utime(late, (datetime.combine(late_on, clock(2), SHANGHAI).timestamp(),) * 2)
+    os.utime(late, (datetime.combine(late_on, clock(2), ZONE).timestamp(),) * 2)
     for day, what in ((last - timedelta(days=1), "first night"), (last, "second night"), (late_on, "a late file")):
         data.set_calendar(day, CITY.first)
         files = _come(coming, data.inbox, day)
@@ -91,7 +91,7 @@ def _come(coming: Path, inbox: Path, day: date) -> int:
 
 
 def _received_on(path: Path) -> date:
-    return datetime.fromtimestamp(path.stat().st_mtime, SHANGHAI).date()
+    return datetime.fromtimestamp(path.stat().st_mtime, ZONE).date()
 
 
 # ── both engines ────────────────────────────────────────────────────────────────────────────────

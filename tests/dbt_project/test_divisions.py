@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import polars as pl
 import pytest
-from building import accept, build, dbt
+from building import accept, build, copy_project, dbt
 from rich.console import Console
 
 from benchmarks import backbone
@@ -319,7 +319,13 @@ def test_a_unit_that_its_list_repeats_below_itself_stays_where_it_is(tmp_path: P
             "select vintage, level, province_code, problem from divisions.division_vintages where code = ? order by vintage",
             [county[0]],
         ).fetchall()
+        problems = con.execute(
+            "select vintage, division_code, level, problem from divisions.division_problem order by all"
+        ).fetchall()
     assert units == [(year, "county", province[0], None) for year in (2024, 2025)]
+    assert problems == [
+        (year, county[0], level, "repeated_below_itself") for year in (2024, 2025) for level in ("town", "village")
+    ]
 
 
 def test_what_lay_below_a_missing_town_and_what_is_marked_as_abolished(tmp_path: Path) -> None:
@@ -358,3 +364,121 @@ def test_what_lay_below_a_missing_town_and_what_is_marked_as_abolished(tmp_path:
     assert found == {code: "parent_missing" for code, *_ in villages[:3]} | {villages[3][0]: "marked_abolished"}
     assert sums == [(c, y, n) for c in ("990000000000", "990101000000") for y, n in ((2024, 400.0), (2025, 300.0))]
     assert (ended, change) == ([(2024, "abolished")], [("abolished",)])
+
+
+# ── a unit that was upgraded or split, and what lies below it ───────────────────────────────────
+
+
+def listed(vintage: int, *rows: str) -> list[dict[str, Any]]:
+    """Rows of a list from lines `code name parent level`; a parent of `-` is none."""
+    keys = ("code", "name", "parent_code", "level")
+    cells = (line.split() for line in rows)
+    return [
+        {"vintage": vintage} | {key: None if cell == "-" else cell for key, cell in zip(keys, unit, strict=True)}
+        for unit in cells
+    ]
+
+
+# A prefecture becomes a city of another code, the county-level city below it a district of another name (Hami 2016, Bijie 2011); a
+# district is split in two (Dachang 2018), and a town name that two districts of the city bear goes with the right one.
+UPGRADED = [
+    *listed(
+        2024, "980000000000 示例省 - province", "982200000000 哈丰地区 980000000000 city",
+        "982201000000 哈丰市 982200000000 county", "982201101000 火箭镇 982201000000 town",
+        "982201101201 甲村 982201101000 village", "982201101202 乙村 982201101000 village",
+        "982201102000 东郊乡 982201000000 town", "982201102201 甲村 982201102000 village",
+        "980100000000 示例市 980000000000 city", "980101000000 老城区 980100000000 county",
+        "980101001000 城关镇 980101000000 town", "980101001201 桥头村 980101001000 village",
+        "980101002000 西郊镇 980101000000 town", "980101002201 河湾村 980101002000 village",
+        "980101003000 北郊镇 980101000000 town", "980101003201 山前村 980101003000 village",
+        "980102000000 南城区 980100000000 county", "980102001000 城关镇 980102000000 town",
+        "980102001201 桥头村 980102001000 village",
+    ),
+    *listed(
+        2025, "980000000000 示例省 - province", "980500000000 哈丰市 980000000000 city",
+        "980502000000 伊山区 980500000000 county", "980502101000 火箭镇 980502000000 town",
+        "980502101201 甲村 980502101000 village", "980502101202 乙社区 980502101000 village",
+        "980502102000 东郊镇 980502000000 town", "980502102201 甲村 980502102000 village",
+        "980100000000 示例市 980000000000 city", "980111000000 平川区 980100000000 county",
+        "980111001000 城关街道 980111000000 town", "980111001201 桥头村 980111001000 village",
+        "980111002000 西郊镇 980111000000 town", "980111002201 河湾村 980111002000 village",
+        "980112000000 云岭区 980100000000 county", "980112003000 北郊镇 980112000000 town",
+        "980112003201 山前村 980112003000 village",
+        "980102000000 南城区 980100000000 county", "980102001000 城关镇 980102000000 town",
+        "980102001201 桥头村 980102001000 village",
+    ),
+]  # fmt: skip
+
+
+def told(con: Any, *levels: str) -> set[tuple[Any, ...]]:
+    rows = con.execute(
+        "select old_code, new_code, change from divisions.division_successor where list_contains(?, level)", [levels]
+    ).fetchall()
+    return set(rows)
+
+
+def test_what_lies_below_an_upgraded_or_split_unit_is_found_again(tmp_path: Path) -> None:
+    data = directory(tmp_path)
+    accept(data, load_feeds()["reference.divisions"], UPGRADED, datetime(2026, 1, 2, 2))
+    build_divisions(data)
+    with duckdb.connect(str(data.warehouse), read_only=True) as con:
+        counties, below = told(con, "county"), told(con, "town", "village")
+    assert counties == {
+        ("982201000000", "980502000000", "moved"),
+        ("980101000000", "980111000000", "split"),
+        ("980101000000", "980112000000", "split"),
+        ("980102000000", "980102000000", "unchanged"),
+    }
+    # Every town and village keeps its last six digits but the prefecture's, which all have another beginning.
+    heirs = {"982201": {"980502"}, "980101": {"980111", "980112"}, "980102": {"980102"}}
+    assert {(old[:6], old[6:]) for old, *_ in below} == {(new and old[:6], new and new[6:]) for old, new, _ in below}
+    assert all(new[:6] in heirs[old[:6]] for old, new, _ in below)
+    assert len(below) == 13
+
+
+def test_a_decision_by_hand_wins_over_every_sign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A merger under a third name, two units of one name that are not one, and one that nothing carries on: as a gazette has it."""
+    before = (
+        "990000000000 示例省 - province",
+        "990101000000 示例县 990000000000 county",
+        "990101001000 一镇 990101000000 town",
+    )
+    villages = [
+        f"99010100120{n} {name} 990101001000 village" for n, name in enumerate(("赵村", "钱村", "孙村", "李村"))
+    ]
+    after = [
+        f"99010100120{n} {name} 990101001000 village"
+        for n, name in ((0, "幸福村"), (2, "孙村"), (3, "李村"), (5, "周村"))
+    ]
+    rows = listed(2024, *before, *villages) + listed(2025, *before, *after)
+    decisions = (
+        "2025,990101001200,990101001200,same,w,2026-01-01,合并为幸福村\n"
+        "2025,990101001201,990101001200,same,w,2026-01-01,合并为幸福村\n"
+        "2025,990101001202,990101001202,different,w,2026-01-01,两个孙村\n"
+        "2025,990101001203,,same,w,2026-01-01,移民搬迁后撤销\n"
+        "2025,990101001209,990101001205,same,w,2026-01-01,没有这个代码\n"
+    )
+    monkeypatch.setattr("building.DBT_PROJECT", copy_project(tmp_path))
+    with (tmp_path / "policies" / "division_change_decisions.csv").open("a", encoding="utf-8") as file:
+        file.write(decisions)
+    (tmp_path / "data").mkdir()
+    data = directory(tmp_path / "data")
+    accept(data, load_feeds()["reference.divisions"], rows, datetime(2026, 1, 2, 2))
+    build_divisions(data)
+    nowhere = dbt(data, "test", "--select", "division_decisions_name_units")
+    with duckdb.connect(str(data.warehouse), read_only=True) as con:
+        villages_told = told(con, "village")
+        reasons = dict(
+            con.execute("select old_code, reason from divisions.division_successor where level = 'village'").fetchall()
+        )
+    assert villages_told == {
+        ("990101001200", "990101001200", "merged"),
+        ("990101001201", "990101001200", "merged"),
+        ("990101001202", None, "code_reused"),
+        ("990101001203", None, "abolished"),
+        (None, "990101001202", "new"),
+        (None, "990101001203", "new"),
+        (None, "990101001205", "new"),
+    }
+    assert [reasons[f"99010100120{n}"] == "decided_by_hand" for n in range(4)] == [True, True, False, True]
+    assert [(r.status, r.failures) for r in nowhere.results if r.node.resource_type == "test"] == [("warn", 1)]

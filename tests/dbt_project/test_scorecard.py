@@ -21,7 +21,7 @@ from contracts.loading import load_feeds
 from orchestration.intake import feeds
 from orchestration.intake.landing import Attempt
 from orchestration.intake.taking_in import take_in
-from orchestration.paths import SHANGHAI, DataDirectory
+from orchestration.paths import ZONE, DataDirectory
 
 POLICY = "own"
 # What a recount cannot say with numbers, or says in the words of other tests.
@@ -64,7 +64,7 @@ def deliver(data: DataDirectory, sent: City) -> list[Attempt]:
         path = data.inbox / feed_id / sender / f"{nth:02}.csv"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(as_csv(rows), encoding="gb18030" if sender == "wuliuwang" else "utf-8")
-        moment = received.replace(tzinfo=SHANGHAI).timestamp()
+        moment = received.replace(tzinfo=ZONE).timestamp()
         os.utime(path, (moment, moment))
     for feed_id in dict.fromkeys(feed_id for feed_id, *_ in sent.deliveries):
         attempts += take_in(data, load_feeds()[feed_id], date(2026, 1, 1), date(2026, 3, 1))

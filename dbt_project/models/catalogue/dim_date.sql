@@ -1,7 +1,7 @@
 with
 
 overrides as (
-    select * from {{ ref('calendar_overrides') }}
+    select * from {{ ref(place().calendar_exceptions) }}
 ),
 
 digits as (
@@ -32,7 +32,9 @@ judged as (
     select
         days.date_day,
         {{ iso_weekday('days.date_day') }} as weekday,
-        coalesce(overrides.is_workday, {{ iso_weekday('days.date_day') }} <= 5) as is_workday,
+        coalesce(
+            overrides.is_workday, {{ iso_weekday('days.date_day') }} in ({{ place().workdays | join(', ') }})
+        ) as is_workday,
         overrides.reason_zh as exception_zh,
         overrides.reason_en as exception_en,
         extract(year from days.date_day) > announced.last_year as is_provisional

@@ -154,7 +154,7 @@ final as (
         vintages.longitude,
         vintages.latitude,
         vintages.problem,
-        substr(numbered.code, 1, 2) = '99' as is_fictional,
+        {{ is_fictional_division('numbered.code') }} as is_fictional,
         vintages.sender,
         vintages.receipt
     from numbered
@@ -184,7 +184,10 @@ final as (
             and runs.level = classed.level
             and runs.class_vintage = classed.vintage
     left join area_types on substr(classed.urban_rural_code, 1, 1) = area_types.first_digit
-    left join virtual_villages on substr(numbered.code, 10, 3) = virtual_villages.last_three_digits
+    left join virtual_villages
+        on
+            length(numbered.code) = 12
+            and substr(numbered.code, 10, 3) = virtual_villages.last_three_digits
 )
 
 select * from final

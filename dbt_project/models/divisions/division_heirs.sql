@@ -1,11 +1,11 @@
 with
 
-vintages as (
-    select * from {{ ref('division_vintages') }}
+units as (
+    select * from {{ ref('division_candidates') }}
 ),
 
-scopes as (
-    select * from {{ ref('division_scopes') }}
+apart as (
+    {{ pairs_told_apart() }}
 ),
 
 twins as (
@@ -18,20 +18,6 @@ same_codes as (
 
 shares as (
     select * from {{ ref('division_child_shares') }}
-),
-
-units as (
-    select
-        vintages.vintage,
-        vintages.code,
-        vintages.name,
-        vintages.name_stem,
-        vintages.level,
-        vintages.parent_code,
-        scopes.previous_vintage,
-        scopes.next_vintage
-    from vintages
-    {{ join_scopes() }}
 ),
 
 paired as (
@@ -118,7 +104,7 @@ heirs_counted as (
     from namesakes
 ),
 
-final as (
+found as (
     select
         {{ unit_pair_columns() }}
     from by_children
@@ -133,6 +119,17 @@ final as (
     from heirs_counted
     where
         case when unknown_heirs > 1 then is_unknown_heir else nearest = 1 end
+),
+
+final as (
+    select found.*
+    from found
+    left join apart
+        on
+            found.to_vintage = apart.to_vintage
+            and found.old_code = apart.old_code
+            and found.new_code = apart.new_code
+    where apart.old_code is null
 )
 
 select * from final

@@ -8,6 +8,10 @@ sent as (
     select * from {{ ref('named_places') }}
 ),
 
+fits as (
+    select * from {{ ref('division_name_fits') }}
+),
+
 folded as (
     select
         {{ text_key(['division_code', 'division_name']) }} as place_key,
@@ -55,14 +59,19 @@ final as (
         matched.place_key,
         matched.division_code as sent_division_code,
         matched.division_name as sent_division_name,
-        coalesce(matched.code_match, matched.name_match, prefixes.division_code, 'unknown') as division_code,
+        coalesce(
+            matched.code_match, matched.name_match, fits.division_code, prefixes.division_code, 'unknown'
+        ) as division_code,
         case
             when matched.code_match is not null then 'code'
             when matched.name_match is not null then 'name'
+            when fits.division_code is not null then 'name_part'
             when prefixes.division_code is not null then 'name_prefix'
+            when fits.units > 1 then 'name_ambiguous'
             else 'none'
         end as division_method
     from matched
+    left join fits on matched.folded_name = fits.folded_name
     left join prefixes
         on
             matched.place_key = prefixes.place_key

@@ -46,23 +46,32 @@ missing as (
     where unit.parent_code is not null and parent.code is null
 ),
 
--- A missing town's code still says the county: what lay below it counts there, and is not lost to every sum above.
+-- A missing town's code may still say the county: what lay below it counts there, and is not lost to every sum above.
 stand_ins as (
-    {%- for digits in [9, 6, 4, 2] %}
+    {%- for level in range(place().division_digits | length - 1) | reverse %}
     select
         missing.vintage,
         missing.parent_code,
         units.code,
         division_levels.depth,
-        {{ digits }} as digits
+        {{ place().division_digits[level] }} as digits
     from missing
     inner join units
         on
             missing.vintage = units.vintage
-            and substr(missing.parent_code, 1, {{ digits }}) || '{{ '0' * (12 - digits) }}' = units.code
+            and {{ division_code_above('missing.parent_code', level) }} = units.code
     inner join division_levels on units.level = division_levels.level
-    where length(missing.parent_code) = 12
+    where length(missing.parent_code) = {{ place().division_digits[-1] }}
     {{ 'union all' if not loop.last }}
+    {%- else %}
+    select
+        missing.vintage,
+        missing.parent_code,
+        missing.parent_code as code,
+        0 as depth,
+        0 as digits
+    from missing
+    where false
     {%- endfor %}
 ),
 

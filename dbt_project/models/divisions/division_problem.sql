@@ -25,6 +25,36 @@ newest_marked as (
     {{ newest_row('marked', key=['vintage', 'code']) }}
 ),
 
+placed as (
+    select distinct
+        vintage,
+        code
+    from delivered
+    where is_below_itself is not true and not is_marked_abolished
+),
+
+-- A root that names itself as its parent is left out nowhere.
+repeated as (
+    select delivered.*
+    from delivered
+    inner join vintages
+        on
+            delivered.vintage = vintages.vintage
+            and delivered.code = vintages.code
+    left join placed
+        on
+            delivered.vintage = placed.vintage
+            and delivered.code = placed.code
+    where
+        delivered.is_below_itself
+        and not delivered.is_marked_abolished
+        and (placed.code is not null or delivered.level <> vintages.level)
+),
+
+newest_repeated as (
+    {{ newest_row('repeated', key=['vintage', 'code', 'level']) }}
+),
+
 lost as (
     select
         scopes.*,
@@ -76,6 +106,19 @@ found as (
         _sender as sender,
         _receipt as receipt
     from newest_marked
+    union all
+    select
+        vintage,
+        code as division_code,
+        name,
+        level,
+        'repeated_below_itself' as problem,
+        false as blocks_release,
+        '以同一代码重复列在自身之下，此行不采用' as evidence_zh,
+        'listed again below itself under its own code: this row is left out' as evidence_en,
+        _sender as sender,
+        _receipt as receipt
+    from newest_repeated
     union all
     select
         vintage,

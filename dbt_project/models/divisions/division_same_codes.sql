@@ -1,11 +1,11 @@
 with
 
-vintages as (
-    select * from {{ ref('division_vintages') }}
+units as (
+    select * from {{ ref('division_candidates') }}
 ),
 
-scopes as (
-    select * from {{ ref('division_scopes') }}
+apart as (
+    {{ pairs_told_apart() }}
 ),
 
 twins as (
@@ -14,20 +14,6 @@ twins as (
 
 shares as (
     select * from {{ ref('division_child_shares') }}
-),
-
-units as (
-    select
-        vintages.vintage,
-        vintages.code,
-        vintages.name,
-        vintages.name_stem,
-        vintages.level,
-        vintages.parent_code,
-        scopes.previous_vintage,
-        scopes.next_vintage
-    from vintages
-    {{ join_scopes() }}
 ),
 
 older_alone as (
@@ -64,10 +50,21 @@ paired as (
             and newer.code = shares.new_code
 ),
 
+told as (
+    select paired.*
+    from paired
+    left join apart
+        on
+            paired.to_vintage = apart.to_vintage
+            and paired.old_code = apart.old_code
+            and paired.new_code = apart.new_code
+    where apart.old_code is null
+),
+
 final as (
     select
         {{ unit_pair_columns() }}
-    from paired
+    from told
     where reason is not null
 )
 

@@ -8,16 +8,16 @@ scopes as (
     select * from {{ ref('division_scopes') }}
 ),
 
-twins as (
-    select * from {{ ref('division_twins') }}
+ties as (
+    select * from {{ ref('division_ties') }}
 ),
 
-same_codes as (
-    select * from {{ ref('division_same_codes') }}
+refound as (
+    select * from {{ ref('division_refound') }}
 ),
 
-heirs as (
-    select * from {{ ref('division_heirs') }}
+late_heirs as (
+    select * from {{ ref('division_late_heirs') }}
 ),
 
 shares as (
@@ -45,15 +45,15 @@ units as (
 edges as (
     select
         {{ unit_pair_columns() }}
-    from twins
+    from ties
     union all
     select
         {{ unit_pair_columns() }}
-    from same_codes
+    from refound
     union all
     select
         {{ unit_pair_columns() }}
-    from heirs
+    from late_heirs
 ),
 
 counted as (
@@ -120,6 +120,7 @@ final as (
         traced.new_code,
         newer.name as new_name,
         case
+            when traced.reason = 'decided_by_hand' and traced.new_code is null then 'abolished'
             when traced.successors > 1 then 'split'
             when rules.change = 'merged' and traced.predecessors = 1 and traced.old_code = traced.new_code then 'renamed'
             when rules.change = 'merged' and traced.predecessors = 1 then 'moved'
@@ -127,7 +128,7 @@ final as (
         end as change,
         traced.reason,
         rules.confidence,
-        shares.children_share,
+        coalesce(late_heirs.children_share, shares.children_share) as children_share,
         -- The code lives on, but for another unit than this one's heirs.
         traced.is_code_borne
         and max(case when traced.old_code = traced.new_code then 1 else 0 end)
@@ -144,6 +145,12 @@ final as (
             and traced.to_vintage = shares.to_vintage
             and traced.old_code = shares.old_code
             and traced.new_code = shares.new_code
+    left join late_heirs
+        on
+            traced.from_vintage = late_heirs.from_vintage
+            and traced.to_vintage = late_heirs.to_vintage
+            and traced.old_code = late_heirs.old_code
+            and traced.new_code = late_heirs.new_code
 )
 
 select * from final

@@ -20,8 +20,12 @@ vintages as (
     select * from {{ ref('division_vintages') }}
 ),
 
-scopes as (
-    select * from {{ ref('division_scopes') }}
+candidates as (
+    select * from {{ ref('division_candidates') }}
+),
+
+apart as (
+    {{ pairs_told_apart() }}
 ),
 
 -- From the county upwards a name that only one unit of the province bears tells the place, wherever its code has wandered.
@@ -39,27 +43,15 @@ sole as (
 
 units as (
     select
-        vintages.vintage,
-        scopes.previous_vintage,
-        scopes.next_vintage,
-        vintages.level,
-        vintages.code,
-        vintages.name,
-        vintages.name_stem,
-        vintages.parent_code,
-        vintages.parent_stem,
-        vintages.grandparent_code,
-        vintages.grandparent_stem,
-        vintages.top_code,
+        candidates.*,
         sole.name_stem as sole_stem
-    from vintages
-    {{ join_scopes() }}
+    from candidates
     left join sole
         on
-            vintages.vintage = sole.vintage
-            and vintages.level = sole.level
-            and vintages.top_code = sole.top_code
-            and vintages.name_stem = sole.name_stem
+            candidates.vintage = sole.vintage
+            and candidates.level = sole.level
+            and candidates.top_code = sole.top_code
+            and candidates.name_stem = sole.name_stem
 ),
 
 kept as (
@@ -77,6 +69,12 @@ kept as (
             and older.code = newer.code
             and older.level = newer.level
             and older.name_stem = newer.name_stem
+    left join apart
+        on
+            newer.vintage = apart.to_vintage
+            and older.code = apart.old_code
+            and newer.code = apart.new_code
+    where newer.previous_vintage is not null and apart.old_code is null
 ),
 
 -- What code and name have not found again: of the older vintage and of the newer, beside the vintage in which the two meet.
@@ -143,11 +141,7 @@ asked_{{ loop.index }} as (
 ),
 {%- endfor %}
 
-final as (
-    select
-        {{ unit_pair_columns() }}
-    from kept
-    union all
+met_again as (
     select
         vintage as from_vintage,
         met_in as to_vintage,
@@ -157,6 +151,21 @@ final as (
         reason
     from asked_{{ keys | length }}
     where side = 'older' and reason is not null
+),
+
+final as (
+    select
+        {{ unit_pair_columns() }}
+    from kept
+    union all
+    select met_again.*
+    from met_again
+    left join apart
+        on
+            met_again.to_vintage = apart.to_vintage
+            and met_again.old_code = apart.old_code
+            and met_again.new_code = apart.new_code
+    where apart.old_code is null
 )
 
 select * from final

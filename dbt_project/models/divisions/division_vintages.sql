@@ -116,8 +116,8 @@ final as (
         -- The topmost unit of the list: what another list says of another place does not concern this one. Where the list has
         -- left out a unit on the way, a statistical code still says the province.
         case
-            when province_code is null and beyond_code is not null and length(code) = 12
-                then substr(code, 1, 2) || '0000000000'
+            when {{ names_its_province('code') }} and province_code is null and beyond_code is not null
+                then {{ division_code_above('code', 0) }}
             else coalesce(province_code, city_code, county_code, town_code, village_code, code)
         end as top_code,
         {{ name_stem('name', 'level') }} as name_stem,

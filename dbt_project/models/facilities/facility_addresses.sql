@@ -8,6 +8,7 @@
     ['city', 'county', 'village'],
     ['county', 'village'],
 ] -%}
+{%- set unwritten = "'" ~ (place().unwritten or [''] ) | join("', '") ~ "'" -%}
 with
 
 reports as (
@@ -30,7 +31,7 @@ addresses as (
     from reports
     inner join matches
         on {{ text_key(['reports.division_code', 'reports.division_name']) }} = matches.place_key
-    where matches.division_method = 'none' and reports.address is not null
+    where matches.division_code = 'unknown' and reports.address is not null
 ),
 
 lengths as (
@@ -56,7 +57,7 @@ named as (
         {%- for level in ['province', 'city', 'county', 'town', 'village'] %},
         coalesce(
             case
-                when {{ level }}s.name in ('市辖区', '县', '省直辖县级行政区划', '自治区直辖县级行政区划') then ''
+                when {{ level }}s.name in ({{ unwritten }}) then ''
                 else {{ fold_name(level ~ 's.name') }}
             end,
             ''

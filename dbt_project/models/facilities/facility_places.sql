@@ -57,7 +57,7 @@ homeless as (
     from points
     cross join steps as east
     cross join steps as north
-    where points.division_method = 'none' and points.point_trust = 'unchecked'
+    where points.division_code = 'unknown' and points.point_trust = 'unchecked'
 ),
 
 neighbours as (

@@ -60,13 +60,13 @@ stated as (
         places.longitude,
         places.latitude,
         case
-            when matches.division_method <> 'none' then matches.division_code
+            when matches.division_code <> 'unknown' then matches.division_code
             else coalesce(addresses.division_code, 'unknown')
         end as division_code,
         case
-            when matches.division_method <> 'none' then matches.division_method
+            when matches.division_code <> 'unknown' then matches.division_method
             when addresses.division_code is not null then 'address'
-            else 'none'
+            else matches.division_method
         end as division_method
     from places
     inner join matches

@@ -50,6 +50,10 @@ codes as (
     select * from {{ ref('facility_codes') }}
 ),
 
+quarantine as (
+    select * from {{ source('ledger', 'quarantine') }}
+),
+
 items as (
     select * from {{ ref('service_items') }}
 ),
@@ -111,6 +115,28 @@ contradicted as (
     where codes.sender <> facilities.sender and codes.name <> facilities.name
 ),
 
+-- Senders of contacts whose numbers another sender had used: what they say of such a number may be meant of their own contact.
+refused_numbers as (
+    select distinct _sender as sender
+    from quarantine
+    where _feed = 'evaluation.contacts' and rule = 'key_of_another_sender'
+),
+
+misattached as (
+    select
+        reviews.feed,
+        reviews.sender,
+        reviews.receipt,
+        contacts.sender as first_sender,
+        reviews.review_id
+    from reviews
+    inner join contacts
+        on
+            reviews.contact_id = contacts.contact_id
+            and reviews.sender <> contacts.sender
+    inner join refused_numbers on reviews.sender = refused_numbers.sender
+),
+
 found as (
     {%- for (table, row_id), problems in unmapped.items() %}
     {%- for problem, own, sent in problems %}
@@ -159,11 +185,20 @@ found as (
         feed,
         sender,
         receipt,
-        'facility_not_placed' as problem,
+        'contact_of_another_sender' as problem,
+        first_sender as sent_value,
+        review_id as row_id
+    from misattached
+    union all
+    select
+        feed,
+        sender,
+        receipt,
+        case when division_method = 'none' then 'facility_not_placed' else 'facility_name_ambiguous' end as problem,
         facility_id as sent_value,
         facility_id as row_id
     from facilities
-    where division_method = 'none'
+    where division_method in ('none', 'name_ambiguous')
     union all
     select
         feed,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from datetime import datetime
 
@@ -114,3 +115,68 @@ def test_maps_are_shifted_in_the_mainland_alone(place, longitude, latitude, is_s
     got = pl.DataFrame({"x": [longitude], "y": [latitude]}).select(x.alias("x"), y.alias("y")).row(0)
     metres = max(abs(got[0] - longitude), abs(got[1] - latitude)) * 111_000
     assert (metres > 50) == is_shifted, place
+
+
+# ── systems of the EPSG register ────────────────────────────────────────────────────────────────
+
+
+def transverse_mercator(
+    longitude: float, latitude: float, central: float, scale: float, false_east: float
+) -> tuple[float, float]:
+    """Krüger's series on GRS 80, as surveyors' textbooks print it: east and north in metres."""
+    a, f = 6378137.0, 1 / 298.257222101
+    n = f / (2 - f)
+    radius = a / (1 + n) * (1 + n**2 / 4 + n**4 / 64)
+    alpha = (n / 2 - 2 * n**2 / 3 + 5 * n**3 / 16, 13 * n**2 / 48 - 3 * n**3 / 5, 61 * n**3 / 240)
+    phi, lam = math.radians(latitude), math.radians(longitude - central)
+    e = 2 * math.sqrt(n) / (1 + n)
+    t = math.sinh(math.atanh(math.sin(phi)) - e * math.atanh(e * math.sin(phi)))
+    xi, eta = math.atan2(t, math.cos(lam)), math.atanh(math.sin(lam) / math.hypot(1, t))
+    north = xi + sum(c * math.sin(2 * k * xi) * math.cosh(2 * k * eta) for k, c in enumerate(alpha, start=1))
+    east = eta + sum(c * math.cos(2 * k * xi) * math.sinh(2 * k * eta) for k, c in enumerate(alpha, start=1))
+    return false_east + scale * radius * east, scale * radius * north
+
+
+TAINAN, BEIJING, PRAGUE = (120.2049, 22.9927), (116.391209, 39.907783), (14.4205, 50.0875)
+# Layout's system → a point in it, computed by other code, and where that is.
+IN_SYSTEMS = {
+    "EPSG:3826": (transverse_mercator(*TAINAN, 121, 0.9999, 250_000), TAINAN),  # TWD97 / TM2
+    "EPSG:4548": (transverse_mercator(*BEIJING, 117, 1, 500_000), BEIJING),  # CGCS2000, 3 degrees
+    "EPSG:25833": (transverse_mercator(*PRAGUE, 15, 0.9996, 500_000), PRAGUE),  # ETRS89 / UTM 33N
+    "EPSG:3857": (
+        (6378137 * math.radians(PRAGUE[0]), 6378137 * math.log(math.tan(math.pi / 4 + math.radians(PRAGUE[1]) / 2))),
+        PRAGUE,
+    ),
+    "EPSG:4490": (BEIJING, BEIJING),
+}
+
+
+@pytest.mark.parametrize("crs", IN_SYSTEMS)
+def test_a_point_in_a_system_of_the_register_is_where_it_is(crs: str) -> None:
+    (east, north), wanted = IN_SYSTEMS[crs]
+    result = door("sports.venues", crs, [(None, east, north)])
+    assert result.accepted.select("longitude", "latitude").row(0) == pytest.approx(wanted, abs=2e-7)
+
+
+def test_krovak_is_understood_as_the_czech_office_writes_it() -> None:
+    """The worked example of EPSG guidance note 7-2, of the datum S-JTSK: a hundred metres from WGS-84, and no more."""
+    result = door("sports.venues", "EPSG:5514", [(None, -568990.997, -1050538.643)])
+    longitude, latitude = result.accepted.select("longitude", "latitude").row(0)
+    assert math.hypot((longitude - 16.849772) * 71_300, (latitude - 50.209012) * 111_200) < 150
+
+
+def test_a_point_outside_the_area_of_the_system_is_refused_with_its_sentence() -> None:
+    """Axes swapped, degrees where metres were said; a row that names its own system is read in that one."""
+    rows: list[tuple[str | None, float, float]] = [
+        (None, -1050538.6, -568991.0), (None, 14.42, 50.08), ("WGS84", *PRAGUE), (None, -743000.0, -1043000.0),
+    ]  # fmt: skip
+    result = door("sports.venues", "EPSG:5514", rows)
+    refused = result.reasons.filter(pl.col("severity") == "error").select("_row", "field", "rule").rows()
+    assert refused == [(2, "longitude", "outside_coordinate_system"), (3, "longitude", "outside_coordinate_system")]
+    assert result.accepted["longitude"].to_list() == pytest.approx([PRAGUE[0], 14.4186], abs=1e-4)
+
+
+@pytest.mark.parametrize("crs", ["EPSG:1", "EPSG:999999", "epsg:4490", "4490", "S-JTSK", "EPSG:5514 "])
+def test_a_system_that_the_register_does_not_have_is_no_layout(crs: str) -> None:
+    with pytest.raises(ValueError, match="EPSG register"):
+        door("sports.venues", crs, [])

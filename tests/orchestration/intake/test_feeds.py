@@ -16,7 +16,7 @@ from contracts.model import Continuity, Feed, Guards
 from orchestration.intake import landing, ledger, reading_ahead
 from orchestration.intake.landing import Attempt
 from orchestration.intake.taking_in import pending, take_in
-from orchestration.paths import SHANGHAI, DataDirectory
+from orchestration.paths import ZONE, DataDirectory
 
 FIRST, TODAY = date(2026, 1, 1), date(2026, 3, 1)
 
@@ -32,7 +32,7 @@ class City:
         path = self.data.inbox / self.feed.id / sender / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content, encoding="utf-8")
-        moment = (datetime(2026, 1, 1, hour, tzinfo=SHANGHAI) + timedelta(days=day - 1)).timestamp()
+        moment = (datetime(2026, 1, 1, hour, tzinfo=ZONE) + timedelta(days=day - 1)).timestamp()
         os.utime(path, (moment, moment))
 
     def night(self, **options: bool) -> list[Attempt]:

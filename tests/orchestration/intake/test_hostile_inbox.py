@@ -19,7 +19,7 @@ from contracts.loading import load_feeds
 from orchestration.intake import arriving, landing
 from orchestration.intake.landing import Attempt
 from orchestration.intake.taking_in import IntakeContext, pending, pseudonyms_stand, take_in
-from orchestration.paths import NEVER_CAME, SHANGHAI, DataDirectory
+from orchestration.paths import NEVER_CAME, ZONE, DataDirectory
 
 FEED = load_feeds()["sports.openings"]
 FIRST, TODAY = date(2026, 1, 1), date(2026, 3, 1)
@@ -54,7 +54,7 @@ def put(data: DataDirectory, path: str | bytes, body: bytes, came: datetime = da
     target = os.path.join(os.fsencode(data.inbox / FEED.id), os.fsencode(path))  # noqa: PTH118 - names that are no text
     Path(os.fsdecode(target)).parent.mkdir(parents=True, exist_ok=True)
     Path(os.fsdecode(target)).write_bytes(body)
-    moment = came.replace(tzinfo=SHANGHAI).timestamp()
+    moment = came.replace(tzinfo=ZONE).timestamp()
     os.utime(target, (moment, moment))
     return target
 

@@ -15,7 +15,7 @@ from contracts.loading import load_feeds
 from orchestration.intake import arriving, feeds, landing
 from orchestration.intake.arriving import Arrival
 from orchestration.intake.landing import Attempt
-from orchestration.paths import SHANGHAI, DataDirectory, days
+from orchestration.paths import ZONE, DataDirectory, days
 
 FEED = "health.institutions"
 TODAY, FIRST = date(2026, 3, 1), date(2026, 1, 1)
@@ -34,7 +34,7 @@ def put(data: DataDirectory, path: str, body: bytes = BYTES, came: datetime = da
     target = data.inbox / path
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(body)
-    moment = came.replace(tzinfo=SHANGHAI).timestamp()
+    moment = came.replace(tzinfo=ZONE).timestamp()
     os.utime(target, (moment, moment))
     return target
 
@@ -318,7 +318,7 @@ def test_a_demo_s_calendar_stands_still_and_the_environment_may_move_it(data, mo
 
 def test_a_bureau_s_calendar_is_the_wall_s_in_shanghai(tmp_path) -> None:
     data = DataDirectory(tmp_path)
-    before, now, after = datetime.now(SHANGHAI), data.now(), datetime.now(SHANGHAI)
+    before, now, after = datetime.now(ZONE), data.now(), datetime.now(ZONE)
     assert before.replace(tzinfo=None, microsecond=0) <= now <= after.replace(tzinfo=None)
     assert now.tzinfo is None
     assert data.first_day() == date(data.today().year - 1, 1, 1)
