@@ -3,7 +3,7 @@
 {%- set parameters = review_policy_parameters() %}
 {%- set shares = [
     'rectification_rate_target', 'reply_rate_target', 'revisit_rate_target', 'lag_share_min',
-    'good_line', 'bad_line', 'participation_floor', 'false_discovery_rate',
+    'good_line', 'bad_line', 'area_share_min', 'participation_floor', 'false_discovery_rate',
 ] %}
 {%- set weights = ['weight_good', 'weight_participation', 'weight_on_time', 'weight_reply', 'weight_revisit'] %}
 with
@@ -19,7 +19,12 @@ settings as (
         value,
         status,
         source,
-        policy || ' ' || version || coalesce(' in ' || area, '') as label
+        policy || ' ' || version || coalesce(' in ' || area, '') as label,
+        -- As it stands in the file, to be searched for.
+        policy || ',' || version || ',' || cast(valid_from as string) || ',' || coalesce(cast(valid_to as string), '') || ','
+        || coalesce(area, '') || ',' || parameter || ',' || coalesce(
+            case when value = floor(value) then cast(cast(value as bigint) as string) else cast(value as string) end, ''
+        ) as file_row
     from {{ ref('review_policies') }}
 ),
 
@@ -48,17 +53,61 @@ versions as (
         area,
         label,
         valid_from,
-        valid_to
+        min(valid_to) as first_valid_to,
+        max(valid_to) as valid_to
     from settings
-    group by policy, version, area, label, valid_from, valid_to
+    group by policy, version, area, label, valid_from
 ),
 
 followed as (
     select
         versions.*,
-        lead(label) over (partition by policy, area order by valid_from, version) as next_label,
+        lead(version) over (partition by policy, area order by valid_from, version) as next_version,
         lead(valid_from) over (partition by policy, area order by valid_from, version) as next_from
     from versions
+),
+
+-- A row whose version is followed by another, beside the row of that which says the same parameter, or any other.
+neighbours as (
+    select
+        settings.parameter,
+        settings.file_row,
+        settings.label,
+        settings.valid_to,
+        followed.next_from,
+        followed.valid_from = followed.next_from as is_same_day,
+        next_settings.parameter as next_parameter,
+        next_settings.file_row as next_row,
+        next_settings.label as next_label,
+        row_number() over (
+            partition by settings.file_row
+            order by (case when settings.parameter = next_settings.parameter then 0 else 1 end) asc, next_settings.file_row asc
+        ) as place
+    from settings
+    inner join followed
+        on
+            settings.policy = followed.policy
+            and settings.version = followed.version
+            and settings.area = followed.area
+            and settings.valid_from = followed.valid_from
+    inner join settings as next_settings
+        on
+            followed.policy = next_settings.policy
+            and followed.next_version = next_settings.version
+            and followed.area = next_settings.area
+            and followed.next_from = next_settings.valid_from
+),
+
+-- A row without a last day ends where the next version begins; one that names its last day has to end there.
+dated as (
+    select
+        neighbours.*,
+        case
+            when is_same_day or (valid_to < cast('9999-12-31' as date) and next_from <= valid_to) then 'overlap'
+            when next_from > {{ add_days('valid_to', 1) }} then 'gap'
+        end as fault
+    from neighbours
+    where place = 1
 ),
 
 opened as (
@@ -113,11 +162,31 @@ problems as (
     where valid_to < valid_from
     union all
     select
-        case when next_from <= valid_to then '日期重叠 · overlap: ' else '日期空缺 · gap: ' end
-        || label || ' holds until ' || cast(valid_to as string) || ', ' || next_label || ' from '
-        || cast(next_from as string) || '.' as sentence
-    from followed
-    where next_from <> {{ add_days('valid_to', 1) }}
+        '日期重叠 · overlap in ' || parameter || ': the row ' || file_row || ' and the row ' || next_row
+        || ' of the next version both hold on ' || cast(next_from as string) || case
+            when is_same_day then '; two versions of one area cannot begin on one day.'
+            else '; end the first on ' || cast({{ add_days('next_from', -1) }} as string) || ', or leave its end empty.'
+        end as sentence
+    from dated
+    where fault = 'overlap'
+    union all
+    select
+        '日期空缺 · gap: ' || label || ' holds until ' || cast(valid_to as string) || ', ' || next_label || ' from '
+        || cast(next_from as string) || '; nobody says ' || parameter || ' in between: row ' || file_row || '.' as sentence
+    from dated
+    where fault = 'gap'
+    union all
+    select
+        '版本内日期不一 · ' || settings.label || ' ends on ' || cast(settings.valid_to as string) || ' for ' || settings.parameter
+        || ' and on ' || cast(versions.valid_to as string) || ' for others: row ' || settings.file_row
+        || '; a version ends as one.' as sentence
+    from settings
+    inner join versions
+        on
+            settings.label = versions.label
+            and settings.valid_from = versions.valid_from
+            and settings.policy = versions.policy
+    where settings.valid_to < versions.valid_to
     union all
     select '没有这个地区 · ' || label || ' holds in ' || area || ', which is no division.' as sentence
     from versions
@@ -139,11 +208,12 @@ problems as (
     union all
     select
         '取值不合理 · ' || label || ': expected shares from 0 to 1, bad_line not above good_line, bad_level_max below '
-        || 'good_level_min not above strict_good_level_min, and interval_z from 1.3 to 5.' as sentence
+        || 'good_level_min not above strict_good_level_min, area_share_min above 0.5, and interval_z from 1.3 to 5.' as sentence
     from resolved
     where
         least({{ shares | join(', ') }}) < 0
         or greatest({{ shares | join(', ') }}) > 1
+        or area_share_min <= 0.5
         or bad_line > good_line
         or bad_level_max >= good_level_min
         or good_level_min > strict_good_level_min

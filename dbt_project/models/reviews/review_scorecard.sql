@@ -206,6 +206,8 @@ final as (
         policy,
         policy_version,
         policy_area,
+        cast(contacts_under_policy as bigint) as contacts_under_policy,
+        contacts_under_policy < contacts as policy_is_mixed,
         policy_changed_in_period
     from concluded
 )
