@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 from building import RUN_DATE
-from recounted_city import VENUES, City
+from recounted_city import VENUES, VENUES_IN, City
 from recounted_reviews import LEVELS, Review, judged, lineage, rules_of, when
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint, proportions_ztest
@@ -57,18 +57,19 @@ def units_of(contact: dict[str, str]) -> list[tuple[str, str]]:
     return units + [(level, "unknown") for level in ("province", "city", "county", "town", "village")]
 
 
-def count_months(city: City) -> dict[tuple[date, str, str], Counter[str]]:
-    """(month, kind of unit, unit) → everything that adds up."""
-    tallies: dict[tuple[date, str, str], Counter[str]] = defaultdict(Counter)
+def count_months(city: City) -> dict[tuple[date, str, str], Counter[Any]]:
+    """(month, kind of unit, unit) → everything that adds up; the contacts of a division stand under ("in", its code)."""
+    tallies: dict[tuple[date, str, str], Counter[Any]] = defaultdict(Counter)
 
-    def add(contact: dict[str, str], seen: datetime | None, counts: Mapping[str, float]) -> None:
+    def add(contact: dict[str, str], seen: datetime | None, counts: Mapping[Any, float]) -> None:
         day = when(contact.get("closed_at", "")) or seen
         if day:
             for unit in units_of(contact):
                 tallies[(day.date().replace(day=1), *unit)].update(counts)
 
     for _, _, contact in city.rows("evaluation.contacts"):
-        add(contact, None, {"contacts": 1})
+        code = contact["division_code"]
+        add(contact, None, {"contacts": 1, ("in", code if lineage(code) else ""): 1})
     for review in judged(city):
         add(review.contact, review.at, _count(review))
     return tallies
@@ -168,19 +169,44 @@ def wilson(hits: float, n: float) -> tuple[float, float]:
     return proportion_confint(hits, n, method="wilson")  # type: ignore[no-any-return]
 
 
+def nearest_area(day: date, code: str) -> str:
+    return rules_of(day, code).layers[-1][0]
+
+
+def place_of(unit: Unit, contacts_in: Mapping[str, int], day: date) -> str:
+    """Whose rules a unit stands under: a division's own, a registered facility's by its register, and otherwise those of the
+    smallest area that holds nine tenths of the contacts whose division is known."""
+    _, _, dimension, code = unit
+    if LEVELS.get(code) == dimension:
+        return code
+    if dimension == "facility" and code.partition(":")[2] in VENUES:
+        return VENUES_IN
+    placed = {c: n for c, n in contacts_in.items() if c}
+    for area in sorted({a for c in placed for a in lineage(c) if nearest_area(day, a) == a}, key=len, reverse=True):
+        inside = sum(n for c, n in placed.items() if area in lineage(c))
+        if inside >= rules_of(day, area).said["area_share_min"] * sum(placed.values()):
+            return area
+    return ""
+
+
 def judge(unit: Unit, tally: Counter[str], last_month: date, months: int) -> dict[str, Any]:
     """Everything that is said of one unit by itself."""
-    kind, start, dimension, code = unit
-    place = code if LEVELS.get(code) == dimension else ""
+    kind, start, _, _ = unit
+    contacts_in = {name[1]: n for name, n in tally.items() if isinstance(name, tuple)}
+    place = place_of(unit, contacts_in, last_month)
     end = first_of(month_number(start) + LENGTHS[kind]) - timedelta(days=1)
     rules, said = rules_of(last_month, place), rules_of(last_month, place).said
     turns = {
         rules_of(day, place).layers for day in (*(first_of(month_number(start) + n) for n in range(LENGTHS[kind])), end)
     }
-    shown = Counter({name: n for name, n in tally.items() if name not in ("points", "levels", "suspect_good")})
+    shown = Counter(
+        {name: n for name, n in tally.items() if name not in ("points", "levels", "suspect_good") and isinstance(name, str)}
+    )
+    own = sum(n for code, n in contacts_in.items() if nearest_area(last_month, code) == rules.layers[-1][0])
     row: dict[str, Any] = dict(shown) | {
         "period_end": end, "months_counted": months, "is_complete": end < RUN_DATE, "policy_area": rules.layers[-1][0],
-        "policy_version": rules.layers[-1][1], "policy_changed_in_period": len(turns) > 1,
+        "policy_version": rules.layers[-1][1], "policy_changed_in_period": len(turns) > 1, "placed_in": place,
+        "contacts_under_policy": own, "policy_is_mixed": own < tally["contacts"],
         **{name: said[name] for name in ("good_line", "bad_line", "participation_floor", "min_reviews")},
     }  # fmt: skip
     del row["not_reviewed"]
@@ -273,9 +299,7 @@ def compare(units: Mapping[Unit, Counter[str]], rows: dict[Unit, dict[str, Any]]
         if moved:
             adjusted = multipletests([rows[u]["good_rate_change_p"] for u in moved], method="fdr_bh")[1]
             for u, p in zip(moved, adjusted, strict=True):
-                rate = rules_of(rows[u]["last_month"], u[3] if LEVELS.get(u[3]) == u[2] else "").said[
-                    "false_discovery_rate"
-                ]
+                rate = rules_of(rows[u]["last_month"], rows[u]["placed_in"]).said["false_discovery_rate"]
                 rows[u] |= {"good_rate_change_p_adjusted": p, "is_real_change": bool(p <= rate)}
 
 
@@ -284,8 +308,7 @@ def _among(peers: list[Unit], units: Mapping[Unit, Counter[str]], rows: dict[Uni
     n = np.array([units[u]["active_reviews"] for u in peers], float)
     modelled, strength = moments(good, n) if len(peers) > 1 else (good / n, None)
     for u, rate, own in zip(peers, modelled, n, strict=True):
-        place = u[3] if LEVELS.get(u[3]) == u[2] else ""
-        if len(peers) >= rules_of(rows[u]["last_month"], place).said["prior_units_min"]:
+        if len(peers) >= rules_of(rows[u]["last_month"], rows[u]["placed_in"]).said["prior_units_min"]:
             rows[u] |= {"good_rate_eb": rate, "good_rate_prior_reviews": strength, "good_rate_prior": good.sum() / n.sum(),
                         "good_rate_eb_own_weight": own / (own + strength)}  # fmt: skip
     for u, ranks in zip(peers, rank_rates(list(good), list(n)).iter_rows(named=True), strict=True):

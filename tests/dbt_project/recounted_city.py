@@ -30,6 +30,7 @@ VILLAGES = [f"990101001{n:03}" for n in range(1, 7)] + [
 DIVISIONS += [(code, f"{code[-6:]}村", "village") for code in VILLAGES]
 # register code → type code as sent; six libraries, three museums
 VENUES = {f"L{n}": "L1" for n in range(1, 7)} | {f"M{n}": "M1" for n in range(1, 4)}
+VENUES_IN = "990101001001"
 HALLS = [f"H{n}" for n in range(1, 7)]
 # department as sent: share of contacts, share reviewed, share good
 DEPARTMENTS = {
@@ -116,6 +117,11 @@ class _Drawn:
             "channel": str(rng.choice(CHANNELS)), "opened_at": f"{closed - timedelta(hours=1)}",
             "closed_at": "" if is_open else f"{closed}", "named": str(rng.choice(["1", "0", ""], p=[0.75, 0.2, 0.05])),
         }  # fmt: skip
+        # A hall of the district with rules of its own, which a few contacts of elsewhere do not free; an item of one town.
+        if n % 7 == 0 and (place.startswith("990101") or n % 203 == 0):
+            row["facility_code"] = "K1"
+        if n % 2 and place == "990101002001":
+            row["service_item_code"] = "BPS12"
         self.contacts.append(row)
         _, share, good = DEPARTMENTS[department]
         if not self.maybe(share):
@@ -215,7 +221,7 @@ class _Drawn:
                 "venue_id": code,
                 "name": f"{code}馆",
                 "venue_type_code": kind,
-                "division_code": "990101001001",
+                "division_code": VENUES_IN,
                 "status": "1",
             }
             for code, kind in VENUES.items()

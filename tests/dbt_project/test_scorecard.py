@@ -130,6 +130,25 @@ def test_the_city_holds_everything_the_recount_is_asked_about(published, wanted,
     }  # fmt: skip
 
 
+def test_a_district_s_policy_binds_the_halls_departments_and_items_inside_it(published) -> None:
+    """By contacts where no register places them: one hall lies in the district but for a few codes, one item in one of its towns."""
+    bound = {
+        (dimension, code): {row["policy_area"] for unit, row in published.items() if unit[2:] == (dimension, code) and unit[1] >= date(2026, 2, 1)}
+        for dimension, code in (("facility", "hall:K1"), ("service_item", "BPS12"), ("facility", "culture:L1"), ("department", "health"))
+    }  # fmt: skip
+    assert bound == {
+        ("facility", "hall:K1"): {"990101"}, ("service_item", "BPS12"): {"990101002"},
+        ("facility", "culture:L1"): {"990101"}, ("department", "health"): {""},
+    }  # fmt: skip
+    hall = published["month", date(2026, 2, 1), "facility", "hall:K1"]
+    assert (hall["good_line"], hall["min_reviews"]) == (0.99, 30)
+    year = {unit[2:]: row for unit, row in published.items() if unit[:2] == ("year", date(2025, 1, 1))}
+    assert year["facility", "hall:K1"]["policy_is_mixed"]
+    assert year["department", "health"]["policy_is_mixed"]
+    assert 0 < year["department", "health"]["contacts_under_policy"] < year["department", "health"]["contacts"]
+    assert not year["county", "990101"]["policy_is_mixed"]
+
+
 def test_a_rate_is_null_exactly_where_its_reason_stands(published) -> None:
     assert len(RATES) == 11
     for row in published.values():
