@@ -3,7 +3,7 @@
 {%- set parameters = review_policy_parameters() %}
 {%- set shares = [
     'rectification_rate_target', 'reply_rate_target', 'revisit_rate_target', 'lag_share_min',
-    'good_line', 'bad_line', 'area_share_min', 'participation_floor', 'false_discovery_rate',
+    'good_line', 'bad_line', 'area_share_min', 'participation_floor', 'coverage_min', 'false_discovery_rate',
 ] %}
 {%- set weights = ['weight_good', 'weight_participation', 'weight_on_time', 'weight_reply', 'weight_revisit'] %}
 with

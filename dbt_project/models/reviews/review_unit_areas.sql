@@ -1,15 +1,4 @@
-{%- set dimensions = {
-    'all': "'all'",
-    'province': 'divisions.province_code',
-    'city': 'divisions.city_code',
-    'county': 'divisions.county_code',
-    'town': 'divisions.town_code',
-    'village': 'divisions.village_code',
-    'department': 'counts.department_code',
-    'service_item': 'counts.service_item_code',
-    'channel': 'counts.contact_channel',
-    'facility': 'counts.facility_id',
-} -%}
+{%- set dimensions = review_unit_columns('counts', 'divisions') -%}
 with
 
 counts as (
@@ -56,21 +45,14 @@ around as (
 ),
 
 kinds as (
-    {%- for dimension in dimensions %}
-    select '{{ dimension }}' as dimension
-    {{ 'union all' if not loop.last }}
-    {%- endfor %}
+    {{ review_unit_kinds(dimensions) }}
 ),
 
 units_of_counts as (
     select
         counts.month,
         kinds.dimension,
-        case kinds.dimension
-            {%- for dimension, unit in dimensions.items() %}
-            when '{{ dimension }}' then {{ unit }}
-            {%- endfor %}
-        end as code,
+        {{ review_unit_code(dimensions) }} as code,
         counts.division_code,
         counts.contacts
     from counts

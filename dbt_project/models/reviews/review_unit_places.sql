@@ -62,6 +62,15 @@ claimed as (
         and unit_areas.contacts_inside >= unit_areas.area_share_min * (units.contacts - judged_in_areas.contacts_unplaced)
 ),
 
+-- What is counted at a division itself is named after it, bound by its policy, and stands beside nobody.
+coded as (
+    select
+        units.*,
+        case when code like 'rest:%' then substr(code, 6) else code end as division_code,
+        code like 'rest:%' as is_rest
+    from units
+),
+
 final as (
     select
         units.period_kind,
@@ -73,21 +82,21 @@ final as (
             unit_division.division_code, nullif(unit_facility.division_code, 'unknown'), claimed.area, ''
         ) as placed_in,
         coalesce(
-            unit_division.full_name, unit_department.name_zh, unit_item.name_zh, unit_channel.name_zh, unit_facility.name
+            unit_division.full_name || case when units.is_rest then '（未分到下级）' else '' end, unit_department.name_zh, unit_item.name_zh, unit_channel.name_zh, unit_facility.name
         ) as name_zh,
         -- Who a unit stands beside: divisions of one parent, facilities of one type, halls, every department, item or channel.
         case
-            when units.code in ('unknown', 'none') then null
+            when {{ is_no_unit('units.code') }} then null
             when units.dimension = 'facility' then coalesce(unit_facility.facility_type, 'hall')
             when unit_division.division_code is not null then coalesce(unit_division.parent_code, 'all')
             else 'all'
         end as peer_group,
         cast(coalesce(judged_in_areas.contacts_judged, 0) as bigint) as contacts_in_areas
-    from units
+    from coded as units
     left join divisions as unit_division
         on
-            units.code = unit_division.division_code
-            and units.dimension = unit_division.level
+            units.division_code = unit_division.division_code
+            and (units.is_rest or units.dimension = unit_division.level)
     left join departments as unit_department
         on
             units.code = unit_department.department_code

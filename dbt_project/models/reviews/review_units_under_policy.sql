@@ -1,5 +1,5 @@
 {%- set limits = [
-    'good_line', 'bad_line', 'participation_floor', 'min_reviews', 'interval_z', 'false_discovery_rate', 'prior_units_min',
+    'good_line', 'bad_line', 'participation_floor', 'coverage_min', 'min_reviews', 'interval_z', 'false_discovery_rate', 'prior_units_min',
     'rectification_rate_target', 'reply_rate_target', 'revisit_rate_target',
     'weight_good', 'weight_participation', 'weight_on_time', 'weight_reply', 'weight_revisit',
 ] -%}
@@ -15,6 +15,10 @@ unit_places as (
 
 unit_areas as (
     select * from {{ ref('review_unit_areas') }}
+),
+
+unit_silence as (
+    select * from {{ ref('review_unit_silence') }}
 ),
 
 divisions as (
@@ -69,6 +73,9 @@ final as (
         named.{{ count }},
         {%- endfor %}
         named.contacts - named.active_reviews as not_reviewed,
+        named.contacts - coalesce(unit_silence.uncovered_contacts, 0) as covered_contacts,
+        coalesce(unit_silence.lost_contacts, 0.0) as lost_contacts,
+        unit_silence.feeds_missing,
         named.name_zh,
         named.peer_group,
         policies.policy,
@@ -105,13 +112,15 @@ final as (
         on
             {{ same('named', 'own_area', ['period_kind', 'period_start', 'dimension', 'code']) }}
             and policies.area = own_area.area
+    left join unit_silence
+        on {{ same('named', 'unit_silence', ['period_kind', 'period_start', 'dimension', 'code']) }}
     left join units as previous
         on
             named.period_kind = previous.period_kind
             and named.previous_start = previous.period_start
             and named.dimension = previous.dimension
             and named.code = previous.code
-            and named.code not in ('unknown', 'none')
+            and not {{ is_no_unit('named.code') }}
 )
 
 select * from final

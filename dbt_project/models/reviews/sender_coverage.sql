@@ -163,7 +163,8 @@ signs as (
                 then arrivals.verdict
         end) as failed_verdict,
         max(case
-            when {{ add_days('days.date_day', 'days.frequency_days') }} >= arrivals.received_on then 1 else 0
+            when arrivals.received_on > days.date_day
+                and {{ add_days('days.date_day', 'days.frequency_days') }} >= arrivals.received_on then 1 else 0
         end) as is_sent,
         max(case
             when arrivals.verdict = 'accepted' and arrivals.received_on > days.date_day
