@@ -3,7 +3,7 @@
 {%- set parameters = review_policy_parameters() %}
 {%- set shares = [
     'rectification_rate_target', 'reply_rate_target', 'revisit_rate_target', 'lag_share_min',
-    'good_line', 'bad_line', 'area_share_min', 'participation_floor', 'coverage_min', 'false_discovery_rate',
+    'good_line', 'bad_line', 'area_share_min', 'participation_floor', 'coverage_min', 'score_weight_min', 'false_discovery_rate',
 ] %}
 {%- set weights = ['weight_good', 'weight_participation', 'weight_on_time', 'weight_reply', 'weight_revisit'] %}
 with
@@ -46,69 +46,7 @@ chosen as (
     select '{{ var("base_policy") }}' as policy
 ),
 
-versions as (
-    select
-        policy,
-        version,
-        area,
-        label,
-        valid_from,
-        min(valid_to) as first_valid_to,
-        max(valid_to) as valid_to
-    from settings
-    group by policy, version, area, label, valid_from
-),
-
-followed as (
-    select
-        versions.*,
-        lead(version) over (partition by policy, area order by valid_from, version) as next_version,
-        lead(valid_from) over (partition by policy, area order by valid_from, version) as next_from
-    from versions
-),
-
--- A row whose version is followed by another, beside the row of that which says the same parameter, or any other.
-neighbours as (
-    select
-        settings.parameter,
-        settings.file_row,
-        settings.label,
-        settings.valid_to,
-        followed.next_from,
-        followed.valid_from = followed.next_from as is_same_day,
-        next_settings.parameter as next_parameter,
-        next_settings.file_row as next_row,
-        next_settings.label as next_label,
-        row_number() over (
-            partition by settings.file_row
-            order by (case when settings.parameter = next_settings.parameter then 0 else 1 end) asc, next_settings.file_row asc
-        ) as place
-    from settings
-    inner join followed
-        on
-            settings.policy = followed.policy
-            and settings.version = followed.version
-            and settings.area = followed.area
-            and settings.valid_from = followed.valid_from
-    inner join settings as next_settings
-        on
-            followed.policy = next_settings.policy
-            and followed.next_version = next_settings.version
-            and followed.area = next_settings.area
-            and followed.next_from = next_settings.valid_from
-),
-
--- A row without a last day ends where the next version begins; one that names its last day has to end there.
-dated as (
-    select
-        neighbours.*,
-        case
-            when is_same_day or (valid_to < cast('9999-12-31' as date) and next_from <= valid_to) then 'overlap'
-            when next_from > {{ add_days('valid_to', 1) }} then 'gap'
-        end as fault
-    from neighbours
-    where place = 1
-),
+{{ dated_versions('parameter') }},
 
 opened as (
     select
@@ -158,38 +96,13 @@ problems as (
     select
         '日期颠倒 · ' || label || ' ends on ' || cast(valid_to as string) || ', before it begins on '
         || cast(valid_from as string) || '.' as sentence
-    from versions
+    from version_days
     where valid_to < valid_from
     union all
-    select
-        '日期重叠 · overlap in ' || parameter || ': the row ' || file_row || ' and the row ' || next_row
-        || ' of the next version both hold on ' || cast(next_from as string) || case
-            when is_same_day then '; two versions of one area cannot begin on one day.'
-            else '; end the first on ' || cast({{ add_days('next_from', -1) }} as string) || ', or leave its end empty.'
-        end as sentence
-    from dated
-    where fault = 'overlap'
-    union all
-    select
-        '日期空缺 · gap: ' || label || ' holds until ' || cast(valid_to as string) || ', ' || next_label || ' from '
-        || cast(next_from as string) || '; nobody says ' || parameter || ' in between: row ' || file_row || '.' as sentence
-    from dated
-    where fault = 'gap'
-    union all
-    select
-        '版本内日期不一 · ' || settings.label || ' ends on ' || cast(settings.valid_to as string) || ' for ' || settings.parameter
-        || ' and on ' || cast(versions.valid_to as string) || ' for others: row ' || settings.file_row
-        || '; a version ends as one.' as sentence
-    from settings
-    inner join versions
-        on
-            settings.label = versions.label
-            and settings.valid_from = versions.valid_from
-            and settings.policy = versions.policy
-    where settings.valid_to < versions.valid_to
+    {{ date_problems('parameter') }}
     union all
     select '没有这个地区 · ' || label || ' holds in ' || area || ', which is no division.' as sentence
-    from versions
+    from version_days
     where
         area <> ''
         and policy = '{{ var("review_policy") }}'

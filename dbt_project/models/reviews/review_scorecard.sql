@@ -94,7 +94,7 @@ concluded as (
         end as more_reviews_to_decide,
         {%- for part, rate in parts.items() %}
         case
-            when good_rate is null or policy is null or not is_heard then null
+            when good_rate is null or policy is null or not is_heard or dimension = 'department' then null
             when {{ rate }} is null then 0.0
             else weight_{{ part }} / weight_present
         end as share_{{ part }},
@@ -205,6 +205,7 @@ final as (
                     ))
         end as score,
         case
+            when dimension = 'department' then 'see_department_scorecard'
             when policy is null then 'no_policy'
             when active_reviews = 0 then 'no_active_reviews'
             when not is_heard then 'feeds_missing'

@@ -14,6 +14,10 @@ policies as (
     where area <> ''
 ),
 
+areas as (
+    select * from {{ ref('review_policy_areas') }}
+),
+
 periods as (
     select distinct
         period_kind,
@@ -23,19 +27,12 @@ periods as (
     from {{ ref('review_units') }}
 ),
 
-areas as (
-    select distinct area from policies
-),
-
--- Every area with rules of its own around a division. Most cities have none, and everything below is empty.
 around as (
     select
-        divisions.division_code,
-        areas.area,
-        {{ area_nearness('areas.area', 'divisions') }} as nearness
-    from divisions
-    cross join areas
-    where {{ area_nearness('areas.area', 'divisions') }} is not null
+        division_code,
+        area,
+        nearness
+    from areas
     union all
     select distinct
         'unknown' as division_code,

@@ -9,7 +9,12 @@ with
 
 attempts as (
     select
-        *,
+        feed,
+        sender,
+        receipt,
+        file_name,
+        verdict,
+        received_at,
         cast(received_at as date) as received_on
     from {{ source('ledger', 'receipts') }}
     where is_latest and received_at is not null and feed in ('{{ sides | join("', '") }}')
