@@ -186,6 +186,7 @@ final as (
             when policy is null then 'no_policy'
             when verdict <> 'undetermined' then 'decided'
             when active_reviews = 0 then 'no_active_reviews'
+            when verdict_reason = 'feeds_missing' then 'feeds_missing'
             else 'rate_on_a_line'
         end as more_reviews_to_decide_null_reason,
         {{ verdict_sentence('zh') }} as verdict_text_zh,

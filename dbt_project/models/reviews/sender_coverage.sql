@@ -3,8 +3,8 @@
     'evaluation.contacts': ('contacts', 'cast(closed_at as date)'),
     'evaluation.reviews': ('reviews', 'reviewed_on'),
 } -%}
-{#- Of the rows of a delivery, the first and the last few are stragglers and make no day covered. -#}
-{%- set stragglers = 0.05 -%}
+{#- A day of which a delivery holds less than this share of its usual day is a straggler's, and not covered by it. -#}
+{%- set usual_share = 0.2 -%}
 with
 
 attempts as (
@@ -56,25 +56,51 @@ delivered_days as (
     {%- endfor %}
 ),
 
-running as (
+usual as (
     select
         delivered_days.*,
-        sum(delivered_rows) over (partition by feed, sender, receipt order by day) as up_to,
-        sum(delivered_rows) over (partition by feed, sender, receipt) as whole
+        avg(delivered_rows) over (partition by feed, sender, receipt) as usual_rows
     from delivered_days
 ),
 
--- The days that a delivery speaks of: a quiet day between its others is one of them.
+spoken as (
+    select
+        usual.feed,
+        usual.sender,
+        usual.receipt,
+        usual.day,
+        coalesce(senders.frequency_days, feeds.frequency_days) + coalesce(senders.latency_days, feeds.latency_days) as allowed_days,
+        lag(usual.day) over (partition by usual.feed, usual.sender, usual.receipt order by usual.day) as day_before
+    from usual
+    inner join feeds on usual.feed = feeds.code
+    left join senders
+        on
+            usual.feed = senders.feed
+            and usual.sender = senders.sender
+    where usual.delivered_rows >= {{ usual_share }} * usual.usual_rows
+),
+
+runs as (
+    select
+        spoken.*,
+        sum(case when {{ days_between('day_before', 'day') }} <= allowed_days then 0 else 1 end) over (
+            partition by feed, sender, receipt
+            order by day
+        ) as run_no
+    from spoken
+),
+
+-- The days that a delivery speaks of: a quiet day between two of its days is one of them, a long gap is not.
 spans as (
     select
         feed,
         sender,
         receipt,
+        run_no,
         min(day) as first_day,
         max(day) as last_day
-    from running
-    where up_to > {{ stragglers }} * whole and up_to - delivered_rows < (1 - {{ stragglers }}) * whole
-    group by feed, sender, receipt
+    from runs
+    group by feed, sender, receipt, run_no
 ),
 
 -- A refused or held file that came again and was accepted is no loss.

@@ -204,7 +204,7 @@ scored as (
         weighed.*,
         {%- for part in parts %}
         case
-            when {{ part }}_part is null and weight_present >= score_weight_min
+            when {{ part }}_part is null and weight_present >= score_weight_min - 1e-9
                 then
                     least(
                         points_present / weight_present, coalesce(least_{{ part }}, points_present / weight_present)
@@ -225,7 +225,7 @@ final as (
         cast(null as string) as suppressed_reason,
         level,
         case
-            when weight_present >= score_weight_min
+            when weight_present >= score_weight_min - 1e-9
                 then
                     {%- for part in parts %}
                     weight_{{ part }} * coalesce({{ part }}_part, assumed_{{ part }}){{ ' +' if not loop.last }}
@@ -234,7 +234,7 @@ final as (
         case
             when weights_policy is null then 'no_weights'
             when policy is null then 'no_policy'
-            when weight_present < score_weight_min then 'too_little_measured'
+            when weight_present < score_weight_min - 1e-9 then 'too_little_measured'
         end as score_null_reason,
         nullif(concat_ws(
             ','
