@@ -25,6 +25,15 @@
                 {%- endif %}
         end,
         case
+            when unmapped_contacts > 0
+                {% if zh -%}
+                then '另有 ' || cast(unmapped_contacts as string) || ' 次服务用了无人对应的部门代码，很可能属于本部门，没有计入。'
+                {%- else -%}
+                then cast(unmapped_contacts as string)
+                    || ' more contacts came under a department code that nobody maps; they are likely its own and are not counted.'
+                {%- endif %}
+        end,
+        case
             when contacts > 0 and participation_rate_text is not null
                 {% if zh -%}
                 then '办结 ' || cast(contacts as string) || ' 次，主动评价 ' || cast(active_reviews as string)

@@ -67,7 +67,7 @@ def _days_of(rows: list[dict[str, str]], column: str) -> Iterator[date]:
     days = sorted(day for day, n in counts.items() if n >= USUAL * usual)
     for day, following in zip(days, [*days[1:], None], strict=True):
         yield day
-        if following and (following - day).days <= ALLOWED:
+        if following and (following - day).days <= max(ALLOWED, len(days)):
             yield from (day + timedelta(n) for n in range(1, (following - day).days))
 
 

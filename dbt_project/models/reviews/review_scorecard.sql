@@ -33,9 +33,9 @@ comparisons as (
 heard as (
     select
         units.*,
-        {{ ratio('covered_contacts', '(contacts + lost_contacts)') }} as covered_share,
+        {{ ratio('covered_contacts', '(contacts + lost_contacts + unmapped_contacts)') }} as covered_share,
         feeds_missing is null
-        or coalesce({{ ratio('covered_contacts', '(contacts + lost_contacts)') }} >= coverage_min, false) as is_heard
+        or coalesce({{ ratio('covered_contacts', '(contacts + lost_contacts + unmapped_contacts)') }} >= coverage_min, false) as is_heard
     from units
 ),
 
@@ -134,8 +134,9 @@ final as (
         {%- endfor %}
         covered_contacts,
         lost_contacts,
+        unmapped_contacts,
         covered_share,
-        case when contacts + lost_contacts = 0 then 'no_contacts' end as covered_share_null_reason,
+        case when contacts + lost_contacts + unmapped_contacts = 0 then 'no_contacts' end as covered_share_null_reason,
         feeds_missing,
         good_rate_with_suspects,
         good_rate_with_suspects - good_rate as suspect_effect,

@@ -10,6 +10,10 @@ lost_contacts as (
     select * from {{ ref('review_lost_contacts') }}
 ),
 
+unmapped_contacts as (
+    select * from {{ ref('review_unmapped_contacts') }}
+),
+
 silent_places as (
     select * from {{ ref('review_silent_places') }}
 ),
@@ -86,10 +90,25 @@ by_unit as (
         known.contacts_missing,
         known.reviews_missing,
         known.contacts,
-        known.lost_contacts
+        known.lost_contacts,
+        0 as unmapped_contacts
     from in_periods as known
     left join divisions on known.division_code = divisions.division_code
     cross join kinds
+    union all
+    -- Any other unit counts what came under an unmapped code of a department; the department alone does not.
+    select
+        periods.period_kind,
+        periods.period_start,
+        'department' as dimension,
+        unmapped_contacts.department_code as code,
+        0 as contacts_missing,
+        0 as reviews_missing,
+        0 as contacts,
+        0.0 as lost_contacts,
+        unmapped_contacts.unmapped_contacts
+    from unmapped_contacts
+    inner join periods on unmapped_contacts.month between periods.period_start and periods.period_end
 ),
 
 final as (
@@ -100,6 +119,7 @@ final as (
         code,
         cast(sum(contacts) as bigint) as uncovered_contacts,
         cast(sum(lost_contacts) as double) as lost_contacts,
+        cast(sum(unmapped_contacts) as bigint) as unmapped_contacts,
         nullif(concat_ws(
             ',',
             case when max(contacts_missing) = 1 then 'evaluation.contacts' end,

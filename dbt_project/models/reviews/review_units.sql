@@ -11,17 +11,22 @@ lost_contacts as (
     select * from {{ ref('review_lost_contacts') }}
 ),
 
+unmapped_contacts as (
+    select * from {{ ref('review_unmapped_contacts') }}
+),
+
 divisions as (
     select * from {{ ref('division_latest') }}
 ),
 
--- A unit of which nothing came, because its sender's files are lost, has a row that says so.
+-- A unit of which nothing came, because its sender's files are lost or its new code is not mapped, has a row that says so.
 counts as (
     select
         month,
         {{ unit_keys | join(',\n        ') }},
         {{ counts | join(',\n        ') }}
     from counted
+    {%- for nothing in ['lost_contacts', 'unmapped_contacts'] %}
     union all
     select
         month,
@@ -29,7 +34,8 @@ counts as (
         {%- for count in counts %}
         0 as {{ count }}{{ ',' if not loop.last }}
         {%- endfor %}
-    from lost_contacts
+    from {{ nothing }}
+    {%- endfor %}
 ),
 
 kinds as (

@@ -75,6 +75,7 @@ final as (
         named.contacts - named.active_reviews as not_reviewed,
         named.contacts - coalesce(unit_silence.uncovered_contacts, 0) as covered_contacts,
         coalesce(unit_silence.lost_contacts, 0.0) as lost_contacts,
+        coalesce(unit_silence.unmapped_contacts, 0) as unmapped_contacts,
         unit_silence.feeds_missing,
         named.name_zh,
         named.peer_group,

@@ -70,6 +70,7 @@ spoken as (
         usual.receipt,
         usual.day,
         coalesce(senders.frequency_days, feeds.frequency_days) + coalesce(senders.latency_days, feeds.latency_days) as allowed_days,
+        count(*) over (partition by usual.feed, usual.sender, usual.receipt) as days_spoken,
         lag(usual.day) over (partition by usual.feed, usual.sender, usual.receipt order by usual.day) as day_before
     from usual
     inner join feeds on usual.feed = feeds.code
@@ -83,14 +84,14 @@ spoken as (
 runs as (
     select
         spoken.*,
-        sum(case when {{ days_between('day_before', 'day') }} <= allowed_days then 0 else 1 end) over (
+        sum(case when {{ days_between('day_before', 'day') }} <= greatest(allowed_days, days_spoken) then 0 else 1 end) over (
             partition by feed, sender, receipt
             order by day
         ) as run_no
     from spoken
 ),
 
--- The days that a delivery speaks of: a quiet day between two of its days is one of them, a long gap is not.
+-- The days that a delivery speaks of, quiet ones between two of its days among them, but no gap longer than what it speaks of.
 spans as (
     select
         feed,

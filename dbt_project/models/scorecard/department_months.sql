@@ -104,6 +104,7 @@ final as (
         placed.points,
         coalesce(placed.contacts, 0) - coalesce(department_places.uncovered_contacts, 0) as covered_contacts,
         coalesce(department_places.lost_contacts, 0.0) as lost_contacts,
+        coalesce(department_places.unmapped_contacts, 0) as unmapped_contacts,
         coalesce(department_places.contacts_under_policy, 0) as contacts_under_policy,
         department_places.feeds_missing,
         feed_months.feed_days,

@@ -8,6 +8,10 @@ lost_contacts as (
     select * from {{ ref('review_lost_contacts') }}
 ),
 
+unmapped_contacts as (
+    select * from {{ ref('review_unmapped_contacts') }}
+),
+
 silent_places as (
     select
         month,
@@ -37,7 +41,8 @@ known as (
         division_code,
         case facility_id when 'none' then division_code else facility_id end as place,
         contacts,
-        0.0 as lost_contacts
+        0.0 as lost_contacts,
+        0 as unmapped_contacts
     from counts
     union all
     select
@@ -46,8 +51,19 @@ known as (
         division_code,
         case facility_id when 'none' then division_code else facility_id end as place,
         0 as contacts,
-        lost_contacts
+        lost_contacts,
+        0 as unmapped_contacts
     from lost_contacts
+    union all
+    select
+        month,
+        department_code,
+        division_code,
+        case facility_id when 'none' then division_code else facility_id end as place,
+        0 as contacts,
+        0.0 as lost_contacts,
+        unmapped_contacts
+    from unmapped_contacts
 ),
 
 months as (
@@ -76,6 +92,7 @@ heard as (
         known.division_code,
         known.contacts,
         known.lost_contacts,
+        known.unmapped_contacts,
         coalesce(silent_places.contacts_missing, 0) as contacts_missing,
         coalesce(silent_places.reviews_missing, 0) as reviews_missing,
         coalesce(ruled.area, '') as policy_area
@@ -114,6 +131,7 @@ final as (
             case when placed.contacts_missing + placed.reviews_missing > 0 then placed.contacts else 0 end
         ) as bigint) as uncovered_contacts,
         cast(sum(placed.lost_contacts) as double) as lost_contacts,
+        cast(sum(placed.unmapped_contacts) as bigint) as unmapped_contacts,
         cast(sum(
             case when placed.policy_area = coalesce(own.area, '') then placed.contacts else 0 end
         ) as bigint) as contacts_under_policy,

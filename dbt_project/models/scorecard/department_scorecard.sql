@@ -128,9 +128,9 @@ known as (
 heard as (
     select
         known.*,
-        {{ ratio('covered_contacts', '(contacts + lost_contacts)') }} as covered_share,
+        {{ ratio('covered_contacts', '(contacts + lost_contacts + unmapped_contacts)') }} as covered_share,
         feeds_missing is null
-        or coalesce({{ ratio('covered_contacts', '(contacts + lost_contacts)') }} >= coverage_min, false) as is_heard
+        or coalesce({{ ratio('covered_contacts', '(contacts + lost_contacts + unmapped_contacts)') }} >= coverage_min, false) as is_heard
     from known
 ),
 
@@ -266,6 +266,7 @@ final as (
         end as participation_rate_null_reason,
         covered_contacts,
         lost_contacts,
+        unmapped_contacts,
         covered_share,
         feeds_missing,
         good_reviews,
