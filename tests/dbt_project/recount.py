@@ -37,7 +37,7 @@ RATES = {
 }  # fmt: skip
 DIVISION_LEVELS = ("province", "city", "county", "town", "village")
 TARGETS = ("rectification_rate", "reply_rate", "revisit_rate")
-DEPARTMENT_CODES, ITEM_CODES = {"TYJ": "sports", "nobody": "unknown"}, {"12333": "BPS27", "ZW-1": "unknown"}
+DEPARTMENT_CODES, ITEM_CODES = {"TYJ": "sports", "nobody": "unknown", "TYJRSWJ": "unknown"}, {"12333": "BPS27", "ZW-1": "unknown"}
 # period kind, its first day, kind of unit, unit
 Unit = tuple[str, date, str, str]
 
@@ -83,7 +83,37 @@ def count_months(city: City) -> dict[tuple[date, str, str], Counter[Any]]:
                 if sender == silence.sender and closed and months_before(silence.month, 12) <= closed <= silence.month:
                     for unit in units_of(contact):
                         tallies[(silence.month, *unit)].update({"lost_contacts": daily, ("lost", place_at(contact)): 1})
+    for month, department, contact in unmapped(city):
+        for unit in units_of(contact | {"department_code": department}):
+            tallies[(month, *unit)].update({"unmapped_contacts": unit[0] == "department"})
     return tallies
+
+
+def unmapped(city: City) -> list[tuple[date, str, dict[str, str]]]:
+    """Contacts under a code that nobody maps, and the department that did at least half of the like in the year before."""
+    habits: dict[tuple[str, ...], Counter[tuple[date, str]]] = defaultdict(Counter)
+    strangers: dict[tuple[date, str, str], list[dict[str, str]]] = defaultdict(list)
+    for sender, _, contact in city.rows("evaluation.contacts"):
+        if month := closed_month(contact):
+            department = dict(units_of(contact))["department"]
+            if department == "unknown":
+                strangers[month, sender, contact["department_code"]].append(contact)
+            else:
+                habits[sender, place_at(contact), contact["service_item_code"]][month, department] += 1
+    found = []
+    for (month, sender, _), contacts in strangers.items():
+        likely: Counter[str] = Counter()
+        for contact in contacts:
+            before = Counter[str]()
+            for (at, department), n in habits[sender, place_at(contact), contact["service_item_code"]].items():
+                if months_before(month, 12) <= at < month:
+                    before[department] += n
+            for department, n in before.items():
+                likely[department] += n / before.total() / len(contacts)  # type: ignore[assignment]
+        department, share = min(likely.items(), key=lambda item: (-item[1], item[0]), default=("", 0))
+        if share >= 0.5:
+            found += [(month, department, contact) for contact in contacts]
+    return found
 
 
 def place_at(contact: dict[str, str]) -> str:
@@ -270,7 +300,7 @@ def coverage(tally: Counter[Any], silent: Mapping[str, set[str]], said: Mapping[
     lost_at = {name[1] for name in tally if name[0] == "lost"}
     covered = tally["contacts"] - sum(n for place, n in here.items() if place in silent)
     feeds = set().union(*(silent[place] for place in {*here, *lost_at} if place in silent))
-    everything = tally["contacts"] + tally["lost_contacts"]
+    everything = tally["contacts"] + tally["lost_contacts"] + tally["unmapped_contacts"]
     share = covered / everything if everything else None
     return {
         "covered_contacts": covered, "lost_contacts": float(tally["lost_contacts"]), "covered_share": share,

@@ -221,7 +221,10 @@ class _Drawn:
                 self.say("shifan", key, 5 if k else 2, closed + timedelta(minutes=3 + 5 * k), f"busy{nth}")
 
     def another_office(self) -> None:
-        """A sender of contacts alone, whose halls nobody else tells of; their residents review also what its lost files held."""
+        """A sender of contacts alone, whose halls nobody else tells of; their residents review also what its lost files held.
+
+        Since February it calls one department by a code that nobody maps.
+        """
         for received, first, last in (*OFFICE_FILES, (OFFICE_REFUSED, date(2026, 2, 9), date(2026, 2, 13))):
             rows: Rows = []
             for nth in range((last - first).days + 1):
@@ -230,7 +233,7 @@ class _Drawn:
                     closed = datetime(day.year, day.month, day.day, 10 + k, 7 * nth % 60, 11)
                     key = {"case_no": f"95{day:%y%m%d}{k}", "contact_no": "1"}
                     rows.append(key | {
-                        "service_item_code": "BPS02", "department_code": "veterans" if hall == "Z2" else "health",
+                        "service_item_code": "BPS02", "department_code": "health" if hall != "Z2" else "veterans" if day < date(2026, 2, 1) else "TYJRSWJ",
                         "division_code": "990102001001" if hall != "Z3" else "990103", "facility_code": hall, "window_no": "1",
                         "channel": "1", "opened_at": f"{closed - timedelta(hours=1)}", "closed_at": f"{closed}", "named": "1",
                     })  # fmt: skip

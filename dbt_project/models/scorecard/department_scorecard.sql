@@ -184,12 +184,7 @@ weighed as (
         case when measured.{{ part }}_part is null then 0.0 else measured.weight_{{ part }} end
         {{- ' + ' if not loop.last }}
         {% endfor -%}
-        as weight_present,
-        {% for part in parts -%}
-        coalesce(measured.weight_{{ part }} * measured.{{ part }}_part, 0.0)
-        {{- ' + ' if not loop.last }}
-        {% endfor -%}
-        as points_present
+        as weight_present
     from measured
     left join least_measured
         on
@@ -197,20 +192,19 @@ weighed as (
             and measured.level = least_measured.level
 ),
 
--- A part that was not measured counts like the unit's others, and never more than the least that was measured of anybody: what
--- nobody knows lifts no unit above one of which it is known.
+-- A part that was not measured counts as the least that was measured of anybody, so that what nobody knows lifts no unit above one of
+-- which it is known; what was measured of nobody that month is left out for all.
 scored as (
     select
         weighed.*,
         {%- for part in parts %}
-        case
-            when {{ part }}_part is null and weight_present >= score_weight_min - 1e-9
-                then
-                    least(
-                        points_present / weight_present, coalesce(least_{{ part }}, points_present / weight_present)
-                    )
-        end as assumed_{{ part }}{{ ',' if not loop.last }}
+        case when {{ part }}_part is null and weight_present >= score_weight_min - 1e-9 then least_{{ part }} end as assumed_{{ part }},
         {%- endfor %}
+        {% for part in parts -%}
+        case when coalesce({{ part }}_part, least_{{ part }}) is null then 0.0 else weight_{{ part }} end
+        {{- ' + ' if not loop.last }}
+        {% endfor -%}
+        as weight_counted
     from weighed
 ),
 
@@ -227,9 +221,11 @@ final as (
         case
             when weight_present >= score_weight_min - 1e-9
                 then
-                    {%- for part in parts %}
-                    weight_{{ part }} * coalesce({{ part }}_part, assumed_{{ part }}){{ ' +' if not loop.last }}
-                    {%- endfor %}
+                    (
+                        {%- for part in parts %}
+                        weight_{{ part }} * coalesce({{ part }}_part, assumed_{{ part }}, 0.0){{ ' +' if not loop.last }}
+                        {%- endfor %}
+                    ) / weight_counted
         end as score,
         case
             when weights_policy is null then 'no_weights'
@@ -243,6 +239,7 @@ final as (
             {%- endfor %}
         ), '') as missing_parts,
         weight_present,
+        weight_counted,
         score_weight_min,
         {%- for part in parts %}
         {{ part }}_part,
