@@ -505,8 +505,8 @@ HOUSE: Mapping[str, Sentences] = {
         "{file} is byte for byte what came on {first} (receipt {receipt}); it is not processed twice.",
     ),
     "no_delivery": Sentences(
-        "{feed} 逾期未报：上次收到 {last}，两次间隔不应超过 {days} 天；请联系{owner}。目前沿用上一次的数据。",
-        "{feed_en} is overdue: last received {last}, at most {days} days may pass; ask {owner}. The last data stands in.",
+        "{feed} 逾期未报（报送方 {sender}）：上次收到 {last}，两次间隔不应超过 {days} 天；请联系{owner}。目前沿用上一次的数据。",
+        "{feed_en} of sender {sender} is overdue: last received {last}, at most {days} days may pass; ask {owner}. The last data stands in.",
     ),
 }
 

@@ -18,7 +18,8 @@ BAR_FROM = 0.65
 COLOURS = {"good": "#2e7d4f", "watch": "#b7791f", "bad": "#b23a3a", "undetermined": "#6b7280"}
 VERDICTS = {"good": "好", "watch": "关注", "bad": "差", "undetermined": "尚不能判定"}
 PARTS = {
-    "reviews": "评价（好评率）", "loop": "差评整改（按期率）", "survey": "满意度调查", "timeliness": "报送及时", "quality": "报送质量",
+    "reviews": "评价（好评率）", "participation": "参评率", "coverage": "报送覆盖", "loop": "差评整改（按期率）", "survey": "满意度调查",
+    "timeliness": "报送及时", "quality": "报送质量",
 }  # fmt: skip
 STYLE = """
 body{font:15px/1.6 "Noto Sans CJK SC",sans-serif;color:#1f2933;width:920px;margin:24px auto}
@@ -127,16 +128,22 @@ def _parts(con: duckdb.DuckDBPyConnection, department: str, month: Any) -> str:
         month, department,
     )[0]  # fmt: skip
     lines = [
-        f"<tr><td>{name}<td class=n>{_number(row[f'{part}_part'])}<td class=n>{row[f'weight_{part}']:g}"
-        f"<td class=n>{_number(row[f'share_{part}'], 3)}<td class=n>{_number((row[f'{part}_part'] or 0) * row[f'share_{part}'])}"
+        f"<tr><td>{name}<td class=n>{_number(row[f'{part}_part'])}<td class=n>{_number(row[f'assumed_{part}'])}"
+        f"<td class=n>{row[f'weight_{part}']:g}<td class=n>{_number(_points(row, part))}"
         for part, name in PARTS.items()
     ]
-    head = "<tr><th>部分 Part<th class=n>得分<th class=n>政策权重<th class=n>实际权重<th class=n>计入"
+    head = "<tr><th>部分 Part<th class=n>得分<th class=n>缺失时按<th class=n>政策权重<th class=n>计入"
     missing = ""
     if row["missing_parts"]:
         names = "、".join(PARTS[part] for part in row["missing_parts"].split(","))
-        missing = f"<small>缺少：{names}，其权重按比例分给其余部分。</small>"
+        missing = f"<small>缺少：{names}，按当月同级部门中测到的最低值计；谁都没有测到的部分不计。</small>"
     return f"<table>{head}{''.join(lines)}<tr><th>综合分<td><td><td><td class=n><b>{_number(row['score'])}</b></table>{missing}"
+
+
+def _points(row: dict[str, Any], part: str) -> float | None:
+    """What a part adds to the score: measured, else assumed, else nothing."""
+    value = row[f"{part}_part"] if row[f"{part}_part"] is not None else row[f"assumed_{part}"]
+    return None if value is None else value * row[f"weight_{part}"] / row["weight_counted"]
 
 
 def _number(value: float | None, digits: int = 1) -> str:

@@ -12,8 +12,9 @@
         'reviewer_daily_limit',
         'lag_min_reviews', 'lag_tolerance_seconds', 'lag_neighbourhood_seconds', 'lag_share_min',
         'surge_min_reviews', 'surge_baseline_days', 'surge_baseline_days_min', 'surge_volume_z', 'surge_rating_z',
-        'interval_z', 'good_line', 'bad_line', 'participation_floor', 'min_reviews',
+        'interval_z', 'good_line', 'bad_line', 'area_share_min', 'participation_floor', 'coverage_min', 'min_reviews',
         'false_discovery_rate', 'prior_units_min',
+        'score_weight_min',
         'weight_good', 'weight_participation', 'weight_on_time', 'weight_reply', 'weight_revisit',
     ]) }}
 {%- endmacro %}

@@ -13,7 +13,28 @@
             else '{{ '尚不能判定。' if zh else 'Cannot be told yet.' }}'
         end,
         case
-            when contacts > 0
+            when feeds_missing is not null
+                {% if zh -%}
+                then '报送方的文件缺失（' || feeds_missing || '），'
+                    || coalesce('齐全的占服务次数的 ' || covered_share_text, '没有一次服务有记录')
+                    || case when is_heard then '。' else '，参评率不计。' end
+                {%- else -%}
+                then 'Files of senders are missing (' || feeds_missing || '): '
+                    || coalesce(covered_share_text || ' of contacts are covered', 'no contact is known')
+                    || case when is_heard then '.' else ', so nothing is said of participation.' end
+                {%- endif %}
+        end,
+        case
+            when unmapped_contacts > 0
+                {% if zh -%}
+                then '另有 ' || cast(unmapped_contacts as string) || ' 次服务用了无人对应的部门代码，很可能属于本部门，没有计入。'
+                {%- else -%}
+                then cast(unmapped_contacts as string)
+                    || ' more contacts came under a department code that nobody maps; they are likely its own and are not counted.'
+                {%- endif %}
+        end,
+        case
+            when contacts > 0 and participation_rate_text is not null
                 {% if zh -%}
                 then '办结 ' || cast(contacts as string) || ' 次，主动评价 ' || cast(active_reviews as string)
                     || ' 条（' || participation_rate_text || '）。'
@@ -37,6 +58,8 @@
         case
             when policy is null then '{{ '当月没有适用的政策。' if zh else 'No policy was in force.' }}'
             when active_reviews = 0 then '{{ '没有人主动评价。' if zh else 'Nobody reviewed.' }}'
+            when verdict_reason = 'feeds_missing'
+                then '{{ '不知有多少人参评，不能判为好。' if zh else 'Nobody knows how many took part, so it is not called good.' }}'
             when verdict_reason = 'too_few_took_part'
                 {% if zh -%}
                 then '参评率低于 ' || participation_floor_text || '，不能判为好。'

@@ -3,7 +3,7 @@
 {%- set parameters = review_policy_parameters() %}
 {%- set shares = [
     'rectification_rate_target', 'reply_rate_target', 'revisit_rate_target', 'lag_share_min',
-    'good_line', 'bad_line', 'participation_floor', 'false_discovery_rate',
+    'good_line', 'bad_line', 'area_share_min', 'participation_floor', 'coverage_min', 'score_weight_min', 'false_discovery_rate',
 ] %}
 {%- set weights = ['weight_good', 'weight_participation', 'weight_on_time', 'weight_reply', 'weight_revisit'] %}
 with
@@ -19,7 +19,12 @@ settings as (
         value,
         status,
         source,
-        policy || ' ' || version || coalesce(' in ' || area, '') as label
+        policy || ' ' || version || coalesce(' in ' || area, '') as label,
+        -- As it stands in the file, to be searched for.
+        policy || ',' || version || ',' || cast(valid_from as string) || ',' || coalesce(cast(valid_to as string), '') || ','
+        || coalesce(area, '') || ',' || parameter || ',' || coalesce(
+            case when value = floor(value) then cast(cast(value as bigint) as string) else cast(value as string) end, ''
+        ) as file_row
     from {{ ref('review_policies') }}
 ),
 
@@ -41,25 +46,7 @@ chosen as (
     select '{{ var("base_policy") }}' as policy
 ),
 
-versions as (
-    select
-        policy,
-        version,
-        area,
-        label,
-        valid_from,
-        valid_to
-    from settings
-    group by policy, version, area, label, valid_from, valid_to
-),
-
-followed as (
-    select
-        versions.*,
-        lead(label) over (partition by policy, area order by valid_from, version) as next_label,
-        lead(valid_from) over (partition by policy, area order by valid_from, version) as next_from
-    from versions
-),
+{{ dated_versions('parameter') }},
 
 opened as (
     select
@@ -109,18 +96,13 @@ problems as (
     select
         '日期颠倒 · ' || label || ' ends on ' || cast(valid_to as string) || ', before it begins on '
         || cast(valid_from as string) || '.' as sentence
-    from versions
+    from version_days
     where valid_to < valid_from
     union all
-    select
-        case when next_from <= valid_to then '日期重叠 · overlap: ' else '日期空缺 · gap: ' end
-        || label || ' holds until ' || cast(valid_to as string) || ', ' || next_label || ' from '
-        || cast(next_from as string) || '.' as sentence
-    from followed
-    where next_from <> {{ add_days('valid_to', 1) }}
+    {{ date_problems('parameter') }}
     union all
     select '没有这个地区 · ' || label || ' holds in ' || area || ', which is no division.' as sentence
-    from versions
+    from version_days
     where
         area <> ''
         and policy = '{{ var("review_policy") }}'
@@ -139,11 +121,12 @@ problems as (
     union all
     select
         '取值不合理 · ' || label || ': expected shares from 0 to 1, bad_line not above good_line, bad_level_max below '
-        || 'good_level_min not above strict_good_level_min, and interval_z from 1.3 to 5.' as sentence
+        || 'good_level_min not above strict_good_level_min, area_share_min above 0.5, and interval_z from 1.3 to 5.' as sentence
     from resolved
     where
         least({{ shares | join(', ') }}) < 0
         or greatest({{ shares | join(', ') }}) > 1
+        or area_share_min <= 0.5
         or bad_line > good_line
         or bad_level_max >= good_level_min
         or good_level_min > strict_good_level_min

@@ -13,6 +13,8 @@ import polars as pl
 
 ALL = "all"
 LEVELS = ("province", "city", "county", "town", "village")
+# What is counted at a division itself and lies in none of its parts: a part of the division like any other.
+REST = "rest:"
 CELL, VALUE, NEEDS, PERIOD, FIXED, SEEN = "_cell", "_value", "_needs", "_cell_period", "_fixed", "_seen"
 
 
@@ -82,7 +84,7 @@ def _parents(units: set[str], divisions: pl.DataFrame | None) -> dict[str, str]:
     for unit in units:
         level, _, code = unit.partition(":")
         above = [
-            f"{upper}:{_ancestor(ancestors.get(code), upper, code)}"
+            f"{upper}:{_ancestor(ancestors.get(code.removeprefix(REST)), upper, code)}"
             for upper in reversed(LEVELS[: LEVELS.index(level)])
         ]
         found[unit] = next((u for u in above if u in units), ALL)
@@ -93,6 +95,8 @@ def _ancestor(row: Mapping[str, Any] | None, level: str, code: str) -> str:
     """The unit of a level that a code lies in: as the register says, else by its national digits; unknown in unknown."""
     if row is not None and row[f"{level}_code"] is not None:
         return str(row[f"{level}_code"])
+    if code.startswith(REST):
+        return code
     digits = {"province": 2, "city": 4, "county": 6, "town": 9}[level]
     return code[:digits].ljust(12, "0") if len(code) == 12 and code.isdigit() else code
 

@@ -5,14 +5,14 @@ writes a receipt for each, and fails in one sentence when a file was refused. Wh
 and yesterday's data stands in for what was not. Does not belong here: taking a file in (intake).
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
 import dagster as dg
 
 from contracts.door.privacy import KeyRefused
-from contracts.loading import load_feeds
+from contracts.loading import load_feeds, seed
 from contracts.model import Feed
 from contracts.whole_files import NotReadable
 from orchestration.intake import landing
@@ -127,10 +127,11 @@ def _take_in(context: dg.AssetExecutionContext, feed: Feed, *, replay: bool) -> 
         # The platform's own key, files or disk: nothing of the sender's is to blame, and no receipt says so.
         raise dg.Failure(description=_said(error), allow_retries=False) from error
     counting = landing.latest(landing.attempts(data, feed.id))
-    overdue = _overdue(data, feed, counting.values(), last)
-    if overdue and overdue.receipt not in counting:
-        landing.record(data, overdue)
-    failed = [a for a in made if a.verdict in ("refused", "held")] + ([overdue] if overdue else [])
+    late = overdue(data, feed, counting.values(), last)
+    for attempt in late:
+        if attempt.receipt not in counting:
+            landing.record(data, attempt)
+    failed = [a for a in made if a.verdict in ("refused", "held")] + late
     # What stands for these days, whenever it was taken in: a day launched again is not a day without rows.
     standing = [a for a in counting.values() if first <= a.received_on <= last and a.verdict != "missing"]
     by_day: dict[date, list[Attempt]] = {}
@@ -157,8 +158,8 @@ def _take_in(context: dg.AssetExecutionContext, feed: Feed, *, replay: bool) -> 
         metadata={"files": len(standing), "refused_or_held": sum(a.verdict in ("refused", "held") for a in standing)},
     )  # fmt: skip
     yield dg.AssetCheckResult(
-        check_name="on_time", asset_key=context.asset_key, passed=overdue is None, severity=dg.AssetCheckSeverity.WARN,
-        description=overdue.message_en if overdue else None,
+        check_name="on_time", asset_key=context.asset_key, passed=not late, severity=dg.AssetCheckSeverity.WARN,
+        description=" ".join(a.message_en for a in late) or None,
     )  # fmt: skip
     if failed:
         first_failure = failed[0]
@@ -181,18 +182,34 @@ def _said(error: Exception) -> str:
     return str(error)
 
 
-def _overdue(data: DataDirectory, feed: Feed, counting: Iterable[Attempt], on: date) -> Attempt | None:
-    """The receipt of a file that should have come by `on`, if it did not; the same one all day."""
+def overdue(data: DataDirectory, feed: Feed, counting: Iterable[Attempt], on: date) -> list[Attempt]:
+    """A receipt for each sender whose file should have come by `on` and did not; the same ones all day.
+
+    A sender is expected by itself, as often as the contract says or seed feed_senders says of it: that another sends the same
+    feed excuses nobody. Who has not begun is not late, nor is who has handed over (`expected_to`).
+    """
     if feed.days_between is None:
+        return []
+    last: dict[str, Attempt] = {}
+    for attempt in counting:
+        if attempt.verdict in ("accepted", "duplicate") and attempt.received_on <= on:
+            last[attempt.sender] = max(last.get(attempt.sender, attempt), attempt, key=lambda a: a.received_on)
+    stated = {row["sender"]: row for row in seed("feed_senders") if row["feed"] == feed.id}
+    return [
+        landing.missing_attempt(data, feed, came, on, days)
+        for sender, came in sorted(last.items())
+        if (days := _days_allowed(feed, stated.get(sender, {}), on)) and (on - came.received_on).days > days
+    ]
+
+
+def _days_allowed(feed: Feed, stated: Mapping[str, str], on: date) -> float | None:
+    """Days between two files of a sender; None where no more are expected of it."""
+    if stated.get("expected_to") and on > date.fromisoformat(stated["expected_to"]):
         return None
-    came = [a for a in counting if a.verdict in ("accepted", "duplicate") and a.received_on <= on]
-    if not came:
-        # Nobody has begun to send it: not late, not there yet.
-        return None
-    last = max(came, key=lambda a: a.received_on)
-    if (on - last.received_on).days <= feed.days_between:
-        return None
-    return landing.missing_attempt(data, feed, last, on)
+    often, grace = (
+        float(stated.get(f"{name}_days") or feed.days(name) or 0) for name in ("frequency", "latency")
+    )
+    return often + grace
 
 
 def _metadata(attempts: Sequence[Attempt]) -> dict[str, Any]:

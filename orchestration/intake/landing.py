@@ -354,18 +354,19 @@ def latest(rows: Iterable[Attempt]) -> Mapping[str, Attempt]:
     return outcome
 
 
-def missing_attempt(data: DataDirectory, feed: Feed, last: Attempt | None, on: date) -> Attempt:
-    """The receipt of a file that did not come."""
+def missing_attempt(data: DataDirectory, feed: Feed, last: Attempt, on: date, days: float) -> Attempt:
+    """The receipt of a file of the sender of `last` that did not come within so many `days`."""
     facts = {
         "feed": feed.label_zh,
         "feed_en": feed.label_en,
         "owner": feed.owner,
-        "last": last.received_on.isoformat() if last else "—",
-        "days": f"{feed.days_between:g}",
+        "sender": last.sender,
+        "last": last.received_on.isoformat(),
+        "days": f"{days:g}",
     }
     return Attempt(
-        receipt=hashlib.sha256(f"missing\n{feed.id}\n{on}".encode()).hexdigest()[:16],
-        feed=feed.id, sender=last.sender if last else DEFAULT_SENDER, file_name="", sha256=None, size_bytes=None,
+        receipt=hashlib.sha256(f"missing\n{feed.id}\n{last.sender}\n{on}".encode()).hexdigest()[:16],
+        feed=feed.id, sender=last.sender, file_name="", sha256=None, size_bytes=None,
         received_at=datetime.combine(on, datetime.min.time()), received_on=on, attempted_at=data.now(),
         verdict="missing", reason_code="no_delivery",
         message_zh=message("no_delivery", "zh", **facts), message_en=message("no_delivery", "en", **facts),

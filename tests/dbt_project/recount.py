@@ -16,8 +16,9 @@ from typing import Any
 
 import numpy as np
 from building import RUN_DATE
-from recounted_city import VENUES, City
+from recounted_city import VENUES, VENUES_IN, City
 from recounted_reviews import LEVELS, Review, judged, lineage, rules_of, when
+from recounted_senders import closed_month, covered_days, months_before, place_of_contact, silences
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint, proportions_ztest
 
@@ -34,8 +35,9 @@ RATES = {
     "reply_rate": ("bad_replied", "bad_accepted"), "revisit_rate": ("named_bad_revisited", "named_bad_accepted"),
     "second_satisfaction_rate": ("second_satisfied", "second_reviews"),
 }  # fmt: skip
+DIVISION_LEVELS = ("province", "city", "county", "town", "village")
 TARGETS = ("rectification_rate", "reply_rate", "revisit_rate")
-DEPARTMENT_CODES, ITEM_CODES = {"TYJ": "sports", "nobody": "unknown"}, {"12333": "BPS27", "ZW-1": "unknown"}
+DEPARTMENT_CODES, ITEM_CODES = {"TYJ": "sports", "nobody": "unknown", "TYJRSWJ": "unknown"}, {"12333": "BPS27", "ZW-1": "unknown"}
 # period kind, its first day, kind of unit, unit
 Unit = tuple[str, date, str, str]
 
@@ -53,25 +55,87 @@ def units_of(contact: dict[str, str]) -> list[tuple[str, str]]:
         ("facility", f"culture:{facility}" if facility in VENUES else f"hall:{facility}" if facility else "none"),
     ]  # fmt: skip
     if above := lineage(code):
-        return units + [(LEVELS[c], c) for c in above]
-    return units + [(level, "unknown") for level in ("province", "city", "county", "town", "village")]
+        below = DIVISION_LEVELS[DIVISION_LEVELS.index(LEVELS[code]) + 1 :]
+        return units + [(LEVELS[c], c) for c in above] + [(level, f"rest:{code}") for level in below]
+    return units + [(level, "unknown") for level in DIVISION_LEVELS]
 
 
-def count_months(city: City) -> dict[tuple[date, str, str], Counter[str]]:
-    """(month, kind of unit, unit) → everything that adds up."""
-    tallies: dict[tuple[date, str, str], Counter[str]] = defaultdict(Counter)
+def count_months(city: City) -> dict[tuple[date, str, str], Counter[Any]]:
+    """(month, kind of unit, unit) → everything that adds up; the contacts of a division stand under ("in", its code)."""
+    tallies: dict[tuple[date, str, str], Counter[Any]] = defaultdict(Counter)
 
-    def add(contact: dict[str, str], seen: datetime | None, counts: Mapping[str, float]) -> None:
+    def add(contact: dict[str, str], seen: datetime | None, counts: Mapping[Any, float]) -> None:
         day = when(contact.get("closed_at", "")) or seen
         if day:
             for unit in units_of(contact):
                 tallies[(day.date().replace(day=1), *unit)].update(counts)
 
     for _, _, contact in city.rows("evaluation.contacts"):
-        add(contact, None, {"contacts": 1})
+        code = contact["division_code"]
+        add(contact, None, {"contacts": 1, ("in", code if lineage(code) else ""): 1, ("at", place_at(contact)): 1})
     for review in judged(city):
         add(review.contact, review.at, _count(review))
+    for silence in silences(city):
+        if silence.feed == "evaluation.contacts":
+            daily = silence.lost / covered_days(city, silence.sender, silence.month)
+            for sender, _, contact in city.rows("evaluation.contacts"):
+                closed = closed_month(contact)
+                if sender == silence.sender and closed and months_before(silence.month, 12) <= closed <= silence.month:
+                    for unit in units_of(contact):
+                        tallies[(silence.month, *unit)].update({"lost_contacts": daily, ("lost", place_at(contact)): 1})
+    for month, department, contact in unmapped(city):
+        for unit in units_of(contact | {"department_code": department}):
+            tallies[(month, *unit)].update({"unmapped_contacts": unit[0] == "department"})
     return tallies
+
+
+def unmapped(city: City) -> list[tuple[date, str, dict[str, str]]]:
+    """Contacts under a code that nobody maps, and the department that did at least half of the like in the year before."""
+    habits: dict[tuple[str, ...], Counter[tuple[date, str]]] = defaultdict(Counter)
+    strangers: dict[tuple[date, str, str], list[dict[str, str]]] = defaultdict(list)
+    for sender, _, contact in city.rows("evaluation.contacts"):
+        if month := closed_month(contact):
+            department = dict(units_of(contact))["department"]
+            if department == "unknown":
+                strangers[month, sender, contact["department_code"]].append(contact)
+            else:
+                habits[sender, place_at(contact), contact["service_item_code"]][month, department] += 1
+    found = []
+    for (month, sender, _), contacts in strangers.items():
+        likely: Counter[str] = Counter()
+        for contact in contacts:
+            before = Counter[str]()
+            for (at, department), n in habits[sender, place_at(contact), contact["service_item_code"]].items():
+                if months_before(month, 12) <= at < month:
+                    before[department] += n
+            for department, n in before.items():
+                likely[department] += n / before.total() / len(contacts)  # type: ignore[assignment]
+        department, share = min(likely.items(), key=lambda item: (-item[1], item[0]), default=("", 0))
+        if share >= 0.5:
+            found += [(month, department, contact) for contact in contacts]
+    return found
+
+
+def place_at(contact: dict[str, str]) -> str:
+    return place_of_contact(contact, dict(units_of(contact))["facility"])
+
+
+def silent_places(city: City) -> dict[date, dict[str, set[str]]]:
+    """Month → place → feeds of which a sender that spoke of the place within a year has lost days of the month."""
+    speaks: dict[tuple[str, str], set[tuple[date, str]]] = defaultdict(set)
+    for sender, _, contact in city.rows("evaluation.contacts"):
+        if closed := closed_month(contact):
+            speaks["evaluation.contacts", sender].add((closed, place_at(contact)))
+    for review in judged(city):
+        sender = "wuliuwang" if "满意度代码" in review.row else "shifan"
+        month = closed_month(review.contact) or review.at.date().replace(day=1)
+        speaks["evaluation.reviews", sender].add((month, place_at(review.contact)))
+    found: dict[date, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    for silence in silences(city):
+        for month, place in speaks[silence.feed, silence.sender]:
+            if months_before(silence.month, 12) <= month <= silence.month:
+                found[silence.month][place].add(silence.feed)
+    return found
 
 
 def _count(review: Review) -> dict[str, float]:
@@ -168,24 +232,52 @@ def wilson(hits: float, n: float) -> tuple[float, float]:
     return proportion_confint(hits, n, method="wilson")  # type: ignore[no-any-return]
 
 
-def judge(unit: Unit, tally: Counter[str], last_month: date, months: int) -> dict[str, Any]:
+def nearest_area(day: date, code: str) -> str:
+    return rules_of(day, code).layers[-1][0]
+
+
+def place_of(unit: Unit, contacts_in: Mapping[str, int], day: date) -> str:
+    """Whose rules a unit stands under: a division's own, a registered facility's by its register, and otherwise those of the
+    smallest area that holds nine tenths of the contacts whose division is known."""
+    _, _, dimension, code = unit
+    if code.startswith("rest:"):
+        return code.removeprefix("rest:")
+    if LEVELS.get(code) == dimension:
+        return code
+    if dimension == "facility" and code.partition(":")[2] in VENUES:
+        return VENUES_IN
+    placed = {c: n for c, n in contacts_in.items() if c}
+    for area in sorted({a for c in placed for a in lineage(c) if nearest_area(day, a) == a}, key=len, reverse=True):
+        inside = sum(n for c, n in placed.items() if area in lineage(c))
+        if inside >= rules_of(day, area).said["area_share_min"] * sum(placed.values()):
+            return area
+    return ""
+
+
+def judge(unit: Unit, tally: Counter[Any], last_month: date, months: int, silent: Mapping[str, set[str]]) -> dict[str, Any]:
     """Everything that is said of one unit by itself."""
-    kind, start, dimension, code = unit
-    place = code if LEVELS.get(code) == dimension else ""
+    kind, start, _, _ = unit
+    contacts_in = {name[1]: n for name, n in tally.items() if name[0] == "in"}
+    place = place_of(unit, contacts_in, last_month)
     end = first_of(month_number(start) + LENGTHS[kind]) - timedelta(days=1)
     rules, said = rules_of(last_month, place), rules_of(last_month, place).said
     turns = {
         rules_of(day, place).layers for day in (*(first_of(month_number(start) + n) for n in range(LENGTHS[kind])), end)
     }
-    shown = Counter({name: n for name, n in tally.items() if name not in ("points", "levels", "suspect_good")})
+    shown = Counter(
+        {name: n for name, n in tally.items() if name not in ("points", "levels", "suspect_good", "lost_contacts") and isinstance(name, str)}
+    )
+    own = sum(n for code, n in contacts_in.items() if nearest_area(last_month, code) == rules.layers[-1][0])
     row: dict[str, Any] = dict(shown) | {
         "period_end": end, "months_counted": months, "is_complete": end < RUN_DATE, "policy_area": rules.layers[-1][0],
-        "policy_version": rules.layers[-1][1], "policy_changed_in_period": len(turns) > 1,
+        "policy_version": rules.layers[-1][1], "policy_changed_in_period": len(turns) > 1, "placed_in": place,
+        "contacts_under_policy": own, "policy_is_mixed": own < tally["contacts"],
         **{name: said[name] for name in ("good_line", "bad_line", "participation_floor", "min_reviews")},
     }  # fmt: skip
     del row["not_reviewed"]
+    row |= coverage(tally, silent, said)
     for rate, (numerator, denominator) in RATES.items():
-        hits, n = tally[numerator], tally[denominator]
+        hits, n = tally[numerator], tally[denominator] if denominator != "contacts" or row["is_heard"] else 0
         row[rate] = hits / n if n else None
         row[f"{rate}_lo"], row[f"{rate}_hi"] = wilson(hits, n) if n else (None, None)
         row[f"{rate}_text"] = show_rate(row[rate]) if n else None
@@ -199,15 +291,30 @@ def judge(unit: Unit, tally: Counter[str], last_month: date, months: int) -> dic
     row["is_small"] = n < said["min_reviews"]
     missed = [rate for rate in TARGETS if row[rate] is not None and row[rate] < said[f"{rate}_target"]]
     row["targets_missed"] = ",".join(missed) or None
-    return row | composite(row, said) | conclusion(row, n, said)
+    return row | composite(row, said, unit) | conclusion(row, n, said)
 
 
-def composite(row: Mapping[str, Any], said: Mapping[str, float]) -> dict[str, Any]:
-    """The score and its parts; a part that is not there gives its weight to the others."""
+def coverage(tally: Counter[Any], silent: Mapping[str, set[str]], said: Mapping[str, float]) -> dict[str, Any]:
+    """How many contacts are at places of which every file came, and of which feeds some did not."""
+    here = {name[1]: n for name, n in tally.items() if name[0] == "at"}
+    lost_at = {name[1] for name in tally if name[0] == "lost"}
+    covered = tally["contacts"] - sum(n for place, n in here.items() if place in silent)
+    feeds = set().union(*(silent[place] for place in {*here, *lost_at} if place in silent))
+    everything = tally["contacts"] + tally["lost_contacts"] + tally["unmapped_contacts"]
+    share = covered / everything if everything else None
+    return {
+        "covered_contacts": covered, "lost_contacts": float(tally["lost_contacts"]), "covered_share": share,
+        "feeds_missing": ",".join(sorted(feeds)) or None,
+        "is_heard": not feeds or (share is not None and share >= said["coverage_min"]),
+    }  # fmt: skip
+
+
+def composite(row: Mapping[str, Any], said: Mapping[str, float], unit: Unit) -> dict[str, Any]:
+    """The score and its parts; a part that is not there gives its weight to the others. A department's is elsewhere."""
     values = {part: row["good_rate" if part == "good" else f"{part}_rate"] for part in PARTS}
     missing = [part for part, value in values.items() if value is None]
     said_of: dict[str, Any] = {"score_missing_parts": ",".join(missing) or None, "score": None}
-    if row["good_rate"] is None:
+    if row["good_rate"] is None or not row["is_heard"] or unit[2] == "department":
         return said_of | {f"score_{of}{part}": None for part in PARTS for of in ("", "weight_")}
     present = sum(said[f"weight_{part}"] for part in PARTS if part not in missing)
     for part, value in values.items():
@@ -223,6 +330,8 @@ def conclusion(row: Mapping[str, Any], n: int, said: Mapping[str, float]) -> dic
     if not n:
         return {"verdict": "undetermined", "more_reviews_to_decide": None}
     side = where(row["good_rate_lo"], row["good_rate_hi"], *lines) if n >= fewest else None
+    if side == "good" and not row["is_heard"]:
+        return {"verdict": "undetermined", "more_reviews_to_decide": None}
     if side:
         return {"verdict": "watch" if side == "good" and not enough else side, "more_reviews_to_decide": None}
     if any(abs(good - line) < 1e-6 for line in lines):
@@ -244,7 +353,7 @@ def where(lo: float, hi: float, bad_line: float, good_line: float) -> str | None
 
 def peer_group(dimension: str, code: str) -> str | None:
     """A division stands beside those of its parent, a facility beside those of its type."""
-    if code in ("unknown", "none"):
+    if code in ("unknown", "none") or code.startswith("rest:"):
         return None
     if dimension == "facility":
         kind = VENUES.get(code.partition(":")[2])
@@ -273,9 +382,7 @@ def compare(units: Mapping[Unit, Counter[str]], rows: dict[Unit, dict[str, Any]]
         if moved:
             adjusted = multipletests([rows[u]["good_rate_change_p"] for u in moved], method="fdr_bh")[1]
             for u, p in zip(moved, adjusted, strict=True):
-                rate = rules_of(rows[u]["last_month"], u[3] if LEVELS.get(u[3]) == u[2] else "").said[
-                    "false_discovery_rate"
-                ]
+                rate = rules_of(rows[u]["last_month"], rows[u]["placed_in"]).said["false_discovery_rate"]
                 rows[u] |= {"good_rate_change_p_adjusted": p, "is_real_change": bool(p <= rate)}
 
 
@@ -284,8 +391,7 @@ def _among(peers: list[Unit], units: Mapping[Unit, Counter[str]], rows: dict[Uni
     n = np.array([units[u]["active_reviews"] for u in peers], float)
     modelled, strength = moments(good, n) if len(peers) > 1 else (good / n, None)
     for u, rate, own in zip(peers, modelled, n, strict=True):
-        place = u[3] if LEVELS.get(u[3]) == u[2] else ""
-        if len(peers) >= rules_of(rows[u]["last_month"], place).said["prior_units_min"]:
+        if len(peers) >= rules_of(rows[u]["last_month"], rows[u]["placed_in"]).said["prior_units_min"]:
             rows[u] |= {"good_rate_eb": rate, "good_rate_prior_reviews": strength, "good_rate_prior": good.sum() / n.sum(),
                         "good_rate_eb_own_weight": own / (own + strength)}  # fmt: skip
     for u, ranks in zip(peers, rank_rates(list(good), list(n)).iter_rows(named=True), strict=True):
@@ -317,10 +423,15 @@ def recount(city: City) -> dict[Unit, dict[str, Any]]:
     """Every unit of every period with every figure of its row."""
     months = count_months(city)
     present = sorted({month for month, *_ in months})
-    units, rows = count_periods(months), {}
+    units, rows, silent = count_periods(months), {}, silent_places(city)
     for unit, tally in units.items():
         first, length = month_number(unit[1]), LENGTHS[unit[0]]
         inside = [m for m in present if first <= month_number(m) < first + length]
-        rows[unit] = judge(unit, tally, inside[-1], len(inside)) | {"last_month": inside[-1]}
+        missing: dict[str, set[str]] = defaultdict(set)
+        for month, places in silent.items():
+            if first <= month_number(month) < first + length:
+                for place, feeds in places.items():
+                    missing[place] |= feeds
+        rows[unit] = judge(unit, tally, inside[-1], len(inside), missing) | {"last_month": inside[-1]}
     compare(units, rows)
     return rows

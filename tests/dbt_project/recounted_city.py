@@ -12,13 +12,20 @@ import csv
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import numpy as np
 
 Rows = list[dict[str, str]]
 EARLIER, LATER = datetime(2026, 2, 20, 2), datetime(2026, 3, 1, 2)
+# When another office's files of contacts come, and the first and last day each speaks of; one is refused, the last is late.
+OFFICE_FILES = (
+    (datetime(2026, 1, 12, 2), date(2025, 11, 3), date(2026, 1, 11)), (datetime(2026, 1, 19, 2), date(2026, 1, 12), date(2026, 1, 18)),
+    (datetime(2026, 2, 2, 2), date(2026, 1, 19), date(2026, 2, 1)), (datetime(2026, 2, 9, 2), date(2026, 2, 2), date(2026, 2, 8)),
+    (datetime(2026, 2, 22, 2), date(2026, 2, 20), date(2026, 2, 21)),
+)  # fmt: skip
+OFFICE_REFUSED = datetime(2026, 2, 14, 2)
 # code, name, level; two cities, districts of two to six towns, a town of six villages
 DIVISIONS = [("99", "示范省", "province"), ("9901", "甲市", "city"), ("9902", "乙市", "city")]
 DIVISIONS += [(f"9901{n:02}", f"甲{n}区", "county") for n in range(1, 7)] + [("990201", "乙1区", "county")]
@@ -30,6 +37,7 @@ VILLAGES = [f"990101001{n:03}" for n in range(1, 7)] + [
 DIVISIONS += [(code, f"{code[-6:]}村", "village") for code in VILLAGES]
 # register code → type code as sent; six libraries, three museums
 VENUES = {f"L{n}": "L1" for n in range(1, 7)} | {f"M{n}": "M1" for n in range(1, 4)}
+VENUES_IN = "990101001001"
 HALLS = [f"H{n}" for n in range(1, 7)]
 # department as sent: share of contacts, share reviewed, share good
 DEPARTMENTS = {
@@ -81,6 +89,7 @@ def city(seed: int = 5, contacts: int = 7_000) -> City:
         drawn.contact(n)
     drawn.one_reviewer_all_day()
     drawn.visits_of_nobody()
+    drawn.another_office()
     return drawn.city()
 
 
@@ -94,6 +103,7 @@ class _Drawn:
             (sender, at): [] for sender in ("shifan", "wuliuwang") for at in (EARLIER, LATER)
         }
         self.cases: dict[datetime, Rows] = {EARLIER: [], LATER: []}
+        self.office: dict[datetime, Rows] = {}
 
     def maybe(self, chance: float) -> bool:
         return bool(self.rng.random() < chance)
@@ -116,6 +126,11 @@ class _Drawn:
             "channel": str(rng.choice(CHANNELS)), "opened_at": f"{closed - timedelta(hours=1)}",
             "closed_at": "" if is_open else f"{closed}", "named": str(rng.choice(["1", "0", ""], p=[0.75, 0.2, 0.05])),
         }  # fmt: skip
+        # A hall of the district with rules of its own, which a few contacts of elsewhere do not free; an item of one town.
+        if n % 7 == 0 and (place.startswith("990101") or n % 203 == 0):
+            row["facility_code"] = "K1"
+        if n % 2 and place == "990101002001":
+            row["service_item_code"] = "BPS12"
         self.contacts.append(row)
         _, share, good = DEPARTMENTS[department]
         if not self.maybe(share):
@@ -205,6 +220,28 @@ class _Drawn:
                 })  # fmt: skip
                 self.say("shifan", key, 5 if k else 2, closed + timedelta(minutes=3 + 5 * k), f"busy{nth}")
 
+    def another_office(self) -> None:
+        """A sender of contacts alone, whose halls nobody else tells of; their residents review also what its lost files held.
+
+        Since February it calls one department by a code that nobody maps.
+        """
+        for received, first, last in (*OFFICE_FILES, (OFFICE_REFUSED, date(2026, 2, 9), date(2026, 2, 13))):
+            rows: Rows = []
+            for nth in range((last - first).days + 1):
+                day = first + timedelta(nth)
+                for k, hall in enumerate(("Z1", "Z1", "Z2", "Z3" if day.month == 1 else "Z1")):
+                    closed = datetime(day.year, day.month, day.day, 10 + k, 7 * nth % 60, 11)
+                    key = {"case_no": f"95{day:%y%m%d}{k}", "contact_no": "1"}
+                    rows.append(key | {
+                        "service_item_code": "BPS02", "department_code": "health" if hall != "Z2" else "veterans" if day < date(2026, 2, 1) else "TYJRSWJ",
+                        "division_code": "990102001001" if hall != "Z3" else "990103", "facility_code": hall, "window_no": "1",
+                        "channel": "1", "opened_at": f"{closed - timedelta(hours=1)}", "closed_at": f"{closed}", "named": "1",
+                    })  # fmt: skip
+                    if (nth + k) % 2:
+                        self.first_review(key, 2 if nth % 9 == 0 else 5, closed, f"office{key['case_no']}")
+            if received != OFFICE_REFUSED:
+                self.office[received] = rows
+
     def city(self) -> City:
         register = [
             {"vintage": "2025", "code": c, "name": name, "level": level, "parent_code": c[: {6: 4, 9: 6, 12: 9}.get(len(c), 2)] if len(c) > 2 else ""}
@@ -215,7 +252,7 @@ class _Drawn:
                 "venue_id": code,
                 "name": f"{code}馆",
                 "venue_type_code": kind,
-                "division_code": "990101001001",
+                "division_code": VENUES_IN,
                 "status": "1",
             }
             for code, kind in VENUES.items()
@@ -225,6 +262,7 @@ class _Drawn:
             ("culture.venues", "shifan", EARLIER, venues),
             ("evaluation.contacts", "shifan", LATER, self.contacts),
         ]
+        deliveries += [("evaluation.contacts", "kaifaqu", at, rows) for at, rows in self.office.items()]
         deliveries += [("evaluation.reviews", sender, at, rows) for (sender, at), rows in self.reviews.items()]
         deliveries += [("evaluation.rectifications", "shifan", at, rows) for at, rows in self.cases.items()]
         deliveries.sort(key=lambda d: (d[0], d[2], d[1]))
@@ -282,6 +320,7 @@ class _Drawn:
         return [
             ("evaluation.reviews", "nobody", LATER, undeclared), ("evaluation.reviews", "shifan", LATER, reviews),
             ("evaluation.rectifications", "shifan", LATER, rectifications),
+            ("evaluation.contacts", "kaifaqu", OFFICE_REFUSED, [{"编号": "1", "姓名": "某"}]),
         ]  # fmt: skip
 
 

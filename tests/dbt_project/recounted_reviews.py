@@ -18,7 +18,7 @@ NATION = {
     "points_5": 10, "points_4": 8, "points_3": 6, "points_2": 4, "points_1": 2, "good_level_min": 3, "strict_good_level_min": 4,
     "bad_level_max": 2, "review_window_days": 30, "rectification_days": 15, "rectification_counts_workdays": 1,
     "rectification_rate_target": 1, "reply_rate_target": 1, "revisit_rate_target": 1, "open_appeal_counts": 1,
-    "reviewer_daily_limit": 5, "good_line": 0.95, "bad_line": 0.90, "participation_floor": 0.05, "min_reviews": 10,
+    "reviewer_daily_limit": 5, "good_line": 0.95, "bad_line": 0.90, "area_share_min": 0.9, "participation_floor": 0.05, "coverage_min": 0.5, "score_weight_min": 0.5, "min_reviews": 10,
     "false_discovery_rate": 0.05, "prior_units_min": 5, "weight_good": 0.4, "weight_participation": 0.2, "weight_on_time": 0.2,
     "weight_reply": 0.1, "weight_revisit": 0.1,
 }  # fmt: skip
@@ -63,13 +63,15 @@ def lineage(code: str) -> list[str]:
 
 @cache
 def rules_of(day: date, code: str) -> Rules:
-    """The policy in force: each narrower area overrides the wider ones, and the nation fills the rest."""
+    """The policy in force: each narrower area overrides the wider ones, and the nation fills the rest. A version says again what
+    the versions before it said, but for what it names."""
     said, layers = dict[str, float](NATION), []
     for place in ("", *lineage(code)):
-        for version, area, since, until, own in POLICIES:
-            if area == place and since <= day.isoformat() <= (until or "9999-12-31"):
+        begun = [p for p in POLICIES if p[1] == place and p[2] <= day.isoformat()]
+        if begun and day.isoformat() <= (begun[-1][3] or "9999-12-31"):
+            for *_, own in begun:
                 said |= own
-                layers.append((area, version))
+            layers.append((place, begun[-1][0]))
     return Rules(said, tuple(layers))
 
 

@@ -12,7 +12,7 @@ from building import compiled, copy_project, dbt
 from orchestration.paths import DataDirectory
 
 HEADER = "policy,version,valid_from,valid_to,area,part,weight,status,source\n"
-PARTS = ("reviews", "loop", "survey", "timeliness", "quality")
+PARTS = ("reviews", "participation", "coverage", "loop", "survey", "timeliness", "quality")
 
 
 def weights(*values: float, version: str = "1", since: str = "2020-01-01", until: str = "", area: str = "") -> str:
@@ -22,7 +22,10 @@ def weights(*values: float, version: str = "1", since: str = "2020-01-01", until
     )
 
 
-WHOLE = (0.4, 0.2, 0.2, 0.1, 0.1)
+WHOLE = (0.35, 0.15, 0.05, 0.15, 0.15, 0.05, 0.1)
+
+
+NEWER = "national_2020,2,2025-01-01,,,reviews,0.45,project,test\n"
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +50,7 @@ def data(project: Path) -> DataDirectory:
 
 def test_weights_that_are_not_whole_stop_the_build(project, data, monkeypatch) -> None:
     (project.parent / "policies" / "scorecard_weights.csv").write_text(
-        HEADER + weights(0.4, 0.2, 0.2, 0.1, 0.2), encoding="utf-8"
+        HEADER + weights(*WHOLE[:-1], 0.2), encoding="utf-8"
     )
     monkeypatch.setattr("building.DBT_PROJECT", project)
     run = dbt(data, "build", "--select", "scorecard_weights", "scorecard_weights_are_whole")
@@ -65,7 +68,7 @@ def test_a_seed_is_read_when_its_file_has_changed(project, data, monkeypatch) ->
         read.append(result.adapter_response["code"] != "UNCHANGED")
         with duckdb.connect(str(data.warehouse), read_only=True) as con:
             held.append(con.execute("select count(*) from seeds.scorecard_weights").fetchone())
-    assert (read, held) == ([True, False, True], [(5,), (5,), (10,)])
+    assert (read, held) == ([True, False, True], [(7,), (7,), (14,)])
 
 
 @pytest.fixture(scope="module")
@@ -79,12 +82,20 @@ def check(data: DataDirectory) -> str:
     [
         (weights(*WHOLE), None),
         (
-            weights(*WHOLE) + weights(0.5, 0.2, 0.2, 0.1, 0.1, area="9901"),
+            weights(*WHOLE) + weights(0.45, *WHOLE[1:], area="9901"),
             "1 in 9901 from 2020-01-01 add to 1.1000, not to 1",
         ),
         (weights(*WHOLE, area="9901"), "has no row of national_2020"),
         (weights(*WHOLE) + weights(*WHOLE, area="123"), "hold in 123, which is no division"),
-        (weights(*WHOLE, until="2024-12-31") + weights(*WHOLE, version="2", since="2025-02-01"), "gap or overlap"),
+        (weights(*WHOLE, until="2024-12-31") + weights(*WHOLE, version="2", since="2025-02-01"), "gap: national_2020 1 holds until"),
+        (
+            weights(*WHOLE, until="2024-12-31") + weights(*WHOLE, version="2", since="2024-12-01"),
+            "overlap in coverage: the row national_2020,1,2020-01-01,2024-12-31,,coverage,0.05 and the row national_2020,2,2024-12-01",
+        ),
+        # A version names what it changes; together with what it does not name it still has to add to one.
+        (weights(*WHOLE) + NEWER + "national_2020,2,2025-01-01,,,loop,0.05,project,test\n", None),
+        (weights(*WHOLE) + NEWER, "2 from 2025-01-01 add to 1.1000, not to 1"),
+        (weights(*WHOLE)[: -len("national_2020,1,2020-01-01,,,quality,0.1,project,test\n")], "add to 0.9000|say each part"),
     ],
 )
 def test_each_thing_that_can_be_wrong_with_weights_has_its_sentence(data, check, tmp_path, rows, sentence) -> None:
@@ -114,7 +125,7 @@ def test_nothing_is_judged_by_a_policy_of_one_s_own_that_leaves_a_gap(project, d
         )
     monkeypatch.setattr("building.DBT_PROJECT", project)
     run = dbt(
-        data, "build", "--select", "review_policies", "dim_review_policy", "review_policies_are_whole", "review_judgements",
+        data, "build", "--select", "review_policies", "review_policy", "dim_review_policy", "review_policies_are_whole", "review_judgements",
         "--exclude-resource-type", "unit_test", variables={"review_policy": "own"},
     )  # fmt: skip
     results = json.loads((data.dbt_target / "run_results.json").read_text(encoding="utf-8"))["results"]

@@ -46,9 +46,8 @@ class Seed:
         self.con.execute(f"insert into minsheng.seeds.review_policies values ({row})")
 
     def rows(self, policy: str = "dezhou") -> list[dict[str, Any]]:
-        self.con.execute(
-            f"create or replace table minsheng.reviews.dim_review_policy as {self._of('dim_review_policy', policy)}"
-        )
+        for model in ("review_policy", "dim_review_policy"):
+            self.con.execute(f"create or replace table minsheng.reviews.{model} as {self._of(model, policy)}")
         result = self.con.execute("from minsheng.reviews.dim_review_policy order by area, valid_from")
         names = [d[0] for d in result.description]
         return [dict(zip(names, values, strict=True)) for values in result.fetchall()]
@@ -66,7 +65,7 @@ class Seed:
 def sql(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     data = DataDirectory(tmp_path_factory.mktemp("policies"))
     data.derived.mkdir()
-    return compiled(data, "dim_review_policy", "review_policies_are_whole", variables={"review_policy": "dezhou"})
+    return compiled(data, "review_policy", "dim_review_policy", "review_policies_are_whole", variables={"review_policy": "dezhou"})
 
 
 @pytest.fixture
@@ -116,9 +115,39 @@ def test_a_new_version_holds_from_its_day_and_turns_what_lies_below_it(seed: See
         (r["area"], r["version"], str(r["valid_from"]), r["rectification_days"], r["reply_days"]) for r in seed.rows()
     ] == [
         ("", "1", "2020-01-01", 5, 5),
-        ("", "2", "2026-03-01", 4, 15),
+        ("", "2", "2026-03-01", 4, 5),
         ("990101", "d1", "2026-02-01", 5, 2),
         ("990101", "d1", "2026-03-01", 4, 2),
+    ]
+
+
+@pytest.mark.parametrize("until", ["2026-02-28", None])
+def test_a_version_names_only_what_it_changes_whether_the_one_before_was_ended_or_not(
+    seed: Seed, until: str | None
+) -> None:
+    seed.add("rectification_days", 3, until=until)
+    seed.add("reply_days", 2, until=until)
+    seed.add("reply_days", 4, version="d2", since="2026-03-01")
+    seed.judge()
+    district = [row for row in seed.rows() if row["area"]]
+    assert [(r["version"], str(r["valid_from"]), r["rectification_days"], r["reply_days"]) for r in district] == [
+        ("d1", "2026-02-01", 3, 2),
+        ("d2", "2026-03-01", 3, 4),
+    ]
+
+
+def test_the_effective_set_says_of_every_parameter_who_says_it(seed: Seed) -> None:
+    seed.add("reply_days", 2)
+    seed.add("reply_days", 4, version="d2", since="2026-03-01")
+    seed.judge()
+    said = seed.con.execute(
+        "select parameter, value, said_by_policy, said_by_area, said_by_version, status from minsheng.reviews.review_policy "
+        "where area = '990101' and version = 'd2' and parameter in ('reply_days', 'rectification_days', 'good_line') order by all"
+    ).fetchall()
+    assert said == [
+        ("good_line", 0.95, "national_2020", "", "1", "project"),
+        ("rectification_days", 5, "dezhou", "", "1", "sourced"),
+        ("reply_days", 4, "dezhou", "990101", "d2", "project"),
     ]
 
 
@@ -130,8 +159,13 @@ def test_a_district_is_ruled_by_its_city_before_its_own_rules_begin(seed: Seed) 
 WRONG = {
     "gap": (["gap: dezhou d1 in 990101 holds until 2026-02-10, dezhou d2 in 990101 from 2026-02-15"],
             [("reply_days", 3, {"until": "2026-02-10"}), ("reply_days", 4, {"version": "d2", "since": "2026-02-15"})]),
-    "overlap": (["overlap: dezhou d1 in 990101", "d2 in 990101 from 2026-02-10"],
+    "overlap": (["overlap in reply_days: the row dezhou,d1,2026-02-01,2026-02-10,990101,reply_days,3 and the row "
+                 "dezhou,d2,2026-02-10,,990101,reply_days,4", "both hold on 2026-02-10", "end the first on 2026-02-09"],
                 [("reply_days", 3, {"until": "2026-02-10"}), ("reply_days", 4, {"version": "d2", "since": "2026-02-10"})]),
+    "overlap of others": (["overlap in reply_days: the row dezhou,d1,2026-02-01,2026-02-10,990101,reply_days,3 and the row "
+                           "dezhou,d2,2026-02-10,,990101,revisit_days,0.5"],
+                          [("reply_days", 3, {"until": "2026-02-10"}), ("revisit_days", 0.5, {"version": "d2", "since": "2026-02-10"})]),
+    "one day": (["overlap in reply_days", "cannot begin on one day"], [("reply_days", 3, {}), ("reply_days", 4, {"version": "d2"})]),
     "weights": (["the weights of dezhou d1 in 990101 from 2026-02-01 add to 1.1000, not to 1"], [("weight_good", 0.5, {})]),
     "typo": (["dezhou d1 in 990101 sets reply_dayz, which no rule reads"], [("reply_dayz", 3, {})]),
     "twice": (["gives reply_days 2 times"], [("reply_days", 3, {}), ("reply_days", 4, {})]),
@@ -156,12 +190,12 @@ def test_a_policy_that_contradicts_itself_is_refused_with_a_sentence(
 OWN = {
     "gap": ("gap: own 1 holds until 2025-12-31, own 2 from 2026-02-01",
             [("reply_days", 3, "1", "2020-01-01", "2025-12-31", None), ("reply_days", 4, "2", "2026-02-01", None, None)]),
-    "overlap": ("overlap: own 1 holds until 2026-02-28, own 2 from 2026-02-01",
+    "overlap": ("overlap in reply_days: the row own,1,2020-01-01,2026-02-28,,reply_days,3 and the row own,2,2026-02-01,,,reply_days,4",
                 [("reply_days", 3, "1", "2020-01-01", "2026-02-28", None), ("reply_days", 4, "2", "2026-02-01", None, None)]),
     "weights": ("the weights of own 1 from 2020-01-01 add to 1.1000, not to 1", [("weight_good", 0.5, "1", "2020-01-01", None, None)]),
     "only a district": ("no rows of the policy own hold everywhere", [("reply_days", 3, "d", "2020-01-01", None, "990101")]),
     "bad is good": ("own 1 from 2020-01-01: expected shares", [("bad_level_max", 3, "1", "2020-01-01", None, None)]),
-    "part of a version ends": ("overlap: own 1", [("reply_days", 3, "1", "2020-01-01", "2025-12-31", None), ("revisit_days", 3, "1", "2020-01-01", None, None)]),
+    "part of a version ends": ("own 1 ends on 2025-12-31 for reply_days and on 9999-12-31 for others: row own,1,2020-01-01,2025-12-31,,reply_days,3", [("reply_days", 3, "1", "2020-01-01", "2025-12-31", None), ("revisit_days", 3, "1", "2020-01-01", None, None)]),
 }  # fmt: skip
 
 

@@ -16,6 +16,7 @@ import pytest
 from building import build, copy_project
 from recount import RATES, Unit, recount
 from recounted_city import City, as_csv, city, policy_rows
+from recounted_departments import WEIGHTS, recount_departments
 
 from contracts.loading import load_feeds
 from orchestration.intake import feeds
@@ -49,7 +50,7 @@ def night(sent: City, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tupl
         surroundings.setenv("MINSHENG_PRIVACY_KEY", "a key for tests, 16+")
         surroundings.setattr("building.DBT_PROJECT", project)
         attempts = deliver(data, sent)
-        build(data, "--select", "+review_scorecard", "--exclude-resource-type", "test",
+        build(data, "--select", "+review_scorecard", "+department_scorecard", "--exclude-resource-type", "test",
               "--exclude-resource-type", "unit_test", "--indirect-selection", "cautious", variables={"review_policy": POLICY})  # fmt: skip
     with duckdb.connect(str(data.warehouse), read_only=True) as con:
         yield con, attempts
@@ -106,6 +107,88 @@ def test_the_scorecard_is_what_a_person_would_count(published, wanted) -> None:
     assert wrong == {}
 
 
+def test_every_department_s_month_is_what_a_person_would_count(warehouse, night, sent) -> None:
+    result = warehouse.execute("select * from scorecard.department_scorecard")
+    names = [d[0] for d in result.description]
+    rows = {(r["month"], r["department_code"], r["division_code"]): r for r in (dict(zip(names, v, strict=True)) for v in result.fetchall())}
+    wanted = recount_departments(sent, night[1])
+    assert set(rows) == set(wanted)
+    words = {"month", "department_code", "division_code", "department_name", "division_name", "suppressed_reason", "policy", "weights_policy", "weights_version", "weights_area"}  # fmt: skip
+    columns = set(names) - words - {name for name in names if name.endswith("_null_reason") or name.startswith("survey_")}
+    counted = {name for row in wanted.values() for name in row} | {f"assumed_{part}" for part in WEIGHTS}
+    assert columns - counted == set(), "no column is left uncounted"
+    wrong = {}
+    for key, row in rows.items():
+        for name in columns:
+            value = wanted[key].get(name)
+            if row[name] != (pytest.approx(value, rel=1e-9, abs=1e-9) if isinstance(value, float) else value):
+                wrong.setdefault(name, (key, row[name], value))
+    assert wrong == {}
+    assert sum(row["score"] is not None for row in rows.values()) > 20
+    assert any(row["unmapped_contacts"] for row in rows.values())
+
+
+def test_silence_scores_nothing_and_what_was_not_measured_lifts_nobody(warehouse) -> None:
+    """The bureau of which 4.5 % review, all of them content, had 100.0; it has no score where fewer than the floor took part."""
+    parts = ", ".join(f"{part}_part" for part in WEIGHTS)
+    rows = warehouse.execute(f"select score, score_null_reason, participation_rate, month, level, {parts} from scorecard.department_scorecard").fetchall()  # fmt: skip
+    silent = [row for row in rows if row[2] is not None and row[2] < 0.05]
+    assert silent
+    assert all(row[0] is None and row[1] == "too_little_measured" for row in silent)
+    assert max(row[0] for row in rows if row[0] is not None) < 100
+    less_measured = 0
+    for whole in rows:
+        for other in rows:
+            # Of one month and level: whoever is at most as good wherever it is measured, and is measured in less.
+            if whole[3:5] == other[3:5] and None not in (whole[0], other[0], whole[5]) and whole is not other:
+                both = list(zip(whole[5:], other[5:], strict=True))
+                if all(b is None or (a is not None and b <= a) for a, b in both):
+                    less_measured += any(b is None and a is not None for a, b in both)
+                    assert other[0] <= whole[0] + 1e-9
+    assert less_measured
+
+
+def test_a_sender_s_refused_and_late_files_are_told_where_its_halls_are(published, warehouse) -> None:
+    """Another office: a file refused, one late, nothing since. Its hall of January has a row of nothing in February."""
+    told = {
+        code: {name: published["month", date(2026, 2, 1), kind, code][name] for name in ("contacts", "feeds_missing", "participation_rate", "participation_rate_null_reason", "covered_share")}
+        for kind, code in (("facility", "hall:Z1"), ("facility", "hall:Z3"), ("county", "990103"), ("facility", "hall:H1"))
+    }  # fmt: skip
+    for hall in ("hall:Z1", "hall:Z3"):
+        assert (told[hall]["feeds_missing"], told[hall]["participation_rate"], told[hall]["participation_rate_null_reason"]) == (
+            "evaluation.contacts", None, "feeds_missing",
+        )  # fmt: skip
+    assert (told["hall:Z1"]["contacts"] > 0, told["hall:Z3"]["contacts"]) == (True, 0)
+    assert 0.5 < told["990103"]["covered_share"] < 1
+    assert told["hall:H1"]["feeds_missing"] is None
+    days = warehouse.execute("select lost_days, refused_days > 0, late_days > 0, missing_days > 0 from reviews.sender_coverage where sender = 'kaifaqu' and month = '2026-02-01'").fetchone()  # fmt: skip
+    assert days[1:] == (True, True, True)
+    others = warehouse.execute("select sum(lost_days) from reviews.sender_coverage where sender <> 'kaifaqu'").fetchone()
+    assert others == (0,)
+
+
+def test_a_renamed_department_s_own_row_says_what_is_missing(published) -> None:
+    row = published["month", date(2026, 2, 1), "department", "veterans"]
+    assert row["unmapped_contacts"] == 10
+    assert row["covered_share"] < 1
+    assert "10 more contacts came under a department code that nobody maps" in row["verdict_text_en"]
+    assert published["month", date(2026, 1, 1), "department", "veterans"]["unmapped_contacts"] == 0
+
+
+def test_the_parts_of_every_division_and_its_rest_add_up_to_it(published) -> None:
+    """Contacts are sent also with the code of a district or a city: at every level below, they are its rest."""
+    levels = ["province", "city", "county", "town", "village"]
+    checked = 0
+    for (kind, start, dimension, code), row in published.items():
+        if dimension in levels[:-1] and code.startswith("99"):
+            below = levels[levels.index(dimension) + 1]
+            parts = [r for u, r in published.items() if u[:3] == (kind, start, below) and (u[3].removeprefix("rest:").startswith(code) and u[3] != code)]
+            for count in ("contacts", "active_reviews", "covered_contacts"):
+                assert sum(r[count] for r in parts) == row[count], (kind, start, code, count)
+            checked += any(u.startswith("rest:") for u in [x[3] for x in published if x[:3] == (kind, start, below)])
+    assert checked
+
+
 def test_the_city_holds_everything_the_recount_is_asked_about(published, wanted, warehouse) -> None:
     rows = list(wanted.values())
     assert len(rows) > 2_000
@@ -128,6 +211,25 @@ def test_the_city_holds_everything_the_recount_is_asked_about(published, wanted,
         "valid", "default", "duplicate", "withdrawn", "appeal_upheld", "appeal_filed", "malicious", "mistaken", "no_contact",
         "before_close", "after_window",
     }  # fmt: skip
+
+
+def test_a_district_s_policy_binds_the_halls_departments_and_items_inside_it(published) -> None:
+    """By contacts where no register places them: one hall lies in the district but for a few codes, one item in one of its towns."""
+    bound = {
+        (dimension, code): {row["policy_area"] for unit, row in published.items() if unit[2:] == (dimension, code) and unit[1] >= date(2026, 2, 1)}
+        for dimension, code in (("facility", "hall:K1"), ("service_item", "BPS12"), ("facility", "culture:L1"), ("department", "health"))
+    }  # fmt: skip
+    assert bound == {
+        ("facility", "hall:K1"): {"990101"}, ("service_item", "BPS12"): {"990101002"},
+        ("facility", "culture:L1"): {"990101"}, ("department", "health"): {""},
+    }  # fmt: skip
+    hall = published["month", date(2026, 2, 1), "facility", "hall:K1"]
+    assert (hall["good_line"], hall["min_reviews"]) == (0.99, 30)
+    year = {unit[2:]: row for unit, row in published.items() if unit[:2] == ("year", date(2025, 1, 1))}
+    assert year["facility", "hall:K1"]["policy_is_mixed"]
+    assert year["department", "health"]["policy_is_mixed"]
+    assert 0 < year["department", "health"]["contacts_under_policy"] < year["department", "health"]["contacts"]
+    assert not year["county", "990101"]["policy_is_mixed"]
 
 
 def test_a_rate_is_null_exactly_where_its_reason_stands(published) -> None:
@@ -159,7 +261,7 @@ def test_a_feed_without_a_code_scheme_is_refused_whole_and_told_what_to_declare(
 
 
 def test_each_bad_row_is_kept_with_its_reason(night, sent) -> None:
-    reviews, rectifications = night[1][len(sent.deliveries) + 1 :]
+    reviews, rectifications = night[1][len(sent.deliveries) + 1 :][:2]
     assert (reviews.rows_quarantined, rectifications.rows_quarantined) == (9, 6)
     told = {(r["field"], r["rule"]): r["rows"] for a in (reviews, rectifications) for r in a.reasons}
     assert told == {

@@ -29,7 +29,7 @@ rates_compared as (
         {{ wilson('previous_good_reviews', 'previous_active_reviews', 'interval_z', 'hi') }} as previous_rate_hi,
         {{ ratio('good_reviews + previous_good_reviews', '(active_reviews + previous_active_reviews)') }} as rate_of_both,
         -- What could not be placed is no unit: it is shown, and compared with nothing.
-        active_reviews > 0 and policy is not null and code not in ('unknown', 'none') as is_compared
+        active_reviews > 0 and policy is not null and not {{ is_no_unit('code') }} as is_compared
     from units
 ),
 

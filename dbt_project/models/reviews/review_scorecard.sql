@@ -17,6 +17,7 @@
 {#- what the verdict's words quote besides the rates -#}
 {%- set shares_in_words = [
     'good_rate_lo', 'good_rate_hi', 'good_line', 'bad_line', 'participation_floor', 'good_rate_with_suspects',
+    'covered_share',
 ] -%}
 with
 
@@ -28,14 +29,30 @@ comparisons as (
     select * from {{ ref('review_comparisons') }}
 ),
 
+-- Where too few contacts are covered by the files that came, silence may be the sender's: nothing is said of who took part.
+heard as (
+    select
+        units.*,
+        {{ ratio('covered_contacts', '(contacts + lost_contacts + unmapped_contacts)') }} as covered_share,
+        feeds_missing is null
+        or coalesce({{ ratio('covered_contacts', '(contacts + lost_contacts + unmapped_contacts)') }} >= coverage_min, false) as is_heard
+    from units
+),
+
 rated as (
     select
         units.*,
         {%- for rate, (numerator, denominator, reason) in rates.items() %}
-        {{ ratio('units.' ~ numerator, 'units.' ~ denominator) }} as {{ rate }},
-        {{ wilson('units.' ~ numerator, 'units.' ~ denominator, 'units.interval_z', 'lo') }} as {{ rate }}_lo,
-        {{ wilson('units.' ~ numerator, 'units.' ~ denominator, 'units.interval_z', 'hi') }} as {{ rate }}_hi,
-        case when units.{{ denominator }} = 0 then '{{ reason }}' end as {{ rate }}_null_reason,
+        {%- set n = '(case when is_heard then contacts else 0 end)' if denominator == 'contacts' else 'units.' ~ denominator %}
+        {{ ratio('units.' ~ numerator, n) }} as {{ rate }},
+        {{ wilson('units.' ~ numerator, n, 'units.interval_z', 'lo') }} as {{ rate }}_lo,
+        {{ wilson('units.' ~ numerator, n, 'units.interval_z', 'hi') }} as {{ rate }}_hi,
+        case
+            {%- if denominator == 'contacts' %}
+            when not is_heard then 'feeds_missing'
+            {%- endif %}
+            when units.{{ denominator }} = 0 then '{{ reason }}'
+        end as {{ rate }}_null_reason,
         {%- endfor %}
         {{ ratio(
             'units.good_reviews + units.suspect_good_reviews', '(units.active_reviews + units.suspect_reviews)'
@@ -45,7 +62,7 @@ rated as (
         {%- for column in compared %}
         comparisons.{{ column }}{{ ',' if not loop.last }}
         {%- endfor %}
-    from units
+    from heard as units
     inner join comparisons
         on
             units.period_kind = comparisons.period_kind
@@ -77,7 +94,7 @@ concluded as (
         end as more_reviews_to_decide,
         {%- for part, rate in parts.items() %}
         case
-            when good_rate is null or policy is null then null
+            when good_rate is null or policy is null or not is_heard or dimension = 'department' then null
             when {{ rate }} is null then 0.0
             else weight_{{ part }} / weight_present
         end as share_{{ part }},
@@ -115,6 +132,12 @@ final as (
         {{ rate }}_text,
         {{ rate }}_null_reason,
         {%- endfor %}
+        covered_contacts,
+        lost_contacts,
+        unmapped_contacts,
+        covered_share,
+        case when contacts + lost_contacts + unmapped_contacts = 0 then 'no_contacts' end as covered_share_null_reason,
+        feeds_missing,
         good_rate_with_suspects,
         good_rate_with_suspects - good_rate as suspect_effect,
         (good_reviews + prior_reviews * peer_rate) / nullif(active_reviews + prior_reviews, 0) as good_rate_eb,
@@ -138,7 +161,7 @@ final as (
         case
             when good_rate_change is not null then null
             when policy is null then 'no_policy'
-            when code in ('unknown', 'none') then 'not_a_unit'
+            when {{ is_no_unit('code') }} then 'not_a_unit'
             when active_reviews = 0 then 'no_active_reviews'
             when previous_active_reviews is null then 'no_previous_period'
             else 'no_active_reviews_before'
@@ -150,7 +173,7 @@ final as (
         case
             when is_compared then null
             when policy is null then 'no_policy'
-            when code in ('unknown', 'none') then 'not_a_unit'
+            when {{ is_no_unit('code') }} then 'not_a_unit'
             else 'no_active_reviews'
         end as good_rate_rank_null_reason,
         mean_level,
@@ -164,6 +187,7 @@ final as (
             when policy is null then 'no_policy'
             when verdict <> 'undetermined' then 'decided'
             when active_reviews = 0 then 'no_active_reviews'
+            when verdict_reason = 'feeds_missing' then 'feeds_missing'
             else 'rate_on_a_line'
         end as more_reviews_to_decide_null_reason,
         {{ verdict_sentence('zh') }} as verdict_text_zh,
@@ -183,8 +207,10 @@ final as (
                     ))
         end as score,
         case
+            when dimension = 'department' then 'see_department_scorecard'
             when policy is null then 'no_policy'
             when active_reviews = 0 then 'no_active_reviews'
+            when not is_heard then 'feeds_missing'
         end as score_null_reason,
         nullif(concat_ws(
             ','
@@ -206,6 +232,8 @@ final as (
         policy,
         policy_version,
         policy_area,
+        cast(contacts_under_policy as bigint) as contacts_under_policy,
+        contacts_under_policy < contacts as policy_is_mixed,
         policy_changed_in_period
     from concluded
 )

@@ -1,57 +1,68 @@
-{#- Which units stand beside each other: a kind of unit and the column (or ancestor level) that names the unit. -#}
-{%- set kinds = {
-    'all': "'all'",
-    'province': 'province_code',
-    'city': 'city_code',
-    'county': 'county_code',
-    'town': 'town_code',
-    'village': 'village_code',
-    'department': 'department_code',
-    'service_item': 'service_item_code',
-    'channel': 'contact_channel',
-    'facility': 'facility_id',
-} -%}
+{%- set kinds = review_unit_columns('counts', 'divisions') -%}
 {%- set counts = review_count_columns() -%}
+{%- set unit_keys = ['department_code', 'service_item_code', 'division_code', 'facility_id', 'contact_channel'] -%}
 with
 
-counts as (
+counted as (
     select * from {{ ref('review_counts') }}
+),
+
+lost_contacts as (
+    select * from {{ ref('review_lost_contacts') }}
+),
+
+unmapped_contacts as (
+    select * from {{ ref('review_unmapped_contacts') }}
 ),
 
 divisions as (
     select * from {{ ref('division_latest') }}
 ),
 
-placed as (
+-- A unit of which nothing came, because its sender's files are lost or its new code is not mapped, has a row that says so.
+counts as (
+    select
+        month,
+        {{ unit_keys | join(',\n        ') }},
+        {{ counts | join(',\n        ') }}
+    from counted
+    {%- for nothing in ['lost_contacts', 'unmapped_contacts'] %}
+    union all
+    select
+        month,
+        {{ unit_keys | join(',\n        ') }},
+        {%- for count in counts %}
+        0 as {{ count }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from {{ nothing }}
+    {%- endfor %}
+),
+
+kinds as (
+    {{ review_unit_kinds(kinds) }}
+),
+
+by_unit as (
     select
         counts.*,
-        {%- for level in ['province', 'city', 'county', 'town', 'village'] %}
-        case
-            when divisions.division_code is null then 'unknown' else divisions.{{ level }}_code
-        end as {{ level }}_code{{ ',' if not loop.last }}
-        {%- endfor %}
+        kinds.dimension,
+        {{ review_unit_code(kinds) }} as code
     from counts
     left join divisions on counts.division_code = divisions.division_code
+    cross join kinds
 ),
 
 unit_months as (
-    {%- for kind, unit in kinds.items() %}
     select
         month,
-        '{{ kind }}' as dimension,
-        {{ unit }} as code,
+        dimension,
+        code,
         {%- for count in counts %}
         sum({{ count }}) as {{ count }}{{ ',' if not loop.last }}
         {%- endfor %}
-    from placed
-    {%- if kind == 'all' %}
-    group by month
-    {%- else %}
-    where {{ unit }} is not null
-    group by month, {{ unit }}
-    {%- endif %}
-    {{ 'union all' if not loop.last }}
-    {%- endfor %}
+    from by_unit
+    where code is not null
+    group by month, dimension, code
 ),
 
 months as (

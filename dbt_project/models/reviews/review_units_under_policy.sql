@@ -1,5 +1,5 @@
 {%- set limits = [
-    'good_line', 'bad_line', 'participation_floor', 'min_reviews', 'interval_z', 'false_discovery_rate', 'prior_units_min',
+    'good_line', 'bad_line', 'participation_floor', 'coverage_min', 'min_reviews', 'interval_z', 'false_discovery_rate', 'prior_units_min',
     'rectification_rate_target', 'reply_rate_target', 'revisit_rate_target',
     'weight_good', 'weight_participation', 'weight_on_time', 'weight_reply', 'weight_revisit',
 ] -%}
@@ -7,6 +7,18 @@ with
 
 units as (
     select * from {{ ref('review_units') }}
+),
+
+unit_places as (
+    select * from {{ ref('review_unit_places') }}
+),
+
+unit_areas as (
+    select * from {{ ref('review_unit_areas') }}
+),
+
+unit_silence as (
+    select * from {{ ref('review_unit_silence') }}
 ),
 
 divisions as (
@@ -17,60 +29,19 @@ policies as (
     select * from {{ ref('dim_review_policy') }}
 ),
 
-departments as (
-    select * from {{ ref('dim_department') }}
-),
-
-items as (
-    select * from {{ ref('dim_service_item') }}
-),
-
-channels as (
-    select * from {{ ref('handling_channels') }}
-),
-
-facilities as (
-    select * from {{ ref('dim_facility') }}
-),
-
 named as (
     select
         units.*,
-        coalesce(unit_division.division_code, '') as placed_in,
-        coalesce(
-            unit_division.full_name, unit_department.name_zh, unit_item.name_zh, unit_channel.name_zh, unit_facility.name
-        ) as name_zh,
-        -- Who a unit stands beside: divisions of one parent, facilities of one type, halls, every department, item or channel.
-        case
-            when units.code in ('unknown', 'none') then null
-            when units.dimension = 'facility' then coalesce(unit_facility.facility_type, 'hall')
-            when unit_division.division_code is not null then coalesce(unit_division.parent_code, 'all')
-            else 'all'
-        end as peer_group,
+        unit_places.placed_in,
+        unit_places.name_zh,
+        unit_places.peer_group,
+        unit_places.contacts_in_areas,
         {{ add_months(
             'units.period_start', "case units.period_kind when 'month' then -1 when 'quarter' then -3 else -12 end"
         ) }} as previous_start
     from units
-    left join divisions as unit_division
-        on
-            units.code = unit_division.division_code
-            and units.dimension = unit_division.level
-    left join departments as unit_department
-        on
-            units.code = unit_department.department_code
-            and units.dimension = 'department'
-    left join items as unit_item
-        on
-            units.code = unit_item.service_item_code
-            and units.dimension = 'service_item'
-    left join channels as unit_channel
-        on
-            units.code = unit_channel.code
-            and units.dimension = 'channel'
-    left join facilities as unit_facility
-        on
-            units.code = unit_facility.facility_id
-            and units.dimension = 'facility'
+    inner join unit_places
+        on {{ same('units', 'unit_places', ['period_kind', 'period_start', 'dimension', 'code']) }}
 ),
 
 places as (
@@ -85,8 +56,7 @@ places as (
     from named
 ),
 
--- A period is read under the policy in force on the first day of its last month: a division's by the nearest area's, any
--- other unit's by the one that holds everywhere.
+-- A period is read under the policy in force on the first day of its last month in the nearest area around the unit.
 placed_policies as (
     {{ in_force('places', 'policies', key=['placed_in', 'on_day'], day='on_day', division='placed_in') }}
 ),
@@ -103,6 +73,10 @@ final as (
         named.{{ count }},
         {%- endfor %}
         named.contacts - named.active_reviews as not_reviewed,
+        named.contacts - coalesce(unit_silence.uncovered_contacts, 0) as covered_contacts,
+        coalesce(unit_silence.lost_contacts, 0.0) as lost_contacts,
+        coalesce(unit_silence.unmapped_contacts, 0) as unmapped_contacts,
+        unit_silence.feeds_missing,
         named.name_zh,
         named.peer_group,
         policies.policy,
@@ -116,6 +90,11 @@ final as (
                     or coalesce(first_policies.area <> policies.area, true)
                     or first_policies.valid_from <> policies.valid_from
         end as policy_changed_in_period,
+        case
+            when policies.policy is null then null
+            when policies.area = '' then named.contacts - named.contacts_in_areas
+            else coalesce(own_area.contacts_judged, 0)
+        end as contacts_under_policy,
         {%- for limit in limits %}
         policies.{{ limit }},
         {%- endfor %}
@@ -130,13 +109,19 @@ final as (
         on
             named.placed_in = first_policies.placed_in
             and named.period_start = first_policies.on_day
+    left join unit_areas as own_area
+        on
+            {{ same('named', 'own_area', ['period_kind', 'period_start', 'dimension', 'code']) }}
+            and policies.area = own_area.area
+    left join unit_silence
+        on {{ same('named', 'unit_silence', ['period_kind', 'period_start', 'dimension', 'code']) }}
     left join units as previous
         on
             named.period_kind = previous.period_kind
             and named.previous_start = previous.period_start
             and named.dimension = previous.dimension
             and named.code = previous.code
-            and named.code not in ('unknown', 'none')
+            and not {{ is_no_unit('named.code') }}
 )
 
 select * from final

@@ -20,6 +20,10 @@ feed_months as (
     select * from {{ ref('department_feeds') }}
 ),
 
+department_places as (
+    select * from {{ ref('department_places') }}
+),
+
 -- What was counted, at the county and at its city.
 placed as (
     {%- for level in ['city', 'county'] %}
@@ -59,7 +63,15 @@ reporting as (
     where feed_months.feed_days is not null
 ),
 
+-- Where a department is known to serve, also where nothing came of it because a file is lost.
 keys as (
+    select
+        month,
+        department_code,
+        division_code,
+        level
+    from department_places
+    union distinct
     select
         month,
         department_code,
@@ -90,6 +102,11 @@ final as (
         coalesce(placed.{{ count }}, 0) as {{ count }},
         {%- endfor %}
         placed.points,
+        coalesce(placed.contacts, 0) - coalesce(department_places.uncovered_contacts, 0) as covered_contacts,
+        coalesce(department_places.lost_contacts, 0.0) as lost_contacts,
+        coalesce(department_places.unmapped_contacts, 0) as unmapped_contacts,
+        coalesce(department_places.contacts_under_policy, 0) as contacts_under_policy,
+        department_places.feeds_missing,
         feed_months.feed_days,
         feed_months.timely_feed_days,
         feed_months.feed_rows,
@@ -103,6 +120,8 @@ final as (
             and keys.department_code = placed.department_code
             and keys.division_code = placed.division_code
             and keys.level = placed.level
+    left join department_places
+        on {{ same('keys', 'department_places', ['month', 'department_code', 'division_code', 'level']) }}
     left join feed_months
         on
             keys.month = feed_months.month

@@ -1,11 +1,18 @@
 {#- part of the score: its value of 100 in this model; its weight is the row of policies/scorecard_weights.csv -#}
+{#- What few said, or too few of those who were served, is no measurement of what residents think. -#}
 {%- set parts = {
-    'reviews': '100 * good_rate',
+    'reviews': "case when active_reviews >= min_reviews and participation_rate >= participation_floor then 100 * good_rate end",
+    'participation': '100 * participation_rate',
+    'coverage': '100 * covered_share',
     'loop': '100 * on_time_rate',
     'survey': 'survey_mean',
     'timeliness': '100 * timely_share',
     'quality': '100 * accepted_share',
 } -%}
+{#- what decides a verdict, a part or the score -#}
+{%- set limits = [
+    'interval_z', 'good_line', 'bad_line', 'participation_floor', 'min_reviews', 'coverage_min', 'score_weight_min',
+] -%}
 with
 
 months as (
@@ -24,25 +31,41 @@ policies as (
     select * from {{ ref('dim_review_policy') }}
 ),
 
-all_weights as (
+weight_rows as (
     select * from {{ ref('scorecard_weights') }}
 ),
 
-weights as (
+settings as (
     select
         policy,
         version,
         coalesce(area, '') as area,
         valid_from,
         coalesce(valid_to, cast('9999-12-31' as date)) as valid_to,
-        {%- for part in parts %}
-        max(case when part = '{{ part }}' then weight end) as weight_{{ part }}{{ ',' if not loop.last }}
-        {%- endfor %}
-    from all_weights
+        part,
+        weight as value,
+        status,
+        source
+    from weight_rows
     where
         policy = '{{ var("review_policy") }}'
         or (policy = '{{ var("base_policy") }}' and coalesce(area, '') = '')
-    group by policy, version, coalesce(area, ''), valid_from, coalesce(valid_to, cast('9999-12-31' as date))
+),
+
+{{ inherited_versions('part') }},
+
+weights as (
+    select
+        policy,
+        version,
+        area,
+        valid_from,
+        valid_to,
+        {%- for part in parts %}
+        coalesce(max(case when part = '{{ part }}' then value end), 0.0) as weight_{{ part }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from effective
+    group by policy, version, area, valid_from, valid_to
 ),
 
 places as (
@@ -75,11 +98,10 @@ known as (
         surveys.survey_verdict,
         policies.policy,
         policies.version as policy_version,
-        policies.interval_z,
-        policies.good_line,
-        policies.bad_line,
-        policies.participation_floor,
-        policies.min_reviews,
+        policies.area as policy_area,
+        {%- for limit in limits %}
+        policies.{{ limit }},
+        {%- endfor %}
         {%- for part in parts %}
         weights.weight_{{ part }},
         {%- endfor %}
@@ -102,10 +124,20 @@ known as (
             and months.division_code = weights.division_code
 ),
 
-rated as (
+-- Where too few contacts are covered by the files that came, silence may be the sender's.
+heard as (
     select
         known.*,
-        {{ ratio('active_reviews', 'contacts') }} as participation_rate,
+        {{ ratio('covered_contacts', '(contacts + lost_contacts + unmapped_contacts)') }} as covered_share,
+        feeds_missing is null
+        or coalesce({{ ratio('covered_contacts', '(contacts + lost_contacts + unmapped_contacts)') }} >= coverage_min, false) as is_heard
+    from known
+),
+
+rated as (
+    select
+        heard.*,
+        {{ ratio('active_reviews', '(case when is_heard then contacts else 0 end)') }} as participation_rate,
         {{ ratio('good_reviews', 'active_reviews') }} as good_rate,
         {{ wilson('good_reviews', 'active_reviews', 'interval_z', 'lo') }} as good_rate_lo,
         {{ wilson('good_reviews', 'active_reviews', 'interval_z', 'hi') }} as good_rate_hi,
@@ -116,22 +148,64 @@ rated as (
         {{ ratio('named_bad_revisited', 'named_bad_accepted') }} as revisit_rate,
         {{ ratio('timely_feed_days', 'feed_days') }} as timely_share,
         {{ ratio('feed_rows_accepted', 'feed_rows') }} as accepted_share
-    from known
+    from heard
 ),
 
-scored as (
+measured as (
     select
         rated.*,
         {%- for part, value in parts.items() %}
         {{ value }} as {{ part }}_part,
         {%- endfor %}
-        {% for part, value in parts.items() -%}
-        case when {{ value }} is null then 0.0 else weight_{{ part }} end
-        {{- ' + ' if not loop.last }}
-        {% endfor -%}
-        as weight_present,
         {{ verdict(review_verdict_reason()) }} as review_verdict
     from rated
+),
+
+-- What the departments of a month whose residents were heard have at least, part by part.
+least_measured as (
+    select
+        month,
+        level,
+        {%- for part in parts %}
+        min({{ part }}_part) as least_{{ part }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from measured
+    where reviews_part is not null
+    group by month, level
+),
+
+weighed as (
+    select
+        measured.*,
+        {%- for part in parts %}
+        least_measured.least_{{ part }},
+        {%- endfor %}
+        {% for part in parts -%}
+        case when measured.{{ part }}_part is null then 0.0 else measured.weight_{{ part }} end
+        {{- ' + ' if not loop.last }}
+        {% endfor -%}
+        as weight_present
+    from measured
+    left join least_measured
+        on
+            measured.month = least_measured.month
+            and measured.level = least_measured.level
+),
+
+-- A part that was not measured counts as the least that was measured of anybody, so that what nobody knows lifts no unit above one of
+-- which it is known; what was measured of nobody that month is left out for all.
+scored as (
+    select
+        weighed.*,
+        {%- for part in parts %}
+        case when {{ part }}_part is null and weight_present >= score_weight_min - 1e-9 then least_{{ part }} end as assumed_{{ part }},
+        {%- endfor %}
+        {% for part in parts -%}
+        case when coalesce({{ part }}_part, least_{{ part }}) is null then 0.0 else weight_{{ part }} end
+        {{- ' + ' if not loop.last }}
+        {% endfor -%}
+        as weight_counted
+    from weighed
 ),
 
 final as (
@@ -145,16 +219,18 @@ final as (
         cast(null as string) as suppressed_reason,
         level,
         case
-            when weight_present > 0
-                then (
-                    {%- for part in parts %}
-                    coalesce(weight_{{ part }} * {{ part }}_part, 0.0){{ ' +' if not loop.last }}
-                    {%- endfor %}
-                ) / weight_present
+            when weight_present >= score_weight_min - 1e-9
+                then
+                    (
+                        {%- for part in parts %}
+                        weight_{{ part }} * coalesce({{ part }}_part, assumed_{{ part }}, 0.0){{ ' +' if not loop.last }}
+                        {%- endfor %}
+                    ) / weight_counted
         end as score,
         case
             when weights_policy is null then 'no_weights'
-            when weight_present = 0 then 'no_part'
+            when policy is null then 'no_policy'
+            when weight_present < score_weight_min - 1e-9 then 'too_little_measured'
         end as score_null_reason,
         nullif(concat_ws(
             ','
@@ -163,17 +239,33 @@ final as (
             {%- endfor %}
         ), '') as missing_parts,
         weight_present,
+        weight_counted,
+        score_weight_min,
         {%- for part in parts %}
         {{ part }}_part,
+        assumed_{{ part }},
         weight_{{ part }},
-        case
-            when {{ part }}_part is null then 0.0
-            when weight_present > 0 then weight_{{ part }} / weight_present
-        end as share_{{ part }},
         {%- endfor %}
+        case
+            when reviews_part is not null then null
+            when policy is null then 'no_policy'
+            when active_reviews = 0 then 'no_active_reviews'
+            when active_reviews < min_reviews then 'too_few_reviews'
+            when not is_heard then 'feeds_missing'
+            else 'too_few_took_part'
+        end as reviews_part_null_reason,
         contacts,
         active_reviews,
         participation_rate,
+        case
+            when not is_heard then 'feeds_missing'
+            when contacts = 0 then 'no_contacts'
+        end as participation_rate_null_reason,
+        covered_contacts,
+        lost_contacts,
+        unmapped_contacts,
+        covered_share,
+        feeds_missing,
         good_reviews,
         bad_reviews,
         suspect_reviews,
@@ -187,6 +279,7 @@ final as (
         rectification_rate,
         on_time_rate,
         reply_rate,
+        named_bad_accepted,
         revisit_rate,
         survey_wave,
         cast(survey_answers as bigint) as survey_answers,
@@ -201,6 +294,9 @@ final as (
         accepted_share,
         policy,
         policy_version,
+        policy_area,
+        contacts_under_policy,
+        case when policy is not null then contacts_under_policy < contacts end as policy_is_mixed,
         weights_policy,
         weights_version,
         weights_area

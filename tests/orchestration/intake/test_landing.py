@@ -292,7 +292,7 @@ def test_a_file_that_vanishes_while_others_are_taken_in_stops_nobody(data, monke
 def test_the_receipt_of_a_file_that_did_not_come_says_who_owes_it(data) -> None:
     feed = load_feeds()["evaluation.reviews"]
     last = attempt(feed=feed.id, sender="shifan")
-    missing = landing.missing_attempt(data, feed, last, TODAY)
+    missing = landing.missing_attempt(data, feed, last, TODAY, 3)
     assert (missing.verdict, missing.sender, missing.received_on, missing.rows_received) == (
         "missing",
         "shifan",
@@ -301,8 +301,29 @@ def test_the_receipt_of_a_file_that_did_not_come_says_who_owes_it(data) -> None:
     )
     assert "2026-02-03" in missing.message_zh
     assert "2026-02-03" in missing.message_en
-    assert missing.receipt == landing.missing_attempt(data, feed, last, TODAY).receipt
-    assert missing.receipt != landing.missing_attempt(data, feed, last, TODAY + timedelta(days=1)).receipt
+    assert "shifan" in missing.message_en
+    assert missing.receipt == landing.missing_attempt(data, feed, last, TODAY, 3).receipt
+    assert missing.receipt != landing.missing_attempt(data, feed, last, TODAY + timedelta(days=1), 3).receipt
+
+
+def test_a_sender_is_overdue_by_itself(data, monkeypatch) -> None:
+    """Another sender's file excuses nobody; who sends less often, or no longer, says so in the list of senders."""
+    feed = load_feeds()["evaluation.reviews"]
+    came = [
+        attempt(feed=feed.id, sender=sender, received_on=TODAY - timedelta(days=days))
+        for sender, days in (("daily", 1), ("silent", 9), ("silent", 4), ("weekly", 8), ("handed_over", 40))
+    ]
+    row = {"feed": feed.id, "expected_from": "", "expected_to": "", "frequency_days": "", "latency_days": ""}
+    stated = [
+        row | {"sender": "weekly", "frequency_days": "7"},
+        row | {"sender": "handed_over", "expected_to": "2026-01-31"},
+        row | {"sender": "daily", "feed": "evaluation.contacts", "expected_to": "2026-01-31"},
+    ]
+    monkeypatch.setattr(feeds, "seed", lambda name: stated if name == "feed_senders" else ())
+    late = feeds.overdue(data, feed, came, TODAY)
+    assert [(a.sender, a.verdict) for a in late] == [("silent", "missing")]
+    assert "at most 3 days" in late[0].message_en
+    assert [a.sender for a in feeds.overdue(data, feed, came, TODAY + timedelta(days=2))] == ["silent", "weekly"]
 
 
 # ── the calendar ────────────────────────────────────────────────────────────────────────────────

@@ -338,14 +338,15 @@ def test_the_night_goes_on_with_yesterday_s_data(bad_night, quiet_night) -> None
 # ── a night in which somebody did not send ──────────────────────────────────────────────────────
 
 
-def overdue_on(data: DataDirectory, day: date) -> set[str]:
-    """Recomputed from the receipts: the cadence of the contract, counted from the last accepted file."""
-    last: dict[str, date] = {}
+def overdue_on(data: DataDirectory, day: date) -> set[tuple[str, str]]:
+    """Recomputed from the receipts: the cadence of the contract, counted from each sender's last accepted file."""
+    last: dict[tuple[str, str], date] = {}
     for path in data.receipts.rglob("*.json"):
         told = json.loads(path.read_text(encoding="utf-8"))
         if told["verdict"] == "accepted":
-            last[told["feed"]] = max(last.get(told["feed"], date.min), date.fromisoformat(told["received_on"]))
-    return {f for f, on in last.items() if (limit := FEEDS[f].days_between) is not None and (day - on).days > limit}
+            key = told["feed"], told["sender"]
+            last[key] = max(last.get(key, date.min), date.fromisoformat(told["received_on"]))
+    return {(f, sender) for (f, sender), on in last.items() if (limit := FEEDS[f].days_between) is not None and (day - on).days > limit}
 
 
 @pytest.fixture
@@ -379,11 +380,12 @@ def test_an_overdue_feed_fails_alone_and_leaves_a_receipt_once_a_day(late) -> No
     failed = {
         e.step_key: e.step_failure_data.user_failure_data.description for e in results[0].get_step_failure_events()
     }
-    assert set(failed) == {"__".join(feed.split(".")) for feed in expected}
+    assert set(failed) == {"__".join(feed.split(".")) for feed, _ in expected}
     missing = [a for a in landing.attempts(data) if a.verdict == "missing"]
-    assert {a.feed for a in missing} == expected
+    assert {(a.feed, a.sender) for a in missing} == expected
     assert len(missing) == len(expected) == len(landing.attempts(data)) - before
     for attempt in missing:
         assert attempt.received_on == day
-        assert failed["__".join(attempt.feed.split("."))] == f"{attempt.message_en} · {attempt.message_zh}"
+        first = next(a for a in missing if a.feed == attempt.feed)
+        assert failed["__".join(attempt.feed.split("."))].startswith(f"{first.message_en} · {first.message_zh}")
         assert FEEDS[attempt.feed].label_zh in attempt.message_zh

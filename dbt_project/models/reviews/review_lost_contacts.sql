@@ -1,0 +1,61 @@
+{%- set dimensions = ['department_code', 'service_item_code', 'division_code', 'facility_id', 'contact_channel'] -%}
+with
+
+coverage as (
+    select * from {{ ref('sender_coverage') }}
+    where feed = 'evaluation.contacts'
+),
+
+contacts as (
+    select * from {{ ref('fct_contact') }}
+    where closed_month is not null
+),
+
+silent as (
+    select * from coverage
+    where lost_days > 0
+),
+
+usual_days as (
+    select
+        silent.sender,
+        silent.month,
+        silent.lost_days,
+        sum(coverage.covered_days) as covered_days
+    from silent
+    inner join coverage
+        on
+            silent.sender = coverage.sender
+            and coverage.month between {{ add_months('silent.month', -12) }} and silent.month
+    group by silent.sender, silent.month, silent.lost_days
+),
+
+sent as (
+    select
+        sender,
+        closed_month as month,
+        {%- for dimension in dimensions %}
+        coalesce({{ dimension }}, '{{ 'none' if dimension == 'facility_id' else 'unknown' }}') as {{ dimension }},
+        {%- endfor %}
+        count(*) as contacts
+    from contacts
+    group by sender, closed_month, {{ dimensions | join(', ') }}
+),
+
+-- What the sender used to send a day, here and in the twelve months before, for as many days as are lost.
+final as (
+    select
+        usual_days.month,
+        {{ prefixed('sent', dimensions) }},
+        cast(coalesce(
+            sum(sent.contacts * cast(usual_days.lost_days as double) / nullif(usual_days.covered_days, 0)), 0
+        ) as double) as lost_contacts
+    from usual_days
+    inner join sent
+        on
+            usual_days.sender = sent.sender
+            and sent.month between {{ add_months('usual_days.month', -12) }} and usual_days.month
+    group by usual_days.month, {{ prefixed('sent', dimensions) }}
+)
+
+select * from final
