@@ -14,6 +14,8 @@
         'surge_min_reviews', 'surge_baseline_days', 'surge_baseline_days_min', 'surge_volume_z', 'surge_rating_z',
         'interval_z', 'good_line', 'bad_line', 'participation_floor', 'min_reviews',
         'false_discovery_rate', 'prior_units_min',
+        'decided_share_max', 'usual_sender_share', 'number_known_min', 'number_density_min', 'number_edge_share',
+        'periods_to_decide_max',
         'weight_good', 'weight_participation', 'weight_on_time', 'weight_reply', 'weight_revisit',
     ]) }}
 {%- endmacro %}

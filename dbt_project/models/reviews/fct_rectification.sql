@@ -48,9 +48,10 @@ bad_reviews as (
 follow_ups as (
     select
         contact_id,
-        min(level) as second_level
+        min(case when review_no = 2 then level end) as second_level,
+        max(case when verdict = 'bad' then reviewed_at end) as reopened_at
     from reviews
-    where review_no = 2 and is_active
+    where review_no > 1 and is_active
     group by contact_id
 ),
 
@@ -186,6 +187,8 @@ final as (
         case
             when judged.appeal = 'upheld' then 'appeal_upheld'
             when judged.finding in ('malicious', 'mistaken') then judged.finding
+            -- The resident says again that it is bad: what was done before is not enough.
+            when follow_ups.reopened_at is not null and coalesce(judged.rectified_at < follow_ups.reopened_at, true) then 'reopened'
             when judged.is_revisited then 'revisited'
             when judged.is_replied then 'replied'
             when judged.is_rectified then 'rectified'

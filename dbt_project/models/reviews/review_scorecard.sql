@@ -1,8 +1,8 @@
 {%- set counts = review_count_columns() -%}
 {%- set rates = review_rates() -%}
-{#- part of the composite score: the rate it is made of; its weight is the policy's weight_<part> -#}
+{#- part of the composite score: the rate it is made of, of good reviews the least favourable one; its weight is the policy's weight_<part> -#}
 {%- set parts = {
-    'good': 'good_rate',
+    'good': 'good_rate_if_counted',
     'participation': 'participation_rate',
     'on_time': 'on_time_rate',
     'reply': 'reply_rate',
@@ -17,6 +17,7 @@
 {#- what the verdict's words quote besides the rates -#}
 {%- set shares_in_words = [
     'good_rate_lo', 'good_rate_hi', 'good_line', 'bad_line', 'participation_floor', 'good_rate_with_suspects',
+    'good_rate_if_counted',
 ] -%}
 with
 
@@ -40,6 +41,11 @@ rated as (
         {{ ratio(
             'units.good_reviews + units.suspect_good_reviews', '(units.active_reviews + units.suspect_reviews)'
         ) }} as good_rate_with_suspects,
+        {{ ratio('units.good_reviews', '(units.active_reviews + coalesce(units.excluded_bad_counted, 0))') }} as good_rate_if_counted,
+        {{ wilson('units.good_reviews', '(units.active_reviews + coalesce(units.excluded_bad_counted, 0))', 'units.interval_z', 'lo') }}
+        as good_rate_if_counted_lo,
+        {{ wilson('units.good_reviews', '(units.active_reviews + coalesce(units.excluded_bad_counted, 0))', 'units.interval_z', 'hi') }}
+        as good_rate_if_counted_hi,
         {{ ratio('units.n1 + 2 * units.n2 + 3 * units.n3 + 4 * units.n4 + 5 * units.n5', 'units.active_reviews') }} as mean_level,
         {{ ratio('units.points', 'units.active_reviews') }} as mean_points,
         {%- for column in compared %}
@@ -54,27 +60,51 @@ rated as (
             and units.code = comparisons.code
 ),
 
-judged as (
+reasoned as (
     select
         rated.*,
-        {{ review_verdict_reason() }} as verdict_reason,
+        {{ review_verdict_reason() }} as reason_counted,
+        {{ review_verdict_reason_if_counted() }} as reason_if_counted
+    from rated
+),
+
+judged as (
+    select
+        reasoned.*,
+        {{ reason_of_both('reason_counted', 'reason_if_counted') }} as verdict_reason,
+        {{ verdict('reason_if_counted') }} as verdict_if_counted,
         {{ reviews_that_decide('good_rate', 'good_line', 'bad_line', 'interval_z') }} as reviews_that_decide,
         {% for part, rate in parts.items() -%}
         case when {{ rate }} is null then 0.0 else weight_{{ part }} end
         {{- ' + ' if not loop.last }}
         {% endfor -%}
         as weight_present
-    from rated
+    from reasoned
 ),
 
-concluded as (
+-- How many more it takes, beside how many the period has left; periods like this one, where it has not enough.
+reached as (
     select
         judged.*,
         {{ verdict('verdict_reason') }} as verdict,
         case
             when verdict_reason in ('too_few_reviews', 'interval_crosses_a_line') and reviews_that_decide is not null
-                then cast(greatest(greatest(reviews_that_decide, min_reviews) - active_reviews, 1) as bigint)
+                then greatest(reviews_that_decide, min_reviews, active_reviews + 1)
+        end as reviews_needed
+    from judged
+),
+
+concluded as (
+    select
+        reached.*,
+        case
+            when reviews_needed <= contacts then cast(reviews_needed - active_reviews as bigint)
         end as more_reviews_to_decide,
+        case
+            when reviews_needed <= contacts then cast(1 as bigint)
+            when ceil(reviews_needed / cast(active_reviews as double)) <= periods_to_decide_max
+                then cast(ceil(reviews_needed / cast(active_reviews as double)) as bigint)
+        end as periods_to_decide,
         {%- for part, rate in parts.items() %}
         case
             when good_rate is null or policy is null then null
@@ -88,7 +118,7 @@ concluded as (
         {%- for share in shares_in_words %}
         {{ show_share(share) }} as {{ share }}_text{{ ',' if not loop.last }}
         {%- endfor %}
-    from judged
+    from reached
 ),
 
 final as (
@@ -117,6 +147,12 @@ final as (
         {%- endfor %}
         good_rate_with_suspects,
         good_rate_with_suspects - good_rate as suspect_effect,
+        excluded_bad_counted,
+        good_rate_if_counted,
+        good_rate_if_counted_lo,
+        good_rate_if_counted_hi,
+        good_rate_if_counted - good_rate as excluded_effect,
+        verdict_if_counted,
         (good_reviews + prior_reviews * peer_rate) / nullif(active_reviews + prior_reviews, 0) as good_rate_eb,
         active_reviews / nullif(active_reviews + prior_reviews, 0) as good_rate_eb_own_weight,
         case when prior_reviews is not null then peer_rate end as good_rate_prior,
@@ -163,9 +199,22 @@ final as (
             when more_reviews_to_decide is not null then null
             when policy is null then 'no_policy'
             when verdict <> 'undetermined' then 'decided'
+            when verdict_reason = 'excluded_reviews_decide' then 'excluded_reviews_decide'
             when active_reviews = 0 then 'no_active_reviews'
-            else 'rate_on_a_line'
+            when reviews_needed is null then 'rate_on_a_line'
+            when periods_to_decide is null then 'out_of_reach'
+            else 'more_than_the_period_has'
         end as more_reviews_to_decide_null_reason,
+        periods_to_decide,
+        case
+            when periods_to_decide is not null then null
+            when policy is null then 'no_policy'
+            when verdict <> 'undetermined' then 'decided'
+            when verdict_reason = 'excluded_reviews_decide' then 'excluded_reviews_decide'
+            when active_reviews = 0 then 'no_active_reviews'
+            when reviews_needed is null then 'rate_on_a_line'
+            else 'out_of_reach'
+        end as periods_to_decide_null_reason,
         {{ verdict_sentence('zh') }} as verdict_text_zh,
         {{ verdict_sentence('en') }} as verdict_text_en,
         {%- for part, rate in parts.items() %}

@@ -80,6 +80,7 @@ known as (
         policies.bad_line,
         policies.participation_floor,
         policies.min_reviews,
+        case when policies.policy is not null then {{ excluded_bad_counted('months', 'policies') }} end as excluded_bad_counted,
         {%- for part in parts %}
         weights.weight_{{ part }},
         {%- endfor %}
@@ -109,6 +110,10 @@ rated as (
         {{ ratio('good_reviews', 'active_reviews') }} as good_rate,
         {{ wilson('good_reviews', 'active_reviews', 'interval_z', 'lo') }} as good_rate_lo,
         {{ wilson('good_reviews', 'active_reviews', 'interval_z', 'hi') }} as good_rate_hi,
+        {{ wilson('good_reviews', '(active_reviews + coalesce(excluded_bad_counted, 0))', 'interval_z', 'lo') }}
+        as good_rate_if_counted_lo,
+        {{ wilson('good_reviews', '(active_reviews + coalesce(excluded_bad_counted, 0))', 'interval_z', 'hi') }}
+        as good_rate_if_counted_hi,
         {{ ratio('points', 'active_reviews') }} as mean_points,
         {{ ratio('bad_rectified', 'bad_accepted') }} as rectification_rate,
         {{ ratio('bad_on_time', 'bad_in_on_time_base') }} as on_time_rate,
@@ -119,9 +124,17 @@ rated as (
     from known
 ),
 
-scored as (
+reasoned as (
     select
         rated.*,
+        {{ review_verdict_reason() }} as reason_counted,
+        {{ review_verdict_reason_if_counted() }} as reason_if_counted
+    from rated
+),
+
+scored as (
+    select
+        reasoned.*,
         {%- for part, value in parts.items() %}
         {{ value }} as {{ part }}_part,
         {%- endfor %}
@@ -130,8 +143,9 @@ scored as (
         {{- ' + ' if not loop.last }}
         {% endfor -%}
         as weight_present,
-        {{ verdict(review_verdict_reason()) }} as review_verdict
-    from rated
+        {{ verdict(reason_of_both('reason_counted', 'reason_if_counted')) }} as review_verdict,
+        {{ verdict('reason_if_counted') }} as review_verdict_if_counted
+    from reasoned
 ),
 
 final as (
@@ -177,11 +191,15 @@ final as (
         good_reviews,
         bad_reviews,
         suspect_reviews,
+        excluded_reviews,
+        excluded_bad,
+        excluded_bad_counted,
         good_rate,
         good_rate_lo,
         good_rate_hi,
         mean_points,
         review_verdict,
+        review_verdict_if_counted,
         bad_accepted,
         bad_in_on_time_base,
         rectification_rate,
