@@ -28,8 +28,8 @@
 {#- The least favourable reading: the bad reviews that do not count are counted, as far as the policy believes them. -#}
 {% macro review_verdict_reason_if_counted() -%}
     {{ verdict_reason('good_rate_if_counted_lo', 'good_rate_if_counted_hi', 'participation_rate', unjudged={
-        'no_active_reviews': 'active_reviews + excluded_bad_counted = 0',
-        'too_few_reviews': 'active_reviews + excluded_bad_counted < min_reviews',
+        'no_active_reviews': 'active_reviews + coalesce(excluded_bad_counted, 0) = 0',
+        'too_few_reviews': 'active_reviews + coalesce(excluded_bad_counted, 0) < min_reviews',
     }) }}
 {%- endmacro %}
 

@@ -95,7 +95,7 @@ def test_the_least_favourable_reading_is_that_of_the_honest_hall(warehouse: Any,
     honest, bent = of_hall(warehouse, CODES["honest"]), of_hall(warehouse, CODES[way])
     assert bent["verdict_if_counted"] == "bad"
     assert bent["good_rate_if_counted"] == honest["good_rate"]
-    assert bent["score_good"] <= honest["score_good"] + 1e-9
+    assert bent["score"] <= honest["score"] + 1e-9
 
 
 def test_a_bad_review_without_a_word_is_a_bad_review(warehouse: Any) -> None:

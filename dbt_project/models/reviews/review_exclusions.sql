@@ -42,6 +42,7 @@ invalid as (
             and judgements.policy_from = policies.valid_from
     where
         judgements.review_no = 1
+        and judgements.contact_id is not null
         and judgements.validity not in ('{{ elsewhere | join("', '") }}')
         and (
             judgements.validity <> 'default'

@@ -1,13 +1,13 @@
 {%- set counts = review_count_columns() -%}
 {%- set rates = review_rates() -%}
-{#- part of the composite score: the rate it is made of, of good reviews the least favourable one; its weight is the policy's weight_<part> -#}
-{%- set parts = {
-    'good': 'good_rate_if_counted',
-    'participation': 'participation_rate',
-    'on_time': 'on_time_rate',
-    'reply': 'reply_rate',
-    'revisit': 'revisit_rate',
-} -%}
+{#-
+  part of the composite score: what it is made of; its weight is the policy's weight_<part>. Of good reviews it is the least
+  favourable rate, and a bad review that does not count has been through no loop: leaving it out raises nothing.
+-#}
+{%- set parts = {'good': 'good_rate_if_counted', 'participation': 'participation_rate'} -%}
+{%- for part in ['on_time', 'reply', 'revisit'] -%}
+    {%- do parts.update({part: 'coalesce(' ~ part ~ '_rate, case when excluded_bad_counted > 0 then 0.0 end)'}) -%}
+{%- endfor -%}
 {%- set targets = ['rectification_rate', 'reply_rate', 'revisit_rate'] -%}
 {#- what comparing a unit with its peers and with itself adds to its figures -#}
 {%- set compared = [
@@ -63,6 +63,9 @@ rated as (
 reasoned as (
     select
         rated.*,
+        {%- for part, value in parts.items() %}
+        {{ value }} as part_{{ part }},
+        {%- endfor %}
         {{ review_verdict_reason() }} as reason_counted,
         {{ review_verdict_reason_if_counted() }} as reason_if_counted
     from rated
@@ -74,8 +77,8 @@ judged as (
         {{ reason_of_both('reason_counted', 'reason_if_counted') }} as verdict_reason,
         {{ verdict('reason_if_counted') }} as verdict_if_counted,
         {{ reviews_that_decide('good_rate', 'good_line', 'bad_line', 'interval_z') }} as reviews_that_decide,
-        {% for part, rate in parts.items() -%}
-        case when {{ rate }} is null then 0.0 else weight_{{ part }} end
+        {% for part in parts -%}
+        case when part_{{ part }} is null then 0.0 else weight_{{ part }} end
         {{- ' + ' if not loop.last }}
         {% endfor -%}
         as weight_present
@@ -105,10 +108,10 @@ concluded as (
             when ceil(reviews_needed / cast(active_reviews as double)) <= periods_to_decide_max
                 then cast(ceil(reviews_needed / cast(active_reviews as double)) as bigint)
         end as periods_to_decide,
-        {%- for part, rate in parts.items() %}
+        {%- for part in parts %}
         case
             when good_rate is null or policy is null then null
-            when {{ rate }} is null then 0.0
+            when part_{{ part }} is null then 0.0
             else weight_{{ part }} / weight_present
         end as share_{{ part }},
         {%- endfor %}
@@ -217,17 +220,17 @@ final as (
         end as periods_to_decide_null_reason,
         {{ verdict_sentence('zh') }} as verdict_text_zh,
         {{ verdict_sentence('en') }} as verdict_text_en,
-        {%- for part, rate in parts.items() %}
+        {%- for part in parts %}
         share_{{ part }} as score_weight_{{ part }},
-        100 * share_{{ part }} * coalesce({{ rate }}, 0) as score_{{ part }},
+        100 * share_{{ part }} * coalesce(part_{{ part }}, 0) as score_{{ part }},
         {%- endfor %}
         -- Never a hair above 100 where every part is 1; null stays null, which least() alone would skip.
         case
             when share_good is not null
                 then
                     least(100.0, 100 * (
-                        {%- for part, rate in parts.items() %}
-                        share_{{ part }} * coalesce({{ rate }}, 0){{ ' +' if not loop.last }}
+                        {%- for part in parts %}
+                        share_{{ part }} * coalesce(part_{{ part }}, 0){{ ' +' if not loop.last }}
                         {%- endfor %}
                     ))
         end as score,
@@ -237,8 +240,8 @@ final as (
         end as score_null_reason,
         nullif(concat_ws(
             ','
-            {%- for part, rate in parts.items() %},
-            case when {{ rate }} is null then '{{ part }}' end
+            {%- for part in parts %},
+            case when part_{{ part }} is null then '{{ part }}' end
             {%- endfor %}
         ), '') as score_missing_parts,
         nullif(concat_ws(

@@ -152,9 +152,10 @@ numbered as (
         orphans.*,
         {{ case_series('orphans.case_no') }} as series,
         {{ case_serial('orphans.case_no') }} as serial,
+        -- One person is believed once a day.
         row_number() over (
             partition by orphans.reviewer_key, orphans.reviewed_on order by orphans.orphan_id
-        ) as nth_of_reviewer
+        ) as nth_of_day
     from orphans
 ),
 
@@ -169,7 +170,7 @@ weighed as (
         and (placed.steps_beyond = 0 or placed.numbers_beyond <= {{ edge }})
         as is_number_missing,
         coalesce(told_by.share_of_place, 0) >= policies.usual_sender_share
-        and (numbered.reviewer_key is null or numbered.nth_of_reviewer <= policies.reviewer_daily_limit)
+        and (numbered.reviewer_key is null or numbered.nth_of_day = 1)
         as is_believable,
         placed.known_numbers,
         {%- for dimension in dimensions if dimension != 'place' %}
