@@ -115,9 +115,17 @@ def _exclude(review: Review) -> dict[str, float]:
     }.get(reason, reason)  # fmt: skip
     counts: dict[str, float] = {f"invalid_{named}": 1} if reason not in ("", "default") else {}
     # A copy is no other review, one of nobody's contact nobody's; silence is written as level 5.
-    if reason in ("duplicate", "no_contact") or not contact or (reason == "default" and not (bad and review.level != 5)):
+    if (
+        reason in ("duplicate", "no_contact")
+        or not contact
+        or (reason == "default" and not (bad and review.level != 5))
+    ):
         return counts
-    return counts | {"excluded_reviews": 1, "excluded_bad": bad, "excluded_bad_decided": bad and named in ("decided", "withdrawn")}
+    return counts | {
+        "excluded_reviews": 1,
+        "excluded_bad": bad,
+        "excluded_bad_decided": bad and named in ("decided", "withdrawn"),
+    }
 
 
 def _refuse(row: Mapping[str, str], contact: Mapping[str, str]) -> dict[str, float]:

@@ -18,7 +18,15 @@ Row = dict[str, Any]
 FIRST = datetime(2026, 1, 5, 9)
 HONEST, BENT, GIVEN_UP = 40, 60, 0.04
 # How a hall keeps bad reviews from counting, and which of its visits: at random, the first of them or the last.
-WAYS = ("not_reported", "closed_after_the_review", "left_open", "withdrawn", "decided_away", "called_default", "dated_too_late")
+WAYS = (
+    "not_reported",
+    "closed_after_the_review",
+    "left_open",
+    "withdrawn",
+    "decided_away",
+    "called_default",
+    "dated_too_late",
+)
 ATTACKS = ("words", "numbers", "going_on", "other_contact", "rival", "one_person")
 
 
@@ -30,7 +38,9 @@ class Simulated:
     reviews: dict[str, list[Row]] = field(default_factory=lambda: {"platform": [], "rival": []})
     rectifications: list[Row] = field(default_factory=list)
     twins: dict[str, tuple[str, str]] = field(default_factory=dict)  # honest hall → its twin, the attack
-    bent: dict[str, tuple[str, float]] = field(default_factory=dict)  # hall → way, share of its bad reviews that it hides
+    bent: dict[str, tuple[str, float]] = field(
+        default_factory=dict
+    )  # hall → way, share of its bad reviews that it hides
 
 
 def simulate(seed: int) -> Simulated:
@@ -100,7 +110,7 @@ def _invented(rng: np.random.Generator, hall: str, attack: str, visits: list[tup
     case = {
         "words": lambda k: f"{rng.integers(16**12):012x}x", "numbers": lambda k: f"{hall}{rng.integers(1, 10_000):04}",
         "going_on": lambda k: f"{hall}{last + 1 + k:04}", "other_contact": lambda k: f"{hall}{visits[k % len(visits)][0]:04}",
-        "rival": lambda k: f"{hall}{(free + [last + 1])[k % (len(free) + 1)]:04}", "one_person": lambda k: f"{hall}{(free + [last + 1])[k % (len(free) + 1)]:04}",
+        "rival": lambda k: f"{hall}{[*free, last + 1][k % (len(free) + 1)]:04}", "one_person": lambda k: f"{hall}{[*free, last + 1][k % (len(free) + 1)]:04}",
     }[attack]  # fmt: skip
     said = []
     for k in range(many):

@@ -38,10 +38,15 @@ def halls(truth: Simulated, tmp_path_factory: pytest.TempPathFactory) -> Iterato
             "select * from reviews.review_scorecard where dimension = 'facility' and code like 'hall:%' and period_kind = 'year'"
         )
         names = [d[0] for d in asked.description]
-        yield {row[names.index("code")].removeprefix("hall:"): dict(zip(names, row, strict=True)) for row in asked.fetchall()}
+        yield {
+            row[names.index("code")].removeprefix("hall:"): dict(zip(names, row, strict=True))
+            for row in asked.fetchall()
+        }
 
 
-def test_a_hall_that_hides_bad_reviews_is_never_good_and_its_other_reading_says_why(truth: Simulated, halls: Any) -> None:
+def test_a_hall_that_hides_bad_reviews_is_never_good_and_its_other_reading_says_why(
+    truth: Simulated, halls: Any
+) -> None:
     said = defaultdict(list)
     for hall, (way, share) in truth.bent.items():
         row = halls[hall.rstrip("-")]

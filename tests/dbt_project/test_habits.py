@@ -14,7 +14,7 @@ from simulated_habits import HABITS, HIDDEN, simulate
 from statsmodels.stats.proportion import proportion_confint
 
 from contracts.loading import seed
-from orchestration.paths import PROJECT, DataDirectory
+from orchestration.paths import DataDirectory
 
 SEEDS = range(40)
 ENOUGH = 8  # bad reviews hidden in a month, from which a habit can be told at all
@@ -67,7 +67,9 @@ def test_an_honest_department_is_not_accused(told: list[tuple[bool, float, int]]
     honest = [conspicuous for conspicuous, share, _ in told if not share]
     said = [share > 0 for conspicuous, share, _ in told if conspicuous]
     lo, _ = proportion_confint(sum(said), len(said), method="wilson")
-    print(f"precision {sum(said) / len(said):.4f} of {len(said)}, from {lo:.4f}; accused {sum(honest)} of {len(honest)}")
+    print(
+        f"precision {sum(said) / len(said):.4f} of {len(said)}, from {lo:.4f}; accused {sum(honest)} of {len(honest)}"
+    )
     assert sum(said) / len(said) >= STATED_PRECISION
     assert sum(honest) <= 1e-4 * len(honest)
 

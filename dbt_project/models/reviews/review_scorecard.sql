@@ -103,11 +103,7 @@ concluded as (
         case
             when reviews_needed <= contacts then cast(reviews_needed - active_reviews as bigint)
         end as more_reviews_to_decide,
-        case
-            when reviews_needed <= contacts then cast(1 as bigint)
-            when ceil(reviews_needed / cast(active_reviews as double)) <= periods_to_decide_max
-                then cast(ceil(reviews_needed / cast(active_reviews as double)) as bigint)
-        end as periods_to_decide,
+        {{ periods_to_decide() }} as periods_to_decide,
         {%- for part in parts %}
         case
             when good_rate is null or policy is null then null
@@ -198,26 +194,9 @@ final as (
         verdict,
         verdict_reason,
         more_reviews_to_decide,
-        case
-            when more_reviews_to_decide is not null then null
-            when policy is null then 'no_policy'
-            when verdict <> 'undetermined' then 'decided'
-            when verdict_reason = 'excluded_reviews_decide' then 'excluded_reviews_decide'
-            when active_reviews = 0 then 'no_active_reviews'
-            when reviews_needed is null then 'rate_on_a_line'
-            when periods_to_decide is null then 'out_of_reach'
-            else 'more_than_the_period_has'
-        end as more_reviews_to_decide_null_reason,
+        {{ no_number_because('more_reviews_to_decide') }} as more_reviews_to_decide_null_reason,
         periods_to_decide,
-        case
-            when periods_to_decide is not null then null
-            when policy is null then 'no_policy'
-            when verdict <> 'undetermined' then 'decided'
-            when verdict_reason = 'excluded_reviews_decide' then 'excluded_reviews_decide'
-            when active_reviews = 0 then 'no_active_reviews'
-            when reviews_needed is null then 'rate_on_a_line'
-            else 'out_of_reach'
-        end as periods_to_decide_null_reason,
+        {{ no_number_because('periods_to_decide') }} as periods_to_decide_null_reason,
         {{ verdict_sentence('zh') }} as verdict_text_zh,
         {{ verdict_sentence('en') }} as verdict_text_en,
         {%- for part in parts %}

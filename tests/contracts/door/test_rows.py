@@ -110,7 +110,10 @@ def test_a_refused_review_leaves_what_it_takes_to_count_it() -> None:
     result = judged("evaluation.reviews", {"tags": "108"}, {"satisfaction": "7", "case_no": "a b"}, {})
     said = dict(result.reasons.select("_row", "row_says").iter_rows())
     assert set(said) == {2, 3}
-    level, case_no = FEEDS["evaluation.reviews"].by_name["satisfaction_level"].name, GOOD["evaluation.reviews"]["case_no"]
+    level, case_no = (
+        FEEDS["evaluation.reviews"].by_name["satisfaction_level"].name,
+        GOOD["evaluation.reviews"]["case_no"],
+    )
     assert json.loads(said[2]) | {"reviewed_at": ""} == {
         "case_no": case_no, "contact_no": "1", "review_no": "1", level: "5", "reviewed_at": "",
     }  # fmt: skip
