@@ -140,7 +140,7 @@ def floods(good: Hall) -> dict[str, list[Row]]:
     return {
         # A stranger who knows nothing, one who knows how the numbers look, one who goes on where they end; a rival who knows them.
         "shifan": flood(1, lambda k: f"X{k:06}", 300) + flood(2, lambda k: f"{code}{5000 + 7 * k:04}", 300)
-        + flood(3, lambda k: f"{code}{VISITS + 1 + k:04}", 200) + flood(4, lambda k: f"{code}{k % VISITS + 1:04}", 130, "2"),
+        + flood(3, lambda k: f"{code}{VISITS + 21 + k:04}", 200) + flood(4, lambda k: f"{code}{k % VISITS + 1:04}", 130, "2"),
         "wuliuwang": [
             {"case_no": row["case_no"], "contact_no": "1", "review_no": "1", "满意度代码": "5", "评价标签": "115", "channel": "短信",
              "reviewed_at": row["reviewed_at"], "证件号码": row["reviewer_id"]}
