@@ -27,7 +27,11 @@ class Hall:
         return {r["case_no"] for r in self.reviews if r["satisfaction"] in "12"}
 
 
-def visits(code: str, *, bad: int = BAD, number: Callable[[str, int], str] = lambda code, n: f"{code}{n:04}",
+def usual_number(code: str, n: int) -> str:
+    return f"{code}{n:04}"
+
+
+def visits(code: str, *, bad: int = BAD, number: Callable[[str, int], str] = usual_number,
            is_bad: Callable[[int], bool] | None = None) -> Hall:  # fmt: skip
     """Visits a quarter of an hour apart on working days; every fifth is bad, unless somebody says which are."""
     wrong = is_bad or (lambda n: n % (VISITS // bad) == 2 if bad else False)
@@ -123,7 +127,16 @@ WAYS = {
 FURTHER_WAYS = {
     "refused_for_a_tag": refused_for_a_tag, "refused_for_their_level": refused_for_their_level, "contacts_refused": contacts_refused,
     "withdrawn": withdrawn, "called_default": called_default, "dated_too_late": dated_too_late,
+    "first_not_reported": not_reported, "last_not_reported": not_reported, "numbers_before_the_code_not_reported": not_reported,
 }  # fmt: skip
+# Where a hall has its bad visits, and how it writes its numbers, if not like the others.
+PLACES: dict[str, Callable[[int], bool]] = {
+    "first_not_reported": lambda n: n < BAD,
+    "last_not_reported": lambda n: n >= VISITS - BAD,
+}
+NUMBERS: dict[str, Callable[[str, int], str]] = {
+    "numbers_before_the_code_not_reported": lambda code, n: f"S{n:07}{code[0]}07",
+}
 
 
 def floods(good: Hall) -> dict[str, list[Row]]:

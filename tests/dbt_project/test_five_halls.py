@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 import pytest
 from building import build
-from five_halls import BAD, FURTHER_WAYS, VISITS, WAYS, Hall, Row, floods, visits
+from five_halls import BAD, FURTHER_WAYS, NUMBERS, PLACES, VISITS, WAYS, Hall, Row, floods, usual_number, visits
 
 from contracts.loading import load_feeds
 from orchestration.intake import feeds
@@ -44,8 +44,8 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     data.derived.mkdir(parents=True)
     data.set_calendar(date(2026, 3, 1), date(2026, 1, 1))
     halls: list[Hall] = []
-    for letter, (way, bend) in zip("ABCDEFGHIJKL", (WAYS | FURTHER_WAYS).items(), strict=False):
-        hall = visits(f"{letter}{way}")
+    for letter, (way, bend) in zip("ABCDEFGHIJKLMNO", (WAYS | FURTHER_WAYS).items(), strict=False):
+        hall = visits(f"{letter}{way}", is_bad=PLACES.get(way), number=NUMBERS.get(way, usual_number))
         bend(hall)
         halls.append(hall)
     good = visits(GOOD, bad=0, is_bad=lambda n: n < GOOD_BAD)
@@ -86,7 +86,7 @@ def of_hall(con: Any, code: str) -> dict[str, Any]:
     return dict(zip(names, asked.fetchone(), strict=True))
 
 
-CODES = {way: f"{letter}{way}" for letter, way in zip("ABCDEFGHIJKL", WAYS | FURTHER_WAYS, strict=False)}
+CODES = {way: f"{letter}{way}" for letter, way in zip("ABCDEFGHIJKLMNO", WAYS | FURTHER_WAYS, strict=False)}
 
 
 @pytest.mark.parametrize("way", [*WAYS, *FURTHER_WAYS])
@@ -140,4 +140,4 @@ def test_a_flood_of_invented_reviews_moves_no_honest_hall(warehouse: Any) -> Non
         "select invalid_no_contact from reviews.review_scorecard where dimension = 'facility' and code = 'none' "
         "and period_kind = 'trailing_12_months' order by period_start desc limit 1"
     ).fetchall()  # fmt: skip
-    assert unknown == 300 + 300 + 200 + 130 + 20 + 2 * BAD, "what nobody can place is counted where nobody is judged"
+    assert unknown == 300 + 300 + 200 + 130 + 20 + 5 * BAD, "what nobody can place is counted where nobody is judged"

@@ -115,11 +115,11 @@ beside as (
     select
         spanned.*,
         cast(known_numbers as double) / (last_serial - first_serial + 1) as density,
+        -- A series begins with its first number: what lies before its first contact is missing as well, if not too much is.
+        cast(known_numbers as double) / (last_serial + 1) as density_from_start,
         case when serial < first_serial then first_serial - serial when serial > last_serial then serial - last_serial else 0 end as steps_beyond,
-        -- Many numbers beyond the series are no part of it, however near the first of them are.
-        sum(case when is_known = 0 and (serial < first_serial or serial > last_serial) then 1 else 0 end) over (
-            partition by series
-        ) as numbers_beyond,
+        sum(case when is_known = 0 and serial < first_serial then 1 else 0 end) over (partition by series) as numbers_before,
+        sum(case when is_known = 0 and serial > last_serial then 1 else 0 end) over (partition by series) as numbers_after,
         {%- for dimension in dimensions %}
         max({{ dimension }}) over (partition by series, from_first) as {{ dimension }}_before,
         max({{ dimension }}) over (partition by series, from_last) as {{ dimension }}_after{{ ',' if not loop.last }}
@@ -134,8 +134,11 @@ placed as (
         is_known,
         known_numbers,
         density,
+        density_from_start,
+        serial < first_serial as is_before,
         steps_beyond,
-        numbers_beyond,
+        numbers_before,
+        numbers_after,
         {%- for dimension in dimensions %}
         case
             when coalesce({{ dimension }}_before, {{ dimension }}_after) = coalesce({{ dimension }}_after, {{ dimension }}_before)
@@ -166,8 +169,17 @@ weighed as (
         placed.is_known = 0
         and placed.known_numbers >= policies.number_known_min
         and placed.density >= policies.number_density_min
-        and placed.steps_beyond <= {{ edge }}
-        and (placed.steps_beyond = 0 or placed.numbers_beyond <= {{ edge }})
+        -- Many numbers beyond the series are no part of it, however near the first of them are.
+        and (
+            placed.steps_beyond = 0
+            or (
+                placed.numbers_after <= {{ edge }}
+                and (
+                    (placed.steps_beyond <= {{ edge }} and placed.numbers_before <= {{ edge }})
+                    or (placed.is_before and placed.density_from_start >= policies.number_start_density)
+                )
+            )
+        )
         as is_number_missing,
         coalesce(told_by.share_of_place, 0) >= policies.usual_sender_share
         and (numbered.reviewer_key is null or numbered.nth_of_day = 1)
