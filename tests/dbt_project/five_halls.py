@@ -51,7 +51,7 @@ def visits(code: str, *, bad: int = BAD, number: Callable[[str, int], str] = usu
             key
             | {"review_no": "1", "satisfaction": level, "tags": "115" if level == "1" else f"51{n % 8}",
                "comment": "等了很久" if level == "1" else "", "channel": "4", "reviewed_at": f"{reviewed}",
-               "reviewer_id": f"R{code}{n:04}"}
+               "reviewer_id": f"R{code[0]}{n:04}"}
         )  # fmt: skip
     return Hall(code, contacts, reviews)
 
