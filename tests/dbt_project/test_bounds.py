@@ -44,31 +44,29 @@ def halls(truth: Simulated, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         }
 
 
-def test_a_hall_that_hides_bad_reviews_is_never_good_and_its_other_reading_says_why(
-    truth: Simulated, halls: Any
-) -> None:
-    said = defaultdict(list)
-    for hall, (way, share) in truth.bent.items():
+def test_a_hall_that_hides_bad_reviews_is_never_good(truth: Simulated, halls: Any) -> None:
+    found = defaultdict(list)
+    for hall, (way, _) in truth.bent.items():
         row = halls[hall.rstrip("-")]
-        said[way].append((row["verdict"], row["verdict_if_counted"]))
-        assert row["verdict"] in ("undetermined", "bad"), (hall, way, share, row["verdict_text_en"])
-    assert set(said) == set(WAYS)
-    for way, verdicts in said.items():
-        caught = sum(reading == "bad" for _, reading in verdicts)
-        print(f"{way}: the least favourable reading is bad in {caught} of {len(verdicts)}, {verdicts}")
-        if way not in ("withdrawn", "decided_away"):
-            assert caught >= 0.8 * len(verdicts), way
+        assert row["verdict"] in ("undetermined", "bad"), (hall, way, row["verdict_text_en"])
+        found[way].append(row["verdict_if_counted"] == "bad")
+    assert set(found) == set(WAYS)
+    # What was decided or withdrawn is left out up to a share of all: such a hall is not good, and need not read as bad.
+    plain = [bad for way, bads in found.items() if way not in ("withdrawn", "decided_away") for bad in bads]
+    assert len(plain) > 40
+    assert sum(plain) / len(plain) >= 0.85
 
 
 def test_no_flood_of_invented_reviews_moves_an_honest_hall(truth: Simulated, halls: Any) -> None:
-    moved, good, let_in = [], 0, defaultdict(int)
+    moved, let_in, invented = [], defaultdict(int), 0
     for hall, (twin, attack) in truth.twins.items():
         alone, attacked = halls[hall.rstrip("-")], halls[twin.rstrip("-")]
-        good += alone["verdict"] == "good"
-        let_in[attack] += attacked["excluded_bad"]
+        let_in[attack] += attacked["excluded_bad"] - alone["excluded_bad"]
+        invented += 2 * attacked["contacts"]
         if alone["verdict"] != attacked["verdict"]:
             moved.append((attack, alone["verdict"], attacked["verdict"], attacked["excluded_bad"]))
-    print(f"good {good} of {len(truth.twins)}, moved {moved}, let in {dict(let_in)}")
     assert set(let_in) == set(ATTACKS)
-    assert good >= 10
+    assert sum(halls[hall.rstrip("-")]["verdict"] == "good" for hall in truth.twins) > 20
     assert moved == []
+    # A stranger who writes numbers at random hits a missing one now and then.
+    assert sum(let_in.values()) <= 0.001 * invented, dict(let_in)
