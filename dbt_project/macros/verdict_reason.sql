@@ -40,7 +40,10 @@
 {% macro excluded_bad_counted(units, policies) -%}
     cast(
         {{ units }}.excluded_bad
-        - least({{ units }}.excluded_bad_decided, ceil({{ policies }}.decided_share_max * ({{ units }}.bad_reviews + {{ units }}.excluded_bad)))
+        - least(
+            {{ units }}.excluded_bad_decided,
+            ceil({{ policies }}.decided_share_max * ({{ units }}.bad_reviews + {{ units }}.excluded_bad))
+        )
         as bigint
     )
 {%- endmacro %}

@@ -28,8 +28,8 @@ from scorecard
 where
     n1 + n2 + n3 + n4 + n5 <> active_reviews
     or default_reviews + invalid_reviews + suspect_reviews + active_reviews <> reviews
-    or invalid_before_close + invalid_contact_open + invalid_after_window + invalid_duplicate + invalid_withdrawn + invalid_decided
-    + invalid_no_contact + invalid_other <> invalid_reviews
+    or invalid_before_close + invalid_contact_open + invalid_after_window + invalid_duplicate + invalid_withdrawn
+    + invalid_decided + invalid_no_contact + invalid_other <> invalid_reviews
     or excluded_bad_decided > excluded_bad
     or excluded_bad > excluded_reviews
     or excluded_bad_counted not between 0 and excluded_bad

@@ -1,7 +1,8 @@
-{#- What the door kept of a refused contact. -#}
-{%- set said = [
-    'case_no', 'contact_no', 'service_item_code', 'department_code', 'division_code', 'facility_code', 'channel', 'opened_at',
-] -%}
+{#- What the door kept of a refused contact, and its type. -#}
+{%- set said = {
+    'case_no': 'string', 'contact_no': 'bigint', 'service_item_code': 'string', 'department_code': 'string',
+    'division_code': 'string', 'facility_code': 'string', 'channel': 'string',
+} -%}
 with
 
 quarantine as (
@@ -68,8 +69,8 @@ keyed as (
         _sender,
         receipt,
         row_no,
-        {%- for field in said %}
-        cast({{ json_text('row_says', field) }} as {{ {'contact_no': 'bigint', 'opened_at': 'timestamp'}.get(field, 'string') }}) as {{ field }}{{ ',' if not loop.last }}
+        {%- for field, type in said.items() %}
+        cast({{ json_text('row_says', field) }} as {{ type }}) as {{ field }}{{ ',' if not loop.last }}
         {%- endfor %}
     from refused
 ),

@@ -1,3 +1,9 @@
+{#- side: what went this way and what arrived -#}
+{%- set sides = {
+    'bad': ('bad_struck', 'bad_reviews'),
+    'other': ('other_struck', 'other_reviews'),
+    'peer_bad': ('peer_bad_struck', 'peer_bad_reviews'),
+} -%}
 with
 
 counts as (
@@ -30,13 +36,11 @@ rated as (
         policies.habit_struck_min,
         policies.habit_difference_min,
         policies.habit_peer_bad_min,
-        {%- for side, struck, reviews in [
-            ('bad', 'bad_struck', 'bad_reviews'), ('other', 'other_struck', 'other_reviews'),
-            ('peer_bad', 'peer_bad_struck', 'peer_bad_reviews'),
-        ] %}
+        {%- for side, (struck, reviews) in sides.items() %}
         {{ ratio('beside.' ~ struck, 'beside.' ~ reviews) }} as {{ side }}_share,
         {{ wilson('beside.' ~ struck, 'beside.' ~ reviews, 'policies.habit_z', 'lo') }} as {{ side }}_share_lo,
-        {{ wilson('beside.' ~ struck, 'beside.' ~ reviews, 'policies.habit_z', 'hi') }} as {{ side }}_share_hi{{ ',' if not loop.last }}
+        {{ wilson('beside.' ~ struck, 'beside.' ~ reviews, 'policies.habit_z', 'hi') }} as {{ side }}_share_hi
+        {{- ',' if not loop.last }}
         {%- endfor %}
     from beside
     left join policies on {{ holds_on('policies', 'beside.month') }}

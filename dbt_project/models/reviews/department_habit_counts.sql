@@ -1,4 +1,4 @@
-{#- Way in which a review does not count → which exclusions went it. Each asks whether bad reviews go it more than others do. -#}
+{#- Way in which a review does not count → which exclusions went it. Bad reviews may go it more than others do. -#}
 {%- set habits = {
     'refused': "kind = 'refused'",
     'closed_after_review': "reason = 'before_close'",

@@ -79,7 +79,9 @@ unjudged as (
 ),
 
 in_force as (
-    {{ in_force('unjudged', 'policies', key=['exclusion_id', 'division_code', 'reviewed_on'], day='reviewed_on', division='division_code') }}
+    {{ in_force(
+        'unjudged', 'policies', key=['exclusion_id', 'division_code', 'reviewed_on'], day='reviewed_on', division='division_code'
+    ) }}
 ),
 
 excluded as (

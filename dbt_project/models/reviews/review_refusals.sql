@@ -2,7 +2,8 @@
 {%- set no_review = ['total_row', 'not_in_scope'] -%}
 {#- What the door kept of a refused row, and its type. -#}
 {%- set said = {
-    'case_no': 'string', 'contact_no': 'bigint', 'review_no': 'bigint', 'satisfaction_level': 'bigint', 'reviewed_at': 'timestamp',
+    'case_no': 'string', 'contact_no': 'bigint', 'review_no': 'bigint', 'satisfaction_level': 'bigint',
+    'reviewed_at': 'timestamp',
 } -%}
 with
 

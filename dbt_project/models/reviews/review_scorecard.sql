@@ -19,6 +19,8 @@
     'good_rate_lo', 'good_rate_hi', 'good_line', 'bad_line', 'participation_floor', 'good_rate_with_suspects',
     'good_rate_if_counted',
 ] -%}
+{#- the reviews of the least favourable reading -#}
+{%- set reading = '(units.active_reviews + coalesce(units.excluded_bad_counted, 0))' -%}
 with
 
 units as (
@@ -41,11 +43,9 @@ rated as (
         {{ ratio(
             'units.good_reviews + units.suspect_good_reviews', '(units.active_reviews + units.suspect_reviews)'
         ) }} as good_rate_with_suspects,
-        {{ ratio('units.good_reviews', '(units.active_reviews + coalesce(units.excluded_bad_counted, 0))') }} as good_rate_if_counted,
-        {{ wilson('units.good_reviews', '(units.active_reviews + coalesce(units.excluded_bad_counted, 0))', 'units.interval_z', 'lo') }}
-        as good_rate_if_counted_lo,
-        {{ wilson('units.good_reviews', '(units.active_reviews + coalesce(units.excluded_bad_counted, 0))', 'units.interval_z', 'hi') }}
-        as good_rate_if_counted_hi,
+        {{ ratio('units.good_reviews', reading) }} as good_rate_if_counted,
+        {{ wilson('units.good_reviews', reading, 'units.interval_z', 'lo') }} as good_rate_if_counted_lo,
+        {{ wilson('units.good_reviews', reading, 'units.interval_z', 'hi') }} as good_rate_if_counted_hi,
         {{ ratio('units.n1 + 2 * units.n2 + 3 * units.n3 + 4 * units.n4 + 5 * units.n5', 'units.active_reviews') }} as mean_level,
         {{ ratio('units.points', 'units.active_reviews') }} as mean_points,
         {%- for column in compared %}

@@ -105,8 +105,12 @@ spanned as (
         sum(is_known) over (partition by series) as known_numbers,
         min(case when is_known = 1 then serial end) over (partition by series) as first_serial,
         max(case when is_known = 1 then serial end) over (partition by series) as last_serial,
-        sum(is_known) over (partition by series order by serial rows between unbounded preceding and current row) as from_first,
-        sum(is_known) over (partition by series order by serial desc rows between unbounded preceding and current row) as from_last
+        sum(is_known) over (
+            partition by series order by serial rows between unbounded preceding and current row
+        ) as from_first,
+        sum(is_known) over (
+            partition by series order by serial desc rows between unbounded preceding and current row
+        ) as from_last
     from series
 ),
 
@@ -117,7 +121,11 @@ beside as (
         cast(known_numbers as double) / (last_serial - first_serial + 1) as density,
         -- A series begins with its first number: what lies before its first contact is missing as well, if not too much is.
         cast(known_numbers as double) / (last_serial + 1) as density_from_start,
-        case when serial < first_serial then first_serial - serial when serial > last_serial then serial - last_serial else 0 end as steps_beyond,
+        case
+            when serial < first_serial then first_serial - serial
+            when serial > last_serial then serial - last_serial
+            else 0
+        end as steps_beyond,
         sum(case when is_known = 0 and serial < first_serial then 1 else 0 end) over (partition by series) as numbers_before,
         sum(case when is_known = 0 and serial > last_serial then 1 else 0 end) over (partition by series) as numbers_after,
         {%- for dimension in dimensions %}

@@ -1,11 +1,13 @@
 {#- part of the score: its value of 100 in this model; its weight is the row of policies/scorecard_weights.csv -#}
 {%- set parts = {
-    'reviews': '100 * good_rate',
-    'loop': '100 * on_time_rate',
+    'reviews': '100 * good_rate_if_counted',
+    'loop': '100 * coalesce(on_time_rate, case when excluded_bad_counted > 0 then 0.0 end)',
     'survey': 'survey_mean',
     'timeliness': '100 * timely_share',
     'quality': '100 * accepted_share',
 } -%}
+{#- the reviews of the least favourable reading -#}
+{%- set reading = '(active_reviews + coalesce(excluded_bad_counted, 0))' -%}
 with
 
 months as (
@@ -110,10 +112,9 @@ rated as (
         {{ ratio('good_reviews', 'active_reviews') }} as good_rate,
         {{ wilson('good_reviews', 'active_reviews', 'interval_z', 'lo') }} as good_rate_lo,
         {{ wilson('good_reviews', 'active_reviews', 'interval_z', 'hi') }} as good_rate_hi,
-        {{ wilson('good_reviews', '(active_reviews + coalesce(excluded_bad_counted, 0))', 'interval_z', 'lo') }}
-        as good_rate_if_counted_lo,
-        {{ wilson('good_reviews', '(active_reviews + coalesce(excluded_bad_counted, 0))', 'interval_z', 'hi') }}
-        as good_rate_if_counted_hi,
+        {{ ratio('good_reviews', reading) }} as good_rate_if_counted,
+        {{ wilson('good_reviews', reading, 'interval_z', 'lo') }} as good_rate_if_counted_lo,
+        {{ wilson('good_reviews', reading, 'interval_z', 'hi') }} as good_rate_if_counted_hi,
         {{ ratio('points', 'active_reviews') }} as mean_points,
         {{ ratio('bad_rectified', 'bad_accepted') }} as rectification_rate,
         {{ ratio('bad_on_time', 'bad_in_on_time_base') }} as on_time_rate,
@@ -198,6 +199,7 @@ final as (
         good_rate_lo,
         good_rate_hi,
         mean_points,
+        good_rate_if_counted,
         review_verdict,
         review_verdict_if_counted,
         bad_accepted,
