@@ -63,8 +63,8 @@ told_by as (
 
 numbers as (
     select
-        {{ case_series('case_no') }} as series,
-        {{ case_serial('case_no') }} as serial,
+        case_series as series,
+        case_serial as serial,
         1 as is_known,
         department_code,
         service_item_code,
@@ -73,7 +73,7 @@ numbers as (
         contact_channel,
         coalesce(facility_id, division_code) as place
     from contacts
-    where {{ case_series('case_no') }} in (select {{ case_series('orphans.case_no') }} from orphans)
+    where case_series in (select {{ case_series('orphans.case_no') }} from orphans)
     union all
     select
         {{ case_series('case_no') }} as series,
