@@ -134,7 +134,8 @@ final as (
         level,
         is_supported,
         is_supported and coalesce(is_bad, false) as is_bad,
-        is_supported and coalesce(is_bad, false) and reason in ('{{ decided | join("', '") }}') as is_decided
+        is_supported and coalesce(is_bad, false)
+        and reason in ('{{ decided | join("', '") }}') as is_decided
     from excluded
     where is_supported or kind = 'refused'
 )
