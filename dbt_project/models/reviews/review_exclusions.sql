@@ -1,8 +1,4 @@
 {%- set dimensions = ['department_code', 'service_item_code', 'division_code', 'facility_id', 'contact_channel'] -%}
-{#- Reasons that somebody decided, and a resident's own withdrawal: they leave the reading as well, up to a share of the bad. -#}
-{%- set decided = ['withdrawn', 'appeal_upheld', 'malicious', 'mistaken'] -%}
-{#- A copy is no other review; without a policy nothing is judged; without a contact, the numbers beside it are asked. -#}
-{%- set elsewhere = ['valid', 'duplicate', 'no_policy', 'no_contact'] -%}
 with
 
 judgements as (
@@ -30,7 +26,8 @@ divisions as (
     select * from {{ ref('division_latest') }}
 ),
 
--- Silence is written as one level; a default that says bad is nobody's silence.
+-- A copy is no other review, and without a contact the numbers beside it are asked. Silence is written as one level: a default
+-- that says bad is nobody's silence.
 invalid as (
     select
         judgements.*,
@@ -43,7 +40,7 @@ invalid as (
     where
         judgements.review_no = 1
         and judgements.contact_id is not null
-        and judgements.validity not in ('{{ elsewhere | join("', '") }}')
+        and judgements.validity not in ('valid', 'duplicate', 'no_policy', 'no_contact')
         and (
             judgements.validity <> 'default'
             or (judgements.level <= policies.bad_level_max and judgements.level <> policies.silence_level)
@@ -135,7 +132,8 @@ final as (
         is_supported,
         is_supported and coalesce(is_bad, false) as is_bad,
         is_supported and coalesce(is_bad, false)
-        and reason in ('{{ decided | join("', '") }}') as is_decided
+        -- What somebody decided, or a resident took back, leaves the least favourable reading as well, up to a share of the bad.
+        and reason in ('withdrawn', 'appeal_upheld', 'malicious', 'mistaken') as is_decided
     from excluded
     where is_supported or kind = 'refused'
 )
