@@ -7,7 +7,7 @@ values are (model.py), anything that touches data. Every error is a `ContractErr
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -77,6 +77,7 @@ def load_feed(path: Path) -> Feed:
     guards = _guards(path, custom.get("guards") or {}, {f.name: f.kind for f in base["fields"]})
     feed = Feed(
         **base, delivery=delivery, keys_of=keys_of, period=period, rules=rules, guards=guards,
+        kept_of_refused=_kept_of_refused(path, custom, base["fields"]),
         register=register_of(path, custom, names), volume=volume_of(path, custom, names),
     )  # fmt: skip
     if not feed.key:
@@ -91,6 +92,18 @@ def load_feed(path: Path) -> Feed:
     if feed.id != expected:
         raise ContractError(path, "id", f"the file's place says {expected}, the contract says {feed.id}")
     return feed
+
+
+def _kept_of_refused(path: Path, custom: Mapping[str, Any], fields: Sequence[FieldSpec]) -> tuple[str, ...]:
+    """Of a refused row only what anybody may read is kept."""
+    kept, open_fields = (
+        custom.get("kept_of_refused") or [],
+        {f.name for f in fields if f.classification in ("public", "internal")},
+    )
+    if wrong := [name for name in kept if name not in open_fields]:
+        problem = f"no public or internal field is called {wrong[0]!r}"
+        raise ContractError(path, "customProperties.kept_of_refused", problem)
+    return tuple(kept)
 
 
 def load_product(path: Path) -> Product:

@@ -234,6 +234,9 @@ class Feed(Contract):
     period: str | None
     rules: tuple[Rule, ...]
     guards: Guards
+    kept_of_refused: tuple[
+        str, ...
+    ]  # fields whose values stay beside the reasons of a refused row, so that it can be counted
     register: Register | None
     volume: Volume | None
     stored: tuple[FieldSpec, ...] = field(init=False, repr=False, compare=False)  # what survives the door: no secrets

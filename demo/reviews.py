@@ -50,7 +50,7 @@ WULIUWANG_CHANNELS = {
 LEVEL_NAMES = {5: "非常满意", 4: "满意", 3: "基本满意", 2: "不满意", 1: "非常不满意"}
 IS_BAD, IS_GOOD = pl.col("level") <= 2, (pl.col("level") >= 3) & ~pl.col("is_default")
 FAULTS = (
-    Fault("tags", "cross_field", None, among=IS_BAD, also={"comment": None}),
+    Fault("tags", "warned", None, among=IS_BAD, also={"comment": None}),
     Fault("tags", "cross_field", "213", among=IS_GOOD),
     Fault("tags", "not_in_code_list", "599", among=pl.col("level") == 5),
     Fault("satisfaction", "not_in_code_list", "8", among=IS_GOOD, also={"tags": None}),

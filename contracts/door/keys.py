@@ -125,6 +125,7 @@ def reasons_of(feed: Feed, struck: pl.DataFrame) -> pl.DataFrame:
             pl.col("code").alias("rule"),
             pl.lit("error").alias("severity"),
             pl.lit(None).alias("value"),
+            pl.lit(None).alias("row_says"),
         )
         .select(pl.col(name).cast(kind) for name, kind in REASON_SCHEMA.items())
     )

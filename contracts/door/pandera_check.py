@@ -49,6 +49,7 @@ def _without(rows: pl.DataFrame, cases: pl.DataFrame) -> tuple[pl.DataFrame, pl.
         pl.lit(None, dtype=pl.String).alias("value"),
         pl.format("不符合合同规则 {}", "check").alias("message_zh"),
         pl.format("does not meet the contract's check {}", "check").alias("message_en"),
+        pl.lit(None, dtype=pl.String).alias("row_says"),
     )
     return numbered.join(cases, on="index", how="anti").drop("index"), reasons
 

@@ -45,6 +45,8 @@ REASON_SCHEMA: Mapping[str, pl.DataType] = {
     "value": pl.String(),
     "message_zh": pl.String(),
     "message_en": pl.String(),
+    # What a refused row says in the fields that the contract names (`kept_of_refused`), as JSON; null elsewhere.
+    "row_says": pl.String(),
 }
 
 
@@ -153,13 +155,35 @@ def split(door: Checker, laid: pl.DataFrame) -> Split:
         found.append(
             _reasons(door, laid.filter(bad), check.field, check.code, check.severity, check.facts, check.suggest)
         )
+    reasons = pl.concat(found) if found else empty_reasons()
+    if door.arrangement.feed.kept_of_refused and rejected.any():
+        said = _said_by_rows(door, typed, masks, rejected & ~shape_bad)
+        reasons = reasons.drop("row_says").join(said, on="_row", how="left", maintain_order="left")
     return Split(
         accepted=typed.filter(~rejected) if rejected.any() else typed,
-        reasons=pl.concat(found) if found else empty_reasons(),
+        reasons=reasons,
         received=laid.height,
         rejected=int(rejected.sum()),
         warned=int((warned & ~rejected).sum()),
     )
+
+
+def _said_by_rows(door: Checker, typed: pl.DataFrame, masks: pl.DataFrame, of: pl.Series) -> pl.DataFrame:
+    """`_row` and what the row says in the fields that are kept of a refused one, as JSON; a field that is itself wrong is null.
+
+    A rule between fields does not make either of them wrong.
+
+    Args:
+        of: which rows; not those whose shape is wrong, of which nobody knows which column is which.
+    """
+    kept = door.arrangement.feed.kept_of_refused
+    texts = {name: typed[name].cast(pl.String) for name in kept}
+    for i, check in enumerate(door.checks):
+        if check.field in texts and check.severity == "error" and check.code != "cross_field":
+            texts[check.field] = texts[check.field].set(masks[str(i)], None)
+    said = pl.DataFrame(texts).filter(of).to_struct("row_says").struct.json_encode()
+    # A melted file has many rows of one number, which cannot be told apart.
+    return pl.DataFrame({"_row": typed[ROW].cast(pl.Int64).filter(of), "row_says": said}).unique("_row", keep="none")
 
 
 def empty_reasons() -> pl.DataFrame:
@@ -471,6 +495,7 @@ def _shape_reasons(door: Checker, laid: pl.DataFrame) -> pl.DataFrame:
             "value": pl.Series([None] * laid.height, dtype=pl.String),
             "message_zh": pl.Series([texts[c][0] for c in laid[SHAPE]]),
             "message_en": pl.Series([texts[c][1] for c in laid[SHAPE]]),
+            "row_says": pl.Series([None] * laid.height, dtype=pl.String),
         },
         schema=dict(REASON_SCHEMA),
     )
@@ -518,6 +543,7 @@ def _reasons(
         pl.col("value"),
         pl.col("message_zh"),
         pl.col("message_en"),
+        pl.lit(None, pl.String).alias("row_says"),
     )
 
 

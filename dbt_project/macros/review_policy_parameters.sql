@@ -15,6 +15,9 @@
         'interval_z', 'good_line', 'bad_line', 'area_share_min', 'participation_floor', 'coverage_min', 'min_reviews',
         'false_discovery_rate', 'prior_units_min',
         'score_weight_min',
+        'decided_share_max', 'usual_sender_share', 'number_known_min', 'number_density_min', 'number_edge_share',
+        'number_start_density', 'periods_to_decide_max',
+        'habit_struck_min', 'habit_z', 'habit_difference_min', 'habit_peer_bad_min',
         'weight_good', 'weight_participation', 'weight_on_time', 'weight_reply', 'weight_revisit',
     ]) }}
 {%- endmacro %}

@@ -22,11 +22,42 @@
     end
 {%- endmacro %}
 
-{#- Of reviews: too few of them are not judged. -#}
+{#- Of reviews that count, and nothing else: too few of them are not judged. -#}
 {% macro review_verdict_reason() -%}
     {{ verdict_reason('good_rate_lo', 'good_rate_hi', 'participation_rate', unjudged={
         'no_active_reviews': 'active_reviews = 0', 'too_few_reviews': 'active_reviews < min_reviews',
     }, unheard='not is_heard') }}
+{%- endmacro %}
+
+{#- The least favourable reading: the bad reviews that do not count are counted, as far as the policy believes them. -#}
+{% macro review_verdict_reason_if_counted() -%}
+    {{ verdict_reason('good_rate_if_counted_lo', 'good_rate_if_counted_hi', 'participation_rate', unjudged={
+        'no_active_reviews': 'active_reviews + coalesce(excluded_bad_counted, 0) = 0',
+        'too_few_reviews': 'active_reviews + coalesce(excluded_bad_counted, 0) < min_reviews',
+    }, unheard='not is_heard') }}
+{%- endmacro %}
+
+{#-
+  How many of the bad reviews that do not count the least favourable reading counts: all of them, but for those that somebody
+  decided or withdrew, of which the policy leaves out a share of all bad reviews.
+-#}
+{% macro excluded_bad_counted(units, policies) -%}
+    cast(
+        {{ units }}.excluded_bad
+        - least(
+            {{ units }}.excluded_bad_decided,
+            ceil({{ policies }}.decided_share_max * ({{ units }}.bad_reviews + {{ units }}.excluded_bad))
+        )
+        as bigint
+    )
+{%- endmacro %}
+
+{#- The reason that is told: where the two readings of the reviews give two verdicts, neither is the unit's. -#}
+{% macro reason_of_both(counted, if_counted) -%}
+    case
+        when {{ verdict(counted) }} <> {{ verdict(if_counted) }} then 'excluded_reviews_decide'
+        else {{ counted }}
+    end
 {%- endmacro %}
 
 {#- The verdict that follows from its reason; 'undetermined' where nothing can be told. -#}

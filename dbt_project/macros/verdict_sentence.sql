@@ -57,6 +57,15 @@
         end,
         case
             when policy is null then '{{ '当月没有适用的政策。' if zh else 'No policy was in force.' }}'
+            when verdict_reason = 'excluded_reviews_decide'
+                {% if zh -%}
+                then '没有计入的差评会改变判定：已计入的评价判为' || {{ verdict_word(verdict('reason_counted'), zh) }} || '，计入 '
+                    || cast(excluded_bad_counted as string) || ' 条未计入的差评则判为' || {{ verdict_word('verdict_if_counted', zh) }} || '。'
+                {%- else -%}
+                then 'Bad reviews that do not count would change the verdict: without them it is '
+                    || {{ verdict_word(verdict('reason_counted'), zh) }} || ', with ' || cast(excluded_bad_counted as string)
+                    || ' of them it is ' || {{ verdict_word('verdict_if_counted', zh) }} || '.'
+                {%- endif %}
             when active_reviews = 0 then '{{ '没有人主动评价。' if zh else 'Nobody reviewed.' }}'
             when verdict_reason = 'feeds_missing'
                 then '{{ '不知有多少人参评，不能判为好。' if zh else 'Nobody knows how many took part, so it is not called good.' }}'
@@ -72,8 +81,34 @@
                 {%- else -%}
                 then 'About ' || cast(more_reviews_to_decide as string) || ' more reviews at this rate would decide.'
                 {%- endif %}
+            when periods_to_decide is not null
+                {% if zh -%}
+                then '本期至多还能有 ' || cast(not_reviewed as string) || ' 条评价，不足以判定；按目前的评价数和好评率，约需 '
+                    || cast(periods_to_decide as string) || ' 个这样的周期。'
+                {%- else -%}
+                then 'At most ' || cast(not_reviewed as string) || ' more reviews can come in this period, too few to decide; at this '
+                    || 'rate and number of reviews about ' || cast(periods_to_decide as string) || ' such periods would.'
+                {%- endif %}
+            when verdict = 'undetermined' and reviews_needed is not null
+                {% if zh -%}
+                then '按目前的评价数和好评率，' || cast(cast(periods_to_decide_max as bigint) as string) || ' 个这样的周期也不能判定。'
+                {%- else -%}
+                then 'At this rate and number of reviews not even ' || cast(cast(periods_to_decide_max as bigint) as string)
+                    || ' such periods would decide.'
+                {%- endif %}
             when verdict = 'undetermined'
                 then '{{ '好评率正在线上，再多评价也不能判定。' if zh else 'The rate lies on a line: no number of reviews would decide.' }}'
+        end,
+        case
+            when excluded_bad > 0 and policy is not null
+                {% if zh -%}
+                then '另有 ' || cast(excluded_reviews as string) || ' 条评价未计入，其中差评 ' || cast(excluded_bad as string)
+                    || ' 条；按最不利计入 ' || cast(excluded_bad_counted as string) || ' 条，好评率为 ' || good_rate_if_counted_text || '。'
+                {%- else -%}
+                then cast(excluded_reviews as string) || ' reviews do not count, ' || cast(excluded_bad as string)
+                    || ' of them bad; the least favourable reading counts ' || cast(excluded_bad_counted as string)
+                    || ', and the rate would be ' || good_rate_if_counted_text || '.'
+                {%- endif %}
         end,
         case
             when suspect_reviews > 0 and good_rate_with_suspects is not null
@@ -86,4 +121,14 @@
                 {%- endif %}
         end
     )
+{%- endmacro %}
+
+{#- One word for a verdict. -#}
+{% macro verdict_word(verdict, zh) -%}
+    case {{ verdict }}
+        when 'good' then '{{ '好' if zh else 'good' }}'
+        when 'watch' then '{{ '关注' if zh else 'watch' }}'
+        when 'bad' then '{{ '差' if zh else 'bad' }}'
+        else '{{ '尚不能判定' if zh else 'undetermined' }}'
+    end
 {%- endmacro %}

@@ -4,6 +4,7 @@
 {%- set shares = [
     'rectification_rate_target', 'reply_rate_target', 'revisit_rate_target', 'lag_share_min',
     'good_line', 'bad_line', 'area_share_min', 'participation_floor', 'coverage_min', 'score_weight_min', 'false_discovery_rate',
+    'decided_share_max', 'usual_sender_share', 'number_density_min', 'number_edge_share', 'number_start_density',
 ] %}
 {%- set weights = ['weight_good', 'weight_participation', 'weight_on_time', 'weight_reply', 'weight_revisit'] %}
 with

@@ -28,6 +28,13 @@ from scorecard
 where
     n1 + n2 + n3 + n4 + n5 <> active_reviews
     or default_reviews + invalid_reviews + suspect_reviews + active_reviews <> reviews
+    or invalid_before_close + invalid_contact_open + invalid_after_window + invalid_duplicate + invalid_withdrawn
+    + invalid_decided + invalid_no_contact + invalid_other <> invalid_reviews
+    or excluded_bad_decided > excluded_bad
+    or excluded_bad > excluded_reviews
+    or excluded_bad_counted not between 0 and excluded_bad
+    or good_rate_if_counted > good_rate + 1e-12
+    or (verdict = 'good' and verdict_if_counted <> 'good')
     or good_reviews + bad_reviews > active_reviews
     or active_reviews > contacts
     or named_bad_accepted > bad_accepted
@@ -46,6 +53,7 @@ where
     or (good_rate_change is null) <> (is_real_change is null)
     or (good_rate_rank is null) <> (good_rate_rank_null_reason is not null)
     or (more_reviews_to_decide is null) <> (more_reviews_to_decide_null_reason is not null)
+    or (periods_to_decide is null) <> (periods_to_decide_null_reason is not null)
     or (score is null) <> (score_null_reason is not null)
 union all
 select

@@ -6,6 +6,7 @@ Belongs here: what a careful person would count with paper and a statistics book
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ from typing import Any
 
 import numpy as np
 from building import RUN_DATE
-from recounted_city import VENUES, VENUES_IN, City
+from recounted_city import LATER, VENUES, VENUES_IN, City
 from recounted_reviews import LEVELS, Review, judged, lineage, rules_of, when
 from recounted_senders import closed_month, covered_days, months_before, place_of_contact, silences
 from statsmodels.stats.multitest import multipletests
@@ -74,7 +75,12 @@ def count_months(city: City) -> dict[tuple[date, str, str], Counter[Any]]:
         code = contact["division_code"]
         add(contact, None, {"contacts": 1, ("in", code if lineage(code) else ""): 1, ("at", place_at(contact)): 1})
     for review in judged(city):
-        add(review.contact, review.at, _count(review))
+        add(review.contact, review.at, _count(review) | _exclude(review))
+    contacts = {c["case_no"]: c for _, _, c in city.rows("evaluation.contacts")}
+    for feed, sender, _, rows in city.refused:
+        # A file of a sender whose codes nobody declared is refused whole: it has no rows.
+        for row in rows if (feed, sender) == ("evaluation.reviews", "shifan") else ():
+            add(contacts[row["case_no"]], None, _refuse(row, contacts[row["case_no"]]))
     for silence in silences(city):
         if silence.feed == "evaluation.contacts":
             daily = silence.lost / covered_days(city, silence.sender, silence.month)
@@ -158,6 +164,41 @@ def _count(review: Review) -> dict[str, float]:
     if bad and review.reason not in ("default", "duplicate", "withdrawn"):
         counts |= _loop(review)
     return counts
+
+
+def _exclude(review: Review) -> dict[str, float]:
+    """Where a first review that does not count is counted, and whether it counts in the least favourable reading."""
+    contact, reason, said = review.contact, review.reason, review.rules.said
+    bad = review.level <= said["bad_level_max"]
+    if review.number != 1 or review.is_active:
+        return {}
+    upheld = review.case.get("appeal") == "upheld"
+    named = {
+        "before_close": "before_close" if contact.get("closed_at") else "contact_open", "malicious or mistaken": "decided",
+        "appeal": "decided" if upheld else "other",
+    }.get(reason, reason)  # fmt: skip
+    counts: dict[str, float] = {f"invalid_{named}": 1} if reason not in ("", "default") else {}
+    # A copy is no other review, one of nobody's contact nobody's; silence is written as level 5.
+    if (
+        reason in ("duplicate", "no_contact")
+        or not contact
+        or (reason == "default" and not (bad and review.level != 5))
+    ):
+        return counts
+    return counts | {
+        "excluded_reviews": 1,
+        "excluded_bad": bad,
+        "excluded_bad_decided": bad and named in ("decided", "withdrawn"),
+    }
+
+
+def _refuse(row: Mapping[str, str], contact: Mapping[str, str]) -> dict[str, float]:
+    """A review that the door refused; of a level that nobody can read it may be bad."""
+    received = min(datetime.fromisoformat(row["reviewed_at"]), LATER)
+    rules = rules_of(received.date(), contact["division_code"])
+    level = row["satisfaction"]
+    bad = level not in "12345" or int(level) <= rules.said["bad_level_max"]
+    return {"refused_reviews": 1, "excluded_reviews": 1, "excluded_bad": bad}
 
 
 def _loop(review: Review) -> dict[str, float]:
@@ -276,6 +317,7 @@ def judge(unit: Unit, tally: Counter[Any], last_month: date, months: int, silent
     }  # fmt: skip
     del row["not_reviewed"]
     row |= coverage(tally, silent, said)
+    row.setdefault("unmatched_reviews", 0)  # no series of case numbers here has a gap
     for rate, (numerator, denominator) in RATES.items():
         hits, n = tally[numerator], tally[denominator] if denominator != "contacts" or row["is_heard"] else 0
         row[rate] = hits / n if n else None
@@ -288,6 +330,8 @@ def judge(unit: Unit, tally: Counter[Any], last_month: date, months: int, silent
         (tally["good_reviews"] + tally["suspect_good"]) / everything if everything else None
     )
     row["suspect_effect"] = row["good_rate_with_suspects"] - row["good_rate"] if n else None
+    row |= least_favourable(tally, said)
+    row["excluded_effect"] = row["good_rate_if_counted"] - row["good_rate"] if n else None
     row["is_small"] = n < said["min_reviews"]
     missed = [rate for rate in TARGETS if row[rate] is not None and row[rate] < said[f"{rate}_target"]]
     row["targets_missed"] = ",".join(missed) or None
@@ -309,9 +353,23 @@ def coverage(tally: Counter[Any], silent: Mapping[str, set[str]], said: Mapping[
     }  # fmt: skip
 
 
+def least_favourable(tally: Counter[str], said: Mapping[str, float]) -> dict[str, Any]:
+    """The good rate with the bad reviews that do not count, less the share that decisions may take out."""
+    bad = tally["bad_reviews"] + tally["excluded_bad"]
+    taken_out = min(tally["excluded_bad_decided"], math.ceil(said["decided_share_max"] * bad))
+    counted = tally["excluded_bad"] - taken_out
+    good, n = tally["good_reviews"], tally["active_reviews"] + counted
+    lo, hi = wilson(good, n) if n else (None, None)
+    return {"excluded_bad_counted": counted, "good_rate_if_counted": good / n if n else None,
+            "good_rate_if_counted_lo": lo, "good_rate_if_counted_hi": hi}  # fmt: skip
+
+
 def composite(row: Mapping[str, Any], said: Mapping[str, float], unit: Unit) -> dict[str, Any]:
     """The score and its parts; a part that is not there gives its weight to the others. A department's is elsewhere."""
-    values = {part: row["good_rate" if part == "good" else f"{part}_rate"] for part in PARTS}
+    values = {part: row["good_rate_if_counted" if part == "good" else f"{part}_rate"] for part in PARTS}
+    for part in ("on_time", "reply", "revisit"):
+        if values[part] is None and row["excluded_bad_counted"]:
+            values[part] = 0.0
     missing = [part for part, value in values.items() if value is None]
     said_of: dict[str, Any] = {"score_missing_parts": ",".join(missing) or None, "score": None}
     if row["good_rate"] is None or not row["is_heard"] or unit[2] == "department":
@@ -327,17 +385,28 @@ def conclusion(row: Mapping[str, Any], n: int, said: Mapping[str, float]) -> dic
     """The verdict by where the interval lies, and how many more reviews at this rate would give one."""
     lines, good = (said["bad_line"], said["good_line"]), row["good_rate"]
     fewest, enough = int(said["min_reviews"]), (row["participation_rate"] or 0) >= said["participation_floor"]
-    if not n:
-        return {"verdict": "undetermined", "more_reviews_to_decide": None}
-    side = where(row["good_rate_lo"], row["good_rate_hi"], *lines) if n >= fewest else None
-    if side == "good" and not row["is_heard"]:
-        return {"verdict": "undetermined", "more_reviews_to_decide": None}
-    if side:
-        return {"verdict": "watch" if side == "good" and not enough else side, "more_reviews_to_decide": None}
-    if any(abs(good - line) < 1e-6 for line in lines):
-        return {"verdict": "undetermined", "more_reviews_to_decide": None}
+
+    def verdict(reading: str, reviews: int) -> str:
+        side = where(row[f"{reading}_lo"], row[f"{reading}_hi"], *lines) if reviews and reviews >= fewest else None
+        if side == "good" and not row["is_heard"]:
+            return "undetermined"
+        return "watch" if side == "good" and not enough else side or "undetermined"
+
+    alone, all_told = verdict("good_rate", n), verdict("good_rate_if_counted", n + row["excluded_bad_counted"])
+    told = {"verdict_if_counted": all_told, "more_reviews_to_decide": None, "periods_to_decide": None}
+    if alone != all_told or alone != "undetermined":
+        return told | {"verdict": alone if alone == all_told else "undetermined"}
+    told["verdict"] = "undetermined"
+    if n >= fewest and not row["is_heard"] and row["good_rate_lo"] >= lines[1]:
+        return told  # the files that are missing decide, not more reviews
+    if not n or any(abs(good - line) < 1e-6 for line in lines):
+        return told
     decided = bisect_left(range(10**9), True, key=lambda m: m > 0 and where(*wilson(good * m, m), *lines) is not None)
-    return {"verdict": "undetermined", "more_reviews_to_decide": max(decided, fewest, n + 1) - n}
+    needed = max(decided, fewest, n + 1)
+    if needed <= row["contacts"]:
+        return told | {"more_reviews_to_decide": needed - n, "periods_to_decide": 1}
+    periods = -(-needed // n)
+    return told | {"periods_to_decide": periods if periods <= said["periods_to_decide_max"] else None}
 
 
 def where(lo: float, hi: float, bad_line: float, good_line: float) -> str | None:

@@ -219,6 +219,8 @@ class _Drawn:
                     "channel": "1", "opened_at": f"{closed - timedelta(hours=1)}", "closed_at": f"{closed}", "named": "1",
                 })  # fmt: skip
                 self.say("shifan", key, 5 if k else 2, closed + timedelta(minutes=3 + 5 * k), f"busy{nth}")
+                if not k:  # a bad review without a word is a bad review
+                    self.reviews["shifan", EARLIER if closed < EARLIER else LATER][-1] |= {"tags": "", "comment": ""}
 
     def another_office(self) -> None:
         """A sender of contacts alone, whose halls nobody else tells of; their residents review also what its lost files held.
@@ -311,7 +313,7 @@ class _Drawn:
         reviews = [
             review(satisfaction="7", tags=""), review(satisfaction="0", tags=""), review(satisfaction="满意", tags=""),
             review(satisfaction="1"), review(tags="510,413"), review(tags="599"), review(reviewed_at="2099-01-01 08:00:00"),
-            review(satisfaction="2", tags="", comment=""), review(channel="8"),
+            review(channel="8"),
         ]  # fmt: skip
         rectifications = [
             case(rectified_at="2020-01-01 08:00:00"), case(revisited_at="2020-01-01 08:00:00"), case(accepted_at="", revisited_at="2026-02-01 08:00:00"),

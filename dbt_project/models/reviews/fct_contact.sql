@@ -94,6 +94,9 @@ final as (
         {{ text_key(['contacts.case_no', 'contacts.contact_no']) }} as contact_id,
         contacts.case_no,
         contacts.contact_no,
+        -- Kept with the contact: a night would otherwise take millions of numbers apart to place a few reviews.
+        {{ case_series('contacts.case_no') }} as case_series,
+        {{ case_serial('contacts.case_no') }} as case_serial,
         {{ mapped_code('department_codes', 'departments', 'department_code') }} as department_code,
         contacts.department_code as sent_department_code,
         {{ mapped_code('item_codes', 'items', 'service_item_code') }} as service_item_code,

@@ -48,9 +48,10 @@ bad_reviews as (
 follow_ups as (
     select
         contact_id,
-        min(level) as second_level
+        min(case when review_no = 2 then level end) as second_level,
+        max(case when verdict = 'bad' then reviewed_at end) as reopened_at
     from reviews
-    where review_no = 2 and is_active
+    where review_no > 1 and is_active
     group by contact_id
 ),
 
@@ -59,6 +60,7 @@ joined as (
     select
         coalesce(bad_reviews.review_id, cases.review_id) as review_id,
         coalesce(bad_reviews.contact_id, cases.contact_id) as contact_id,
+        coalesce(bad_reviews.review_no, cases.review_no) as review_no,
         bad_reviews.review_id is not null as has_bad_review,
         cases.review_id is not null as has_case,
         coalesce(bad_reviews.department_code, 'unknown') as department_code,
@@ -186,6 +188,11 @@ final as (
         case
             when judged.appeal = 'upheld' then 'appeal_upheld'
             when judged.finding in ('malicious', 'mistaken') then judged.finding
+            -- The resident says again that it is bad: what was done before is not enough.
+            when
+                judged.review_no = 1 and follow_ups.reopened_at is not null
+                and coalesce(judged.rectified_at < follow_ups.reopened_at, true)
+                then 'reopened'
             when judged.is_revisited then 'revisited'
             when judged.is_replied then 'replied'
             when judged.is_rectified then 'rectified'

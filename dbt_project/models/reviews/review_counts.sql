@@ -7,6 +7,13 @@
         'good_reviews': 'good_reviews', 'strictly_good_reviews': 'strictly_good_reviews', 'bad_reviews': 'bad_reviews',
         'second_reviews': 'second_reviews', 'second_satisfied': 'second_satisfied', 'points': 'points',
     },
+    'exclusions': {
+        'refused_reviews': "case when kind = 'refused' then 1 else 0 end",
+        'unmatched_reviews': "case when kind = 'no_contact' then 1 else 0 end",
+        'excluded_reviews': '1',
+        'excluded_bad': 'case when is_bad then 1 else 0 end',
+        'excluded_bad_decided': 'case when is_decided then 1 else 0 end',
+    },
     'suspicions': {
         'suspect_reviews': '1', 'active_reviews': '-1',
         'n1': 'case when level = 1 then -1 else 0 end', 'n2': 'case when level = 2 then -1 else 0 end',
@@ -28,6 +35,7 @@
         'named_bad_revisited': 'case when is_accepted and is_named and is_revisited then 1 else 0 end',
     },
 } -%}
+{%- for count in invalid_reasons() %}{% do sides['judged'].update({count: count}) %}{% endfor -%}
 with
 
 judged as (
@@ -47,6 +55,10 @@ rectifications as (
         coalesce(contact_month, {{ month_start('reviewed_on') }}) as month
     from {{ ref('fct_rectification') }} as fct_rectification
     where reviewed_on is not null
+),
+
+exclusions as (
+    select * from {{ ref('review_exclusions') }}
 ),
 
 {{ counts_by_unit(sides, review_count_columns()) }}

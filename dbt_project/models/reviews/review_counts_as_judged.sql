@@ -4,8 +4,9 @@
     post_hook="{{ say_mended() }}",
 ) }}
 {%- set dimensions = ['department_code', 'service_item_code', 'division_code', 'facility_id', 'contact_channel'] -%}
-{%- set counts = [
-    'contacts', 'reviews', 'default_reviews', 'invalid_reviews', 'valid_reviews', 'n1', 'n2', 'n3', 'n4', 'n5',
+{%- set invalid = invalid_reasons() -%}
+{%- set counts = ['contacts', 'reviews', 'default_reviews', 'invalid_reviews'] + invalid.keys() | list + [
+    'valid_reviews', 'n1', 'n2', 'n3', 'n4', 'n5',
     'good_reviews', 'strictly_good_reviews', 'bad_reviews', 'second_reviews', 'second_satisfied', 'points',
 ] -%}
 {%- set sides = {'contact_counts': {'contacts': 'contacts'}, 'review_counts': dict(zip(counts[1:], counts[1:]))} -%}
@@ -49,6 +50,9 @@ review_counts as (
         count(case when review_no = 1 then 1 end) as reviews,
         count(case when review_no = 1 and validity = 'default' then 1 end) as default_reviews,
         count(case when review_no = 1 and validity not in ('valid', 'default') then 1 end) as invalid_reviews,
+        {%- for count, condition in invalid.items() %}
+        count(case when review_no = 1 and {{ condition }} then 1 end) as {{ count }},
+        {%- endfor %}
         count(case when review_no = 1 and validity = 'valid' then 1 end) as valid_reviews,
         {%- for level in range(1, 6) %}
         count(case when review_no = 1 and validity = 'valid' and level = {{ level }} then 1 end) as n{{ level }},

@@ -68,29 +68,41 @@ first_sent as (
 sent as (
     select
         first_sent.*,
-        case when is_update then first_origin else own_origin end as origin
+        case when is_update then first_origin else own_origin end as origin,
+        max(case when is_withdrawn then _row end) over (
+            partition by case_no, contact_no, review_no, _receipt
+        ) as withdrawn_in_row
     from first_sent
 ),
 
--- Within one delivery the earliest row counts; between deliveries of one origin the newest delivery does.
-numbered as (
+-- A record says whether it is new, corrects or withdraws (GB/T 39046); one that is new after a withdrawal begins again.
+ordered as (
     select
         sent.*,
+        case when is_update or _row > withdrawn_in_row then 0 else 1 end as is_plain
+    from sent
+),
+
+-- Within one delivery the last record that corrects, withdraws or begins again counts, else the earliest row; between deliveries
+-- of one origin the newest delivery does.
+numbered as (
+    select
+        ordered.*,
         row_number() over (
             partition by case_no, contact_no, review_no, origin
-            order by _received_at desc, _receipt desc, _row asc
+            order by _received_at desc, _receipt desc, is_plain asc, (case when is_plain = 0 then -_row else _row end) asc
         ) as newest_of_origin,
         row_number() over (
             partition by case_no, contact_no, review_no
             order by
                 (case when origin = first_origin then 0 else 1 end) asc,
-                _received_at desc, _receipt desc, _row asc
+                _received_at desc, _receipt desc, is_plain asc, (case when is_plain = 0 then -_row else _row end) asc
         ) as occurrence,
         row_number() over (
-            partition by case_no, contact_no, review_no, origin, _receipt
+            partition by case_no, contact_no, review_no, origin, _receipt, is_plain
             order by _row
         ) as copy_in_delivery
-    from sent
+    from ordered
 ),
 
 -- A row that its own later delivery replaced is history (it stays in accepted/); a copy is a duplicate and stays here.
@@ -99,7 +111,7 @@ kept as (
         {{ sent_columns | join(',\n        ') }},
         occurrence
     from numbered
-    where newest_of_origin = 1 or copy_in_delivery > 1 or origin <> first_origin
+    where newest_of_origin = 1 or (copy_in_delivery > 1 and is_plain = 1) or origin <> first_origin
     union all
     select
         {%- for column in sent_columns %}

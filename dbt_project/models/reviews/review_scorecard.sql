@@ -1,13 +1,13 @@
 {%- set counts = review_count_columns() -%}
 {%- set rates = review_rates() -%}
-{#- part of the composite score: the rate it is made of; its weight is the policy's weight_<part> -#}
-{%- set parts = {
-    'good': 'good_rate',
-    'participation': 'participation_rate',
-    'on_time': 'on_time_rate',
-    'reply': 'reply_rate',
-    'revisit': 'revisit_rate',
-} -%}
+{#-
+  part of the composite score: what it is made of; its weight is the policy's weight_<part>. Of good reviews it is the least
+  favourable rate, and a bad review that does not count has been through no loop: leaving it out raises nothing.
+-#}
+{%- set parts = {'good': 'good_rate_if_counted', 'participation': 'participation_rate'} -%}
+{%- for part in ['on_time', 'reply', 'revisit'] -%}
+    {%- do parts.update({part: 'coalesce(' ~ part ~ '_rate, case when excluded_bad_counted > 0 then 0.0 end)'}) -%}
+{%- endfor -%}
 {%- set targets = ['rectification_rate', 'reply_rate', 'revisit_rate'] -%}
 {#- what comparing a unit with its peers and with itself adds to its figures -#}
 {%- set compared = [
@@ -17,8 +17,10 @@
 {#- what the verdict's words quote besides the rates -#}
 {%- set shares_in_words = [
     'good_rate_lo', 'good_rate_hi', 'good_line', 'bad_line', 'participation_floor', 'good_rate_with_suspects',
-    'covered_share',
+    'covered_share', 'good_rate_if_counted',
 ] -%}
+{#- the reviews of the least favourable reading -#}
+{%- set reading = '(units.active_reviews + coalesce(units.excluded_bad_counted, 0))' -%}
 with
 
 units as (
@@ -57,6 +59,9 @@ rated as (
         {{ ratio(
             'units.good_reviews + units.suspect_good_reviews', '(units.active_reviews + units.suspect_reviews)'
         ) }} as good_rate_with_suspects,
+        {{ ratio('units.good_reviews', reading) }} as good_rate_if_counted,
+        {{ wilson('units.good_reviews', reading, 'units.interval_z', 'lo') }} as good_rate_if_counted_lo,
+        {{ wilson('units.good_reviews', reading, 'units.interval_z', 'hi') }} as good_rate_if_counted_hi,
         {{ ratio('units.n1 + 2 * units.n2 + 3 * units.n3 + 4 * units.n4 + 5 * units.n5', 'units.active_reviews') }} as mean_level,
         {{ ratio('units.points', 'units.active_reviews') }} as mean_points,
         {%- for column in compared %}
@@ -71,31 +76,54 @@ rated as (
             and units.code = comparisons.code
 ),
 
-judged as (
+reasoned as (
     select
         rated.*,
-        {{ review_verdict_reason() }} as verdict_reason,
-        {{ reviews_that_decide('good_rate', 'good_line', 'bad_line', 'interval_z') }} as reviews_that_decide,
-        {% for part, rate in parts.items() -%}
-        case when {{ rate }} is null then 0.0 else weight_{{ part }} end
-        {{- ' + ' if not loop.last }}
-        {% endfor -%}
-        as weight_present
+        {%- for part, value in parts.items() %}
+        {{ value }} as part_{{ part }},
+        {%- endfor %}
+        {{ review_verdict_reason() }} as reason_counted,
+        {{ review_verdict_reason_if_counted() }} as reason_if_counted
     from rated
 ),
 
-concluded as (
+judged as (
+    select
+        reasoned.*,
+        {{ reason_of_both('reason_counted', 'reason_if_counted') }} as verdict_reason,
+        {{ verdict('reason_if_counted') }} as verdict_if_counted,
+        {{ reviews_that_decide('good_rate', 'good_line', 'bad_line', 'interval_z') }} as reviews_that_decide,
+        {% for part in parts -%}
+        case when part_{{ part }} is null then 0.0 else weight_{{ part }} end
+        {{- ' + ' if not loop.last }}
+        {% endfor -%}
+        as weight_present
+    from reasoned
+),
+
+-- How many more it takes, beside how many the period has left; periods like this one, where it has not enough.
+reached as (
     select
         judged.*,
         {{ verdict('verdict_reason') }} as verdict,
         case
             when verdict_reason in ('too_few_reviews', 'interval_crosses_a_line') and reviews_that_decide is not null
-                then cast(greatest(greatest(reviews_that_decide, min_reviews) - active_reviews, 1) as bigint)
+                then greatest(reviews_that_decide, min_reviews, active_reviews + 1)
+        end as reviews_needed
+    from judged
+),
+
+concluded as (
+    select
+        reached.*,
+        case
+            when reviews_needed <= contacts then cast(reviews_needed - active_reviews as bigint)
         end as more_reviews_to_decide,
-        {%- for part, rate in parts.items() %}
+        {{ periods_to_decide() }} as periods_to_decide,
+        {%- for part in parts %}
         case
             when good_rate is null or policy is null or not is_heard or dimension = 'department' then null
-            when {{ rate }} is null then 0.0
+            when part_{{ part }} is null then 0.0
             else weight_{{ part }} / weight_present
         end as share_{{ part }},
         {%- endfor %}
@@ -105,7 +133,7 @@ concluded as (
         {%- for share in shares_in_words %}
         {{ show_share(share) }} as {{ share }}_text{{ ',' if not loop.last }}
         {%- endfor %}
-    from judged
+    from reached
 ),
 
 final as (
@@ -140,6 +168,12 @@ final as (
         feeds_missing,
         good_rate_with_suspects,
         good_rate_with_suspects - good_rate as suspect_effect,
+        excluded_bad_counted,
+        good_rate_if_counted,
+        good_rate_if_counted_lo,
+        good_rate_if_counted_hi,
+        good_rate_if_counted - good_rate as excluded_effect,
+        verdict_if_counted,
         (good_reviews + prior_reviews * peer_rate) / nullif(active_reviews + prior_reviews, 0) as good_rate_eb,
         active_reviews / nullif(active_reviews + prior_reviews, 0) as good_rate_eb_own_weight,
         case when prior_reviews is not null then peer_rate end as good_rate_prior,
@@ -182,27 +216,22 @@ final as (
         verdict,
         verdict_reason,
         more_reviews_to_decide,
-        case
-            when more_reviews_to_decide is not null then null
-            when policy is null then 'no_policy'
-            when verdict <> 'undetermined' then 'decided'
-            when active_reviews = 0 then 'no_active_reviews'
-            when verdict_reason = 'feeds_missing' then 'feeds_missing'
-            else 'rate_on_a_line'
-        end as more_reviews_to_decide_null_reason,
+        {{ no_number_because('more_reviews_to_decide') }} as more_reviews_to_decide_null_reason,
+        periods_to_decide,
+        {{ no_number_because('periods_to_decide') }} as periods_to_decide_null_reason,
         {{ verdict_sentence('zh') }} as verdict_text_zh,
         {{ verdict_sentence('en') }} as verdict_text_en,
-        {%- for part, rate in parts.items() %}
+        {%- for part in parts %}
         share_{{ part }} as score_weight_{{ part }},
-        100 * share_{{ part }} * coalesce({{ rate }}, 0) as score_{{ part }},
+        100 * share_{{ part }} * coalesce(part_{{ part }}, 0) as score_{{ part }},
         {%- endfor %}
         -- Never a hair above 100 where every part is 1; null stays null, which least() alone would skip.
         case
             when share_good is not null
                 then
                     least(100.0, 100 * (
-                        {%- for part, rate in parts.items() %}
-                        share_{{ part }} * coalesce({{ rate }}, 0){{ ' +' if not loop.last }}
+                        {%- for part in parts %}
+                        share_{{ part }} * coalesce(part_{{ part }}, 0){{ ' +' if not loop.last }}
                         {%- endfor %}
                     ))
         end as score,
@@ -214,8 +243,8 @@ final as (
         end as score_null_reason,
         nullif(concat_ws(
             ','
-            {%- for part, rate in parts.items() %},
-            case when {{ rate }} is null then '{{ part }}' end
+            {%- for part in parts %},
+            case when part_{{ part }} is null then '{{ part }}' end
             {%- endfor %}
         ), '') as score_missing_parts,
         nullif(concat_ws(

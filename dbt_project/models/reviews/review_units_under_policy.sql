@@ -1,5 +1,6 @@
 {%- set limits = [
     'good_line', 'bad_line', 'participation_floor', 'coverage_min', 'min_reviews', 'interval_z', 'false_discovery_rate', 'prior_units_min',
+    'decided_share_max', 'periods_to_decide_max',
     'rectification_rate_target', 'reply_rate_target', 'revisit_rate_target',
     'weight_good', 'weight_participation', 'weight_on_time', 'weight_reply', 'weight_revisit',
 ] -%}
@@ -98,6 +99,7 @@ final as (
         {%- for limit in limits %}
         policies.{{ limit }},
         {%- endfor %}
+        case when policies.policy is not null then {{ excluded_bad_counted('named', 'policies') }} end as excluded_bad_counted,
         case when policies.policy is not null then previous.active_reviews end as previous_active_reviews,
         case when policies.policy is not null then previous.good_reviews end as previous_good_reviews
     from named

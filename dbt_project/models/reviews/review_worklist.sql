@@ -61,6 +61,7 @@ stepped as (
     select
         followed.*,
         case
+            when state = 'reopened' then 'rectify_again'
             when state = 'not_received' then 'receive'
             when finding is null and not is_rectified then 'verify'
             when not is_rectified and (not is_not_true or appeal = 'dismissed') then 'rectify'

@@ -1,10 +1,10 @@
 {#- part of the score: its value of 100 in this model; its weight is the row of policies/scorecard_weights.csv -#}
 {#- What few said, or too few of those who were served, is no measurement of what residents think. -#}
 {%- set parts = {
-    'reviews': "case when active_reviews >= min_reviews and participation_rate >= participation_floor then 100 * good_rate end",
+    'reviews': "case when active_reviews >= min_reviews and participation_rate >= participation_floor then 100 * good_rate_if_counted end",
     'participation': '100 * participation_rate',
     'coverage': '100 * covered_share',
-    'loop': '100 * on_time_rate',
+    'loop': '100 * coalesce(on_time_rate, case when excluded_bad_counted > 0 then 0.0 end)',
     'survey': 'survey_mean',
     'timeliness': '100 * timely_share',
     'quality': '100 * accepted_share',
@@ -13,6 +13,8 @@
 {%- set limits = [
     'interval_z', 'good_line', 'bad_line', 'participation_floor', 'min_reviews', 'coverage_min', 'score_weight_min',
 ] -%}
+{#- the reviews of the least favourable reading -#}
+{%- set reading = '(active_reviews + coalesce(excluded_bad_counted, 0))' -%}
 with
 
 months as (
@@ -102,6 +104,7 @@ known as (
         {%- for limit in limits %}
         policies.{{ limit }},
         {%- endfor %}
+        case when policies.policy is not null then {{ excluded_bad_counted('months', 'policies') }} end as excluded_bad_counted,
         {%- for part in parts %}
         weights.weight_{{ part }},
         {%- endfor %}
@@ -141,6 +144,9 @@ rated as (
         {{ ratio('good_reviews', 'active_reviews') }} as good_rate,
         {{ wilson('good_reviews', 'active_reviews', 'interval_z', 'lo') }} as good_rate_lo,
         {{ wilson('good_reviews', 'active_reviews', 'interval_z', 'hi') }} as good_rate_hi,
+        {{ ratio('good_reviews', reading) }} as good_rate_if_counted,
+        {{ wilson('good_reviews', reading, 'interval_z', 'lo') }} as good_rate_if_counted_lo,
+        {{ wilson('good_reviews', reading, 'interval_z', 'hi') }} as good_rate_if_counted_hi,
         {{ ratio('points', 'active_reviews') }} as mean_points,
         {{ ratio('bad_rectified', 'bad_accepted') }} as rectification_rate,
         {{ ratio('bad_on_time', 'bad_in_on_time_base') }} as on_time_rate,
@@ -151,14 +157,23 @@ rated as (
     from heard
 ),
 
-measured as (
+reasoned as (
     select
         rated.*,
+        {{ review_verdict_reason() }} as reason_counted,
+        {{ review_verdict_reason_if_counted() }} as reason_if_counted
+    from rated
+),
+
+measured as (
+    select
+        reasoned.*,
         {%- for part, value in parts.items() %}
         {{ value }} as {{ part }}_part,
         {%- endfor %}
-        {{ verdict(review_verdict_reason()) }} as review_verdict
-    from rated
+        {{ verdict(reason_of_both('reason_counted', 'reason_if_counted')) }} as review_verdict,
+        {{ verdict('reason_if_counted') }} as review_verdict_if_counted
+    from reasoned
 ),
 
 -- What the departments of a month whose residents were heard have at least, part by part.
@@ -269,11 +284,16 @@ final as (
         good_reviews,
         bad_reviews,
         suspect_reviews,
+        excluded_reviews,
+        excluded_bad,
+        excluded_bad_counted,
         good_rate,
         good_rate_lo,
         good_rate_hi,
         mean_points,
+        good_rate_if_counted,
         review_verdict,
+        review_verdict_if_counted,
         bad_accepted,
         bad_in_on_time_base,
         rectification_rate,

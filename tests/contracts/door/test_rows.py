@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import datetime
 from types import SimpleNamespace
@@ -77,7 +78,6 @@ def test_a_good_row_passes(feed_id) -> None:
         ("health.institutions", {"opened_on": "2020-02-30"}, "opened_on", "impossible_date"),
         ("health.institutions", {"opened_on": "2026-03-02"}, "opened_on", "cross_field"),
         ("evaluation.reviews", {"satisfaction": "7"}, "satisfaction_level", "code_not_in_scheme"),
-        ("evaluation.reviews", {"satisfaction": "1", "tags": "", "comment": " "}, "satisfaction_level", "cross_field"),
         ("evaluation.reviews", {"tags": "108,510"}, "tags", "cross_field"),
         ("evaluation.reviews", {"tags": "599"}, "tags", "not_in_code_list"),
         ("evaluation.reviews", {"reviewed_at": "2026-03-01 02:11:00"}, "reviewed_at", "cross_field"),
@@ -95,6 +95,29 @@ def test_each_check_strikes_its_own_row_and_only_it(feed_id, row, field, rule) -
     assert told["message_zh"]
     assert told["message_en"]
     assert not re.search(r"\{[a-z_]+\}", told["message_zh"] + told["message_en"]), "a fact was not filled in"
+
+
+def test_a_bad_review_without_a_word_is_accepted_and_its_sender_is_told() -> None:
+    result = judged("evaluation.reviews", {"satisfaction": "1", "tags": "", "comment": " "})
+    assert (result.accepted.height, result.rejected, result.warned) == (1, 0, 1)
+    (told,) = result.reasons.iter_rows(named=True)
+    assert (told["field"], told["severity"], told["row_says"]) == ("satisfaction_level", "warning", None)
+    assert "counted as bad" in told["message_en"]
+
+
+def test_a_refused_review_leaves_what_it_takes_to_count_it() -> None:
+    """A rule between fields makes neither of them wrong; a field that is itself wrong says nothing, a misshapen row neither."""
+    result = judged("evaluation.reviews", {"tags": "108"}, {"satisfaction": "7", "case_no": "a b"}, {})
+    said = dict(result.reasons.select("_row", "row_says").iter_rows())
+    assert set(said) == {2, 3}
+    level, case_no = (
+        FEEDS["evaluation.reviews"].by_name["satisfaction_level"].name,
+        GOOD["evaluation.reviews"]["case_no"],
+    )
+    assert json.loads(said[2]) | {"reviewed_at": ""} == {
+        "case_no": case_no, "contact_no": "1", "review_no": "1", level: "5", "reviewed_at": "",
+    }  # fmt: skip
+    assert (json.loads(said[3])[level], json.loads(said[3])["case_no"]) == (None, None)
 
 
 def test_every_reason_of_a_row_is_told() -> None:

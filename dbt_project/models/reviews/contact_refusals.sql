@@ -1,0 +1,110 @@
+{#- What the door kept of a refused contact, and its type. -#}
+{%- set said = {
+    'case_no': 'string', 'contact_no': 'bigint', 'service_item_code': 'string', 'department_code': 'string',
+    'division_code': 'string', 'facility_code': 'string', 'channel': 'string',
+} -%}
+with
+
+quarantine as (
+    select * from {{ source('ledger', 'quarantine') }}
+),
+
+attempts as (
+    select * from {{ source('ledger', 'receipts') }}
+),
+
+contacts as (
+    select * from {{ ref('fct_contact') }}
+),
+
+departments as (
+    select * from {{ ref('departments') }}
+),
+
+department_codes as (
+    select * from {{ ref('department_codes') }}
+),
+
+items as (
+    select * from {{ ref('service_items') }}
+),
+
+item_codes as (
+    select * from {{ ref('service_item_codes') }}
+),
+
+divisions as (
+    select * from {{ ref('division_latest') }}
+),
+
+facilities as (
+    select
+        facility_code,
+        min(facility_id) as facility_id
+    from {{ ref('dim_facility') }}
+    group by facility_code
+    having count(*) = 1
+),
+
+standing as (
+    select receipt
+    from attempts
+    where feed = 'evaluation.contacts' and is_latest and verdict in ('accepted', 'held')
+),
+
+refused as (
+    select
+        quarantine._receipt as receipt,
+        quarantine._row as row_no,
+        min(quarantine._sender) as _sender,
+        max(quarantine.row_says) as row_says
+    from quarantine
+    inner join standing on quarantine._receipt = standing.receipt
+    where quarantine._feed = 'evaluation.contacts' and quarantine.severity = 'error'
+    group by quarantine._receipt, quarantine._row
+),
+
+keyed as (
+    select
+        _sender,
+        receipt,
+        row_no,
+        {%- for field, type in said.items() %}
+        cast({{ json_text('row_says', field) }} as {{ type }}) as {{ field }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from refused
+),
+
+newest as (
+    select
+        keyed.*,
+        row_number() over (partition by case_no, contact_no order by receipt desc, row_no desc) as nth
+    from keyed
+    where case_no is not null and contact_no is not null
+),
+
+final as (
+    select
+        newest.case_no,
+        newest.contact_no,
+        {{ mapped_code('department_codes', 'departments', 'department_code') }} as department_code,
+        {{ mapped_code('item_codes', 'items', 'service_item_code') }} as service_item_code,
+        coalesce(divisions.division_code, 'unknown') as division_code,
+        coalesce(facilities.facility_id, 'hall:' || newest.facility_code) as facility_id,
+        coalesce(newest.channel, 'unknown') as contact_channel,
+        newest._sender as sender,
+        newest.receipt
+    from newest
+    {{ code_map_joins('newest', 'department_code', map='department_codes', own='departments') }}
+    {{ code_map_joins('newest', 'service_item_code', map='item_codes', own='items') }}
+    left join divisions on newest.division_code = divisions.division_code
+    left join facilities on newest.facility_code = facilities.facility_code
+    left join contacts
+        on
+            newest.case_no = contacts.case_no
+            and newest.contact_no = contacts.contact_no
+    -- What was sent again and accepted stands there.
+    where newest.nth = 1 and contacts.contact_id is null
+)
+
+select * from final

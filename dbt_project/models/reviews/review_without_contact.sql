@@ -1,0 +1,248 @@
+{#- What the contacts beside it say of a review whose own contact nobody sent. -#}
+{%- set dimensions = ['department_code', 'service_item_code', 'division_code', 'facility_id', 'contact_channel', 'place'] -%}
+{%- set edge = 'greatest(1, floor(policies.number_edge_share * placed.known_numbers))' -%}
+with
+
+judgements as (
+    select * from {{ ref('review_judgements') }}
+),
+
+refusals as (
+    select * from {{ ref('review_refusals') }}
+),
+
+contacts as (
+    select * from {{ ref('fct_contact') }}
+),
+
+refused_contacts as (
+    select * from {{ ref('contact_refusals') }}
+),
+
+policies as (
+    select * from {{ ref('dim_review_policy') }}
+    where area = ''
+),
+
+orphans as (
+    select
+        review_id as orphan_id,
+        'no_contact' as kind,
+        case_no,
+        contact_no,
+        sender,
+        reviewed_on,
+        level,
+        reviewer_key
+    from judgements
+    where validity = 'no_contact' and review_no = 1
+    union all
+    select
+        refusal_id as orphan_id,
+        'refused' as kind,
+        case_no,
+        contact_no,
+        sender,
+        reviewed_on,
+        level,
+        cast(null as string) as reviewer_key
+    from refusals
+    where contact_id is null and review_no = 1
+),
+
+-- Who sends what people say of a place: another sender's word of a contact that nobody knows is no evidence.
+told_by as (
+    select
+        place,
+        sender,
+        cast(count(*) as double) / sum(count(*)) over (partition by place) as share_of_place
+    from judgements
+    where contact_id is not null and validity <> 'default'
+    group by place, sender
+),
+
+numbers as (
+    select
+        case_series as series,
+        case_serial as serial,
+        1 as is_known,
+        department_code,
+        service_item_code,
+        division_code,
+        coalesce(facility_id, 'none') as facility_id,
+        contact_channel,
+        coalesce(facility_id, division_code) as place
+    from contacts
+    where case_series in (select {{ case_series('orphans.case_no') }} from orphans)
+    union all
+    select
+        {{ case_series('case_no') }} as series,
+        {{ case_serial('case_no') }} as serial,
+        0 as is_known,
+        {%- for dimension in dimensions %}
+        cast(null as string) as {{ dimension }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from orphans
+),
+
+-- Each number of a series once; a case of several contacts is one number.
+series as (
+    select
+        series,
+        serial,
+        max(is_known) as is_known,
+        {%- for dimension in dimensions %}
+        min({{ dimension }}) as {{ dimension }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from numbers
+    where serial is not null
+    group by series, serial
+),
+
+spanned as (
+    select
+        series.*,
+        sum(is_known) over (partition by series) as known_numbers,
+        min(case when is_known = 1 then serial end) over (partition by series) as first_serial,
+        max(case when is_known = 1 then serial end) over (partition by series) as last_serial,
+        sum(is_known) over (
+            partition by series order by serial rows between unbounded preceding and current row
+        ) as from_first,
+        sum(is_known) over (
+            partition by series order by serial desc rows between unbounded preceding and current row
+        ) as from_last
+    from series
+),
+
+-- The known number before and after: the one in whose run of unknown numbers, upwards or downwards, a number stands.
+beside as (
+    select
+        spanned.*,
+        cast(known_numbers as double) / (last_serial - first_serial + 1) as density,
+        -- A series begins with its first number: what lies before its first contact is missing as well, if not too much is.
+        cast(known_numbers as double) / (last_serial + 1) as density_from_start,
+        case
+            when serial < first_serial then first_serial - serial
+            when serial > last_serial then serial - last_serial
+            else 0
+        end as steps_beyond,
+        sum(case when is_known = 0 and serial < first_serial then 1 else 0 end) over (partition by series) as numbers_before,
+        sum(case when is_known = 0 and serial > last_serial then 1 else 0 end) over (partition by series) as numbers_after,
+        {%- for dimension in dimensions %}
+        max({{ dimension }}) over (partition by series, from_first) as {{ dimension }}_before,
+        max({{ dimension }}) over (partition by series, from_last) as {{ dimension }}_after{{ ',' if not loop.last }}
+        {%- endfor %}
+    from spanned
+),
+
+placed as (
+    select
+        series,
+        serial,
+        is_known,
+        known_numbers,
+        density,
+        density_from_start,
+        serial < first_serial as is_before,
+        steps_beyond,
+        numbers_before,
+        numbers_after,
+        {%- for dimension in dimensions %}
+        case
+            when coalesce({{ dimension }}_before, {{ dimension }}_after) = coalesce({{ dimension }}_after, {{ dimension }}_before)
+                then coalesce({{ dimension }}_before, {{ dimension }}_after)
+        end as {{ dimension }},
+        {%- endfor %}
+        coalesce(place_before, place_after) as nearest_place
+    from beside
+    where known_numbers > 0
+),
+
+numbered as (
+    select
+        orphans.*,
+        {{ case_series('orphans.case_no') }} as series,
+        {{ case_serial('orphans.case_no') }} as serial,
+        -- One person is believed once a day.
+        row_number() over (
+            partition by orphans.reviewer_key, orphans.reviewed_on order by orphans.orphan_id
+        ) as nth_of_day
+    from orphans
+),
+
+weighed as (
+    select
+        numbered.*,
+        refused_contacts.case_no is not null as is_contact_refused,
+        placed.is_known = 0
+        and placed.known_numbers >= policies.number_known_min
+        and placed.density >= policies.number_density_min
+        -- Many numbers beyond the series are no part of it, however near the first of them are.
+        and (
+            placed.steps_beyond = 0
+            or (
+                placed.numbers_after <= {{ edge }}
+                and (
+                    (placed.steps_beyond <= {{ edge }} and placed.numbers_before <= {{ edge }})
+                    or (placed.is_before and placed.density_from_start >= policies.number_start_density)
+                )
+            )
+        )
+        as is_number_missing,
+        coalesce(told_by.share_of_place, 0) >= policies.usual_sender_share
+        and (numbered.reviewer_key is null or numbered.nth_of_day = 1)
+        as is_believable,
+        placed.known_numbers,
+        {%- for dimension in dimensions if dimension != 'place' %}
+        coalesce(refused_contacts.{{ dimension }}, placed.{{ dimension }}) as {{ dimension }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from numbered
+    left join refused_contacts
+        on
+            numbered.case_no = refused_contacts.case_no
+            and numbered.contact_no = refused_contacts.contact_no
+    left join placed
+        on
+            numbered.series = placed.series
+            and numbered.serial = placed.serial
+    left join told_by
+        on
+            numbered.sender = told_by.sender
+            and coalesce(refused_contacts.facility_id, refused_contacts.division_code, placed.nearest_place) = told_by.place
+    left join policies
+        on {{ holds_on('policies', 'numbered.reviewed_on') }}
+),
+
+supported as (
+    select
+        weighed.*,
+        case
+            when not coalesce(is_believable, false) then null
+            when is_contact_refused then 'contact_refused'
+            when is_number_missing then 'number_missing'
+        end as support
+    from weighed
+),
+
+final as (
+    select
+        orphan_id,
+        kind,
+        sender,
+        reviewed_on,
+        {{ month_start('reviewed_on') }} as month,
+        level,
+        support,
+        case when support is null then 'unknown' else coalesce(department_code, 'unknown') end as department_code,
+        case when support is null then 'unknown' else coalesce(service_item_code, 'unknown') end as service_item_code,
+        case when support is null then 'unknown' else coalesce(division_code, 'unknown') end as division_code,
+        case when support is not null then nullif(facility_id, 'none') end as facility_id,
+        case when support is null then 'unknown' else coalesce(contact_channel, 'unknown') end as contact_channel,
+        case
+            when support = 'number_missing' then '{"numbers_known": ' || cast(known_numbers as string) || '}'
+            when support = 'contact_refused' then '{"contact": "refused"}'
+        end as evidence
+    from supported
+)
+
+select * from final

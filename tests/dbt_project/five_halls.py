@@ -1,0 +1,162 @@
+"""Five halls with the same visits and the same bad reviews, of which four send them in a way of their own.
+
+Belongs here: the files that the halls send. Does not belong here: what comes of them (test_five_halls).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+VISITS, BAD = 130, 26
+FIRST = datetime(2026, 1, 5, 9)
+Row = dict[str, str]
+
+
+@dataclass
+class Hall:
+    """What a hall sends of its visits: a contact and a review each, all of them reviewed."""
+
+    code: str
+    contacts: list[Row]
+    reviews: list[Row]
+
+    @property
+    def bad(self) -> set[str]:
+        return {r["case_no"] for r in self.reviews if r["satisfaction"] in "12"}
+
+
+def usual_number(code: str, n: int) -> str:
+    return f"{code}{n:04}"
+
+
+def visits(code: str, *, bad: int = BAD, number: Callable[[str, int], str] = usual_number,
+           is_bad: Callable[[int], bool] | None = None) -> Hall:  # fmt: skip
+    """Visits a quarter of an hour apart on working days; every fifth is bad, unless somebody says which are."""
+    wrong = is_bad or (lambda n: n % (VISITS // bad) == 2 if bad else False)
+    contacts, reviews = [], []
+    for n in range(VISITS):
+        closed = FIRST + timedelta(days=n // 8 + 2 * (n // 40), minutes=50 * (n % 8))
+        key = {"case_no": number(code, n + 1), "contact_no": "1"}
+        contacts.append(
+            key
+            | {"service_item_code": "BPS27", "department_code": "human_resources", "division_code": "990101001001",
+               "facility_code": code, "window_no": str(n % 3 + 1), "channel": "1", "named": "1",
+               "opened_at": f"{closed - timedelta(minutes=20)}", "closed_at": f"{closed}"}
+        )  # fmt: skip
+        level = "1" if wrong(n) else "5"
+        reviewed = closed + timedelta(minutes=7 + 13 * (n % 9), seconds=n % 50)
+        reviews.append(
+            key
+            | {"review_no": "1", "satisfaction": level, "tags": "115" if level == "1" else f"51{n % 8}",
+               "comment": "等了很久" if level == "1" else "", "channel": "4", "reviewed_at": f"{reviewed}",
+               "reviewer_id": f"R{code[0]}{n:04}"}
+        )  # fmt: skip
+    return Hall(code, contacts, reviews)
+
+
+def honest(hall: Hall) -> None:
+    pass
+
+
+def without_a_word(hall: Hall) -> None:
+    for review in hall.reviews:
+        if review["case_no"] in hall.bad:
+            review |= {"tags": "", "comment": ""}
+
+
+def not_reported(hall: Hall) -> None:
+    hall.contacts[:] = [c for c in hall.contacts if c["case_no"] not in hall.bad]
+
+
+def closed_after_the_review(hall: Hall) -> None:
+    said = {r["case_no"]: r["reviewed_at"] for r in hall.reviews}
+    for contact in hall.contacts:
+        if contact["case_no"] in hall.bad:
+            contact["closed_at"] = f"{datetime.fromisoformat(said[contact['case_no']]) + timedelta(minutes=5)}"
+
+
+def left_open(hall: Hall) -> None:
+    for contact in hall.contacts:
+        if contact["case_no"] in hall.bad:
+            contact["closed_at"] = ""
+
+
+# Further ways, of which the issue does not speak.
+
+
+def refused_for_a_tag(hall: Hall) -> None:
+    for review in hall.reviews:
+        if review["case_no"] in hall.bad:
+            review["tags"] = "510"
+
+
+def refused_for_their_level(hall: Hall) -> None:
+    for review in hall.reviews:
+        if review["case_no"] in hall.bad:
+            review |= {"satisfaction": "9", "tags": ""}
+
+
+def contacts_refused(hall: Hall) -> None:
+    for contact in hall.contacts:
+        if contact["case_no"] in hall.bad:
+            contact["closed_at"] = "2020-01-01 08:00:00"
+
+
+def withdrawn(hall: Hall) -> None:
+    hall.reviews += [r | {"record_action": "D"} for r in hall.reviews if r["case_no"] in hall.bad]
+
+
+def called_default(hall: Hall) -> None:
+    for review in hall.reviews:
+        if review["case_no"] in hall.bad:
+            review["is_default"] = "1"
+
+
+def dated_too_late(hall: Hall) -> None:
+    for review in hall.reviews:
+        if review["case_no"] in hall.bad:
+            review["reviewed_at"] = f"{datetime.fromisoformat(review['reviewed_at']) + timedelta(days=31)}"
+
+
+WAYS = {
+    "honest": honest, "without_a_word": without_a_word, "not_reported": not_reported,
+    "closed_after_the_review": closed_after_the_review, "left_open": left_open,
+}  # fmt: skip
+FURTHER_WAYS = {
+    "refused_for_a_tag": refused_for_a_tag, "refused_for_their_level": refused_for_their_level, "contacts_refused": contacts_refused,
+    "withdrawn": withdrawn, "called_default": called_default, "dated_too_late": dated_too_late,
+    "first_not_reported": not_reported, "last_not_reported": not_reported, "numbers_before_the_code_not_reported": not_reported,
+}  # fmt: skip
+# Where a hall has its bad visits, and how it writes its numbers, if not like the others.
+PLACES: dict[str, Callable[[int], bool]] = {
+    "first_not_reported": lambda n: n < BAD,
+    "last_not_reported": lambda n: n >= VISITS - BAD,
+}
+NUMBERS: dict[str, Callable[[str, int], str]] = {
+    "numbers_before_the_code_not_reported": lambda code, n: f"S{n:07}{code[0]}07",
+}
+
+
+def floods(good: Hall) -> dict[str, list[Row]]:
+    """Bad reviews of visits that nobody made, meant for a good hall: sender → rows."""
+
+    def flood(sender_no: int, number: Callable[[int], str], n: int, contact_no: str = "1") -> list[Row]:
+        return [
+            {"case_no": number(k), "contact_no": contact_no, "review_no": "1", "satisfaction": "1", "tags": "115", "comment": "差",
+             "channel": "2", "reviewed_at": f"{FIRST + timedelta(hours=k % 400)}", "reviewer_id": f"F{sender_no}{k:05}"}
+            for k in range(n)
+        ]  # fmt: skip
+
+    code = good.code
+    return {
+        # A stranger who knows nothing, one who knows how the numbers look, one who goes on where they end; a rival who knows them.
+        "shifan": flood(1, lambda k: f"X{k:06}", 300) + flood(2, lambda k: f"{code}{5000 + 7 * k:04}", 300)
+        + flood(3, lambda k: f"{code}{VISITS + 21 + k:04}", 200) + flood(4, lambda k: f"{code}{k % VISITS + 1:04}", 130, "2"),
+        "wuliuwang": [
+            {"case_no": row["case_no"], "contact_no": "1", "review_no": "1", "满意度代码": "5", "评价标签": "115", "channel": "短信",
+             "reviewed_at": row["reviewed_at"], "证件号码": row["reviewer_id"]}
+            for row in flood(5, lambda k: f"{code}{VISITS + 1 + k:04}", 20)
+        ],
+    }  # fmt: skip

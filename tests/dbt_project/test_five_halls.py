@@ -1,0 +1,143 @@
+"""No way of sending makes a bad hall better than the honest one, and nobody makes a good hall worse by inventing reviews."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
+from typing import Any
+
+import duckdb
+import pytest
+from building import build
+from five_halls import BAD, FURTHER_WAYS, NUMBERS, PLACES, VISITS, WAYS, Hall, Row, floods, usual_number, visits
+
+from contracts.loading import load_feeds
+from orchestration.intake import feeds
+from orchestration.intake.taking_in import take_in
+from orchestration.paths import SHANGHAI, DataDirectory
+
+RECEIVED = datetime(2026, 2, 27, 2)
+# From the best that can be said of a unit to the worst; what cannot be told is not good, and not called bad.
+ORDER = ("good", "watch", "undetermined", "bad")
+GOOD, GOOD_BAD = "good_hall", 1
+
+
+def write(data: DataDirectory, feed_id: str, sender: str, name: str, rows: Sequence[Row]) -> None:
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, restval="")
+    writer.writeheader()
+    writer.writerows(rows)
+    path = data.inbox / feed_id / sender / f"{name}.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text.getvalue(), encoding="gb18030" if sender == "wuliuwang" else "utf-8")
+    moment = RECEIVED.replace(tzinfo=SHANGHAI).timestamp()
+    os.utime(path, (moment, moment))
+
+
+@pytest.fixture(scope="module")
+def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    data = DataDirectory(tmp_path_factory.mktemp("halls") / "data")
+    data.derived.mkdir(parents=True)
+    data.set_calendar(date(2026, 3, 1), date(2026, 1, 1))
+    halls: list[Hall] = []
+    for letter, (way, bend) in zip("ABCDEFGHIJKLMNO", (WAYS | FURTHER_WAYS).items(), strict=False):
+        hall = visits(f"{letter}{way}", is_bad=PLACES.get(way), number=NUMBERS.get(way, usual_number))
+        bend(hall)
+        halls.append(hall)
+    good = visits(GOOD, bad=0, is_bad=lambda n: n < GOOD_BAD)
+    for hall in (*halls, good):
+        write(data, "evaluation.contacts", "shifan", hall.code, hall.contacts)
+        write(data, "evaluation.reviews", "shifan", hall.code, hall.reviews)
+    for sender, rows in floods(good).items():
+        write(data, "evaluation.reviews", sender, "flood", rows)
+    with pytest.MonkeyPatch.context() as surroundings:
+        surroundings.setenv("MINSHENG_PRIVACY_KEY", "a key for tests, 16+")
+        for feed in load_feeds().values():
+            feeds.ensure_typed(data, feed)
+        for feed_id in ("evaluation.contacts", "evaluation.reviews"):
+            taken = take_in(data, load_feeds()[feed_id], date(2026, 1, 1), date(2026, 3, 1))
+            assert {
+                (a.file_name, a.sender, a.verdict, a.reason_code) for a in taken if a.verdict != "accepted"
+            } == set()
+        build(
+            data,
+            "--select",
+            "+review_scorecard",
+            "--exclude-resource-type",
+            "unit_test",
+            "--indirect-selection",
+            "cautious",
+        )
+    with duckdb.connect(str(data.warehouse), read_only=True) as con:
+        yield con
+
+
+def of_hall(con: Any, code: str) -> dict[str, Any]:
+    """The row of the scorecard for the month of the visits."""
+    asked = con.execute(
+        "select * from reviews.review_scorecard where dimension = 'facility' and period_kind = 'trailing_12_months' "
+        "and code = 'hall:' || ? order by period_start desc limit 1", [code]
+    )  # fmt: skip
+    names = [d[0] for d in asked.description]
+    return dict(zip(names, asked.fetchone(), strict=True))
+
+
+CODES = {way: f"{letter}{way}" for letter, way in zip("ABCDEFGHIJKLMNO", WAYS | FURTHER_WAYS, strict=False)}
+
+
+@pytest.mark.parametrize("way", [*WAYS, *FURTHER_WAYS])
+def test_no_way_of_sending_is_better_than_the_honest_one(warehouse: Any, way: str) -> None:
+    honest, bent = of_hall(warehouse, CODES["honest"]), of_hall(warehouse, CODES[way])
+    assert honest["verdict"] == "bad"
+    assert ORDER.index(bent["verdict"]) >= ORDER.index("undetermined"), bent["verdict_text_en"]
+    assert bent["verdict_if_counted"] in ("bad", "undetermined")
+    assert bent["bad_reviews"] + bent["excluded_bad"] == BAD
+    assert bent["reviews"] - bent["invalid_no_contact"] + bent["refused_reviews"] + bent["unmatched_reviews"] >= VISITS
+    assert bent["good_rate_if_counted"] <= 0.96
+
+
+@pytest.mark.parametrize("way", [way for way in (WAYS | FURTHER_WAYS) if way != "withdrawn"])
+def test_the_least_favourable_reading_is_that_of_the_honest_hall(warehouse: Any, way: str) -> None:
+    honest, bent = of_hall(warehouse, CODES["honest"]), of_hall(warehouse, CODES[way])
+    assert bent["verdict_if_counted"] == "bad"
+    assert bent["good_rate_if_counted"] == honest["good_rate"]
+    assert bent["score"] <= honest["score"] + 1e-9
+
+
+def test_a_bad_review_without_a_word_is_a_bad_review(warehouse: Any) -> None:
+    row = of_hall(warehouse, CODES["without_a_word"])
+    assert (row["verdict"], row["bad_reviews"], row["refused_reviews"]) == ("bad", BAD, 0)
+
+
+def test_the_row_says_where_every_review_went(warehouse: Any) -> None:
+    where = {
+        "closed_after_the_review": "invalid_before_close", "left_open": "invalid_contact_open", "not_reported": "unmatched_reviews",
+        "refused_for_a_tag": "refused_reviews", "refused_for_their_level": "refused_reviews", "contacts_refused": "unmatched_reviews",
+        "withdrawn": "invalid_withdrawn", "called_default": "default_reviews", "dated_too_late": "invalid_after_window",
+    }  # fmt: skip
+    assert {way: of_hall(warehouse, CODES[way])[column] for way, column in where.items()} == dict.fromkeys(where, BAD)
+
+
+def test_the_sentence_says_what_would_change(warehouse: Any) -> None:
+    row = of_hall(warehouse, CODES["left_open"])
+    assert (row["verdict"], row["verdict_reason"]) == ("undetermined", "excluded_reviews_decide")
+    assert "26" in row["verdict_text_zh"]
+    assert (
+        "without them it is watch, with 26 of them it is bad" in row["verdict_text_en"]
+        or "good" in row["verdict_text_en"]
+    )
+
+
+def test_a_flood_of_invented_reviews_moves_no_honest_hall(warehouse: Any) -> None:
+    row = of_hall(warehouse, GOOD)
+    assert (row["verdict"], row["verdict_if_counted"]) == ("good", "good")
+    assert (row["unmatched_reviews"], row["excluded_bad"]) == (0, 0)
+    ((unknown,),) = warehouse.execute(
+        "select invalid_no_contact from reviews.review_scorecard where dimension = 'facility' and code = 'none' "
+        "and period_kind = 'trailing_12_months' order by period_start desc limit 1"
+    ).fetchall()  # fmt: skip
+    assert unknown == 300 + 300 + 200 + 130 + 20 + 5 * BAD, "what nobody can place is counted where nobody is judged"
