@@ -142,7 +142,9 @@ def run(data: DataDirectory, console: Console) -> Night:
                 build, instance, {}, advance, {"ASSET_MATERIALIZATION"}, night.failed_steps, night.unmet_checks, log, console,
                 night.failed_steps,
             )  # fmt: skip
-    night.tables = Counter({how: events[f"{TONIGHT} {how}"] for how in (*HOW, "kept")})
+    night.tables = Counter({how: events[f"{TONIGHT} {how}"] for how in HOW})
+    if kept := events[f"{TONIGHT} kept"]:
+        night.tables["kept"] = kept
     night.models = events["ASSET_MATERIALIZATION"]
     night.checks = events["ASSET_CHECK_EVALUATION"]
     now = current(data)
@@ -316,7 +318,7 @@ def tell(data: DataDirectory, night: Night, console: Console) -> None:
         console.print(f" [red]{step}[/red]: ", end="")
         console.print(sentence, markup=False)
     if night.tables.total():
-        told = ", ".join(f"{n} {how}" for how, n in night.tables.items() if n or how != "kept")
+        told = ", ".join(f"{n} {how}" for how, n in night.tables.items())
         console.print(f" {night.tables.total()} tables of the warehouse: {told}")
     certificate = current(data)
     if certificate is None:
