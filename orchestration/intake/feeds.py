@@ -159,7 +159,7 @@ def _take_in(context: dg.AssetExecutionContext, feed: Feed, *, replay: bool) -> 
     )  # fmt: skip
     yield dg.AssetCheckResult(
         check_name="on_time", asset_key=context.asset_key, passed=not late, severity=dg.AssetCheckSeverity.WARN,
-        description=" ".join(a.message_en for a in late) or None,
+        description=" ".join(a.message_en or "" for a in late) or None,
     )  # fmt: skip
     if failed:
         first_failure = failed[0]
