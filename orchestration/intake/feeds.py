@@ -206,9 +206,7 @@ def _days_allowed(feed: Feed, stated: Mapping[str, str], on: date) -> float | No
     """Days between two files of a sender; None where no more are expected of it."""
     if stated.get("expected_to") and on > date.fromisoformat(stated["expected_to"]):
         return None
-    often, grace = (
-        float(stated.get(f"{name}_days") or feed.days(name) or 0) for name in ("frequency", "latency")
-    )
+    often, grace = (float(stated.get(f"{name}_days") or feed.days(name) or 0) for name in ("frequency", "latency"))
     return often + grace
 
 

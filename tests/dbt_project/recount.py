@@ -37,7 +37,10 @@ RATES = {
 }  # fmt: skip
 DIVISION_LEVELS = ("province", "city", "county", "town", "village")
 TARGETS = ("rectification_rate", "reply_rate", "revisit_rate")
-DEPARTMENT_CODES, ITEM_CODES = {"TYJ": "sports", "nobody": "unknown", "TYJRSWJ": "unknown"}, {"12333": "BPS27", "ZW-1": "unknown"}
+DEPARTMENT_CODES, ITEM_CODES = (
+    {"TYJ": "sports", "nobody": "unknown", "TYJRSWJ": "unknown"},
+    {"12333": "BPS27", "ZW-1": "unknown"},
+)
 # period kind, its first day, kind of unit, unit
 Unit = tuple[str, date, str, str]
 
@@ -254,7 +257,9 @@ def place_of(unit: Unit, contacts_in: Mapping[str, int], day: date) -> str:
     return ""
 
 
-def judge(unit: Unit, tally: Counter[Any], last_month: date, months: int, silent: Mapping[str, set[str]]) -> dict[str, Any]:
+def judge(
+    unit: Unit, tally: Counter[Any], last_month: date, months: int, silent: Mapping[str, set[str]]
+) -> dict[str, Any]:
     """Everything that is said of one unit by itself."""
     kind, start, _, _ = unit
     contacts_in = {name[1]: n for name, n in tally.items() if name[0] == "in"}
@@ -265,7 +270,11 @@ def judge(unit: Unit, tally: Counter[Any], last_month: date, months: int, silent
         rules_of(day, place).layers for day in (*(first_of(month_number(start) + n) for n in range(LENGTHS[kind])), end)
     }
     shown = Counter(
-        {name: n for name, n in tally.items() if name not in ("points", "levels", "suspect_good", "lost_contacts") and isinstance(name, str)}
+        {
+            name: n
+            for name, n in tally.items()
+            if name not in ("points", "levels", "suspect_good", "lost_contacts") and isinstance(name, str)
+        }
     )
     own = sum(n for code, n in contacts_in.items() if nearest_area(last_month, code) == rules.layers[-1][0])
     row: dict[str, Any] = dict(shown) | {

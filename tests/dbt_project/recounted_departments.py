@@ -12,8 +12,19 @@ from typing import Any
 
 from building import RUN_DATE
 from recount import (
-    _count, closed_month, conclusion, count_months, covered_days, judged, months_before, place_at, silences, silent_places,
-    units_of, unmapped, wilson, coverage,
+    _count,
+    closed_month,
+    conclusion,
+    coverage,
+    covered_days,
+    judged,
+    months_before,
+    place_at,
+    silences,
+    silent_places,
+    units_of,
+    unmapped,
+    wilson,
 )  # fmt: skip
 from recounted_city import City
 from recounted_reviews import LEVELS, lineage, rules_of
@@ -34,7 +45,7 @@ def recount_departments(city: City, attempts: Sequence[Attempt]) -> dict[Row, di
             if LEVELS[code] in ("city", "county"):
                 tallies[month, department or dict(units_of(contact))["department"], code].update(counts)
 
-    for sender, _, contact in city.rows("evaluation.contacts"):
+    for _, _, contact in city.rows("evaluation.contacts"):
         if month := closed_month(contact):
             add(month, contact, {"contacts": 1, ("in", contact["division_code"]): 1, ("at", place_at(contact)): 1})
     for review in judged(city):
@@ -56,7 +67,10 @@ def recount_departments(city: City, attempts: Sequence[Attempt]) -> dict[Row, di
                 if at == month and LEVELS[code] == "city":
                     tallies[month, department, code].update({})
     silent = silent_places(city)
-    rows = {row: _row(row, tally, silent.get(row[0], {}), fed.get((row[1], row[0]), Counter())) for row, tally in tallies.items()}
+    rows = {
+        row: _row(row, tally, silent.get(row[0], {}), fed.get((row[1], row[0]), Counter()))
+        for row, tally in tallies.items()
+    }
     _score(rows)
     return rows
 
@@ -123,13 +137,26 @@ def _row(row: Row, tally: Counter[Any], silent: dict[str, set[str]], fed: Counte
 def _score(rows: dict[Row, dict[str, Any]]) -> None:
     """A missing part counts as the least that a department with heard residents has; what none has is left out."""
     for (month, _, _), told in rows.items():
-        peers = [r for (at, *_), r in rows.items() if at == month and r["level"] == told["level"] and r["reviews_part"] is not None]
+        peers = [
+            r
+            for (at, *_), r in rows.items()
+            if at == month and r["level"] == told["level"] and r["reviews_part"] is not None
+        ]
         points = {part: told[f"{part}_part"] for part in WEIGHTS if told[f"{part}_part"] is not None}
         missing = [part for part in WEIGHTS if part not in points]
-        least = {part: min(of) for part in missing if (of := [r[f"{part}_part"] for r in peers if r[f"{part}_part"] is not None])}
+        least = {
+            part: min(of)
+            for part in missing
+            if (of := [r[f"{part}_part"] for r in peers if r[f"{part}_part"] is not None])
+        }
         present = sum(WEIGHTS[part] for part in points)
         counted = sum(WEIGHTS[part] for part in (*points, *least))
-        told |= {"missing_parts": ",".join(missing) or None, "weight_present": present, "weight_counted": counted, "score": None}
+        told |= {
+            "missing_parts": ",".join(missing) or None,
+            "weight_present": present,
+            "weight_counted": counted,
+            "score": None,
+        }
         if present >= told["score_weight_min"] - 1e-9:
             told |= {f"assumed_{part}": value for part, value in least.items()}
             told["score"] = sum(WEIGHTS[part] * value for part, value in (points | least).items()) / counted

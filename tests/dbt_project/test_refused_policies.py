@@ -87,7 +87,10 @@ def check(data: DataDirectory) -> str:
         ),
         (weights(*WHOLE, area="9901"), "has no row of national_2020"),
         (weights(*WHOLE) + weights(*WHOLE, area="123"), "hold in 123, which is no division"),
-        (weights(*WHOLE, until="2024-12-31") + weights(*WHOLE, version="2", since="2025-02-01"), "gap: national_2020 1 holds until"),
+        (
+            weights(*WHOLE, until="2024-12-31") + weights(*WHOLE, version="2", since="2025-02-01"),
+            "gap: national_2020 1 holds until",
+        ),
         (
             weights(*WHOLE, until="2024-12-31") + weights(*WHOLE, version="2", since="2024-12-01"),
             "overlap in coverage: the row national_2020,1,2020-01-01,2024-12-31,,coverage,0.05 and the row national_2020,2,2024-12-01",
@@ -95,7 +98,10 @@ def check(data: DataDirectory) -> str:
         # A version names what it changes; together with what it does not name it still has to add to one.
         (weights(*WHOLE) + NEWER + "national_2020,2,2025-01-01,,,loop,0.05,project,test\n", None),
         (weights(*WHOLE) + NEWER, "2 from 2025-01-01 add to 1.1000, not to 1"),
-        (weights(*WHOLE)[: -len("national_2020,1,2020-01-01,,,quality,0.1,project,test\n")], "add to 0.9000|say each part"),
+        (
+            weights(*WHOLE)[: -len("national_2020,1,2020-01-01,,,quality,0.1,project,test\n")],
+            "add to 0.9000|say each part",
+        ),
     ],
 )
 def test_each_thing_that_can_be_wrong_with_weights_has_its_sentence(data, check, tmp_path, rows, sentence) -> None:

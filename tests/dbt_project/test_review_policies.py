@@ -65,7 +65,9 @@ class Seed:
 def sql(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     data = DataDirectory(tmp_path_factory.mktemp("policies"))
     data.derived.mkdir()
-    return compiled(data, "review_policy", "dim_review_policy", "review_policies_are_whole", variables={"review_policy": "dezhou"})
+    return compiled(
+        data, "review_policy", "dim_review_policy", "review_policies_are_whole", variables={"review_policy": "dezhou"}
+    )
 
 
 @pytest.fixture

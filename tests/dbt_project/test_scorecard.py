@@ -110,11 +110,16 @@ def test_the_scorecard_is_what_a_person_would_count(published, wanted) -> None:
 def test_every_department_s_month_is_what_a_person_would_count(warehouse, night, sent) -> None:
     result = warehouse.execute("select * from scorecard.department_scorecard")
     names = [d[0] for d in result.description]
-    rows = {(r["month"], r["department_code"], r["division_code"]): r for r in (dict(zip(names, v, strict=True)) for v in result.fetchall())}
+    rows = {
+        (r["month"], r["department_code"], r["division_code"]): r
+        for r in (dict(zip(names, v, strict=True)) for v in result.fetchall())
+    }
     wanted = recount_departments(sent, night[1])
     assert set(rows) == set(wanted)
     words = {"month", "department_code", "division_code", "department_name", "division_name", "suppressed_reason", "policy", "weights_policy", "weights_version", "weights_area"}  # fmt: skip
-    columns = set(names) - words - {name for name in names if name.endswith("_null_reason") or name.startswith("survey_")}
+    columns = (
+        set(names) - words - {name for name in names if name.endswith("_null_reason") or name.startswith("survey_")}
+    )
     counted = {name for row in wanted.values() for name in row} | {f"assumed_{part}" for part in WEIGHTS}
     assert columns - counted == set(), "no column is left uncounted"
     wrong = {}
@@ -163,7 +168,9 @@ def test_a_sender_s_refused_and_late_files_are_told_where_its_halls_are(publishe
     assert told["hall:H1"]["feeds_missing"] is None
     days = warehouse.execute("select lost_days, refused_days > 0, late_days > 0, missing_days > 0 from reviews.sender_coverage where sender = 'kaifaqu' and month = '2026-02-01'").fetchone()  # fmt: skip
     assert days[1:] == (True, True, True)
-    others = warehouse.execute("select sum(lost_days) from reviews.sender_coverage where sender <> 'kaifaqu'").fetchone()
+    others = warehouse.execute(
+        "select sum(lost_days) from reviews.sender_coverage where sender <> 'kaifaqu'"
+    ).fetchone()
     assert others == (0,)
 
 
@@ -182,7 +189,11 @@ def test_the_parts_of_every_division_and_its_rest_add_up_to_it(published) -> Non
     for (kind, start, dimension, code), row in published.items():
         if dimension in levels[:-1] and code.startswith("99"):
             below = levels[levels.index(dimension) + 1]
-            parts = [r for u, r in published.items() if u[:3] == (kind, start, below) and (u[3].removeprefix("rest:").startswith(code) and u[3] != code)]
+            parts = [
+                r
+                for u, r in published.items()
+                if u[:3] == (kind, start, below) and (u[3].removeprefix("rest:").startswith(code) and u[3] != code)
+            ]
             for count in ("contacts", "active_reviews", "covered_contacts"):
                 assert sum(r[count] for r in parts) == row[count], (kind, start, code, count)
             checked += any(u.startswith("rest:") for u in [x[3] for x in published if x[:3] == (kind, start, below)])

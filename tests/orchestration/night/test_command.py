@@ -310,7 +310,11 @@ def overdue_on(data: DataDirectory, day: date) -> set[tuple[str, str]]:
         if told["verdict"] == "accepted":
             key = told["feed"], told["sender"]
             last[key] = max(last.get(key, date.min), date.fromisoformat(told["received_on"]))
-    return {(f, sender) for (f, sender), on in last.items() if (limit := FEEDS[f].days_between) is not None and (day - on).days > limit}
+    return {
+        (f, sender)
+        for (f, sender), on in last.items()
+        if (limit := FEEDS[f].days_between) is not None and (day - on).days > limit
+    }
 
 
 @pytest.fixture
