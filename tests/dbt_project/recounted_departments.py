@@ -12,8 +12,19 @@ from typing import Any
 
 from building import RUN_DATE
 from recount import (
-    _count, closed_month, conclusion, count_months, covered_days, judged, months_before, place_at, silences, silent_places,
-    units_of, unmapped, wilson, coverage,
+    _count,
+    closed_month,
+    conclusion,
+    coverage,
+    covered_days,
+    judged,
+    months_before,
+    place_at,
+    silences,
+    silent_places,
+    units_of,
+    unmapped,
+    wilson,
 )  # fmt: skip
 from recounted_city import City
 from recounted_reviews import LEVELS, lineage, rules_of
@@ -34,7 +45,7 @@ def recount_departments(city: City, attempts: Sequence[Attempt]) -> dict[Row, di
             if LEVELS[code] in ("city", "county"):
                 tallies[month, department or dict(units_of(contact))["department"], code].update(counts)
 
-    for sender, _, contact in city.rows("evaluation.contacts"):
+    for _, _, contact in city.rows("evaluation.contacts"):
         if month := closed_month(contact):
             add(month, contact, {"contacts": 1, ("in", contact["division_code"]): 1, ("at", place_at(contact)): 1})
     for review in judged(city):

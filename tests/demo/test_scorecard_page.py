@@ -30,12 +30,12 @@ create table review_scorecard as
         ('2026-02-01', true, 'fewer', 'undetermined', 0.95, '未定。少', 3), ('2026-02-01', true, 'others', 'bad', 0.70, '别家', 99)
     ) as t (start, is_complete, code, verdict, rate, words, n);
 create table department_scorecard as
-    select date '2026-02-01' as month, 'housing' as department_code, 'city' as level, 86.0::double as score, 'survey,timeliness,quality' as missing_parts, 1.0 as weight_counted,
-        85.0::double as reviews_part, 0.35::double as weight_reviews, null::double as assumed_reviews, 40.0::double as participation_part,
-        0.15 as weight_participation, null::double as assumed_participation, 100.0::double as coverage_part, 0.05 as weight_coverage,
-        null::double as assumed_coverage, 99.997::double as loop_part, 0.15 as weight_loop, null::double as assumed_loop,
-        null::double as survey_part, 0.15 as weight_survey, 64.5 as assumed_survey, null::double as timeliness_part, 0.05 as weight_timeliness,
-        70.0 as assumed_timeliness, null::double as quality_part, 0.1 as weight_quality, 71.0 as assumed_quality;
+    select date '2026-02-01' as month, 'housing' as department_code, 'city' as level, 86.0::double as score, 'survey,timeliness,quality' as missing_parts, 1.0::double as weight_counted,
+        85.0::double as reviews_part, 0.4::double as weight_reviews, null::double as assumed_reviews, 40.0::double as participation_part,
+        0.15::double as weight_participation, null::double as assumed_participation, 100.0::double as coverage_part, 0.05::double as weight_coverage,
+        null::double as assumed_coverage, 99.997::double as loop_part, 0.15::double as weight_loop, null::double as assumed_loop,
+        null::double as survey_part, 0.15::double as weight_survey, 64.5::double as assumed_survey, null::double as timeliness_part, 0.05::double as weight_timeliness,
+        70.0::double as assumed_timeliness, null::double as quality_part, 0.1::double as weight_quality, 71.0::double as assumed_quality;
 create table review_reason as
     select date '2026-02-01' as month, 'department' as dimension, 'housing' as code, kind, place, value_zh, evidence_zh, is_change_sure
     from (values ('tag', 1, '服务态度差', '9 条中 5 条', true), ('hour', 2, '周一 09 时', '不可信', false)) as t (kind, place, value_zh, evidence_zh, is_change_sure);
@@ -70,7 +70,7 @@ def test_the_page_shows_the_newest_complete_month_of_the_release(database) -> No
     assert "不可信" not in html
     assert "已逾期 2 件，以后到期 1 件" in html
     assert "缺少：满意度调查、报送及时、报送质量" in html
-    assert "85.0<td class=n>—<td class=n>0.35<td class=n>29.8" in html
+    assert "85.0<td class=n>—<td class=n>0.4<td class=n>34.0" in html
     assert "—<td class=n>64.5<td class=n>0.15<td class=n>9.7" in html
     assert "<td class=n>99.997<td" in html
     assert "<td class=n>100.0<td class=n>—<td class=n>0.05" in html
