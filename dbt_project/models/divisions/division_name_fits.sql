@@ -157,10 +157,10 @@ stripped_{{ loop.index }} as (
         {%- endfor %}
         names_above,
         case
-            when starts_with(before_it, {{ level }}_name) then substr(before_it, length({{ level }}_name) + 1)
+            when substr(before_it, 1, length({{ level }}_name)) = {{ level }}_name then substr(before_it, length({{ level }}_name) + 1)
             else before_it
         end as before_it,
-        names_used + case when starts_with(before_it, {{ level }}_name) then 1 else 0 end as names_used
+        names_used + case when substr(before_it, 1, length({{ level }}_name)) = {{ level }}_name then 1 else 0 end as names_used
     from stripped_{{ loop.index0 }}
 ),
 {%- endfor %}
