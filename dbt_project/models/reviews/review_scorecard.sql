@@ -19,6 +19,7 @@
     'good_rate_lo', 'good_rate_hi', 'good_line', 'bad_line', 'participation_floor', 'good_rate_with_suspects',
     'covered_share',
 ] -%}
+{%- set covered_share = ratio('covered_contacts', '(contacts + lost_contacts + unmapped_contacts)') -%}
 with
 
 units as (
@@ -33,9 +34,9 @@ comparisons as (
 heard as (
     select
         units.*,
-        {{ ratio('covered_contacts', '(contacts + lost_contacts + unmapped_contacts)') }} as covered_share,
+        {{ covered_share }} as covered_share,
         feeds_missing is null
-        or coalesce({{ ratio('covered_contacts', '(contacts + lost_contacts + unmapped_contacts)') }} >= coverage_min, false) as is_heard
+        or coalesce({{ covered_share }} >= coverage_min, false) as is_heard
     from units
 ),
 

@@ -69,7 +69,8 @@ spoken as (
         usual.sender,
         usual.receipt,
         usual.day,
-        coalesce(senders.frequency_days, feeds.frequency_days) + coalesce(senders.latency_days, feeds.latency_days) as allowed_days,
+        coalesce(senders.frequency_days, feeds.frequency_days)
+        + coalesce(senders.latency_days, feeds.latency_days) as allowed_days,
         count(*) over (partition by usual.feed, usual.sender, usual.receipt) as days_spoken,
         lag(usual.day) over (partition by usual.feed, usual.sender, usual.receipt order by usual.day) as day_before
     from usual
