@@ -3,8 +3,6 @@
     'evaluation.contacts': ('contacts', 'cast(closed_at as date)'),
     'evaluation.reviews': ('reviews', 'reviewed_on'),
 } -%}
-{#- A day of which a delivery holds less than this share of its usual day is a straggler's, and not covered by it. -#}
-{%- set usual_share = 0.2 -%}
 with
 
 attempts as (
@@ -79,7 +77,7 @@ spoken as (
         on
             usual.feed = senders.feed
             and usual.sender = senders.sender
-    where usual.delivered_rows >= {{ usual_share }} * usual.usual_rows
+    where usual.delivered_rows >= {{ var('sender_straggler_share') }} * usual.usual_rows
 ),
 
 runs as (
