@@ -43,7 +43,8 @@ repeated as (
 
 whole as (
     select
-        policy || ' ' || version || case when area = '' then '' else ' in ' || area end || ' from ' || cast(valid_from as string) as label,
+        policy || ' ' || version || case when area = '' then '' else ' in ' || area end
+        || ' from ' || cast(valid_from as string) as label,
         policy,
         area,
         count(*) as parts,
@@ -68,14 +69,14 @@ problems as (
     where abs(coalesce(total, 0) - 1) > 1e-9 or coalesce(least, -1) < 0
     union all
     select
-        '部分缺失或不认识 · ' || label || ' has to say each part and nothing else, itself or by an earlier version: {{ parts | join(", ") }}.'
-        as sentence
+        '部分缺失或不认识 · ' || label
+        || ' has to say each part and nothing else, itself or by an earlier version: {{ parts | join(", ") }}.' as sentence
     from whole
     where parts <> {{ parts | length }} or known_parts <> {{ parts | length }}
     union all
     select
-        '部分重复 · ' || label || ' gives ' || part || ' ' || cast(times as string) || ' times from ' || cast(valid_from as string) || '.'
-        as sentence
+        '部分重复 · ' || label || ' gives ' || part || ' ' || cast(times as string) || ' times from '
+        || cast(valid_from as string) || '.' as sentence
     from repeated
     union all
     select '没有这个地区 · the weights of ' || label || ' hold in ' || area || ', which is no division.' as sentence

@@ -21,6 +21,7 @@
 ] -%}
 {#- the reviews of the least favourable reading -#}
 {%- set reading = '(units.active_reviews + coalesce(units.excluded_bad_counted, 0))' -%}
+{%- set covered_share = ratio('covered_contacts', '(contacts + lost_contacts + unmapped_contacts)') -%}
 with
 
 units as (
@@ -35,9 +36,9 @@ comparisons as (
 heard as (
     select
         units.*,
-        {{ ratio('covered_contacts', '(contacts + lost_contacts + unmapped_contacts)') }} as covered_share,
+        {{ covered_share }} as covered_share,
         feeds_missing is null
-        or coalesce({{ ratio('covered_contacts', '(contacts + lost_contacts + unmapped_contacts)') }} >= coverage_min, false) as is_heard
+        or coalesce({{ covered_share }} >= coverage_min, false) as is_heard
     from units
 ),
 

@@ -64,7 +64,7 @@ habits as (
             avg(cast(usual.reviews as double))
         ) as usual_variance,
         cast(sum(usual.reviews) as double) as baseline_reviews,
-        (sum(usual.fives) + 0.5) / (sum(usual.reviews) + 1.0) as usual_five_share
+        (2 * sum(usual.fives) + 1.0) / (2 * sum(usual.reviews) + 2.0) as usual_five_share
     from unit_days as busy
     {{ judged_by('busy') }}
     inner join unit_days as usual

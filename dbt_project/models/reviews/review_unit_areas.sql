@@ -117,16 +117,21 @@ final as (
         cast(areas_in_force.nearness as bigint) as nearness,
         areas_in_force.area_share_min,
         cast(sum(in_periods.contacts) as bigint) as contacts_inside,
-        cast(
-            sum(case when areas_in_force.place = 1 and areas_in_force.area <> 'unknown' then in_periods.contacts else 0 end) as bigint
-        ) as contacts_judged
+        cast(sum(
+            case when areas_in_force.place = 1 and areas_in_force.area <> 'unknown' then in_periods.contacts else 0 end
+        ) as bigint) as contacts_judged
     from in_periods
     inner join areas_in_force
         on
             in_periods.division_code = areas_in_force.division_code
             and in_periods.last_month = areas_in_force.last_month
     group by
-        in_periods.period_kind, in_periods.period_start, in_periods.dimension, in_periods.code, areas_in_force.area, areas_in_force.nearness,
+        in_periods.period_kind,
+        in_periods.period_start,
+        in_periods.dimension,
+        in_periods.code,
+        areas_in_force.area,
+        areas_in_force.nearness,
         areas_in_force.area_share_min
 )
 

@@ -82,7 +82,11 @@ final as (
             unit_division.division_code, nullif(unit_facility.division_code, 'unknown'), claimed.area, ''
         ) as placed_in,
         coalesce(
-            unit_division.full_name || case when units.is_rest then '（未分到下级）' else '' end, unit_department.name_zh, unit_item.name_zh, unit_channel.name_zh, unit_facility.name
+            unit_division.full_name || case when units.is_rest then '（未分到下级）' else '' end,
+            unit_department.name_zh,
+            unit_item.name_zh,
+            unit_channel.name_zh,
+            unit_facility.name
         ) as name_zh,
         -- Who a unit stands beside: divisions of one parent, facilities of one type, halls, every department, item or channel.
         case

@@ -1,6 +1,6 @@
 {%- set limits = [
-    'good_line', 'bad_line', 'participation_floor', 'coverage_min', 'min_reviews', 'interval_z', 'false_discovery_rate', 'prior_units_min',
-    'decided_share_max', 'periods_to_decide_max',
+    'good_line', 'bad_line', 'participation_floor', 'coverage_min', 'min_reviews', 'interval_z',
+    'false_discovery_rate', 'prior_units_min', 'decided_share_max', 'periods_to_decide_max',
     'rectification_rate_target', 'reply_rate_target', 'revisit_rate_target',
     'weight_good', 'weight_participation', 'weight_on_time', 'weight_reply', 'weight_revisit',
 ] -%}

@@ -1,6 +1,4 @@
 {%- set dimensions = ['service_item_code', 'division_code', 'facility_id', 'contact_channel'] -%}
-{#- From this share on, what a code that nobody maps is used for is what one department used to do. -#}
-{%- set habit_share = 0.5 -%}
 with
 
 contacts as (
@@ -112,7 +110,7 @@ final as (
             and contacts.sender = likely.sender
             and contacts.sent_department_code = likely.sent_department_code
             and likely.place = 1
-            and likely.share >= {{ habit_share }}
+            and likely.share >= {{ var('department_habit_share') }}
     where contacts.department_code = 'unknown'
     group by contacts.closed_month, likely.department_code, {{ prefixed('contacts', dimensions) }}
 )

@@ -3,8 +3,6 @@
     'evaluation.contacts': ('contacts', 'cast(closed_at as date)'),
     'evaluation.reviews': ('reviews', 'reviewed_on'),
 } -%}
-{#- A day of which a delivery holds less than this share of its usual day is a straggler's, and not covered by it. -#}
-{%- set usual_share = 0.2 -%}
 with
 
 attempts as (
@@ -69,7 +67,8 @@ spoken as (
         usual.sender,
         usual.receipt,
         usual.day,
-        coalesce(senders.frequency_days, feeds.frequency_days) + coalesce(senders.latency_days, feeds.latency_days) as allowed_days,
+        coalesce(senders.frequency_days, feeds.frequency_days)
+        + coalesce(senders.latency_days, feeds.latency_days) as allowed_days,
         count(*) over (partition by usual.feed, usual.sender, usual.receipt) as days_spoken,
         lag(usual.day) over (partition by usual.feed, usual.sender, usual.receipt order by usual.day) as day_before
     from usual
@@ -78,7 +77,7 @@ spoken as (
         on
             usual.feed = senders.feed
             and usual.sender = senders.sender
-    where usual.delivered_rows >= {{ usual_share }} * usual.usual_rows
+    where usual.delivered_rows >= {{ var('sender_straggler_share') }} * usual.usual_rows
 ),
 
 runs as (

@@ -15,6 +15,7 @@
 ] -%}
 {#- the reviews of the least favourable reading -#}
 {%- set reading = '(active_reviews + coalesce(excluded_bad_counted, 0))' -%}
+{%- set covered_share = ratio('covered_contacts', '(contacts + lost_contacts + unmapped_contacts)') -%}
 with
 
 months as (
@@ -131,9 +132,9 @@ known as (
 heard as (
     select
         known.*,
-        {{ ratio('covered_contacts', '(contacts + lost_contacts + unmapped_contacts)') }} as covered_share,
+        {{ covered_share }} as covered_share,
         feeds_missing is null
-        or coalesce({{ ratio('covered_contacts', '(contacts + lost_contacts + unmapped_contacts)') }} >= coverage_min, false) as is_heard
+        or coalesce({{ covered_share }} >= coverage_min, false) as is_heard
     from known
 ),
 
@@ -207,13 +208,15 @@ weighed as (
             and measured.level = least_measured.level
 ),
 
--- A part that was not measured counts as the least that was measured of anybody, so that what nobody knows lifts no unit above one of
--- which it is known; what was measured of nobody that month is left out for all.
+-- A part that was not measured counts as the least that was measured of anybody, so that what nobody knows lifts no unit above
+-- one of which it is known; what was measured of nobody that month is left out for all.
 scored as (
     select
         weighed.*,
         {%- for part in parts %}
-        case when {{ part }}_part is null and weight_present >= score_weight_min - 1e-9 then least_{{ part }} end as assumed_{{ part }},
+        case
+            when {{ part }}_part is null and weight_present >= score_weight_min - 1e-9 then least_{{ part }}
+        end as assumed_{{ part }},
         {%- endfor %}
         {% for part in parts -%}
         case when coalesce({{ part }}_part, least_{{ part }}) is null then 0.0 else weight_{{ part }} end

@@ -18,6 +18,7 @@ from scipy.optimize import linprog
 from contracts.loading import load_product, load_products, seed
 from contracts.model import SUPPRESSED, ContractError
 from orchestration.disclosure import withholding
+from orchestration.disclosure.cells import LEVELS, read_cells
 from orchestration.paths import DataDirectory
 from orchestration.release import publishing
 
@@ -532,3 +533,25 @@ def test_an_indicator_protects_people_unless_its_list_says_that_it_counts_none(
     )  # fmt: skip
     found = withholding.withhold(INDICATORS, frame, NOWHERE, None, TODAY)
     assert ("990101" in found.hidden["division_code"].to_list()) is is_hidden
+
+
+def test_what_is_counted_at_a_division_itself_is_a_part_of_it() -> None:
+    """A county with a town and a rest, its city with a rest of its own: each stands below the division it is named after."""
+    register = pl.DataFrame(
+        [
+            {"division_code": code, **{f"{level}_code": above for level, above in zip(LEVELS, (code[:2], *lineage), strict=False)}}
+            for code, *lineage in (("99",), ("9901", "9901"), ("990101", "9901", "990101"), ("990101001", "9901", "990101", "990101001"))
+        ],
+        schema={"division_code": pl.String, **{f"{level}_code": pl.String for level in LEVELS}},
+    )  # fmt: skip
+    units = [
+        ("city", "9901"), ("county", "990101"), ("county", "rest:9901"), ("town", "990101001"), ("town", "rest:990101"),
+        ("town", "rest:9901"), ("village", "rest:990101001"), ("village", "rest:990101"), ("village", "rest:9901"),
+    ]  # fmt: skip
+    frame = pl.DataFrame(units, schema=["dimension", "code"], orient="row").with_columns(active_reviews=pl.lit(20))
+    _, parents = read_cells(load_products()["review_scorecard"].disclosure, frame, register)
+    assert parents["_cell_unit"] == {
+        "city:9901": "all", "county:990101": "city:9901", "county:rest:9901": "city:9901", "town:990101001": "county:990101",
+        "town:rest:990101": "county:990101", "town:rest:9901": "county:rest:9901", "village:rest:990101001": "town:990101001",
+        "village:rest:990101": "town:rest:990101", "village:rest:9901": "town:rest:9901",
+    }  # fmt: skip
