@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
 from functools import cache
 from itertools import groupby
@@ -79,11 +79,8 @@ def count_months(city: City) -> dict[tuple[date, str, str], Counter[Any]]:
         add(contact, None, {"contacts": 1, ("in", code if lineage(code) else ""): 1, ("at", place_at(contact)): 1})
     for review in judged(city):
         add(review.contact, review.at, _count(review) | _exclude(review))
-    contacts = {c["case_no"]: c for _, _, c in city.rows("evaluation.contacts")}
-    for feed, sender, _, rows in city.refused:
-        # A file of a sender whose codes nobody declared is refused whole: it has no rows.
-        for row in rows if (feed, sender) == ("evaluation.reviews", "shifan") else ():
-            add(contacts[row["case_no"]], None, _refuse(row, contacts[row["case_no"]]))
+    for contact, refused in refusals(city):
+        add(contact, None, refused)
     for silence in silences(city):
         if silence.feed == "evaluation.contacts":
             daily = silence.lost / covered_days(city, silence.sender, silence.month)
@@ -193,6 +190,15 @@ def _exclude(review: Review) -> dict[str, float]:
         "excluded_bad": bad,
         "excluded_bad_decided": bad and named in ("decided", "withdrawn"),
     }
+
+
+def refusals(city: City) -> Iterator[tuple[dict[str, str], dict[str, float]]]:
+    """Every review that the door refused: its contact and what it counts as."""
+    contacts = {c["case_no"]: c for _, _, c in city.rows("evaluation.contacts")}
+    for feed, sender, _, rows in city.refused:
+        # A file of a sender whose codes nobody declared is refused whole: it has no rows.
+        for row in rows if (feed, sender) == ("evaluation.reviews", "shifan") else ():
+            yield contacts[row["case_no"]], _refuse(row, contacts[row["case_no"]])
 
 
 def _refuse(row: Mapping[str, str], contact: Mapping[str, str]) -> dict[str, float]:

@@ -13,13 +13,16 @@ from typing import Any
 from building import RUN_DATE
 from recount import (
     _count,
+    _exclude,
     closed_month,
     conclusion,
     coverage,
     covered_days,
     judged,
+    least_favourable,
     months_before,
     place_at,
+    refusals,
     silences,
     silent_places,
     units_of,
@@ -49,7 +52,14 @@ def recount_departments(city: City, attempts: Sequence[Attempt]) -> dict[Row, di
         if month := closed_month(contact):
             add(month, contact, {"contacts": 1, ("in", contact["division_code"]): 1, ("at", place_at(contact)): 1})
     for review in judged(city):
-        add(closed_month(review.contact) or review.at.date().replace(day=1), review.contact, _count(review))
+        add(
+            closed_month(review.contact) or review.at.date().replace(day=1),
+            review.contact,
+            _count(review) | _exclude(review),
+        )
+    for contact, refused in refusals(city):
+        if month := closed_month(contact):
+            add(month, contact, refused)
     served = {(month, code) for (month, _, code), n in tallies.items()}
     for silence in silences(city):
         if silence.feed == "evaluation.contacts":
@@ -122,12 +132,17 @@ def _row(row: Row, tally: Counter[Any], silent: dict[str, set[str]], fed: Counte
         "policy_version": rules.layers[-1][1], "policy_area": area, "score_weight_min": said["score_weight_min"],
     }  # fmt: skip
     under = sum(n for name, n in tally.items() if name[0] == "in" and rules_of(month, name[1]).layers[-1][0] == area)
+    told |= least_favourable(tally, said) | {
+        "excluded_reviews": tally["excluded_reviews"],
+        "excluded_bad": tally["excluded_bad"],
+    }
     told |= {"contacts_under_policy": under, "policy_is_mixed": under < tally["contacts"]}
-    told["review_verdict"] = conclusion(told, n, said)["verdict"]
+    concluded = conclusion(told, n, said)
+    told |= {"review_verdict": concluded["verdict"], "review_verdict_if_counted": concluded["verdict_if_counted"]}
     heard = n >= said["min_reviews"] and (told["participation_rate"] or 0) >= said["participation_floor"]
     values = {
-        "reviews": told["good_rate"] if heard else None, "participation": told["participation_rate"], "coverage": told["covered_share"],
-        "loop": told["on_time_rate"], "survey": None, "timeliness": told["timely_share"], "quality": told["accepted_share"],
+        "reviews": told["good_rate_if_counted"] if heard else None, "participation": told["participation_rate"], "coverage": told["covered_share"],
+        "loop": 0.0 if told["on_time_rate"] is None and told["excluded_bad_counted"] else told["on_time_rate"], "survey": None, "timeliness": told["timely_share"], "quality": told["accepted_share"],
     }  # fmt: skip
     for part, weight in WEIGHTS.items():
         told |= {f"{part}_part": None if values[part] is None else 100 * values[part], f"weight_{part}": weight}
