@@ -152,9 +152,24 @@ def test_too_few_reviews_are_not_judged(
 ) -> None:
     query = (
         f"select {sql['of_reviews']} from (select 'p' as policy, ? as active_reviews, 10.0 as min_reviews, 0.1 as good_rate_lo, "
-        "0.2 as good_rate_hi, 0.5 as participation_rate, 0.95 as good_line, 0.9 as bad_line, 0.05 as participation_floor)"
+        "0.2 as good_rate_hi, 0.5 as participation_rate, 0.95 as good_line, 0.9 as bad_line, 0.05 as participation_floor, true as is_heard)"
     )
     assert con.execute(query, [active]).fetchone() == (reason,)
+
+
+@pytest.mark.parametrize(
+    ("lo", "hi", "reason", "verdict"),
+    [(0.96, 0.99, "feeds_missing", "undetermined"), (0.5, 0.6, "surely_below_bad_line", "bad"), (0.91, 0.94, "surely_between_lines", "watch")],
+)  # fmt: skip
+def test_where_nobody_knows_who_took_part_nothing_is_good(
+    sql: dict[str, str], con: duckdb.DuckDBPyConnection, lo: float, hi: float, reason: str, verdict: str
+) -> None:
+    query = (
+        f"select reason, {sql['verdict']} from (select {sql['of_reviews']} as reason from (select 'p' as policy, 50 as active_reviews, "
+        "10.0 as min_reviews, ?::double as good_rate_lo, ?::double as good_rate_hi, null::double as participation_rate, 0.95 as good_line, "
+        "0.9 as bad_line, 0.05 as participation_floor, false as is_heard))"
+    )
+    assert con.execute(query, [lo, hi]).fetchone() == (reason, verdict)
 
 
 def test_no_model_says_again_what_is_in_force_or_what_follows_from_an_interval() -> None:

@@ -138,16 +138,19 @@ beginnings as (
         select
             feed,
             sender,
-            received_on as day
+            received_on as day,
+            1 as is_arrival
         from arrivals
         union all
         select
             feed,
             sender,
-            first_day as day
+            first_day as day,
+            0 as is_arrival
         from spans
     ) as signs
     group by feed, sender
+    having max(is_arrival) = 1
 ),
 
 -- A sender is expected by itself: that another delivers the same feed covers nothing of it.
