@@ -157,7 +157,8 @@ stripped_{{ loop.index }} as (
         {%- endfor %}
         names_above,
         case
-            when substr(before_it, 1, length({{ level }}_name)) = {{ level }}_name then substr(before_it, length({{ level }}_name) + 1)
+            when substr(before_it, 1, length({{ level }}_name)) = {{ level }}_name
+                then substr(before_it, length({{ level }}_name) + 1)
             else before_it
         end as before_it,
         names_used + case when substr(before_it, 1, length({{ level }}_name)) = {{ level }}_name then 1 else 0 end as names_used
