@@ -196,11 +196,13 @@ weighed as (
         {%- for part in parts %}
         least_measured.least_{{ part }},
         {%- endfor %}
-        {% for part in parts -%}
-        case when measured.{{ part }}_part is null then 0.0 else measured.weight_{{ part }} end
-        {{- ' + ' if not loop.last }}
-        {% endfor -%}
-        as weight_present
+        -- Weights that add to one do not add to a hair more; engines add in another order.
+        round(
+            {% for part in parts -%}
+            case when measured.{{ part }}_part is null then 0.0 else measured.weight_{{ part }} end
+            {{- ' + ' if not loop.last }}
+            {% endfor -%}, 12
+        ) as weight_present
     from measured
     left join least_measured
         on
@@ -218,11 +220,12 @@ scored as (
             when {{ part }}_part is null and weight_present >= score_weight_min - 1e-9 then least_{{ part }}
         end as assumed_{{ part }},
         {%- endfor %}
-        {% for part in parts -%}
-        case when coalesce({{ part }}_part, least_{{ part }}) is null then 0.0 else weight_{{ part }} end
-        {{- ' + ' if not loop.last }}
-        {% endfor -%}
-        as weight_counted
+        round(
+            {% for part in parts -%}
+            case when coalesce({{ part }}_part, least_{{ part }}) is null then 0.0 else weight_{{ part }} end
+            {{- ' + ' if not loop.last }}
+            {% endfor -%}, 12
+        ) as weight_counted
     from weighed
 ),
 
@@ -239,11 +242,11 @@ final as (
         case
             when weight_present >= score_weight_min - 1e-9
                 then
-                    (
+                    round((
                         {%- for part in parts %}
                         weight_{{ part }} * coalesce({{ part }}_part, assumed_{{ part }}, 0.0){{ ' +' if not loop.last }}
                         {%- endfor %}
-                    ) / weight_counted
+                    ) / weight_counted, 12)
         end as score,
         case
             when weights_policy is null then 'no_weights'
