@@ -46,13 +46,14 @@ rated as (
     select
         units.*,
         {%- for rate, (numerator, denominator, reason) in rates.items() %}
-        {%- set n = '(case when is_heard then contacts else 0 end)' if denominator == 'contacts' else 'units.' ~ denominator %}
-        {{ ratio('units.' ~ numerator, n) }} as {{ rate }},
+        {%- set n = '(case when units.is_heard then units.contacts else 0 end)' if denominator == 'contacts' else 'units.' ~ denominator %}
+        {{ ratio('units.' ~ numerator, n) }}
+            as {{ rate }},
         {{ wilson('units.' ~ numerator, n, 'units.interval_z', 'lo') }} as {{ rate }}_lo,
         {{ wilson('units.' ~ numerator, n, 'units.interval_z', 'hi') }} as {{ rate }}_hi,
         case
             {%- if denominator == 'contacts' %}
-            when not is_heard then 'feeds_missing'
+            when not units.is_heard then 'feeds_missing'
             {%- endif %}
             when units.{{ denominator }} = 0 then '{{ reason }}'
         end as {{ rate }}_null_reason,

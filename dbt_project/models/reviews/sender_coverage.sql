@@ -15,7 +15,10 @@ attempts as (
         received_at,
         cast(received_at as date) as received_on
     from {{ source('ledger', 'receipts') }}
-    where is_latest and received_at is not null and feed in ('{{ sides | join("', '") }}')
+    where
+        is_latest
+        and received_at is not null
+        and feed in ('{{ sides | join("', '") }}')
 ),
 
 feeds as (
@@ -105,15 +108,14 @@ spans as (
 
 -- A refused or held file that came again and was accepted is no loss.
 replaced as (
-    select distinct
-        failed.receipt
+    select distinct failed.receipt
     from attempts as failed
     inner join attempts as better
         on
             failed.feed = better.feed
             and failed.sender = better.sender
             and failed.file_name = better.file_name
-            and better.received_at >= failed.received_at
+            and failed.received_at <= better.received_at
             and better.verdict = 'accepted'
     where failed.verdict in ('refused', 'held', 'withdrawn')
 ),
