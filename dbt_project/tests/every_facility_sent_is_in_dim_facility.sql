@@ -46,5 +46,5 @@ from facilities
 left join problems
     on
         facilities.facility_id = problems.sent_value
-        and problems.problem = 'facility_not_placed'
+        and problems.problem in ('facility_not_placed', 'facility_name_ambiguous')
 where facilities.division_code = 'unknown' and problems.problem is null

@@ -278,7 +278,7 @@ def _progress(console: Console, what: str, total: int) -> Iterator[Callable[[], 
 
 def tell(data: DataDirectory, night: Night, console: Console) -> None:
     """Prints what the night did: files and rows per feed, what was released, three headlines, where to look."""
-    from contracts.loading import load_feeds
+    from contracts.loading import load_feeds, load_products
     from orchestration.intake import arriving
     from orchestration.release.publishing import current
 
@@ -326,7 +326,7 @@ def tell(data: DataDirectory, night: Night, console: Console) -> None:
         return
     if night.released:
         console.print(
-            f"\n released [bold]{certificate.release_id}[/bold]: {len(certificate.tables) + 1} tables, "
+            f"\n released [bold]{certificate.release_id}[/bold]: {len(load_products())} tables, "
             f"{sum(t['rows'] for t in certificate.tables.values()):,} rows, {certificate.expectations} expectations met "
             f"({night.checks} checks on {night.models} assets)"
         )
