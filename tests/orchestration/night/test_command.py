@@ -262,7 +262,7 @@ def test_a_broken_table_keeps_yesterday_s_content_and_the_others_are_released(br
     kept = certificate.kept
     assert WORSE in kept
     assert {k["release"] for k in kept.values()} == {night_city.night.release_id}
-    assert "fct_service_volume" in kept[WORSE]["why"]
+    assert "service_volume_sums" in kept[WORSE]["why"]
     assert "rows do not keep what it asks for" in kept[WORSE]["why"]
     assert set(kept) < set(PRODUCTS)
     assert not {"fct_review", "review_scorecard", "dim_facility"} & set(kept)
