@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import duckdb
@@ -32,7 +32,8 @@ def halls(truth: Simulated, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     for sender, rows in truth.reviews.items():
         city.deliver("evaluation.reviews", f"r_{sender}", rows, RECEIVED, sender)
     city.deliver("evaluation.rectifications", "f", truth.rectifications, RECEIVED)
-    city.night("+review_scorecard")
+    # The day after the last of which the senders speak: from then on they would be silent.
+    city.night("+review_scorecard", day=date(2026, 1, 29))
     with duckdb.connect(str(city.data.warehouse), read_only=True) as con:
         asked = con.execute(
             "select * from reviews.review_scorecard where dimension = 'facility' and code like 'hall:%' and period_kind = 'year'"

@@ -56,7 +56,7 @@ def fill(data: DataDirectory, table: Mapping[tuple[date, str, str], int]) -> Non
     scores = [
         usual(
             SCORECARD.fields, period_kind="month", period_start=m, month=m, dimension=d, code=c, contacts=1000, reviews=n, active_reviews=n, good_reviews=n,
-            strictly_good_reviews=n, n5=n, good_rate=1.0, period_end=date(m.year, m.month, monthrange(m.year, m.month)[1]),
+            strictly_good_reviews=n, n5=n, good_rate=1.0, excluded_effect=0.0, period_end=date(m.year, m.month, monthrange(m.year, m.month)[1]),
         )
         for (m, d, c), n in table.items()
     ]  # fmt: skip

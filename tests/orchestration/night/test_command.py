@@ -136,8 +136,8 @@ def test_every_promised_table_is_there_as_promised(published, night_city, name) 
     result = published.execute(f'from "{name}"')
     assert [(d[0], str(d[1])) for d in result.description] == [(f.name, f.sql_type) for f in product.fields]
     rows = result.fetchall()
-    # Nothing is wrong with the divisions of a city that was made to be whole.
-    assert rows or name == "division_problem", f"{name} is empty in a city that has sent everything"
+    # Nothing is wrong with the divisions of a city that was made to be whole, and a first release revises nothing.
+    assert rows or name in ("division_problem", "revision_log"), f"{name} is empty in a city that has sent everything"
     assert published.execute(f"from '{night_city.data.published}/parquet/{name}.parquet'").fetchall() == rows
     (comment,) = published.execute("select comment from duckdb_tables() where table_name = ?", [name]).fetchone()
     assert comment.startswith(product.description)
