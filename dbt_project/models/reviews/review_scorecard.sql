@@ -21,6 +21,7 @@
 ] -%}
 {#- the reviews of the least favourable reading -#}
 {%- set reading = '(units.active_reviews + coalesce(units.excluded_bad_counted, 0))' -%}
+{%- set heard_contacts = '(case when units.is_heard then units.contacts else 0 end)' -%}
 {%- set covered_share = ratio('covered_contacts', '(contacts + lost_contacts + unmapped_contacts)') -%}
 with
 
@@ -46,7 +47,7 @@ rated as (
     select
         units.*,
         {%- for rate, (numerator, denominator, reason) in rates.items() %}
-        {%- set n = '(case when units.is_heard then units.contacts else 0 end)' if denominator == 'contacts' else 'units.' ~ denominator %}
+        {%- set n = heard_contacts if denominator == 'contacts' else 'units.' ~ denominator %}
         {{ ratio('units.' ~ numerator, n) }}
             as {{ rate }},
         {{ wilson('units.' ~ numerator, n, 'units.interval_z', 'lo') }} as {{ rate }}_lo,
