@@ -96,10 +96,8 @@ def load_feed(path: Path) -> Feed:
 
 def _kept_of_refused(path: Path, custom: Mapping[str, Any], fields: Sequence[FieldSpec]) -> tuple[str, ...]:
     """Of a refused row only what anybody may read is kept."""
-    kept, open_fields = (
-        custom.get("kept_of_refused") or [],
-        {f.name for f in fields if f.classification in ("public", "internal")},
-    )
+    kept = custom.get("kept_of_refused") or []
+    open_fields = {f.name for f in fields if f.classification in ("public", "internal")}
     if wrong := [name for name in kept if name not in open_fields]:
         problem = f"no public or internal field is called {wrong[0]!r}"
         raise ContractError(path, "customProperties.kept_of_refused", problem)

@@ -451,7 +451,7 @@ class Cast(_Part):
 
     @property
     def stated(self) -> dict[str, Any]:
-        """What the layout says; the rest is the contract's or the house's."""
+        """What the layout says; the rest is the contract's or the platform's."""
         return self.model_dump(exclude_unset=True)
 
 

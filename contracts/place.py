@@ -129,7 +129,7 @@ class Place(_Part):
 
 
 class PlaceError(ValueError):
-    """policies/place.yaml says something the house does not understand."""
+    """policies/place.yaml says something the platform does not understand."""
 
 
 def load_place(path: Path) -> Place:
@@ -149,5 +149,5 @@ def load_place(path: Path) -> Place:
 
 @cache
 def place() -> Place:
-    """The place of this house."""
+    """The place, as policies/place.yaml says it."""
     return load_place(PLACE)

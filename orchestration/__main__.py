@@ -55,7 +55,7 @@ def _do(chosen: argparse.Namespace, data: DataDirectory, console: Console) -> in
 
         tell_real(data, console)
     # A refused file is the department's business and is told above; a step or a table that failed is ours.
-    return 1 if done.failed_steps or done.kept else 0
+    return 1 if done.failed_steps or done.kept or done.broken else 0
 
 
 if __name__ == "__main__":

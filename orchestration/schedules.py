@@ -1,4 +1,4 @@
-"""When things run: the jobs and schedules of a night, where the house stands.
+"""When things run: the jobs and schedules of a night, in the time zone of the place.
 
 The night is two jobs, so that a feed that fails cannot keep the others from being built: `ingest` takes in what
 has come, `build` makes the tables and releases them from whatever was accepted.
@@ -35,7 +35,7 @@ def range_tags(first: date, last: date) -> dict[str, str]:
 
 
 def jobs_and_schedules(feeds: Sequence[dg.AssetsDefinition], built: Sequence[dg.AssetsDefinition]) -> dg.Definitions:
-    """The jobs `ingest` and `build`, and their schedules: 01:00 and 02:00 where the house stands."""
+    """The jobs `ingest` and `build`, and their schedules: 01:00 and 02:00 in the time zone of the place."""
     ingest = dg.define_asset_job(
         "ingest",
         selection=dg.AssetSelection.assets(*feeds),

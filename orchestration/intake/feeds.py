@@ -33,7 +33,7 @@ class FeedConfig(dg.Config):
 
 
 def partitions(data: DataDirectory) -> dg.DailyPartitionsDefinition:
-    """A partition is a day of receipt where the house stands; today's exists already."""
+    """A partition is a day of receipt in the time zone of the place; today's exists already."""
     return dg.DailyPartitionsDefinition(start_date=data.first_day().isoformat(), timezone=TIME_ZONE, end_offset=1)
 
 

@@ -82,6 +82,9 @@ class Night:
     checks: int = 0
     unmet_checks: dict[str, str] = field(default_factory=dict)  # name → ERROR or WARN
     tables: Counter[str] = field(default_factory=Counter)  # rebuilt, updated
+    broken: dict[str, str] = field(
+        default_factory=dict
+    )  # what failed in dbt and has not succeeded since → its sentence
     kept: dict[str, dict[str, str]] = field(default_factory=dict)  # table → release whose content it keeps, why
     released: bool = False
     release_id: str | None = None
@@ -116,6 +119,7 @@ def run(data: DataDirectory, console: Console) -> Night:
         from orchestration.intake.taking_in import pseudonyms_stand
         from orchestration.night.owners import end_the_dead
         from orchestration.release.publishing import current
+        from orchestration.warehouse import failures
         from orchestration.warehouse.dbt_assets import HOW, TONIGHT
 
         instance = dg.DagsterInstance.get()
@@ -149,7 +153,7 @@ def run(data: DataDirectory, console: Console) -> Night:
     night.checks = events["ASSET_CHECK_EVALUATION"]
     now = current(data)
     night.release_id = now.release_id if now else None
-    night.kept = now.kept if now else {}
+    night.broken, night.kept = failures.remembered(data), now.kept if now else {}
     night.released = bool(now and (previous is None or previous.release_id != now.release_id))
     return night
 
@@ -334,9 +338,7 @@ def tell(data: DataDirectory, night: Night, console: Console) -> None:
             console.print(f" {'to look at' if severity == 'WARN' else 'not met'}: {check}, see its asset in the UI")
     else:
         console.print(f"\n nothing changed: {certificate.release_id} stands")
-    for table, kept in night.kept.items():
-        console.print(f" [red]{table}[/red] keeps the content of {kept['release']}: ", end="")
-        console.print(kept["why"], markup=False)
+    _tell_broken(night, console)
     if certificate.fictional:
         console.print(f" [yellow]{certificate.notes}[/yellow]")
     for line in headlines(data):
@@ -350,6 +352,18 @@ def tell(data: DataDirectory, night: Night, console: Console) -> None:
         f"        .venv/bin/python -c \"import duckdb; print(duckdb.connect('{shown}', read_only=True).sql('show tables'))\"",
         highlight=False, markup=False, soft_wrap=True,
     )  # fmt: skip
+
+
+def _tell_broken(night: Night, console: Console) -> None:
+    """Which tables are still those of an earlier release, and what failed that reaches no published table."""
+    causes = {(kept["release"], kept["why"]) for kept in night.kept.values()}
+    for release, why in sorted(causes):
+        tables = ", ".join(t for t, kept in night.kept.items() if (kept["release"], kept["why"]) == (release, why))
+        console.print(f" [red]{tables}[/red]: still the content of {release}. ", end="")
+        console.print(why, markup=False)
+    for why in night.broken.values():
+        if why not in {why for _, why in causes}:
+            console.print(f" {why}", markup=False)  # it reaches no published table
 
 
 def feed_table(attempts: list[Attempt]) -> Table:

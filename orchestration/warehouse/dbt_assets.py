@@ -183,19 +183,24 @@ def warehouse_assets() -> list[dg.AssetsDefinition]:
             metadata = _table_metadata(where, target, context.assets_def)
             for name, how in _how_written(target).items():
                 metadata.setdefault(name, {})[TONIGHT] = HOW[how]
-        listed = failures.remember(where, _results(invocation))
-        if failure and not (listed and (where.published / "current").exists()):
-            raise dg.Failure(description=_sentence(invocation), allow_retries=False) from failure
+        results = _results(invocation)
+        listed = failures.remember(where, results)
         reached = failures.tables_reached(where, listed)
+        made = {event.output_name for event in events if isinstance(event, dg.Output)}
+        unmade = [
+            key
+            for key in context.selected_asset_keys
+            if context.assets_def.get_output_name_for_asset_key(key) not in made
+        ]
+        if failure and not _is_told(failures.failed_in(results), unmade, reached, where):
+            raise dg.Failure(description=_sentence(invocation), allow_retries=False) from failure
         for event in events:
             table = str(event.metadata["unique_id"].value).rpartition(".")[2] if isinstance(event, dg.Output) else None
             yield event.with_metadata({**event.metadata, **metadata[table]}) if table in metadata else event
         # The release goes on without the tables that a failure reaches; what waits for them would wait for ever.
-        made = {event.output_name for event in events if isinstance(event, dg.Output)}
-        for key in context.selected_asset_keys:
-            if context.assets_def.get_output_name_for_asset_key(key) not in made and key.path[-1] in reached:
-                why = f"{KEPT} {listed[reached[key.path[-1]]]}"
-                yield dg.MaterializeResult(asset_key=key, metadata={TONIGHT: why})
+        for key in unmade if failure else ():
+            why = f"{KEPT} {listed[reached[key.path[-1]]]}"
+            yield dg.MaterializeResult(asset_key=key, metadata={TONIGHT: why})
         for why in listed.values():
             context.log.error(why)
 
@@ -250,6 +255,18 @@ def _events(context: dg.AssetExecutionContext, invocation: DbtCliInvocation) -> 
             invocation.process.terminate()
             invocation.process.wait(timeout=30)
     return events, None
+
+
+def _is_told(failed: set[str], unmade: Sequence[dg.AssetKey], reached: Mapping[str, str], data: DataDirectory) -> bool:
+    """Whether keeping tables at the last release's content says all that went wrong in a build.
+
+    Not where dbt stopped on the way (a table that was not made for no reason that is known), where what failed reaches no table (a
+    hook), or where nothing has been released yet.
+    """
+    is_explained = all(key.path[-1] in reached for key in unmade) and all(
+        failures.tables_reached(data, [node]) for node in failed
+    )
+    return bool(failed) and is_explained and (data.published / "current").exists()
 
 
 def _results(invocation: DbtCliInvocation) -> list[dict[str, Any]]:

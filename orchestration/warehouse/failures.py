@@ -17,10 +17,11 @@ from orchestration.paths import DataDirectory
 
 FAILED = ("error", "fail", "runtime error")
 DONE = ("success", "pass", "warn")
+TABLES = ("model", "seed", "snapshot")
 
 
 def remember(data: DataDirectory, results: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """Adds what failed in a build, takes off what succeeded; returns what is on the list: node → sentence.
+    """Adds what failed in a build, takes off what succeeded or is gone; returns what is on the list: node → sentence.
 
     `results`: those of dbt's run_results.json. What dbt skipped is left as it was.
     """
@@ -34,8 +35,16 @@ def remember(data: DataDirectory, results: Iterable[Mapping[str, Any]]) -> dict[
             listed[node] = sentence(result)
         elif result["status"] in DONE:
             listed.pop(node, None)
+    if listed:
+        known = _manifest(data)["nodes"]
+        listed = {node: why for node, why in listed.items() if node in known}
     write_json(data.failures, listed)
     return listed
+
+
+def failed_in(results: Iterable[Mapping[str, Any]]) -> set[str]:
+    """The nodes that failed in a build."""
+    return {result["unique_id"] for result in results if result["status"] in FAILED}
 
 
 def remembered(data: DataDirectory) -> dict[str, str]:
@@ -49,27 +58,35 @@ def tables_reached(data: DataDirectory, failed: Iterable[str]) -> dict[str, str]
     `failed`: unique ids of nodes, or names of tables. A failed model reaches itself and all that is made from it; a failed
     test the same of the table it is attached to, or of every table it reads where it is attached to none.
     """
-    path = data.dbt_target / "manifest.json"
-    if not path.is_file():
-        return {name: name for name in failed if "." not in name}
-    parsed = json.loads(path.read_text(encoding="utf-8"))
+    failed = list(failed)
+    if not failed:
+        return {}
+    parsed = _manifest(data)
     nodes, below = parsed["nodes"], parsed["child_map"]
-    by_table = {n["name"]: key for key, n in nodes.items() if n["resource_type"] in ("model", "seed", "snapshot")}
+    by_table = {n["name"]: key for key, n in nodes.items() if n["resource_type"] in TABLES}
     reached: dict[str, str] = {}
     for cause in failed:
         key = by_table.get(cause, cause)
         node = nodes.get(key)
-        if node is None:  # a model or test that is no longer in the project
+        if node is None:
+            if "." not in cause:  # a table without a model; else a node that is no longer in the project
+                reached.setdefault(cause, cause)
             continue
         test = node["resource_type"] == "test"
         waiting = ([node["attached_node"]] if node.get("attached_node") else list(node["depends_on"]["nodes"])) if test else [key]  # fmt: skip
         while waiting:
             table = nodes.get(current := waiting.pop())
-            if table is None or table["resource_type"] == "test" or table["name"] in reached:
+            if table is None or table["resource_type"] not in TABLES or table["name"] in reached:
                 continue
             reached[table["name"]] = cause
             waiting += below.get(current, [])
     return reached
+
+
+def _manifest(data: DataDirectory) -> Mapping[str, Any]:
+    """The project as dbt read it; empty where it has not."""
+    path = data.dbt_target / "manifest.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"nodes": {}, "child_map": {}}
 
 
 def name(node: str) -> str:

@@ -57,6 +57,7 @@ refused as (
         quarantine._receipt as receipt,
         quarantine._row as row_no,
         min(quarantine._sender) as _sender,
+        min(quarantine._received_at) as received_at,
         max(quarantine.row_says) as row_says
     from quarantine
     inner join standing on quarantine._receipt = standing.receipt
@@ -68,6 +69,7 @@ keyed as (
     select
         _sender,
         receipt,
+        received_at,
         row_no,
         {%- for field, type in said.items() %}
         cast({{ json_text('row_says', field) }} as {{ type }}) as {{ field }}{{ ',' if not loop.last }}
@@ -78,7 +80,7 @@ keyed as (
 newest as (
     select
         keyed.*,
-        row_number() over (partition by case_no, contact_no order by receipt desc, row_no desc) as nth
+        row_number() over (partition by case_no, contact_no order by received_at desc, receipt desc, row_no desc) as nth
     from keyed
     where case_no is not null and contact_no is not null
 ),

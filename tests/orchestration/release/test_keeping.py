@@ -56,8 +56,12 @@ def test_a_failed_test_keeps_the_table_it_is_of_or_those_it_reads(data) -> None:
     assert failed(data, "test.minsheng.adds_up") == {"fct_review", "review_scorecard", "review_reason", "department_scorecard"}  # fmt: skip
 
 
-def test_a_test_that_is_no_longer_in_the_project_keeps_nothing(data) -> None:
-    assert failed(data, "test.minsheng.gone.2") == set()
+def test_a_test_that_is_no_longer_in_the_project_keeps_nothing_and_is_forgotten(data) -> None:
+    data.failures.parent.mkdir(parents=True)
+    data.failures.write_text('{"test.minsheng.gone.2": "2 rows"}', encoding="utf-8")
+    assert failed_in_dbt(data, PRODUCTS) == {}
+    assert failed(data, model("fct_review")) == {"fct_review"}
+    assert set(failures.remembered(data)) == {model("fct_review")}
 
 
 def test_what_the_audit_finds_reaches_what_is_made_of_the_table(data) -> None:

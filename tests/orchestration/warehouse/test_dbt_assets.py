@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Callable
 from functools import cached_property
@@ -9,10 +10,13 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import dagster as dg
 import pytest
 from dagster_dbt import DbtCliResource
 
-from orchestration.warehouse.dbt_assets import _Dbt, _how_written, _sentence, dbt_resource
+from orchestration.paths import DataDirectory
+from orchestration.warehouse import failures
+from orchestration.warehouse.dbt_assets import _Dbt, _how_written, _is_told, _sentence, dbt_resource
 
 KEEPS_TOTALS = {
     "unique_id": "test.minsheng.keeps_totals", "status": "fail", "failures": 2, "message": "Got 2 results, configured to fail if != 0",
@@ -40,6 +44,41 @@ PASSED = {"unique_id": "model.minsheng.dim_y", "status": "success", "message": "
 )  # fmt: skip
 def test_what_dbt_complains_of_is_said_as_to_a_colleague(results: list[dict[str, Any]], sentence: str) -> None:
     assert _sentence(SimpleNamespace(get_artifact=lambda _: {"results": results})) == sentence  # type: ignore[arg-type]
+
+
+A, B = dg.AssetKey(["s", "a"]), dg.AssetKey(["s", "b"])
+
+
+@pytest.mark.parametrize(
+    ("failed", "unmade", "is_told"),
+    [
+        ({"model.p.a"}, [A, B], True),
+        ({"test.p.of_b"}, [], True),
+        ({"model.p.a", "test.p.of_b"}, [A, B], True),
+        # dbt stopped on the way, or before it began: an older failure explains nothing of it
+        ({"test.p.of_b"}, [A], False),
+        (set(), [B], False),
+        # a hook reaches no table
+        ({"operation.p.on_run_end"}, [], False),
+        ({"model.p.a", "operation.p.on_run_end"}, [A, B], False),
+    ],
+)  # fmt: skip
+def test_a_build_goes_on_to_the_release_only_where_kept_tables_tell_all_that_failed(
+    tmp_path, failed, unmade, is_told
+) -> None:
+    data = DataDirectory(tmp_path)
+    nodes = {
+        "model.p.a": {"name": "a", "resource_type": "model"}, "model.p.b": {"name": "b", "resource_type": "model"},
+        "test.p.of_b": {"name": "of_b", "resource_type": "test", "attached_node": "model.p.b"},
+        "operation.p.on_run_end": {"name": "on_run_end", "resource_type": "operation"},
+    }  # fmt: skip
+    data.dbt_target.mkdir(parents=True)
+    written = {"nodes": nodes, "child_map": {"model.p.a": ["model.p.b"]}}
+    (data.dbt_target / "manifest.json").write_text(json.dumps(written), encoding="utf-8")
+    reached = failures.tables_reached(data, failed)
+    assert _is_told(failed, unmade, reached, data) is False  # nothing to keep: nothing has been released
+    (data.published / "current").mkdir(parents=True)
+    assert _is_told(failed, unmade, reached, data) is is_told
 
 
 def test_a_table_was_built_or_mended(tmp_path: Path) -> None:
