@@ -377,7 +377,9 @@ def _write_revisions(
                     "kept": table in previous.kept,
                 }
                 because[table] = ", ".join([*found, *(cause for cause, holds in everywhere.items() if holds)]) or "day"
-        revisions.write(con, log, changed, certificate.release_id, because)
+        revisions.write(
+            con, log, changed, certificate.release_id, because, previous.released_at.date() if previous else None
+        )
         _comment(con, log, certificate.fictional)
         _copy_parquet(con, candidate, log)
 

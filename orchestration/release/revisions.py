@@ -1,7 +1,7 @@
 """What a release changes of what the last one had published, and why; for `publishing`.
 
 The log is a table of the release itself: the last release's, and a row for each value that is another now. A figure of a period
-that had not been published is new and no revision. Belongs here: comparing two releases and naming causes. Does not
+that had not been published is new and no revision, nor is one of a period that was not over then. Belongs here: comparing two releases and naming causes. Does not
 belong here: writing the release (publishing).
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -103,10 +104,11 @@ def write(
     products: Iterable[Product],
     release_id: str,
     because: Mapping[str, str],
+    released_on: date | None = None,
 ) -> None:
     """Makes the log in the database `release` on `con`, compared with the database `last` if that is attached.
 
-    `products`: the tables to compare; `because`: table → cause.
+    `products`: the tables to compare; `because`: table → cause; `released_on`: the day of `last`.
     """
     columns = ", ".join(f'"{f.name}" {f.sql_type}' for f in log.fields)
     con.execute(f'create or replace table release."{TABLE}" ({columns})')
@@ -119,7 +121,7 @@ def write(
         con.execute(f'insert into release."{TABLE}" ({names}) select {names} from last."{TABLE}"')
     for product in products:
         if set(product.key) <= before.get(product.id, set()):
-            _compare(con, log, product, before[product.id], release_id, because.get(product.id, "day"))
+            _compare(con, product, before[product.id], release_id, because.get(product.id, "day"), released_on)
 
 
 def _columns(con: duckdb.DuckDBPyConnection, database: str) -> dict[str, set[str]]:
@@ -132,7 +134,12 @@ def _columns(con: duckdb.DuckDBPyConnection, database: str) -> dict[str, set[str
 
 
 def _compare(
-    con: duckdb.DuckDBPyConnection, log: Product, product: Product, before: set[str], release_id: str, cause: str
+    con: duckdb.DuckDBPyConnection,
+    product: Product,
+    before: set[str],
+    release_id: str,
+    cause: str,
+    released_on: date | None,
 ) -> None:
     shared = [f for f in product.fields if f.name in before]
     values = [f for f in shared if f.name not in product.key]
@@ -144,6 +151,9 @@ def _compare(
     same_key = " and ".join(f'o."{k}" is not distinct from n."{k}"' for k in product.key)
     key = ", ".join(f'\'{k}\': coalesce(o."{k}", n."{k}")::varchar' for k in product.key)
     period_of = f'coalesce(o."{period}", n."{period}")::date' if period else "null::date"
+    # A figure of a period that is not over changes every night.
+    end = 'coalesce(o."period_end", n."period_end")' if "period_end" in before else f"last_day({period_of})"
+    is_over = f"coalesce({end} < date '{released_on}', true)" if period and released_on else "true"
     hidden = SUPPRESSED in before and SUPPRESSED in product.by_name
     turned = (
         f'when o."{SUPPRESSED}" is null and n."{SUPPRESSED}" is not null then \'withheld\' '
@@ -167,7 +177,7 @@ def _compare(
                 case when o.present is null or n.present is null then [{whole_row}] else [{differing or whole_row}] end as compared
             from (select *, true as present from last."{product.id}") as o
             full join (select *, true as present from release."{product.id}") as n on {same_key}
-            where case when o.present is null then {published} when n.present is null then true else {_differs(values, text)} end
+            where {is_over} and case when o.present is null then {published} when n.present is null then true else {_differs(values, text)} end
         )
         select row_key, period, change, unnest(compared, max_depth := 2) from pairs
     """)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ def revised(tmp_path: Path, then: list[tuple[Any, ...]], now: list[tuple[Any, ..
         for name, rows in (("last", then), ("release", now)):
             con.execute(f"attach '{tmp_path / name}.duckdb' as {name}")
             table(con, name, rows)
-        revisions.write(con, LOG, [TABLE], "2026-03-02.1", {TABLE.id: "late_file"})
+        revisions.write(con, LOG, [TABLE], "2026-03-02.1", {TABLE.id: "late_file"}, date(2026, 3, 1))
         return con.execute(
             "select row_key ->> 'department_code', column_name, period::varchar, change, \"rows\", old_value, new_value, cause "
             "from release.revision_log order by all"
@@ -48,6 +49,12 @@ def test_a_changed_value_is_one_row_with_both_values(tmp_path) -> None:
 def test_a_new_month_is_no_revision_and_a_row_added_to_an_old_month_is(tmp_path) -> None:
     grown = [*FEBRUARY, ("2026-03-01", "health", 7, 95.0, None), ("2026-02-01", "culture", 9, 70.0, None)]
     assert revised(tmp_path, FEBRUARY, grown) == [("culture", "*", "2026-02-01", "added", 1, None, None, "late_file")]
+
+
+def test_a_month_that_is_not_over_is_not_revised_by_its_next_days(tmp_path) -> None:
+    then = [*FEBRUARY, ("2026-03-01", "health", 7, 95.0, None), ("2026-03-01", "sports", 1, 95.0, None)]
+    now = [*FEBRUARY, ("2026-03-01", "health", 9, 96.0, None), ("2026-03-01", "culture", 2, 91.0, None)]
+    assert revised(tmp_path, then, now) == []
 
 
 def test_a_row_that_is_gone_is_told(tmp_path) -> None:
