@@ -37,14 +37,7 @@ divisions as (
     select * from {{ ref('division_latest') }}
 ),
 
-facilities as (
-    select
-        facility_code,
-        min(facility_id) as facility_id
-    from {{ ref('dim_facility') }}
-    group by facility_code
-    having count(*) = 1
-),
+{{ facility_code_ctes() }},
 
 standing as (
     select receipt
@@ -92,7 +85,7 @@ final as (
         {{ mapped_code('department_codes', 'departments', 'department_code') }} as department_code,
         {{ mapped_code('item_codes', 'items', 'service_item_code') }} as service_item_code,
         coalesce(divisions.division_code, 'unknown') as division_code,
-        coalesce(facilities.facility_id, 'hall:' || newest.facility_code) as facility_id,
+        {{ facility_of_code('newest') }} as facility_id,
         coalesce(newest.channel, 'unknown') as contact_channel,
         newest._sender as sender,
         newest.receipt
@@ -100,7 +93,7 @@ final as (
     {{ code_map_joins('newest', 'department_code', map='department_codes', own='departments') }}
     {{ code_map_joins('newest', 'service_item_code', map='item_codes', own='items') }}
     left join divisions on newest.division_code = divisions.division_code
-    left join facilities on newest.facility_code = facilities.facility_code
+    {{ facility_code_joins('newest') }}
     left join contacts
         on
             newest.case_no = contacts.case_no

@@ -64,30 +64,7 @@ divisions as (
     select * from {{ ref('division_latest') }}
 ),
 
-facilities as (
-    select * from {{ ref('dim_facility') }}
-),
-
-facility_codes as (
-    select
-        facility_code,
-        min(facility_id) as facility_id
-    from facilities
-    group by facility_code
-    having count(*) = 1
-),
-
--- Of a code that several senders use for facilities of their own, each means its own.
-own_codes as (
-    select
-        facility_code,
-        sender,
-        min(facility_id) as facility_id
-    from {{ ref('facility_codes') }}
-    where codes_of = 'sender' and senders > 1
-    group by facility_code, sender
-    having count(*) = 1
-),
+{{ facility_code_ctes() }},
 
 final as (
     select
@@ -103,7 +80,7 @@ final as (
         contacts.service_item_code as sent_service_item_code,
         coalesce(divisions.division_code, 'unknown') as division_code,
         contacts.division_code as sent_division_code,
-        coalesce(own_codes.facility_id, facility_codes.facility_id, 'hall:' || contacts.facility_code) as facility_id,
+        {{ facility_of_code('contacts') }} as facility_id,
         contacts.window_no,
         contacts.channel as contact_channel,
         contacts.opened_at,
@@ -117,11 +94,7 @@ final as (
     {{ code_map_joins('contacts', 'department_code', map='department_codes', own='departments') }}
     {{ code_map_joins('contacts', 'service_item_code', map='item_codes', own='items') }}
     left join divisions on contacts.division_code = divisions.division_code
-    left join facility_codes on contacts.facility_code = facility_codes.facility_code
-    left join own_codes
-        on
-            contacts.facility_code = own_codes.facility_code
-            and contacts._sender = own_codes.sender
+    {{ facility_code_joins('contacts') }}
 )
 
 select * from final
