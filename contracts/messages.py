@@ -505,8 +505,9 @@ HOUSE: Mapping[str, Sentences] = {
         "{file} is byte for byte what came on {first} (receipt {receipt}); it is not processed twice.",
     ),
     "no_delivery": Sentences(
-        "{feed} 逾期未报（报送方 {sender}）：上次收到 {last}，两次间隔不应超过 {days} 天；请联系{owner}。目前沿用上一次的数据。",
-        "{feed_en} of sender {sender} is overdue: last received {last}, at most {days} days may pass; ask {owner}. The last data stands in.",
+        "{feed} 逾期未报（报送方 {sender}）：上次收到 {last}，两次间隔不应超过 {days} 天；请联系{owner}；如已不再由其报送，请在 policies/feed_senders.csv 填写 expected_to。目前沿用上一次的数据。",
+        "{feed_en} of sender {sender} is overdue: last received {last}, at most {days} days may pass; ask {owner}, or if it sends no more, "
+        "say until when in policies/feed_senders.csv (expected_to). The last data stands in.",
     ),
 }
 

@@ -27,28 +27,22 @@
             (select count(*) from {{ deliveries }} where change = 'removed' and feed <> 'evaluation.contacts'),
             {%- if contacts %}
             (
-                with here as (
-                    select facility_code, min(facility_id) as facility_id from {{ facilities }} group by facility_code having count(*) = 1
-                ),
-                own as (
-                    select facility_code, sender, min(facility_id) as facility_id
-                    from {{ codes }} where codes_of = 'sender' and senders > 1
-                    group by facility_code, sender having count(*) = 1
-                ),
+                with {{ facility_code_ctes() }},
                 used as (
                     select distinct
                         placed.facility_id,
-                        placed.sender,
-                        case when starts_with(placed.facility_id, 'hall:') then substr(placed.facility_id, 6) else known.facility_code end as code
+                        placed.sender as _sender,
+                        case
+                            when starts_with(placed.facility_id, 'hall:') then substr(placed.facility_id, 6) else known.facility_code
+                        end as facility_code
                     from {{ contacts }} as placed
                     left join {{ facilities }} as known on placed.facility_id = known.facility_id
                     where placed.facility_id is not null
                 )
                 select count(*)
                 from used
-                left join here on used.code = here.facility_code
-                left join own on used.code = own.facility_code and used.sender = own.sender
-                where used.facility_id is distinct from coalesce(own.facility_id, here.facility_id, 'hall:' || used.code)
+                {{ facility_code_joins('used') }}
+                where used.facility_id is distinct from {{ facility_of_code('used') }}
             )
             {%- else %}
             0

@@ -1,4 +1,5 @@
 -- Trap 1: two national sources number satisfaction in opposite directions. The level is the one the declared scheme gives.
+{{ config(meta={'dagster': {'ref': {'name': 'satisfaction_schemes'}}}) }}
 select
     reviews._sender,
     reviews.satisfaction_scheme,

@@ -56,13 +56,13 @@ def tables_reached(data: DataDirectory, failed: Iterable[str]) -> dict[str, str]
     """Every table that a failure reaches → the node that failed.
 
     `failed`: unique ids of nodes, or names of tables. A failed model reaches itself and all that is made from it; a failed
-    test the same of the table it is attached to, or of every table it reads where it is attached to none.
+    test the same of the table it is attached to, or of every table and source it reads where it is attached to none.
     """
     failed = list(failed)
     if not failed:
         return {}
     parsed = _manifest(data)
-    nodes, below = parsed["nodes"], parsed["child_map"]
+    nodes, sources, below = parsed["nodes"], parsed["sources"], parsed["child_map"]
     by_table = {n["name"]: key for key, n in nodes.items() if n["resource_type"] in TABLES}
     reached: dict[str, str] = {}
     for cause in failed:
@@ -76,9 +76,10 @@ def tables_reached(data: DataDirectory, failed: Iterable[str]) -> dict[str, str]
         waiting = ([node["attached_node"]] if node.get("attached_node") else list(node["depends_on"]["nodes"])) if test else [key]  # fmt: skip
         while waiting:
             table = nodes.get(current := waiting.pop())
-            if table is None or table["resource_type"] not in TABLES or table["name"] in reached:
+            if table is not None and table["resource_type"] in TABLES and table["name"] not in reached:
+                reached[table["name"]] = cause
+            elif current not in sources:
                 continue
-            reached[table["name"]] = cause
             waiting += below.get(current, [])
     return reached
 
@@ -86,7 +87,11 @@ def tables_reached(data: DataDirectory, failed: Iterable[str]) -> dict[str, str]
 def _manifest(data: DataDirectory) -> Mapping[str, Any]:
     """The project as dbt read it; empty where it has not."""
     path = data.dbt_target / "manifest.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"nodes": {}, "child_map": {}}
+    return (
+        json.loads(path.read_text(encoding="utf-8"))
+        if path.is_file()
+        else {"nodes": {}, "sources": {}, "child_map": {}}
+    )
 
 
 def name(node: str) -> str:

@@ -33,10 +33,12 @@ def data(tmp_path: Path) -> DataDirectory:
     nodes["test.minsheng.keys.1"] = {"name": "keys", "resource_type": "test", "attached_node": model("fct_review")}
     both = [model("fct_review"), model("review_scorecard")]
     nodes["test.minsheng.adds_up"] = {"name": "adds_up", "resource_type": "test", "depends_on": {"nodes": both}}
-    below = {model("review_counts"): [model("review_scorecard")], model("review_scorecard"): [model("review_reason"), "test.minsheng.adds_up"]}  # fmt: skip
+    sent = "source.minsheng.evaluation.reviews"
+    nodes["test.minsheng.right_way"] = {"name": "right_way", "resource_type": "test", "depends_on": {"nodes": [sent]}}
+    below = {sent: [model("fct_review"), "test.minsheng.right_way"], model("review_counts"): [model("review_scorecard")], model("review_scorecard"): [model("review_reason"), "test.minsheng.adds_up"]}  # fmt: skip
     directory.dbt_target.mkdir(parents=True)
     (directory.dbt_target / "manifest.json").write_text(
-        json.dumps({"nodes": nodes, "child_map": below}), encoding="utf-8"
+        json.dumps({"nodes": nodes, "sources": {sent: {}}, "child_map": below}), encoding="utf-8"
     )
     return directory
 
@@ -54,6 +56,10 @@ def test_what_is_made_of_a_failed_model_is_kept_with_it_and_nothing_else(data) -
 def test_a_failed_test_keeps_the_table_it_is_of_or_those_it_reads(data) -> None:
     assert failed(data, "test.minsheng.keys.1") == {"fct_review"}
     assert failed(data, "test.minsheng.adds_up") == {"fct_review", "review_scorecard", "review_reason", "department_scorecard"}  # fmt: skip
+
+
+def test_a_failed_test_of_what_was_sent_keeps_whatever_is_made_of_it(data) -> None:
+    assert failed(data, "test.minsheng.right_way") == {"fct_review"}
 
 
 def test_a_test_that_is_no_longer_in_the_project_keeps_nothing_and_is_forgotten(data) -> None:

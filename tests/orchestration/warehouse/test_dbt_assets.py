@@ -73,7 +73,7 @@ def test_a_build_goes_on_to_the_release_only_where_kept_tables_tell_all_that_fai
         "operation.p.on_run_end": {"name": "on_run_end", "resource_type": "operation"},
     }  # fmt: skip
     data.dbt_target.mkdir(parents=True)
-    written = {"nodes": nodes, "child_map": {"model.p.a": ["model.p.b"]}}
+    written = {"nodes": nodes, "sources": {}, "child_map": {"model.p.a": ["model.p.b"]}}
     (data.dbt_target / "manifest.json").write_text(json.dumps(written), encoding="utf-8")
     reached = failures.tables_reached(data, failed)
     assert _is_told(failed, unmade, reached, data) is False  # nothing to keep: nothing has been released
