@@ -20,13 +20,14 @@ from orchestration.paths import DataDirectory
 PROJECT = Path(__file__).parents[3]
 # A job that holds the warehouse's slot, as a night's second half does; run in a process of its own.
 RUNS = """
-import sys, time
+import sys
 import dagster as dg
 
 @dg.op(pool="warehouse")
 def build():
     print("builds", file=sys.__stdout__, flush=True)
-    time.sleep(float(sys.argv[1]))
+    if "holds" in sys.argv:
+        sys.stdin.readline()
 
 @dg.job
 def night():
@@ -49,9 +50,11 @@ def instance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.Dag
         yield instance
 
 
-def start(tmp_path: Path, seconds: float) -> subprocess.Popen[str]:
+def start(tmp_path: Path, *, holds: bool) -> subprocess.Popen[str]:
+    """A run that keeps the slot until it is sent a line, or ends at once."""
     return subprocess.Popen(
-        [sys.executable, str(tmp_path / "night.py"), str(seconds)], stdout=subprocess.PIPE, text=True,
+        [sys.executable, str(tmp_path / "night.py"), *(["holds"] if holds else [])],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         env={**os.environ, "PYTHONPATH": str(PROJECT)},
     )  # fmt: skip
 
@@ -63,7 +66,7 @@ def line(process: subprocess.Popen[str]) -> str:
 
 def killed(tmp_path: Path, instance: dg.DagsterInstance) -> dg.DagsterRun:
     """A run in whose middle the process was killed."""
-    with start(tmp_path, 600) as process:
+    with start(tmp_path, holds=True) as process:
         assert line(process) == "builds"
         process.send_signal(signal.SIGKILL)
     (run,) = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
@@ -85,29 +88,38 @@ def test_the_next_night_ends_the_run_of_a_killed_one_and_says_so(tmp_path: Path,
 def test_a_run_that_needs_the_slot_of_a_dead_one_gets_it(tmp_path: Path, instance: dg.DagsterInstance) -> None:
     """Without anybody having looked first: as a scheduled run does in the daemon's process."""
     dead = killed(tmp_path, instance)
-    with start(tmp_path, 0) as following:
+    with start(tmp_path, holds=False) as following:
         assert (line(following), line(following)) == ("builds", "success")
     ended = instance.get_run_by_id(dead.run_id)
     assert ended is not None
     assert ended.status is dg.DagsterRunStatus.FAILURE
 
 
+def told_to_wait(instance: dg.DagsterInstance) -> list[str]:
+    messages = [
+        str(event.dagster_event.message)
+        for run in instance.get_runs()
+        for event in instance.all_logs(run.run_id)
+        if event.dagster_event
+    ]
+    return [message for message in messages if message.startswith(owners.WAITING)]
+
+
 def test_a_run_that_waits_for_a_living_one_says_for_whom_and_ends_nobody(
     tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
-    with start(tmp_path, 12) as first:
+    with start(tmp_path, holds=True) as first:
         assert line(first) == "builds"
         assert owners.end_the_dead(instance) == []
-        with start(tmp_path, 0) as second:
-            assert line(second) == "builds"
-            assert first.poll() is not None or line(first) == "success"
-            assert line(second) == "success"
-    said = [
-        event.dagster_event.message
-        for run in instance.get_runs()
-        for event in instance.all_logs(run.run_id)
-        if event.dagster_event and str(event.dagster_event.message).startswith(owners.WAITING)
-    ]
+        started = time.monotonic()
+        with start(tmp_path, holds=False) as second:
+            while not (said := told_to_wait(instance)):
+                assert second.poll() is None
+                assert time.monotonic() - started < 300
+                time.sleep(0.5)
+            assert first.stdin is not None
+            print(file=first.stdin, flush=True)
+            assert (line(first), line(second), line(second)) == ("success", "builds", "success")
     (sentence,) = said
     assert f"(night), process {first.pid} (" in sentence
     assert " since 20" in sentence
@@ -118,7 +130,7 @@ def test_dagster_s_own_watch_is_told_who_lives(tmp_path: Path, instance: dg.Dags
     launcher = instance.run_launcher
     assert isinstance(launcher, owners.WatchedRunLauncher)
     assert instance.run_monitoring_enabled
-    with start(tmp_path, 600) as process:
+    with start(tmp_path, holds=True) as process:
         assert line(process) == "builds"
         (run,) = instance.get_runs()
         assert launcher.check_run_worker_health(run).status.name == "RUNNING"
@@ -133,7 +145,7 @@ def test_dagster_s_own_watch_is_told_who_lives(tmp_path: Path, instance: dg.Dags
 
 
 def test_the_ui_stops_a_night_of_the_command_line(tmp_path: Path, instance: dg.DagsterInstance) -> None:
-    with start(tmp_path, 600) as process:
+    with start(tmp_path, holds=True) as process:
         assert line(process) == "builds"
         (run,) = instance.get_runs()
         assert instance.run_launcher.terminate(run.run_id)
