@@ -258,6 +258,11 @@ class Feed(Contract):
         return {"division_code", "division_name"} <= set(self.by_name)
 
     @property
+    def bars_keys(self) -> bool:
+        """Whether something is said of a key because an earlier file has it (`keys_of`)."""
+        return self.delivery == "append" or self.keys_of == "first_sender"
+
+    @property
     def department(self) -> str:
         return self.id.split(".")[0]
 

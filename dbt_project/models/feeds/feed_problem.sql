@@ -50,8 +50,12 @@ codes as (
     select * from {{ ref('facility_codes') }}
 ),
 
-quarantine as (
-    select * from {{ source('ledger', 'quarantine') }}
+shared_numbers as (
+    select distinct
+        case_no,
+        contact_no
+    from {{ ref('contact_namesakes') }}
+    where is_own_contact
 ),
 
 items as (
@@ -115,13 +119,7 @@ contradicted as (
     where codes.sender <> facilities.sender and codes.name <> facilities.name
 ),
 
--- Senders of contacts whose numbers another sender had used: what they say of such a number may be meant of their own contact.
-refused_numbers as (
-    select distinct _sender as sender
-    from quarantine
-    where _feed = 'evaluation.contacts' and rule = 'key_of_another_sender'
-),
-
+-- Of contact numbers that several senders use for contacts of their own: reviews of senders who have none of that number.
 misattached as (
     select
         reviews.feed,
@@ -134,7 +132,10 @@ misattached as (
         on
             reviews.contact_id = contacts.contact_id
             and reviews.sender <> contacts.sender
-    inner join refused_numbers on reviews.sender = refused_numbers.sender
+    inner join shared_numbers
+        on
+            contacts.case_no = shared_numbers.case_no
+            and contacts.contact_no = shared_numbers.contact_no
 ),
 
 found as (
@@ -185,7 +186,7 @@ found as (
         feed,
         sender,
         receipt,
-        'contact_of_another_sender' as problem,
+        'contact_ambiguous' as problem,
         first_sender as sent_value,
         review_id as row_id
     from misattached
