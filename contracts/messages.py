@@ -127,6 +127,10 @@ FILES: Mapping[str, Sentences] = {
         "{file} 的表头“{field}”跨了几列，没有一列以它为名，无法判断哪一列是它；请给每一列写明表头。",
         "The header {field} of {file} stands over several columns and none of them is it; give every column its own header.",
     ),
+    "sheets_hidden": Sentences(
+        "{file} 只读取了工作表 {read}；隐藏的 {sheets} 也有同样表头的数据，未读取。如应报送，请取消隐藏；否则请删去。",
+        "Of {file} the sheet {read} was read; {sheets}, hidden, hold rows under the same header and were not. Unhide them if they are meant, or remove them.",
+    ),
     "no_sheet_with_data": Sentences(
         "{file} 的工作表都是空的。", "No sheet of {file} holds anything; export it again and send it."
     ),

@@ -32,6 +32,14 @@ facilities as (
     select * from {{ ref('dim_facility') }}
 ),
 
+reports as (
+    select * from {{ ref('facility_reports') }}
+),
+
+matches as (
+    select * from {{ ref('division_matches') }}
+),
+
 population as (
     select
         *,
@@ -119,6 +127,23 @@ contradicted as (
     where codes.sender <> facilities.sender and codes.name <> facilities.name
 ),
 
+-- Facilities whose division's name fits several units, with those units.
+named_ambiguously as (
+    select
+        facilities.feed,
+        facilities.sender,
+        facilities.receipt,
+        facilities.facility_id,
+        facilities.facility_id || coalesce(': ' || matches.candidates, '') as sent_value
+    from facilities
+    left join reports
+        on
+            facilities.facility_id = reports.facility_id
+            and facilities.receipt = reports.receipt
+    left join matches on {{ text_key(['reports.division_code', 'reports.division_name']) }} = matches.place_key
+    where facilities.division_method = 'name_ambiguous'
+),
+
 -- Of contact numbers that several senders use for contacts of their own: reviews of senders who have none of that number.
 misattached as (
     select
@@ -195,11 +220,20 @@ found as (
         feed,
         sender,
         receipt,
-        case when division_method = 'none' then 'facility_not_placed' else 'facility_name_ambiguous' end as problem,
+        'facility_not_placed' as problem,
         facility_id as sent_value,
         facility_id as row_id
     from facilities
-    where division_method in ('none', 'name_ambiguous')
+    where division_method = 'none'
+    union all
+    select
+        feed,
+        sender,
+        receipt,
+        'facility_name_ambiguous' as problem,
+        sent_value,
+        facility_id as row_id
+    from named_ambiguously
     union all
     select
         feed,
