@@ -37,8 +37,9 @@ WESTERN = "cp1252"
 SAMPLE = 256_000
 HEADER_REGION = 64_000
 REPLACED = "\ufffd".encode()
-# Shares of characters that are ordinary in no Chinese text: from the first on it may be a text of another script, from the second it is.
-SOME_RARE, MANY_RARE = 0.1, 0.25
+# Shares of characters that are ordinary in no Chinese text: below the first it is one, from the second on perhaps not, from the third not.
+NONE_RARE, SOME_RARE, MANY_RARE = 0.02, 0.1, 0.25
+MANY_KINDS = 8  # a few rare ones are people's names
 
 # Characters ordinary text is made of, as lead byte ranges of a two-byte code whose trail byte is 0xA1–0xFE (or, in
 # Big5, 0x40–0x7E): GB 2312 punctuation and level 1 (3,755 characters), Big5 punctuation and level 1 (5,401).
@@ -84,12 +85,12 @@ def find_encoding(path: Path, declared: str | None, known_headers: Collection[st
     if bom or not broken or whole > broken or _is_mostly_utf_8(sample):
         return Encoding("utf-8", skipped, sound=not broken)
     name, is_certain = _likeliest(sample, head[:HEADER_REGION], {fold(h) for h in known_headers} - {""})
-    rare = 0.0 if is_certain or name != "gb18030" else _share_of_rare(sample)
-    if name != WESTERN and rare < SOME_RARE:
-        return Encoding(name)
-    if page := likely_code_page(sample):
+    share, kinds = (0.0, 0) if is_certain else _rare_characters(sample)
+    if (name == WESTERN or share >= SOME_RARE) and (page := likely_code_page(sample)):
         return Encoding(page, guessed=True)
-    if name == WESTERN or rare > MANY_RARE:
+    if name == WESTERN and share < NONE_RARE:  # traditional Chinese in GBK
+        return Encoding("gb18030")
+    if name == WESTERN or (name == "gb18030" and share > MANY_RARE and kinds >= MANY_KINDS):
         raise unreadable("encoding_unclear", file=file, guess="windows-1252" if name == WESTERN else "GB18030")
     return Encoding(name)
 
@@ -158,8 +159,8 @@ def _is_mostly_utf_8(sample: bytes) -> bool:
     return sum(c > "\x7f" and c != "\ufffd" for c in text) > 2 * text.count("\ufffd")
 
 
-def _share_of_rare(sample: bytes) -> float:
-    """Of the characters that a text has as GB18030, those that are ordinary neither in simplified nor in traditional Chinese."""
+def _rare_characters(sample: bytes) -> tuple[float, int]:
+    """(share, different ones) of a text's characters as GB18030 that are ordinary neither in simplified nor in traditional Chinese."""
     pairs = _PAIR.findall(_UTF_8_RUN.sub(b"", sample))
 
     def is_rare(pair: bytes) -> bool:
@@ -169,7 +170,7 @@ def _share_of_rare(sample: bytes) -> float:
         return not _ORDINARY_BIG5.fullmatch(traditional)
 
     rare = {pair: is_rare(pair) for pair in set(pairs)}
-    return sum(rare[pair] for pair in pairs) / max(len(pairs), 1)
+    return sum(rare[pair] for pair in pairs) / max(len(pairs), 1), sum(rare.values())
 
 
 def _likeliest(sample: bytes, head: bytes, known: set[str]) -> tuple[str, bool]:
