@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from contracts.roles import Register, Volume
 
 Delivery = Literal["snapshot", "append", "upsert"]
-# Where an `append` key may not stand already: in anybody's earlier file, in the sender's own, or in another sender's (a sender may
-# then send a record again, and its later row counts).
+# Where a key may not stand already: in anybody's earlier file or in the sender's own. `first_sender`: a sender may send a record again,
+# and is told where another sender uses its key.
 KeysOf = Literal["everybody", "sender", "first_sender"]
 Kind = Literal["string", "integer", "number", "boolean", "date", "timestamp"]
 Severity = Literal["error", "warning"]

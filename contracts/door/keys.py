@@ -80,7 +80,8 @@ def repeated(feed: Feed, file: Path, earlier: Sequence[Path] = ()) -> pl.DataFra
     """Rows whose key stands already: place (in the file), `_row`, code (the reason).
 
     Args:
-        earlier: accepted files in which a key must not stand either; of other senders where `keys_of` is first_sender.
+        earlier: accepted files in which a key must not stand either; those of other senders, for the code key_of_another_sender, where
+            `keys_of` is first_sender.
     """
     is_told = feed.delivery == "upsert"
     rows = _rows([file])
