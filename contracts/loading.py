@@ -66,8 +66,8 @@ def load_feed(path: Path) -> Feed:
             path, "customProperties.delivery", f"snapshot, append or upsert expected, found {delivery!r}"
         )
     keys_of = custom.get("keys_of", "everybody")
-    if keys_of not in ("everybody", "sender", "first_sender") or ("keys_of" in custom and delivery != "append"):
-        problem = f"everybody, sender or first_sender expected, and only where delivery is append, found {keys_of!r}"
+    if keys_of not in ("everybody", "sender", "first_sender") or ("keys_of" in custom and delivery == "snapshot"):
+        problem = f"everybody, sender or first_sender expected, and not where delivery is snapshot, found {keys_of!r}"
         raise ContractError(path, "customProperties.keys_of", problem)
     names = {f.name for f in base["fields"]}
     rules = tuple(_rule(path, item, names) for item in schema.quality or [])

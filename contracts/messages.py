@@ -127,6 +127,10 @@ FILES: Mapping[str, Sentences] = {
         "{file} 的表头“{field}”跨了几列，没有一列以它为名，无法判断哪一列是它；请给每一列写明表头。",
         "The header {field} of {file} stands over several columns and none of them is it; give every column its own header.",
     ),
+    "sheets_hidden": Sentences(
+        "{file} 只读取了工作表 {read}；隐藏的 {sheets} 也有同样表头的数据，未读取。如应报送，请取消隐藏；否则请删去。",
+        "Of {file} the sheet {read} was read; {sheets}, hidden, hold rows under the same header and were not. Unhide them if they are meant, or remove them.",
+    ),
     "no_sheet_with_data": Sentences(
         "{file} 的工作表都是空的。", "No sheet of {file} holds anything; export it again and send it."
     ),
@@ -389,9 +393,13 @@ ROWS: Mapping[str, Sentences] = {
         "主键（{field}）此前已报送；如需更正，请以同名文件重报整份数据。",
         "The key ({key}) has been delivered before; to correct it, send the whole file again under the same name.",
     ),
+    "key_twice": Sentences(
+        "主键（{field}）在本文件中出现多次，只算一条记录；如为不同的记录，请改号重报。",
+        "The key ({key}) stands in this file several times and counts as one record; where they are several, send them under numbers of their own.",
+    ),
     "key_of_another_sender": Sentences(
-        "主键（{field}）已由另一报送方先行报送；同一编号不得指两条记录，请与对方核对后改号重报。",
-        "Another sender has delivered this key ({key}) before; one number cannot mean two records: settle it with them, then send it under another.",
+        "另一报送方也在使用此编号（{field}）：区划和部门都相同的算同一条记录，以先报的一方为准；否则算贵方自己的另一条记录。",
+        "Another sender uses this key ({key}) as well: where division and department are the same it is one record, as the first sender tells it; otherwise yours is a record of its own.",
     ),
     "contract_violated": Sentences(
         "不符合合同规则 {check}，请核对“{field}”。", "Does not meet the contract's check {check}; look at {field}."

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from contracts.roles import Register, Volume
 
 Delivery = Literal["snapshot", "append", "upsert"]
-# Where an `append` key may not stand already: in anybody's earlier file, in the sender's own, or in another sender's (a sender may
-# then send a record again, and its later row counts).
+# Where a key may not stand already: in anybody's earlier file or in the sender's own. `first_sender`: a sender may send a record again,
+# and is told where another sender uses its key.
 KeysOf = Literal["everybody", "sender", "first_sender"]
 Kind = Literal["string", "integer", "number", "boolean", "date", "timestamp"]
 Severity = Literal["error", "warning"]
@@ -256,6 +256,11 @@ class Feed(Contract):
     def names_places(self) -> bool:
         """Whether rows say where they are by code and name of a division, which division_matches brings together."""
         return {"division_code", "division_name"} <= set(self.by_name)
+
+    @property
+    def bars_keys(self) -> bool:
+        """Whether something is said of a key because an earlier file has it (`keys_of`)."""
+        return self.delivery == "append" or self.keys_of == "first_sender"
 
     @property
     def department(self) -> str:

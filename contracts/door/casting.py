@@ -158,10 +158,14 @@ def _strings(text: pl.Series, options: CastOptions) -> pl.Series:
 _UNSEEN = "[\u0080-\u009f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]"
 _MARKED_UP = "[<&\x00-\x1f\x7f]|_x[0-9A-Fa-f]{4}_"
 _TAG = re.compile(
-    r"</?(?:span|font|b|i|u|s|em|strong|p|div|br|a|sup|sub|o:p|st1:\w+|td|tr|table|img|nobr|small|big|ruby|rt|h[1-6])"
+    r"</?(?:span|font|b|i|u|s|em|strong|p|div|br|a|sup|sub|o:p|st1:\w+|td|tr|table|img|nobr|small|big|ruby|rt|h[1-6]|script|style"
+    r"|iframe|svg|input|button|form|label|center|hr|li|ul|ol|dl|dt|dd|code|pre|del|ins|mark|q|th|tbody|thead|link|meta|html|body|head)"
     r"(?:\s[^<>]*)?/?>",
     re.IGNORECASE,
 )
+
+
+_NO_TEXT = re.compile(r"<(script|style)\b[^<>]*>.*?</\1\s*>", re.IGNORECASE | re.DOTALL)
 
 
 def _cleaned(text: str) -> str:
@@ -172,6 +176,7 @@ def _cleaned(text: str) -> str:
         if "&" not in text:
             break
         text = html.unescape(text)
+    text = _NO_TEXT.sub("", text)
     text = re.sub(_UNSEEN, "", _TAG.sub(lambda tag: " " if tag[0][1:3].lower() in ("br", "p>", "p ") else "", text))
     text = re.sub(r"[\x00-\x08\x0e-\x1f\x7f]", "", text)
     return re.sub(r"[\s\u00a0]+", " ", text).strip()
@@ -179,11 +184,11 @@ def _cleaned(text: str) -> str:
 
 # What Excel or a program wrote in the place of a text.
 _ERROR_VALUE = r"^(?:#(?:N/A|VALUE!|REF!|DIV/0!|NUM!|NAME\?|NULL!|ERROR!|SPILL!|CALC!|FIELD!|BLOCKED!|UNKNOWN!|GETTING_DATA|#{2,})|Err:\d{3})$"
-_SCIENTIFIC = r"^[+-]?\d(?:\.\d+)?[eE]\+\d{1,3}$"
+_SCIENTIFIC = r"^[+-]?\d(?:\.\d+)?[eE]\+\d{1,3}$|^\d\.\d+[eE]\d{1,3}$"  # the second as Java writes it
 _FLOAT = r"^\d+\.0+$"
 _MONTHS = "(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
 _SHORT_DATE = rf"^(?:\d{{1,2}}月\d{{1,2}}日|\d{{1,2}}-{_MONTHS}(?:-\d{{2,4}})?|{_MONTHS}-\d{{2}})$"
-_SUSPECT_TEXT = r"^#|^Err:|[eE]\+"
+_SUSPECT_TEXT = r"^#|^Err:|\d[eE]\+?\d"
 _SUSPECT_CODE = _SUSPECT_TEXT + r"|\.0|月|[A-Za-z]-\d|\d-[A-Za-z]"
 _SUSPECT_DAY = r"|^(?:19|20)\d\d-"
 _DAY = r"^(?:19|20)\d\d-\d\d-\d\d(?: \d\d:\d\d:\d\d(?:\.\d+)?)?$"
@@ -191,18 +196,18 @@ _DAY = r"^(?:19|20)\d\d-\d\d-\d\d(?: \d\d:\d\d:\d\d(?:\.\d+)?)?$"
 
 def _no_texts(values: pl.Series, options: CastOptions) -> pl.Series:
     """Why a text is none: the error of a formula, a code that went through a number, a date that was a code."""
-    if not (options.clean or options.is_code):
-        return _no_reasons(values)
     # One look at a column spares nearly all of them the patterns.
     look = _SUSPECT_CODE if options.is_code else _SUSPECT_TEXT
     suspects = values.str.contains(look + (_SUSPECT_DAY if options.from_workbook else ""))
     if not suspects.any():
         return _no_reasons(values)
     found = pl.Series(values.name, [None], dtype=pl.String).new_from_index(0, values.len())
-    checks = [("error_value", _ERROR_VALUE), ("code_as_number", _SCIENTIFIC)]
+    checks = [("error_value", _ERROR_VALUE)]
+    if options.clean or options.is_code:
+        checks += [("code_as_number", _SCIENTIFIC)]
     if options.is_code:
         checks += [("code_as_number", _FLOAT), ("date_in_text", _SHORT_DATE)]
-    if options.from_workbook:
+    if options.from_workbook and (options.clean or options.is_code):
         checks += [("date_in_text", _DAY)]
     for code, pattern in checks:
         if (bad := (suspects & values.str.contains(pattern)).fill_null(value=False)).any():

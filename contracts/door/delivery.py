@@ -59,7 +59,7 @@ class Before:
     """Accepted files that count before a delivery, oldest first; each is called by its receipt.
 
     Attributes:
-        barred: where an `append` key must not stand already (`keys_of` of the contract).
+        barred: where a key must not stand already, or is told of (`keys_of` of the contract).
         own: of the same sender: what guards and counts of changes compare with.
         namesakes: of `own`, those sent under the same name: an `append` file can take the place of one of them.
     """
@@ -250,10 +250,12 @@ def check_alone(delivery: Delivery, opened: Opened, *, key: Key, accepted: Path,
     """
 
     def settle(outcome: Outcome) -> None:
-        if outcome.rows_accepted and delivery.feed.delivery != "upsert":
-            struck = keys.repeated_within(delivery.feed, accepted)
-            if struck.height:
-                _count_rejected(delivery, outcome, quarantine, struck)
+        if outcome.rows_accepted and (delivery.feed.delivery != "upsert" or delivery.feed.bars_keys):
+            found = keys.repeated_within(delivery.feed, accepted)
+            if found.height and delivery.feed.delivery == "upsert":
+                _count_warned(delivery, outcome, quarantine, found)
+            elif found.height:
+                _count_rejected(delivery, outcome, quarantine, found)
         _ask_the_guards(delivery, outcome, accepted, Before())
 
     outcome = read_file(
@@ -303,7 +305,7 @@ def _refuse_missing_columns(delivery: Delivery, found: Found) -> None:
 
 
 # Systems whose longitude and latitude are those of WGS-84, or as good as.
-_WGS84 = re.compile(r"CRS84|(?:EPSG|epsg)\D*(?:4326|4490|4979)$|^(?:4326|4490|4979)$|WGS[ _-]?(?:19)?84$")
+_WGS84 = re.compile(r"CRS84|(?:EPSG|epsg)\D*(?:[\d.]+[:/])?(?:4326|4490|4979)$|^(?:4326|4490|4979)$|WGS[ _-]?(?:19)?84$")
 
 
 def _refuse_repeated_questions(delivery: Delivery, found: Found) -> None:
@@ -447,9 +449,12 @@ def _settle_keys(
         compared = [*again][:1] if outcome.rows_accepted else []
         outcome.supersedes = compared[0].stem if compared else None
         earlier = [path for path in earlier if path not in compared]
-    if outcome.rows_accepted and feed.delivery != "upsert":
-        struck = keys.repeated(feed, accepted, earlier if feed.delivery == "append" else ())
-        _reject(delivery, outcome, accepted, quarantine, struck)
+    if outcome.rows_accepted and (feed.delivery != "upsert" or feed.bars_keys):
+        found = keys.repeated(feed, accepted, earlier)
+        if feed.delivery == "upsert":
+            _count_warned(delivery, outcome, quarantine, found)
+        else:
+            _reject(delivery, outcome, accepted, quarantine, found)
     if compared:
         made = keys.changes(feed, accepted, compared)
         outcome.rows_added, outcome.rows_changed, outcome.rows_removed = made.added, made.changed, made.removed
@@ -469,6 +474,18 @@ def _count_rejected(delivery: Delivery, outcome: Outcome, quarantine: Path, stru
     append(quarantine, _pointing(delivery, reasons))
     outcome.rows_accepted -= struck.height
     outcome.rows_quarantined += struck.height
+    outcome.reasons = _commonest(pl.concat([pl.DataFrame(outcome.reasons, schema=_TOLD), _counted(reasons)]))
+
+
+def _count_warned(delivery: Delivery, outcome: Outcome, quarantine: Path, found: pl.DataFrame) -> None:
+    """Rows of an `upsert` file whose key stands twice come in, and their sender is told."""
+    if found.height == 0:
+        return
+    warned = pl.read_parquet(quarantine, columns=["_row", "severity"]) if quarantine.is_file() else empty_quarantine()
+    told = warned.filter(pl.col("severity") == "warning")["_row"].unique()
+    reasons = keys.reasons_of(delivery.feed, found, "warning")
+    append(quarantine, _pointing(delivery, reasons))
+    outcome.rows_warned += found.filter(~pl.col("_row").is_in(told.implode()))["_row"].n_unique()
     outcome.reasons = _commonest(pl.concat([pl.DataFrame(outcome.reasons, schema=_TOLD), _counted(reasons)]))
 
 

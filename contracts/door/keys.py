@@ -15,7 +15,7 @@ import polars as pl
 from contracts.door.rows import REASON_SCHEMA
 from contracts.door.writing import engine, fetch, parquet_files, quoted
 from contracts.messages import message
-from contracts.model import Feed
+from contracts.model import Feed, Severity
 
 # Of an earlier file's keys, how many a file of the same name must repeat to be the same delivery sent again.
 SAME_DELIVERY = 0.5
@@ -80,16 +80,12 @@ def repeated(feed: Feed, file: Path, earlier: Sequence[Path] = ()) -> pl.DataFra
     """Rows whose key stands already: place (in the file), `_row`, code (the reason).
 
     Args:
-        earlier: accepted files in which a key must not stand either; of other senders where `keys_of` is first_sender.
+        earlier: accepted files in which a key must not stand either; those of other senders, for the code key_of_another_sender, where
+            `keys_of` is first_sender.
     """
-    keys, rows = _names(feed.stored_key), _rows([file])
-    # Two passes: hashes find the few keys that can stand twice, and only those are compared. A melted file has many
-    # rows of one `_row`, so rows are told apart by their place.
-    found = _frame(
-        f"select place, _row, 'key_repeated' as code from (select file_row_number as place, _row,"
-        f" row_number() over (partition by {keys} order by file_row_number) as nth from {rows}"
-        f" where hash({keys}) in (select hash({keys}) as h from {rows} group by h having count(*) > 1)) where nth > 1"
-    )
+    is_told = feed.delivery == "upsert"
+    rows = _rows([file])
+    found = _repeated_in_file(feed, file, "key_twice" if is_told else "key_repeated")
     if earlier:
         code = "key_of_another_sender" if feed.keys_of == "first_sender" else "key_already_delivered"
         same = " and ".join(f"a.{_column(n)} = b.{_column(n)}" for n in feed.stored_key)
@@ -97,19 +93,31 @@ def repeated(feed: Feed, file: Path, earlier: Sequence[Path] = ()) -> pl.DataFra
             f"select distinct a.file_row_number as place, a._row, '{code}' as code"
             f" from {rows} a join {_rows(earlier)} b on {same}"
         )
-        found = pl.concat([found, before.join(found, on="place", how="anti")])
+        found = pl.concat([found, before if is_told else before.join(found, on="place", how="anti")])
     return found.sort("place")
+
+
+def _repeated_in_file(feed: Feed, file: Path, code: str) -> pl.DataFrame:
+    keys, rows = _names(feed.stored_key), _rows([file])
+    # Two passes: hashes find the few keys that can stand twice, and only those are compared. A melted file has many
+    # rows of one `_row`, so rows are told apart by their place.
+    return _frame(
+        f"select place, _row, '{code}' as code from (select file_row_number as place, _row,"
+        f" row_number() over (partition by {keys} order by file_row_number) as nth from {rows}"
+        f" where hash({keys}) in (select hash({keys}) as h from {rows} group by h having count(*) > 1)) where nth > 1"
+    )
 
 
 def repeated_within(feed: Feed, file: Path) -> pl.DataFrame:
     """`repeated` where nothing came before, without the engine: a department's check starts at once."""
     keys = pl.read_parquet(file, columns=[*feed.stored_key, "_row"], memory_map=False).with_row_index("place")
     later = keys.filter(~pl.struct(feed.stored_key).is_first_distinct())
-    return later.select(pl.col("place").cast(pl.Int64), "_row", pl.lit("key_repeated").alias("code"))
+    code = "key_twice" if feed.delivery == "upsert" else "key_repeated"
+    return later.select(pl.col("place").cast(pl.Int64), "_row", pl.lit(code).alias("code"))
 
 
-def reasons_of(feed: Feed, struck: pl.DataFrame) -> pl.DataFrame:
-    """A reason for every struck row of `repeated`, with the columns of REASON_SCHEMA."""
+def reasons_of(feed: Feed, struck: pl.DataFrame, severity: Severity = "error") -> pl.DataFrame:
+    """A reason for every row of `repeated`, with the columns of REASON_SCHEMA."""
     headers = "、".join(feed.by_name[n].header for n in feed.key)
     facts = {"field": headers, "key": ", ".join(feed.key)}
     told = pl.DataFrame(
@@ -123,7 +131,7 @@ def reasons_of(feed: Feed, struck: pl.DataFrame) -> pl.DataFrame:
             pl.lit(facts["key"]).alias("field"),
             pl.lit(headers).alias("header"),
             pl.col("code").alias("rule"),
-            pl.lit("error").alias("severity"),
+            pl.lit(severity).alias("severity"),
             pl.lit(None).alias("value"),
             pl.lit(None).alias("row_says"),
         )

@@ -30,7 +30,8 @@ _UNIT = re.compile(
 )
 # 填报单位 and the like name an office, not a unit.
 _STATED = re.compile(r"(?<![报表管送制设任属位办发在级下本])单位\s*(?:[:：为]|均为)?\s*([^\s:：)）。]+)")
-_IN_BRACKETS = re.compile(r"[(（]\s*([^()（）]{1,8})\s*[)）]\s*$")
+_IN_BRACKETS = re.compile(r"[(（]\s*([^()（）]{1,30})\s*[)）]\s*$")
+_OF_WHAT = re.compile(r"^[^:：]*[:：]\s*")  # 面积：公顷，床位：张
 
 
 class Conflict(NamedTuple):
@@ -64,7 +65,8 @@ def _stated(found: Found) -> Iterator[tuple[str, str | None]]:
     """(unit, the header of its column or None for all of them)."""
     for text in found.above:
         for words in [*_STATED.findall(text), *_IN_BRACKETS.findall(text)]:
-            yield from ((word, None) for word in re.split(r"[、,，;；/和及]", words) if _UNIT.fullmatch(word))
+            parts = (_OF_WHAT.sub("", part).strip() for part in re.split(r"[、,，;；/和及]", words))
+            yield from ((word, None) for word in parts if _UNIT.fullmatch(word))
     for header, cell in zip(found.headers, found.below, strict=False):
         word = (cell or "").strip(" \u3000()（）[]【】")
         if _UNIT.fullmatch(word):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from itertools import pairwise
 
 ENOUGH = 0.98  # of the characters beyond ASCII; the rest may be a foreign name
 
@@ -30,12 +31,19 @@ _LANGUAGES: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
+def _has_capitals_inside(sample: bytes, page: str) -> bool:
+    """Whether words go on in capitals after a small letter, as accented Greek does when it is read as Cyrillic."""
+    text = sample.decode(page, errors="replace")
+    inside = sum(a.islower() and b.isupper() for a, b in pairwise(text))
+    return inside * 20 > sum(map(str.isalpha, text))
+
+
 def likely_code_page(sample: bytes) -> str | None:
     """The first page under which the letters beyond ASCII are one language's; None where there is none."""
     bytes_seen = Counter(byte for byte in sample if byte > 0x7F)
     beside_latin = len(_BESIDE_LATIN.findall(sample))
     for page, alphabets in _LANGUAGES.items():
-        if page in _OTHER_SCRIPTS and beside_latin * 10 > bytes_seen.total():
+        if page in _OTHER_SCRIPTS and (beside_latin * 10 > bytes_seen.total() or _has_capitals_inside(sample, page)):
             continue
         read = {byte: bytes([byte]).decode(page, errors="replace").casefold() for byte in bytes_seen}
         for alphabet in alphabets:

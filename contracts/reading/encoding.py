@@ -37,6 +37,9 @@ WESTERN = "cp1252"
 SAMPLE = 256_000
 HEADER_REGION = 64_000
 REPLACED = "\ufffd".encode()
+# Shares of characters that are ordinary in no Chinese text: below the first it is one, from the second on perhaps not, from the third not.
+NONE_RARE, SOME_RARE, MANY_RARE = 0.02, 0.1, 0.25
+MANY_KINDS = 8  # a few rare ones are people's names
 
 # Characters ordinary text is made of, as lead byte ranges of a two-byte code whose trail byte is 0xA1–0xFE (or, in
 # Big5, 0x40–0x7E): GB 2312 punctuation and level 1 (3,755 characters), Big5 punctuation and level 1 (5,401).
@@ -81,13 +84,15 @@ def find_encoding(path: Path, declared: str | None, known_headers: Collection[st
     sample, whole, broken = _foreign_lines(path)
     if bom or not broken or whole > broken or _is_mostly_utf_8(sample):
         return Encoding("utf-8", skipped, sound=not broken)
-    name = _likeliest(sample, head[:HEADER_REGION], {fold(h) for h in known_headers} - {""})
-    if name != WESTERN:
-        return Encoding(name)
-    page = likely_code_page(sample)
-    if page is None:
-        raise unreadable("encoding_unclear", file=file, guess="windows-1252")
-    return Encoding(page, guessed=True)
+    name, is_certain = _likeliest(sample, head[:HEADER_REGION], {fold(h) for h in known_headers} - {""})
+    share, kinds = (0.0, 0) if is_certain else _rare_characters(sample)
+    if (name == WESTERN or share >= SOME_RARE) and (page := likely_code_page(sample)):
+        return Encoding(page, guessed=True)
+    if name == WESTERN and share < NONE_RARE:  # traditional Chinese in GBK
+        return Encoding("gb18030")
+    if name == WESTERN or (name == "gb18030" and share > MANY_RARE and kinds >= MANY_KINDS):
+        raise unreadable("encoding_unclear", file=file, guess="windows-1252" if name == WESTERN else "GB18030")
+    return Encoding(name)
 
 
 def _canonical(declared: str, file: str) -> str:
@@ -154,19 +159,33 @@ def _is_mostly_utf_8(sample: bytes) -> bool:
     return sum(c > "\x7f" and c != "\ufffd" for c in text) > 2 * text.count("\ufffd")
 
 
-def _likeliest(sample: bytes, head: bytes, known: set[str]) -> str:
-    """GB18030, Big5 or a Western code page: whose known headers are there, else whose characters are ordinary."""
+def _rare_characters(sample: bytes) -> tuple[float, int]:
+    """(share, different ones) of a text's characters as GB18030 that are ordinary neither in simplified nor in traditional Chinese."""
+    pairs = _PAIR.findall(_UTF_8_RUN.sub(b"", sample))
+
+    def is_rare(pair: bytes) -> bool:
+        if _ORDINARY_GB.fullmatch(pair) or b"\xd8" <= pair[:1] <= b"\xf7" and pair[1:] >= b"\xa1":  # level 2
+            return False
+        traditional = pair.decode("gb18030", "replace").encode("big5", "replace")
+        return not _ORDINARY_BIG5.fullmatch(traditional)
+
+    rare = {pair: is_rare(pair) for pair in set(pairs)}
+    return sum(rare[pair] for pair in pairs) / max(len(pairs), 1), sum(rare.values())
+
+
+def _likeliest(sample: bytes, head: bytes, known: set[str]) -> tuple[str, bool]:
+    """GB18030, Big5 or a Western code page: whose known headers are there (then it is certain), else whose characters are ordinary."""
     found = {name: _known_in(head, name, known) for name in ("gb18030", "big5")}
     if found["gb18030"] != found["big5"]:
-        return max(found, key=lambda name: found[name])
+        return max(found, key=lambda name: found[name]), True
     foreign = _PAIR.findall(sample)
     gb, big5 = (sum(bool(kind.fullmatch(pair)) for pair in foreign) for kind in (_ORDINARY_GB, _ORDINARY_BIG5))
     # GB 2312 has no trail byte below 0x7F, 40 % of Big5 have one.
     low = sum(len(pair) == 2 and pair[1] < 0x7F for pair in foreign)
     if low * 6 > len(foreign) and big5 * 2 > len(foreign):
-        return "big5"
+        return "big5", False
     # In Western text an accented letter or curly quote stands alone; read as pairs it gives rare characters.
-    return WESTERN if gb * 2 < len(foreign) and _decodes_mostly(sample, WESTERN) else "gb18030"
+    return (WESTERN if gb * 2 < len(foreign) and _decodes_mostly(sample, WESTERN) else "gb18030"), False
 
 
 def _known_in(head: bytes, name: str, known: set[str]) -> int:

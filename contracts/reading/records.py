@@ -216,9 +216,14 @@ def flattened(record: Any, around: tuple[Mapping[str, Any], ...]) -> dict[str, s
     flat: dict[str, str | None] = {}
     if record.get("type") == "Feature" and "geometry" in record:
         _flatten(flat, "", record.get("properties") or {})
+        stated = {}
         for key in [key for key in flat if key not in _POINT and fold(key) in _POINT]:
-            flat[f"properties.{key}"] = flat.pop(key)  # LONGITUDE is not the geometry's
+            stated[fold(key)] = flat[f"properties.{key}"] = flat.pop(key)  # LONGITUDE is not the geometry's
         longitude, latitude = representative_point(record["geometry"])
+        if longitude is None:  # no geometry: the properties are all there is
+            longitude, latitude = stated.get("longitude"), stated.get("latitude")
+        if all(name in flat and not flat[name] for name in _POINT):
+            flat = {key: value for key, value in flat.items() if key not in _POINT}
         kind = record["geometry"].get("type") if isinstance(record["geometry"], dict) else None
         places = {"longitude": longitude, "latitude": latitude, "geometry_type": kind}
         for name, value in places.items():

@@ -66,6 +66,8 @@ def as_shown(value: float, shown: str) -> Shown | None:
         return Shown(exact, "shown_otherwise") if re.search(r"\d", seen) else Shown(seen)
     before, number, after = (part.strip(_SIGNS) for part in parts.groups())
     number = number.replace(",", "")
+    if before and number[0] in "-+" and value >= 0:  # YL-0012: the sign belongs to what stands before
+        before, number = before + number[0], number[1:]
     if _agree(number, value):
         kept = number if re.fullmatch(r"0\d+", number) else exact
         scaled = any(after.startswith(unit) for unit in SCALES)

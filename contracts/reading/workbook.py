@@ -107,6 +107,7 @@ def open_workbook(
     else:
         visible = [s.name for s in workbook.sheets_metadata if str(s.visible).endswith("Visible")]
         candidates = visible or names
+    hidden = [] if reading.sheet is not None else [name for name in names if name not in candidates]
     known = {fold(h) for h in known_headers} - {""}
     refusal: Unreadable | None = None
     located: list[Sheet] = []
@@ -143,7 +144,32 @@ def open_workbook(
     doubtful = [sheet.name for sheet in located if sheet not in together and len(sheet.knows(known)) > 1]
     if doubtful:
         found.notes.append(("sheets_not_read", {"sheets": "、".join(doubtful), "read": "、".join(found.sheets)}))
+    alike = [name for name in hidden if _is_alike(workbook, name, best, look, reading, known_headers, limits, kind)]
+    if alike:
+        found.notes.append(("sheets_hidden", {"sheets": "、".join(alike), "read": "、".join(found.sheets)}))
     return _table(together, found, known_headers, limits, file)
+
+
+def _is_alike(
+    workbook: CalamineWorkbook,
+    name: str,
+    best: Sheet,
+    look: Look,
+    reading: Reading,
+    known_headers: Collection[str],
+    limits: Limits,
+    kind: str,
+) -> bool:
+    """Whether a hidden sheet has rows under the header of the one that is read."""
+    known = {fold(h) for h in known_headers} - {""}
+    try:
+        sheet = _sheet(workbook, name, look, limits, kind, "")
+        if sheet is None or not (filled := sheet.filled()):
+            return False
+        _find_header(sheet, filled, reading, known_headers, limits, "")
+    except Unreadable:
+        return False
+    return bool(sheet.body) and 2 * len(sheet.knows(known)) > len(best.knows(known)) > 0
 
 
 def _of_one_shape(best: Sheet, located: list[Sheet], known: set[str], file: str) -> list[Sheet]:

@@ -1,7 +1,7 @@
 {#-
   From which state to which one tonight's deliveries lead the tables that are mended by them: [run, from, to] (see kept_and_mended).
   `from` is '' where something other than deliveries has changed (code, code maps, policies, divisions, the facility of a
-  counter), where an upserted delivery went (which rows it had overruled nobody has kept), or where the tables are not in the
+  counter, whose a contact number is), where an upserted delivery went (which rows it had overruled nobody has kept), or where the tables are not in the
   state that the deliveries stood in: then they are built whole. Reads the tables as they are, so call it before they are mended.
 -#}
 {% macro find_review_steps() -%}
@@ -12,7 +12,7 @@
 
 {% macro duckdb__find_review_steps() -%}
     {%- set inputs = [] -%}
-    {%- for name in ['departments', 'department_codes', 'service_items', 'service_item_codes', 'review_channels', 'dim_review_policy'] -%}
+    {%- for name in ['departments', 'department_codes', 'service_items', 'service_item_codes', 'review_channels', 'dim_review_policy', 'contact_namesakes'] -%}
         {%- do inputs.append(['kept', ref(name)]) -%}
     {%- endfor -%}
     {%- do inputs.append(

@@ -7,8 +7,8 @@ sent as (
     select
         case_no,
         contact_no,
-        max(case when closed_at is not null then 1 else 0 end) as is_closed
-    from {{ ref('stg_evaluation__contacts') }}
+        max(case when closed_at is not null and is_of_first_sender then 1 else 0 end) as is_closed
+    from {{ ref('sent_contacts') }}
     {{ of_mended_contacts() }}
     group by case_no, contact_no
 ),

@@ -8,7 +8,7 @@ sent as (
         case_no,
         contact_no,
         review_no
-    from {{ ref('stg_evaluation__reviews') }}
+    from {{ ref('sent_reviews') }}
     {{ of_mended_contacts() }}
 ),
 

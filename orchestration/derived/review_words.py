@@ -78,6 +78,8 @@ DENIALS = frozenset(
         "没给",
         "无法",
         "无人",
+        "欠",
+        "欠缺",
         "缺乏",
         "缺少",
         "难以",
@@ -94,7 +96,7 @@ DENIALS = frozenset(
 BETWEEN = ("m", "q", "r", "u", "p", "c", "d", "y", "zg")
 REACH = 4  # words that may stand between; further on a comment speaks of something else
 # Raised when the cutting changes; with jieba's own version it says whether what was cut still holds.
-CUTTING = 2
+CUTTING = 3
 
 
 def folder(data: DataDirectory) -> Path:
@@ -124,7 +126,7 @@ def words_of(text: str, cut: Any) -> set[str]:
     at = 0
     while at < len(tokens):
         word, kind = tokens[at]
-        if _denies(word) or (word == "哪" and tokens[at + 1 : at + 2] == [("有", "v")]):  # 哪有耐心: there is none
+        if _denies(word) or _asks_in_scorn(tokens, at):
             start, end = _denied(tokens, at)
             if start < at and end == at + 1 and found and found[-1] == tokens[start][0]:  # 耐心 of 耐心都没有
                 found.pop()
@@ -139,6 +141,12 @@ def words_of(text: str, cut: Any) -> set[str]:
 
 def _denies(word: str) -> bool:
     return word in DENIALS or (len(word) <= 3 and word.endswith(("不", "没")))
+
+
+def _asks_in_scorn(tokens: Sequence[tuple[str, str]], at: int) -> bool:
+    """哪有耐心, 哪里方便: there is none, it is not."""
+    word, after = tokens[at][0], tokens[at + 1 : at + 2]
+    return (word == "哪" and after == [("有", "v")]) or (word in ("哪里", "哪儿") and bool(after) and after[0][1] == "a")
 
 
 def _denied(tokens: Sequence[tuple[str, str]], at: int) -> tuple[int, int]:
@@ -157,6 +165,8 @@ def _denied(tokens: Sequence[tuple[str, str]], at: int) -> tuple[int, int]:
         if len(word) > 1 and not kind.startswith(BETWEEN):
             return start, _with_object(tokens, n)
         if kind.startswith("a"):  # 不高, 没听清: what is not high or clear stands before
+            if tokens[n + 1 : n + 2] and tokens[n + 1][1].startswith("n") and tokens[at][1].startswith("v"):
+                return start, n + 2  # 没给好脸色
             return (_word_before(tokens, at) if n == at + 1 else start), n + 1
         if len(word) > 1 or kind.startswith(("v", "n")):
             end = n + 1
@@ -164,8 +174,18 @@ def _denied(tokens: Sequence[tuple[str, str]], at: int) -> tuple[int, int]:
 
 
 def _with_object(tokens: Sequence[tuple[str, str]], at: int) -> int:
-    """One past the last token of what is denied: a verb takes the nouns right behind it along (没有安排座椅)."""
+    """One past the last token of what is denied.
+
+    A verb takes the nouns right behind it along (没有安排座椅), a word that only describes what it describes (不能当场办结, 缺乏基本尊重).
+    """
     end = at + 1
+    following = tokens[end : end + 1]
+    if following and len(following[0][0]) > 1 and _is_chinese(following[0][0]):
+        kind = following[0][1]
+        if tokens[at][1].startswith(("s", "l", "d", "t")) and kind.startswith(("v", "n", "a")):
+            return end + 1
+        if tokens[at][1].startswith("n") and kind.startswith("a"):
+            return end + 1
     if tokens[at][1].startswith("v"):
         while end < min(at + 3, len(tokens)) and tokens[end][1].startswith("n") and _is_chinese(tokens[end][0]):
             end += 1

@@ -180,12 +180,15 @@ class Standing:
         return Before(
             barred=[stored_at(data, d) for d in self._barring(item)],
             own=[stored_at(data, d) for d in own],
-            namesakes=[stored_at(data, d) for d in own if d.file_name == item.file_name],
+            # A file let through late is still the older one: it takes the place of nothing that was received after it.
+            namesakes=[
+                stored_at(data, d) for d in own if d.file_name == item.file_name and d.received_at < item.received_at
+            ],
         )
 
     def _barring(self, item: Archived) -> list[Archived]:
         """The deliveries in which a key of `item` may not stand."""
-        if self.feed.delivery != "append":
+        if not self.feed.bars_keys:
             return []
         if self.feed.keys_of == "everybody":
             return self.deliveries
@@ -194,7 +197,7 @@ class Standing:
 
     def _line(self, item: Archived) -> str:
         """Whose deliveries decide what becomes of `item`: every sender's, or the sender's own."""
-        is_everybodys = self.feed.delivery == "append" and self.feed.keys_of != "sender"
+        is_everybodys = self.feed.bars_keys and self.feed.keys_of != "sender"
         return "" if is_everybodys else item.sender
 
 

@@ -34,7 +34,7 @@ EXPECTED_FEEDS = {
     "civil_affairs.elderly_care": ("snapshot", ("institution_code", "month")),
     "civil_affairs.assistance": ("upsert", ("benefit_id",)),
     "civil_affairs.community_workers": ("snapshot", ("division_code", "month")),
-    "evaluation.contacts": ("append", ("case_no", "contact_no")),
+    "evaluation.contacts": ("upsert", ("case_no", "contact_no")),
     "evaluation.reviews": ("upsert", ("case_no", "contact_no", "review_no")),
     "evaluation.rectifications": ("upsert", ("case_no", "contact_no", "review_no")),
     "evaluation.survey_questions": ("snapshot", ("wave", "question_id")),

@@ -40,33 +40,8 @@ newer_unexplained as (
     and units.previous_vintage is not null
 ),
 
--- A unit that is gone lives on where the units below it went; one that stayed has split where many went to a unit nobody knew.
 by_children as (
-    select
-        {{ unit_pair() }},
-        'children_went_there' as reason
-    from shares
-    inner join units as older
-        on
-            shares.from_vintage = older.vintage
-            and shares.to_vintage = older.next_vintage
-            and shares.old_code = older.code
-    inner join units as newer
-        on
-            shares.to_vintage = newer.vintage
-            and shares.new_code = newer.code
-            and older.level = newer.level
-    left join older_gone
-        on
-            older.vintage = older_gone.vintage
-            and older.code = older_gone.code
-    left join newer_unexplained
-        on
-            newer.vintage = newer_unexplained.vintage
-            and newer.code = newer_unexplained.code
-    where
-        shares.children_share >= {{ var('division_split_share') }}
-        and (older_gone.code is not null or newer_unexplained.code is not null)
+    {{ heirs_by_children('shares', 'units', 'units', 'older_gone', 'newer_unexplained') }}
 ),
 
 -- Below the same parent one name holds the other (小荷塘 in 荷塘): several unknown heirs are a split, otherwise the nearest name.

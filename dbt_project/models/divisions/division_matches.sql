@@ -69,7 +69,15 @@ final as (
             when prefixes.division_code is not null then 'name_prefix'
             when fits.units > 1 then 'name_ambiguous'
             else 'none'
-        end as division_method
+        end as division_method,
+        case
+            when
+                fits.units > 1
+                and matched.code_match is null and matched.name_match is null and prefixes.division_code is null
+                then
+                    fits.first_full_name || ' / ' || fits.last_full_name
+                    || case when fits.units > 2 then ' … (' || cast(fits.units as string) || ')' else '' end
+        end as candidates
     from matched
     left join fits on matched.folded_name = fits.folded_name
     left join prefixes

@@ -12,12 +12,10 @@ ties as (
     select * from {{ ref('division_ties') }}
 ),
 
-refound as (
-    select * from {{ ref('division_refound') }}
-),
-
 late_heirs as (
     select * from {{ ref('division_late_heirs') }}
+    union all
+    select * from {{ ref('division_late_heirs_2') }}
 ),
 
 shares as (
@@ -46,10 +44,12 @@ edges as (
     select
         {{ unit_pair_columns() }}
     from ties
+    {%- for model in ['division_refound', 'division_refound_2', 'division_refound_3'] %}
     union all
     select
         {{ unit_pair_columns() }}
-    from refound
+    from {{ ref(model) }}
+    {%- endfor %}
     union all
     select
         {{ unit_pair_columns() }}

@@ -32,6 +32,14 @@ facilities as (
     select * from {{ ref('dim_facility') }}
 ),
 
+reports as (
+    select * from {{ ref('facility_reports') }}
+),
+
+matches as (
+    select * from {{ ref('division_matches') }}
+),
+
 population as (
     select
         *,
@@ -50,8 +58,12 @@ codes as (
     select * from {{ ref('facility_codes') }}
 ),
 
-quarantine as (
-    select * from {{ source('ledger', 'quarantine') }}
+shared_numbers as (
+    select distinct
+        case_no,
+        contact_no
+    from {{ ref('contact_namesakes') }}
+    where is_own_contact
 ),
 
 items as (
@@ -115,13 +127,24 @@ contradicted as (
     where codes.sender <> facilities.sender and codes.name <> facilities.name
 ),
 
--- Senders of contacts whose numbers another sender had used: what they say of such a number may be meant of their own contact.
-refused_numbers as (
-    select distinct _sender as sender
-    from quarantine
-    where _feed = 'evaluation.contacts' and rule = 'key_of_another_sender'
+-- Facilities whose division's name fits several units, with those units.
+named_ambiguously as (
+    select
+        facilities.feed,
+        facilities.sender,
+        facilities.receipt,
+        facilities.facility_id,
+        facilities.facility_id || coalesce(': ' || matches.candidates, '') as sent_value
+    from facilities
+    left join reports
+        on
+            facilities.facility_id = reports.facility_id
+            and facilities.receipt = reports.receipt
+    left join matches on {{ text_key(['reports.division_code', 'reports.division_name']) }} = matches.place_key
+    where facilities.division_method = 'name_ambiguous'
 ),
 
+-- Of contact numbers that several senders use for contacts of their own: reviews of senders who have none of that number.
 misattached as (
     select
         reviews.feed,
@@ -134,7 +157,10 @@ misattached as (
         on
             reviews.contact_id = contacts.contact_id
             and reviews.sender <> contacts.sender
-    inner join refused_numbers on reviews.sender = refused_numbers.sender
+    inner join shared_numbers
+        on
+            contacts.case_no = shared_numbers.case_no
+            and contacts.contact_no = shared_numbers.contact_no
 ),
 
 found as (
@@ -185,7 +211,7 @@ found as (
         feed,
         sender,
         receipt,
-        'contact_of_another_sender' as problem,
+        'contact_ambiguous' as problem,
         first_sender as sent_value,
         review_id as row_id
     from misattached
@@ -194,11 +220,20 @@ found as (
         feed,
         sender,
         receipt,
-        case when division_method = 'none' then 'facility_not_placed' else 'facility_name_ambiguous' end as problem,
+        'facility_not_placed' as problem,
         facility_id as sent_value,
         facility_id as row_id
     from facilities
-    where division_method in ('none', 'name_ambiguous')
+    where division_method = 'none'
+    union all
+    select
+        feed,
+        sender,
+        receipt,
+        'facility_name_ambiguous' as problem,
+        sent_value,
+        facility_id as row_id
+    from named_ambiguously
     union all
     select
         feed,

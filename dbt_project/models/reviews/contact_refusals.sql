@@ -37,6 +37,10 @@ divisions as (
     select * from {{ ref('division_latest') }}
 ),
 
+namesakes as (
+    select * from {{ ref('contact_namesakes') }}
+),
+
 {{ facility_code_ctes() }},
 
 standing as (
@@ -70,11 +74,32 @@ keyed as (
     from refused
 ),
 
+known as (
+    select
+        coalesce(namesakes.known_case_no, keyed.case_no) as case_no,
+        keyed._sender,
+        keyed.receipt,
+        keyed.received_at,
+        keyed.row_no,
+        keyed.contact_no,
+        keyed.service_item_code,
+        keyed.department_code,
+        keyed.division_code,
+        keyed.facility_code,
+        keyed.channel
+    from keyed
+    left join namesakes
+        on
+            keyed.case_no = namesakes.case_no
+            and keyed.contact_no = namesakes.contact_no
+            and keyed._sender = namesakes.sender
+),
+
 newest as (
     select
-        keyed.*,
+        known.*,
         row_number() over (partition by case_no, contact_no order by received_at desc, receipt desc, row_no desc) as nth
-    from keyed
+    from known
     where case_no is not null and contact_no is not null
 ),
 

@@ -7,17 +7,19 @@
 with
 
 sent as (
-    select * from {{ ref('stg_evaluation__contacts') }}
+    select * from {{ ref('sent_contacts') }}
     {{ of_touched_contacts() }}
 ),
 
--- A contact may be sent open and again once it is closed. An older file that comes late does not open it again.
+-- A contact may be sent open and again once it is closed. An older file that comes late does not open it again, and what another
+-- sender says of it does not count.
 ranked as (
     select
         sent.*,
         row_number() over (
             partition by case_no, contact_no
             order by
+                (case when is_of_first_sender then 0 else 1 end) asc,
                 (case when closed_at is null then 1 else 0 end) asc,
                 _received_at desc, _receipt desc, _row desc
         ) as newest

@@ -7,7 +7,7 @@ reviews as (
 ),
 
 rectifications as (
-    select * from {{ ref('stg_evaluation__rectifications') }}
+    select * from {{ ref('sent_rectifications') }}
 ),
 
 policies as (

@@ -10,7 +10,7 @@ deliveries as (
 
 {% for feed in feeds -%}
 {{ feed }} as (
-    select * from {{ ref('stg_evaluation__' ~ feed) }}
+    select * from {{ ref('sent_' ~ feed) }}
 ),
 
 {% endfor -%}

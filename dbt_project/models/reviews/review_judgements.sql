@@ -11,7 +11,7 @@
 with
 
 reviews as (
-    select * from {{ ref('stg_evaluation__reviews') }}
+    select * from {{ ref('sent_reviews') }}
     {{ of_touched_contacts() }}
 ),
 
@@ -21,7 +21,7 @@ contacts as (
 ),
 
 rectifications as (
-    select * from {{ ref('stg_evaluation__rectifications') }}
+    select * from {{ ref('sent_rectifications') }}
     {{ of_touched_contacts() }}
 ),
 
@@ -39,7 +39,7 @@ repeated_keys as (
         case_no,
         contact_no,
         review_no
-    from {{ ref('stg_evaluation__reviews') }}
+    from {{ ref('sent_reviews') }}
     {{ of_touched_contacts() }}
     group by case_no, contact_no, review_no
     having count(*) > 1

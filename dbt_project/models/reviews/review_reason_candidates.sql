@@ -50,7 +50,7 @@ bad_reviews as (
         reviews.tags,
         reviews.has_comment,
         reviews.receipt,
-        contacts.case_no,
+        {{ sent_number('contacts.case_no') }} as case_no,
         contacts.contact_no,
         reviews.review_no,
         contacts.closed_at,

@@ -23,6 +23,10 @@ contacts as (
     select * from {{ ref('fct_contact') }}
 ),
 
+namesakes as (
+    select * from {{ ref('contact_namesakes') }}
+),
+
 -- A file that waits for a person has refused these rows whatever is decided; a file refused whole or withdrawn has none.
 standing as (
     select receipt
@@ -62,16 +66,37 @@ keyed as (
     from refused
 ),
 
+known as (
+    select
+        coalesce(namesakes.known_case_no, keyed.case_no) as case_no,
+        keyed.receipt,
+        keyed.sender,
+        keyed.received_at,
+        keyed.reason,
+        keyed.contact_no,
+        keyed.review_no,
+        keyed.satisfaction_level,
+        keyed.reviewed_at,
+        keyed.row_no,
+        keyed.refusal_id
+    from keyed
+    left join namesakes
+        on
+            keyed.case_no = namesakes.case_no
+            and keyed.contact_no = namesakes.contact_no
+            and keyed.sender = namesakes.sender
+),
+
 newest as (
     select
-        keyed.*,
+        known.*,
         row_number() over (
             partition by
                 case_no, contact_no, review_no,
                 case when case_no is null or contact_no is null or review_no is null then refusal_id end
             order by received_at desc, receipt desc, row_no desc
         ) as nth
-    from keyed
+    from known
 ),
 
 final as (

@@ -125,7 +125,7 @@ final as (
         timed.policy,
         timed.policy_version,
         -- Not published: by these the department finds the case; they stand in its own workbook alone.
-        contacts.case_no,
+        {{ sent_number('contacts.case_no') }} as case_no,
         contacts.contact_no,
         reviews.review_no
     from timed

@@ -241,7 +241,8 @@ def _sheets() -> list[Case]:
         Case("further sheets", "summary.xlsx", xlsx(one, two, names=["甲区", "汇总"]), refused="sheets_may_repeat"),
         Case("further sheets", "differ.xlsx", xlsx(one, shorter, names=["甲区", "乙区"]), refused="sheets_differ"),
         Case("further sheets", "lookup.xlsx", xlsx(one, lookup, names=["数据", "代码"]), rows=values(CODE, "A001", "A002")),
-        Case("further sheets", "hidden.xlsx", xlsx(one, two, names=["甲", "旧"], hide=["旧"]), rows=values(CODE, "A001", "A002")),
+        Case("further sheets", "hidden.xlsx", xlsx(one, two, names=["甲", "旧"], hide=["旧"]), rows=values(CODE, "A001", "A002"), note="sheets_hidden"),
+        Case("further sheets", "hidden_notes.xlsx", xlsx(one, words, names=["甲", "说明"], hide=["说明"]), rows=values(CODE, "A001", "A002")),
         Case("further sheets", "named.xlsx", xlsx(one, two, names=["甲", "乙"]), layout={"read": {"sheet": "乙"}}, rows=values(CODE, "B001", "B002", "B003")),
         Case("further sheets", "blank.xlsx", xlsx(one, [], names=["甲", "Sheet2"]), rows=values(CODE, "A001", "A002")),
     ]  # fmt: skip
@@ -302,6 +303,8 @@ def _codes() -> list[Case]:
         Case("codes a program wrote as numbers", "float.xlsx", xlsx(contact("123.0")), CONTACTS, rows=none, reasons=float_),
         Case("codes a program wrote as numbers", "float.json", json.dumps([dict(zip(*contact("x"), strict=True)) | {"办件编号": 123.0}]).encode(), CONTACTS, rows=none, reasons=float_),
         Case("codes a program wrote as numbers", "window.csv", csv(contact("A1", "3.0")), CONTACTS, rows=none, reasons={("window_no", "code_as_number")}),
+        Case("codes a program wrote as numbers", "java.csv", csv(contact("1.2345678E7")), CONTACTS, rows=none, reasons=float_),
+        Case("codes a program wrote as numbers", "room.csv", csv(contact("12E5")), CONTACTS, rows=values("case_no", "12E5")),
         Case("codes a program wrote as numbers", "python.csv", csv(contact("1.0e+17")), CONTACTS, rows=none, reasons=float_),
         Case("codes a program wrote as numbers", "dotted.csv", csv(contact("1.2")), CONTACTS, rows=values("case_no", "1.2")),
         Case("zeros held by a number format", "zeros.xlsx", xlsx(padded), rows=shown),
@@ -309,6 +312,7 @@ def _codes() -> list[Case]:
         Case("zeros held by a number format", "zeros.ods", ods(homes({"机构编号": (123, "000123")}, {"机构编号": (45, "A0045")})), rows=shown),
         Case("zeros held by a number format", "division.xlsx", xlsx(homes({"区划代码": F(10101001001, "000000000000")}, n=1)), rows=values("division_code", "010101001001")),
         Case("zeros held by a number format", "phone.xlsx", xlsx([[*HEADER, "服务电话"], [*homes(n=1)[1], F(5711234567, "0000-0000000")]]), rows=values("phone", "0571-1234567")),
+        Case("zeros held by a number format", "hyphen.xlsx", xlsx(homes({"机构编号": F(12, '"YL-"0000')}, n=1)), rows=values(CODE, "YL-0012")),
         Case("zeros held by a number format", "dashes.xlsx", xlsx(homes({"机构编号": F(990123, "000-000")}, n=1)), rows=values(CODE, "990-123")),
         Case('="001"', "protected.csv", csv(homes({"机构编号": '="001"', "区划代码": '="990101001001"'}, n=1)), rows=values(CODE, "001")),
         Case('="001"', "quoted.csv", csv(homes({"机构编号": '"=""002"""'}, n=1)), rows=values(CODE, "002")),
@@ -339,6 +343,7 @@ def _units() -> list[Case]:
         Case("a unit above the header", "line.csv", csv([["单位：万平方米"], *above]), refused="unit_stated_above"),
         Case("a unit above the header", "bracket.xls", xls([["养老机构面积表（公顷）"], *above]), refused="unit_stated_above"),
         Case("a unit above the header", "several.xlsx", xlsx([["单位：张、万平方米"], *above]), refused="unit_stated_above"),
+        Case("a unit above the header", "of_what.xlsx", xlsx([["附表1（面积：公顷，床位：张）"], *above]), refused="unit_stated_above"),
         Case("a unit above the header", "below.xlsx", xlsx([above[0], [None, None, None, "（张）", "（张）", "（亩）"], above[1]]), refused="unit_stated_above"),
         Case("a unit above the header", "agreed.xlsx", xlsx([["单位：万平方米"], *above]), layout={"multiply": {"floor_area_m2": 10_000}}, rows=values("floor_area_m2", 1200.0)),
         Case("a unit above the header", "same.xlsx", xlsx([["单位：张、平方米"], *above]), rows=values("floor_area_m2", 0.12)),
@@ -452,6 +457,13 @@ def _texts() -> list[Case]:
         f"A1,2026-01,Domov pro seniory Příbram – Žďár,{where}", f"A2,2026-01,Kouřim U Růže,{where}",
     ]  # fmt: skip
 
+    def english(encoding: str, *names: str) -> bytes:
+        """Headers that say nothing of the encoding."""
+        return western([ascii_header[0], *(f"A{i},2026-01,{name},{where}" for i, name in enumerate(names))], encoding)
+
+    polish = ("Dom Opieki Łódź", "Dom Pomocy Społecznej Gdańsk", "Ośrodek Świętokrzyski")
+    greek = ("Γηροκομείο Αθηνών", "Οίκος Ευγηρίας")
+
     def western(lines: Sequence[str], encoding: str) -> bytes:
         return ("\n".join(lines) + "\n").encode(encoding)
 
@@ -475,6 +487,7 @@ def _texts() -> list[Case]:
         Case("markup in names", "soft.csv", name("和平\u00ad医院"), rows=clean),
         Case("markup in names", "control.xlsx", xlsx(homes({"机构名称": "和平医院\x0b"}, n=1)), rows=clean),
         Case("markup in names", "bold.json", json.dumps([dict(zip(*homes({"机构名称": "<b>和平</b>医院"}, n=1), strict=True))]).encode(), rows=clean),
+        Case("markup in names", "script.csv", name("<script>alert(1)</script>和平医院"), rows=clean),
         Case("markup in names", "twice.csv", name("甲&amp;amp;乙院"), rows=values(NAME, "甲&乙院")),
         Case("markup in names", "sign.csv", name("A<B院"), rows=values(NAME, "A<B院")),
         Case("UTF-8 lines in a GBK file", "two.csv", mixed("康乐"), rows=codes30, reasons={(None, "undecodable")}),
@@ -487,6 +500,10 @@ def _texts() -> list[Case]:
         Case("single-byte code pages", "russian.csv", western(russian, "cp1251"), rows=values(NAME, "Дом для пожилых людей"), note="encoding_guessed"),
         Case("single-byte code pages", "french.csv", western(french, "cp1252"), rows=values(NAME, "Résidence Élysée à Besançon"), note="encoding_guessed"),
         Case("single-byte code pages", "none.csv", western(no_language, "cp1252").replace(b",x,", b",\xd0x\xf8y\xe8z\xdf\xb9q,"), refused="encoding_unclear"),
+        Case("single-byte code pages", "polish_latin2.csv", english("iso8859-2", *polish), rows=values(NAME, *polish), note="encoding_guessed"),
+        Case("single-byte code pages", "greek.csv", english("cp1253", *greek), rows=values(NAME, *greek), note="encoding_guessed"),
+        Case("single-byte code pages", "japanese.csv", english("shift_jis", "東京老人ホーム", "さくら園", "ひまわり荘"), refused="encoding_unclear"),
+        Case("single-byte code pages", "traditional_as_gbk.csv", english("gb18030", "臺南市學甲區養護中心", "新營區長青園"), rows=values(NAME, "臺南市學甲區養護中心", "新營區長青園")),
         Case("single-byte code pages", "declared.csv", western(ascii_header, "cp1250"), layout={"read": {"encoding": "cp1250"}}, rows=values(NAME, "Domov pro seniory Příbram – Žďár", "Kouřim U Růže")),
         Case("decimal commas", "semicolon.csv", area("1,234", delimiter=";"), rows=values("floor_area_m2"), reasons=unclear),
         Case("decimal commas", "column.csv", area("1,234", "12,5"), rows=values("floor_area_m2"), reasons=unclear | comma),

@@ -429,25 +429,46 @@ def test_two_senders_number_their_venues_alike_and_both_openings_are_accepted(ci
     assert sorted(sports.rows()["visits"]) == [1, 2]
 
 
-def test_a_contact_may_be_sent_again_by_its_sender_and_another_sender_s_number_is_refused(city) -> None:
+def test_a_contact_may_be_sent_again_and_who_uses_another_sender_s_number_is_told(city) -> None:
     hall = city("evaluation.contacts", guards=NO_GUARDS)
     hall.deliver("0102.csv", contacts(("1", ""), ("2", "")), day=3, sender="east")
     hall.deliver("0103.csv", contacts(("1", "2026-01-03 10:00:00")), day=4, sender="east")
     hall.deliver("0103.csv", contacts(("1", "2026-01-02 10:00:00"), ("3", "2026-01-02 10:00:00")), day=5, sender="west")
     opened, closed, other = hall.night()
-    assert (opened.rows_quarantined, closed.rows_accepted, closed.rows_quarantined) == (0, 1, 0)
-    assert [(r["rule"], r["rows"]) for r in other.reasons] == [("key_of_another_sender", 1)]
-    assert (other.rows_accepted, other.rows_quarantined) == (1, 1)
-    held = hall.rows().sort("_received_at", "case_no")
-    assert held.select("_sender", "case_no").rows() == [("east", "1"), ("east", "2"), ("east", "1"), ("west", "3")]
+    assert (opened.rows_warned, closed.rows_accepted, closed.rows_warned) == (0, 1, 0)
+    assert [(r["rule"], r["severity"], r["rows"]) for r in other.reasons] == [("key_of_another_sender", "warning", 1)]
+    assert (other.rows_accepted, other.rows_quarantined, other.rows_warned) == (2, 0, 1)
+    withdraw(hall.data.root, hall.receipt("0102.csv"), by="李四", why="报错了部门", at=hall.data.now())
+    withdraw(hall.data.root, closed.receipt, by="李四", why="报错了部门", at=hall.data.now())
+    hall.night()
+    assert hall.rows()["_sender"].to_list() == ["west", "west"]
+    assert landing.latest(landing.attempts(hall.data, hall.feed.id))[other.receipt].rows_warned == 0
 
 
-def test_a_number_is_free_again_once_its_first_sender_s_file_is_gone(city) -> None:
-    hall = city("evaluation.contacts", guards=NO_GUARDS)
-    hall.deliver("a.csv", contacts(("1", "")), day=3, sender="east")
-    hall.deliver("b.csv", contacts(("1", "")), day=4, sender="west")
+def test_an_older_file_under_the_name_of_a_newer_one_replaces_no_closing(city) -> None:
+    """Whether it keeps the time of the older one, comes with a new one, or a person lets it through late."""
+    hall = city("evaluation.contacts")
+    closed = "2026-01-03 10:00:00"
+    hall.deliver("办件.csv", contacts(("1", closed), ("2", closed), ("3", closed)), day=5)
     hall.night()
-    assert hall.rows()["_sender"].to_list() == ["east"]
-    withdraw(hall.data.root, hall.receipt("a.csv"), by="李四", why="报错了部门", at=hall.data.now())
-    hall.night()
-    assert hall.rows()["_sender"].to_list() == ["west"]
+    for rows, day in ((("1", ""), ("2", "")), 3), ((("1", ""), ("2", ""), ("3", "")), 7):
+        hall.deliver("办件.csv", contacts(*rows), day=day)
+        hall.night()
+    rows = hall.rows()
+    assert rows.height == 8
+    assert rows.filter(pl.col("closed_at").is_not_null())["case_no"].sort().to_list() == ["1", "2", "3"]
+
+
+def test_a_held_file_that_is_let_through_takes_the_place_of_none_that_came_after_it(city) -> None:
+    opened = city("sports.openings", guards=Guards(max_rows_ratio=1.5, min_rows=2))
+    days = [f"2026-01-0{day}" for day in range(1, 9)]
+    opened.deliver("0.csv", openings(*(("001", day, 1) for day in days[:2])), day=10)
+    opened.deliver("本月.csv", openings(*(("002", day, 5) for day in days)), day=11)
+    _, held = opened.night()
+    opened.deliver("本月.csv", openings(*(("002", day, 9) for day in days[:3])), day=12)
+    assert [held.verdict, *(a.verdict for a in opened.night())] == ["held", "accepted"]
+    approve(opened.data.root, held.receipt, by="x", why="y", at=datetime(2026, 2, 1))
+    (released,) = opened.night()
+    assert (released.supersedes, released.rows_accepted, released.rows_quarantined) == (None, 5, 3)
+    stands = opened.rows().filter(pl.col("venue_id") == "002").sort("opened_on")
+    assert stands["visits"].to_list() == [9, 9, 9, 5, 5, 5, 5, 5]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
@@ -10,9 +11,11 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import dagster as dg
 import pytest
+from dagster._daemon.monitoring.run_monitoring import execute_run_monitoring_iteration
 
 from orchestration.night import command, owners
 from orchestration.paths import DataDirectory
@@ -142,6 +145,23 @@ def test_dagster_s_own_watch_is_told_who_lives(tmp_path: Path, instance: dg.Dags
     ended = instance.get_run_by_id(run.run_id)
     assert ended is not None
     assert ended.is_finished
+
+
+def test_two_dead_runs_are_ended_by_the_daemon_and_the_next_one_gets_the_slot(
+    tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    """One held the warehouse and one waited for it: with two runs at once allowed, nothing was ever dequeued again."""
+    started = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])
+    with start(tmp_path, 600) as first, start(tmp_path, 600) as second:
+        while len(instance.get_runs(started)) < 2:
+            time.sleep(0.1)
+        for process in (first, second):
+            process.kill()
+    daemon = SimpleNamespace(instance=instance, create_request_context=lambda: None)
+    assert list(filter(None, execute_run_monitoring_iteration(daemon, logging.getLogger("daemon")))) == []  # type: ignore[arg-type]
+    assert [run.status for run in instance.get_runs()] == [dg.DagsterRunStatus.FAILURE] * 2
+    with start(tmp_path, 0) as following:
+        assert (line(following), line(following)) == ("builds", "success")
 
 
 def test_the_ui_stops_a_night_of_the_command_line(tmp_path: Path, instance: dg.DagsterInstance) -> None:

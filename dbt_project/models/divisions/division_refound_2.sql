@@ -1,0 +1,1 @@
+{{ refound(['division_refound', 'division_late_heirs']) }}
