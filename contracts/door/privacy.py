@@ -26,7 +26,8 @@ from pathlib import Path
 
 import polars as pl
 
-from contracts.door.identifiers import EMAIL, canonical, is_luhn, is_resident_id
+from contracts.door.free_text import replaced, searched
+from contracts.door.identifiers import canonical
 from contracts.model import Feed, FieldSpec
 from contracts.whole_files import put
 
@@ -237,70 +238,14 @@ def age_band(born: pl.Expr, on: pl.Expr) -> pl.Expr:
 
 # ── free text ───────────────────────────────────────────────────────────────────────────────────
 
-# Up to two of these may stand between two digits of one number: blanks, hyphens, dots, and what nobody sees.
-_BETWEEN = r"[\s\-.·\u200b-\u200f\u2060\ufeff]{0,2}"
-_HALF_WIDTH = {full: full - 0xFEE0 for full in range(0xFF01, 0xFF5F)} | {ord(c): "-" for c in "‐‑‒–—−"}
-# What can hold any of them: seven digits nearly together, or an @. Everything else costs one scan.
-_SUSPICIOUS = r"(?:[0-9０-９][\s\-－.．·\x{200b}-\x{200f}\x{2060}\x{feff})）]{0,2}){6}[0-9０-９]|[@＠]"
-
-
-_STARTS = re.compile("(?<![0-9])[0-9]")
-_CARD = "(?=[3-6]|9[4-9])[0-9]"
-
-
-def _digits(first: str, then: str, last: str = "[0-9]") -> str:
-    return f"({first}(?:{_BETWEEN}[0-9]){then}{_BETWEEN}{last})(?![0-9])"
-
-
-def _always(_: str) -> bool:
-    return True
-
-
-# In this order, each tried at every digit that no digit precedes; what one has taken, the next does not see.
-_NUMBERS: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
-    ("〔身份证号〕", re.compile(_digits("[1-9]", "{16}", "[0-9Xx]")), is_resident_id),
-    ("〔银行卡号〕", re.compile(_digits(_CARD, "{17}")), is_luhn),
-    ("〔银行卡号〕", re.compile(_digits(_CARD, "{14}")), is_luhn),
-    ("〔电话〕", re.compile(rf"(?:(?:00)?86{_BETWEEN})?" + _digits(f"1{_BETWEEN}[3-9]", "{8}")), _always),
-    (
-        "〔电话〕",
-        re.compile(
-            rf"(?<!-)0(?:10|2[0-9]|[3-9][0-9]{{2}})[)\s\-]{{0,2}}[2-9][0-9]{{2,3}}{_BETWEEN}[0-9]{{4}}(?![0-9])"
-        ),
-        _always,
-    ),
-)
-# What a word before it gives away; only the group goes.
-_ANNOUNCED: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("〔邮箱〕", re.compile(f"({EMAIL})")),
-    ("〔身份证号〕", re.compile("身份[证證][^0-9]{0,6}" + _digits("[1-9]", "{13,16}", "[0-9Xx]"))),
-    (
-        "〔电话〕",
-        re.compile(rf"(?:[电電][话話]|手[机機]|[Tt]el|TEL|[Pp]hone)[^0-9]{{0,4}}([2-9][0-9]{{2,3}}{_BETWEEN}[0-9]{{4}})(?![0-9])"),
-    ),
-)  # fmt: skip
-
 
 def redact(text: pl.Series) -> tuple[pl.Series, pl.Series]:
-    """Free text without the numbers that lead to a person, and how many were taken out of each.
-
-    Found, also in full-width digits and with blanks, hyphens, dots or invisible characters between digits:
-    resident ids whose check character holds, mobile numbers, landlines with an area code, bank cards of 16 or 19
-    digits whose Luhn sum holds, e-mail addresses; whatever stands behind the words 身份证; a local number of
-    seven or eight digits behind 电话, 手机, tel or phone. Each becomes a word such as 〔电话〕.
-
-    The price: one in eleven 18-digit numbers built like a resident id, one in ten 16- and 19-digit numbers that
-    begin like a card, and every 11-digit number that begins like a mobile one are taken for it; other case numbers
-    stay. Not found: names, addresses, WeChat and QQ numbers, digits written as characters (幺三八), mistyped
-    resident ids and 15-digit ones without the word before them.
+    """Free text without what leads to a person (free_text.py), and how many were taken out of each; a word stands in their place.
 
     Returns:
         (text, count): String and UInt32, of the length of `text`; null stays null with count 0.
     """
-    # Most texts hold neither a digit nor an @, which is told at a third of the price.
-    suspicious = text.str.contains("[0-9０-９@＠]").fill_null(value=False)
-    if suspicious.any():
-        suspicious = suspicious.scatter(suspicious.arg_true(), text.filter(suspicious).str.contains(_SUSPICIOUS))
+    suspicious = searched(text)
     if not suspicious.any():
         return text, pl.zeros(text.len(), dtype=pl.UInt32, eager=True)
     once = text.filter(suspicious).unique()
@@ -318,39 +263,7 @@ def redact(text: pl.Series) -> tuple[pl.Series, pl.Series]:
 
 def redact_one(text: str) -> tuple[str, int]:
     """`redact` for a single text."""
-    count = 0
-    # Until nothing is left: taking one number out can uncover that its neighbour stands alone.
-    while spans := _spans(text.translate(_HALF_WIDTH)):
-        count += len(spans)
-        parts, at = [], 0
-        for start, end, label in sorted(spans):
-            parts += [text[at:start], label]
-            at = end
-        text = "".join(parts) + text[at:]
-    return text, count
-
-
-def _spans(text: str) -> list[tuple[int, int, str]]:
-    """Where in half-width `text` something stands that has to go: (start, end, the word for it)."""
-    spans: list[tuple[int, int, str]] = []
-    taken = bytearray(len(text))
-
-    def take(start: int, end: int, label: str) -> None:
-        if not any(taken[start:end]):
-            taken[start:end] = b"\1" * (end - start)
-            spans.append((start, end, label))
-
-    for label, pattern in _ANNOUNCED:
-        for match in pattern.finditer(text):
-            take(*match.span(1), label)
-    starts = [match.start() for match in _STARTS.finditer(text)]
-    for label, number, holds in _NUMBERS:
-        for start in starts:
-            found = number.match(text, start)
-            if found and holds(re.sub("[^0-9Xx]", "", found[0])):
-                opened = start > 0 and text[start - 1] in "(+"
-                take(start - opened, found.end(), label)
-    return spans
+    return replaced(text)
 
 
 # ── messages ────────────────────────────────────────────────────────────────────────────────────
