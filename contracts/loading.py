@@ -47,6 +47,7 @@ CLASSIFICATIONS: tuple[str, ...] = (
     "identifier",
     "name",
     "birth_date",
+    "birth_month",
     "free_text",
     "secret",
 )
@@ -376,7 +377,7 @@ def _field(path: Path, p: SchemaProperty) -> FieldSpec:
         raise ContractError(
             path, f"{where}.classification", f"one of {CLASSIFICATIONS} expected, found {classification!r}"
         )
-    if classification in ("identifier", "birth_date") and not p.encryptedName:
+    if classification in ("identifier", "birth_date", "birth_month") and not p.encryptedName:
         raise ContractError(path, f"{where}.encryptedName", f"a {classification} needs the name it is stored under")
     zh, en = bilingual(path, f"{where}.businessName", p.businessName)
     custom = {str(c.property): c.value for c in p.customProperties or []}

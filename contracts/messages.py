@@ -393,6 +393,10 @@ ROWS: Mapping[str, Sentences] = {
         "主键（{field}）已由另一报送方先行报送；同一编号不得指两条记录，请与对方核对后改号重报。",
         "Another sender has delivered this key ({key}) before; one number cannot mean two records: settle it with them, then send it under another.",
     ),
+    "personal_number": Sentences(
+        "“{field}”里有个人号码（{value}），不会照样入库，以“〔…〕”代替；请改用本单位自己的编号。",
+        "{field} holds a person's number ({value}): it is not stored, a word and a hash stand in its place. Use a number of your own.",
+    ),
     "contract_violated": Sentences(
         "不符合合同规则 {check}，请核对“{field}”。", "Does not meet the contract's check {check}; look at {field}."
     ),

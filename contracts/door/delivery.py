@@ -22,7 +22,7 @@ import polars as pl
 from contracts.door import guards as file_guards
 from contracts.door import keys
 from contracts.door.arranging import OUT_OF_SCOPE, Arrangement, arrange, known_headers, lay_out_all, undeclared_schemes
-from contracts.door.privacy import Key, pseudonymise, redact_one
+from contracts.door.privacy import Key, pseudonymise, redact, redact_one
 from contracts.door.rows import Checker, Split, checker, split
 from contracts.door.units import conflict
 from contracts.door.writing import (
@@ -425,6 +425,7 @@ def _stored(delivery: Delivery, rows: pl.DataFrame) -> pl.DataFrame:
 
 def _pointing(delivery: Delivery, reasons: pl.DataFrame) -> pl.DataFrame:
     return reasons.with_columns(
+        redact(reasons["header"])[0],  # a sender's own, where its columns are melted
         pl.lit(delivery.feed.id).alias("_feed"),
         pl.lit(delivery.sender).alias("_sender"),
         pl.lit(delivery.receipt).alias("_receipt"),

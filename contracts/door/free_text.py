@@ -112,11 +112,12 @@ _ID_WORDS = "身份[证證]|公民身份|[证證]件[号號]|(?i:\\bID ?card)|(?
 _PHONE_WORDS = "[电電][话話]|手[机機]|座[机機]|热线|固[话話]|(?i:\\btel|\\bphone|\\bmobile)"
 _ANNOUNCED = (
     Kind(ID, re.compile(f"(?:{_ID_WORDS})[^0-9〔〕]{{0,6}}({_digits('[1-9]', '{13,16}', '[0-9Xx]')})"), group=1),
+    Kind(ID, re.compile(f"(?:后[四4六6]位|尾[号數数])[^0-9〔〕]{{0,4}}([0-9]{{3,5}}[0-9Xx])(?![0-9])"), group=1),
     Kind(PHONE, re.compile(f"(?:{_PHONE_WORDS})[^0-9〔〕]{{0,4}}([2-9][0-9]{{2,3}}{_GAP}[0-9]{{4}}(?![0-9]))"), group=1),
     Kind(PASSPORT, re.compile(r"(?:护照|護照|通行[证證]|台胞[证證]|居留[证證]|回[乡鄉][证證]|(?i:passport))[^A-Za-z0-9〔〕]{0,6}(?:(?i:no|number)[. :]{0,2})?([A-Za-z]{0,3}[0-9]{7,12})(?![A-Za-z0-9])"), group=1),
     Kind(OFFICER, re.compile(r"(?:[警工]号|警號|胸牌号?|工牌号?|(?:军官|士兵|文职|警官)[证證][号號]?)[^A-Za-z0-9〔〕]{0,4}([A-Za-z]{0,4}-?[0-9]{3,10})(?![A-Za-z0-9])"), group=1),
     Kind(ACCOUNT, re.compile(r"(?:微信|(?i:(?<![a-z])(?:weixin|wechat|vx|wx))|[vV]信|薇信|加[vV薇微](?![a-zA-Z]))(?:[号號]|(?i:id))?[ :：是为,，=]{0,4}(?:(?i:id)[ :：]{0,2})?([A-Za-z][-_A-Za-z0-9]{5,19}|[0-9]{5,11})(?![-_A-Za-z0-9])"), group=1),
-    Kind(ACCOUNT, re.compile(r"(?:(?i:(?<![a-z])qq)|扣扣)[号號群]{0,2}[ :：是为,，=]{0,4}([1-9][0-9]{4,10})(?![0-9])"), group=1),
+    Kind(ACCOUNT, re.compile(r"(?:(?i:(?<![a-z])qq)|扣扣)(?:[号號群]{0,2}|同号)[ :：是为,，=]{0,4}([1-9][0-9]{4,10})(?![0-9])"), group=1),
 )  # fmt: skip
 
 _PLATES = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼"
@@ -160,6 +161,8 @@ _NAMES = (
     Kind(NAME, re.compile(rf"(?:我叫|名叫|名字叫|名字是|名字为|我的名字)[ :是叫做]{{0,3}}({_PERSON})"), group=1),
     Kind(NAME, re.compile(rf"(?:{_WHO})(?:[ :]{{1,3}}|[是叫为]|[(](?:签字|签名)?[)][ :]{{0,2}})(?:叫)?({_PERSON})"), group=1),
     Kind(NAME, re.compile(rf"(?:{_WHO})(?!{_DOUBTFUL})({_PERSON})"), group=1),
+    Kind(NAME, re.compile(rf"(?:母亲|父亲|妈妈?|爸爸?|妻子|丈夫|儿子|女儿|奶奶|爷爷|外婆|外公|老伴|爱人|老公|老婆|孩子)叫({_PERSON})"), group=1),
+    Kind(NAME, re.compile(rf"({_PERSON})(?=同志|女士|先生|阿姨|大爷|大妈|警官|法官)"), group=1),
     Kind(NAME, re.compile(r"(?i:my name is|i am called|contact person) ?[:]? ?([A-Z][a-z]{1,15}(?: [A-Z][a-z]{1,15}){1,2})"), group=1),
 )  # fmt: skip
 
@@ -167,6 +170,8 @@ _NAMES = (
 ALL: tuple[Kind, ...] = (_MAIL, *_ANNOUNCED, *_NUMBERS, *_SHAPED, *_NAMES)
 # In a code, a name of a place or of a file: what cannot well be anything else.
 IN_CODES: tuple[Kind, ...] = (_MAIL, _RESIDENT, _UNIONPAY, _MOBILE)
+# Where a telephone is what belongs there.
+BESIDE_TELEPHONES: tuple[Kind, ...] = (_RESIDENT, _UNIONPAY)
 
 # ── whole columns ───────────────────────────────────────────────────────────────────────────────
 
@@ -181,21 +186,25 @@ _CAN_HOLD = "|".join(
         rf"[\p{{Cf}}\p{{Mn}}\p{{Me}}\p{{Co}}{_UNSEEN}Ａ-Ｚａ-ｚ\x{{1D400}}-\x{{1D7FF}}]",
         r"(?i:[证證][号號]?|护照|護照|[警工]号|警號|牌|字?第)\P{L}*[\p{L}\p{N}]*\p{N}",
         r"(?i:微信|weixin|wechat|vx|wx|v信|薇信|加[v薇微]|qq|扣扣)",
-        r"(?i:我叫|名叫|名字|name is|i am called|contact person)|" + _WHO,
+        r"(?i:叫|名字|name is|i am called|contact person)|[后尾]|同志|女士|先生|阿姨|大爷|大妈|警官|法官|" + _WHO,
     )
 )
-# A code is searched when it can hold one: enough digits for a telephone, or an @.
-_CODE_CAN_HOLD = "|".join(
-    (
-        r"(?:^|[^0-9])(?:\+?86|0086)?1[3-9][0-9]{9}(?:[^0-9]|$)",
-        r"[1-9][0-9]{5}(?:19|20)[0-9]{2}[01][0-9][0-3][0-9]{4}[0-9Xx]",
-        r"62[0-9]{14}",
-        r"[@＠﹫]",
+# What can hold a person's number in a code: as it is usually written, with anything between its digits, in other digits.
+_BETWEEN = rf"(?:[^\p{{L}}\p{{N}}]|[{_UNSEEN}])*"
+_CODE_CAN_HOLD, _GAPPED = (
+    "|".join(
+        (
+            rf"(?:^|[^0-9])(?:86{gap})?1{gap}[3-9](?:{gap}[0-9]){{9}}(?:[^0-9]|$)",
+            rf"(?:^|[^0-9])[1-9](?:{gap}[0-9]){{5}}{gap}(?:1{gap}9|2{gap}0)(?:{gap}[0-9]){{2}}{gap}[01](?:{gap}[0-9]){{6}}{gap}[0-9Xxｘ](?:[^0-9]|$)",
+            rf"(?:^|[^0-9])6{gap}2(?:{gap}[0-9]){{14,17}}(?:[^0-9]|$)",
+            "[@＠﹫]",
+        )
     )
+    for gap in ("", _BETWEEN)
 )
-# Anything else between eleven digits, and digits that are none of ASCII: looked at one by one.
-_CODE_ODDLY = rf"(?:{_ANY_DIGIT}(?:[^\p{{L}}\p{{N}}]|[{_UNSEEN}])*){{10}}{_ANY_DIGIT}"
 _ODD = rf"[0-9](?:[^\p{{L}}\p{{N}}]|[{_UNSEEN}])+[0-9]|[^\x00-\x7f]"
+_OTHER_DIGITS = rf"[\p{{Nd}}\p{{No}}{''.join(_HAN_DIGITS)}--0-9]"
+_ELEVEN = rf"(?:{_ANY_DIGIT}{_BETWEEN}){{10}}{_ANY_DIGIT}"
 
 
 def searched(text: pl.Series) -> pl.Series:
@@ -206,15 +215,27 @@ def searched(text: pl.Series) -> pl.Series:
 
 def codes_searched(codes: pl.Series) -> pl.Series:
     """Which codes can hold anything of `IN_CODES`."""
-    long = (codes.str.len_chars() >= 11).fill_null(value=False) | codes.str.contains("[@＠﹫]").fill_null(value=False)
+    long = (codes.str.len_bytes() >= 11).fill_null(value=False) | codes.str.contains("[@＠﹫]").fill_null(value=False)
     if not long.any():
         return long
     left = codes.filter(long)
     holds = left.str.contains(_CODE_CAN_HOLD)
     oddly = ~holds & left.str.contains(_ODD)
     if oddly.any():
-        holds = holds.scatter(oddly.arg_true(), left.filter(oddly).str.contains(_CODE_ODDLY))
+        odd = left.filter(oddly)
+        in_other_digits = odd.str.contains(_OTHER_DIGITS) & odd.str.contains(_ELEVEN)
+        holds = holds.scatter(oddly.arg_true(), odd.str.contains(_GAPPED) | in_other_digits)
     return long.scatter(long.arg_true(), holds)
+
+
+# What a text of three or four characters ends in that is no name of a person (高新区, 武侯区, 金牛路).
+_NO_NAME = re.compile("[区區县縣市省州盟旗乡鄉镇鎮村屯街路道巷里弄号號桥社厅廳局院处處所站馆館办辦委会會校园園部科室队隊库庫场場店厂廠类類证證人员員费費表名]$")
+
+
+def is_like_a_name(text: str) -> bool:
+    """Whether a whole text has the form of a Chinese name: a surname and one or two more characters."""
+    bare = plain(text)[0].strip()
+    return len(bare) <= 4 and re.fullmatch(_PERSON, bare) is not None and not _NO_NAME.search(bare)
 
 
 # ── one text ────────────────────────────────────────────────────────────────────────────────────

@@ -8,6 +8,7 @@ What can and cannot be linked afterwards, and how to change the key: docs/privac
     identifier         "<key id>:<HMAC-SHA-256>" of its canonical spelling, under the field's encryptedName
     name               first character and two asterisks
     birth_date         age band on the day of receipt, under the field's encryptedName
+    birth_month    year and month (1946-03), under the field's encryptedName, until policy says it goes (orchestration/intake/forgetting.py)
     free_text          kept without the numbers and addresses that `redact` finds
     secret             dropped
 """
@@ -15,18 +16,29 @@ What can and cannot be linked afterwards, and how to change the key: docs/privac
 from __future__ import annotations
 
 import hashlib
+import hmac
 import os
 import re
 import secrets
+import stat
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cache
 from pathlib import Path
 
 import polars as pl
 
-from contracts.door.free_text import replaced, searched
+from contracts.door.free_text import (
+    BESIDE_TELEPHONES,
+    IN_CODES,
+    Kind,
+    codes_searched,
+    is_like_a_name,
+    replaced,
+    searched,
+)
 from contracts.door.identifiers import canonical
 from contracts.model import Feed, FieldSpec
 from contracts.whole_files import put
@@ -34,11 +46,12 @@ from contracts.whole_files import put
 KEY_VARIABLE = "MINSHENG_PRIVACY_KEY"
 KEY_FILE = "privacy.key"
 SHORTEST_KEY = 16  # bytes
-_KEY_LINE = re.compile(rb"[0-9A-Fa-f]{32,}")
+STRETCHED = "scrypt:"  # before a key from which id and pseudonyms are made by scrypt
+_KEY_LINE = re.compile(rb"(?:scrypt:)?[0-9A-Fa-f]{32,}")
 
 # What may be read as it is; every other classification is personal.
 OPEN: frozenset[str] = frozenset({"public", "internal"})
-PERSONAL: frozenset[str] = frozenset({"identifier", "name", "birth_date", "free_text", "secret"})
+PERSONAL: frozenset[str] = frozenset({"identifier", "name", "birth_date", "birth_month", "free_text", "secret"})
 SHOWN = 60  # characters of a value that is not personal
 
 # Lower ends in completed years: the ages at which a service begins or ends (nursery, school, work, 60+ and 65+ care).
@@ -56,18 +69,46 @@ class KeyRefused(ValueError):
 
 @dataclass(frozen=True)
 class Key:
-    """The secret behind every pseudonym: a text whose UTF-8 bytes are the HMAC's key. Only its id may be written."""
+    """The secret behind every pseudonym; only its id may be written.
+
+    Attributes:
+        is_stretched: whether id and pseudonyms are made of the secret by scrypt, so that trying a guessed key against them
+            costs a tenth of a second and 32 MB each time. Keys made before are not: their pseudonyms would change.
+    """
 
     secret: str = field(repr=False)
+    is_stretched: bool = True
 
     @property
     def id(self) -> str:
         """Eight hex characters that stand before every pseudonym made with this key."""
+        if self.is_stretched:
+            return _stretched(self.secret)[64:]
         return hashlib.sha256(b"minsheng privacy key id\0" + self.secret.encode()).hexdigest()[:8]
 
+    @property
+    def hashed_with(self) -> str:
+        """The text whose bytes are the HMAC's key."""
+        return _stretched(self.secret)[:64] if self.is_stretched else self.secret
 
-def load_key(folder: Path, environ: Mapping[str, str] | None = None) -> Key:
+
+@cache
+def _stretched(secret: str) -> str:
+    """72 hex characters: the HMAC's key, then the id. The salt is the same everywhere, so that a key is moved by its text alone."""
+    made = hashlib.scrypt(
+        secret.encode(), salt=b"minsheng privacy key", n=2**15, r=8, p=1, maxmem=2**26, dklen=36
+    )
+    return made.hex()
+
+
+def load_key(
+    folder: Path, environ: Mapping[str, str] | None = None, stands: Callable[[str], bool] = lambda _: False
+) -> Key:
     """The current key: from the environment, else the newest of `<folder>/privacy.key`, made on first use.
+
+    Args:
+        stands: whether pseudonyms under a key's id stand already. A key of the environment under which pseudonyms were made
+            before keys were stretched goes on unstretched, until it is written as `scrypt:<key>`.
 
     Raises:
         KeyRefused: the key in the environment is too short, or the file is open to others or damaged.
@@ -84,7 +125,10 @@ def load_key(folder: Path, environ: Mapping[str, str] | None = None) -> Key:
                 f"环境变量 {KEY_VARIABLE} 不是 UTF-8 文本；请改用字母、数字或汉字组成的密钥。"
                 f" · {KEY_VARIABLE} is not UTF-8 text; set a key of letters, digits or characters."
             )
-        return Key(stated)
+        if stated.startswith(STRETCHED):
+            return Key(stated.removeprefix(STRETCHED))
+        earlier = Key(stated, is_stretched=False)
+        return earlier if stands(earlier.id) else Key(stated)
     path = folder / KEY_FILE
     if not path.exists():
         _write_keys(path, [_new_key()], replace=False)
@@ -114,10 +158,21 @@ def read_keys(folder: Path) -> list[Key]:
     """Every key of the key file, oldest first; the last one is current.
 
     Raises:
-        KeyRefused: others than the owner can read the file, or a line of it is not a key.
+        KeyRefused: the file is not a plain one of this user, others can read it, or a line of it is not a key.
     """
     path = folder / KEY_FILE
-    mode = path.stat().st_mode & 0o777
+    status = path.lstat()
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
+        raise KeyRefused(
+            f"密钥文件 {path.name} 不是单独的普通文件（是链接，或另有名称指向它）；请把密钥本身放在这里。"
+            f" · {path.name} is no plain file of its own (a link, or it has a second name); put the key itself there."
+        )
+    if status.st_uid not in (os.geteuid(), 0):
+        raise KeyRefused(
+            f"密钥文件 {path.name} 属于另一个用户（uid {status.st_uid}），他可以更换密钥；请执行 chown。"
+            f" · {path.name} belongs to another user (uid {status.st_uid}), who could change it; chown it to the platform's user."
+        )
+    mode = status.st_mode & 0o777
     if mode & 0o077:
         raise KeyRefused(
             f"密钥文件 {path.name} 的权限是 {mode:o}，其他用户可以读取；请执行 chmod 600，并考虑更换密钥。"
@@ -129,7 +184,8 @@ def read_keys(folder: Path) -> list[Key]:
             f"密钥文件 {path.name} 已损坏：应每行一个十六进制密钥；请从备份恢复。"
             f" · {path.name} is damaged: one key in hexadecimal per line was expected; restore it from a backup."
         )
-    return [Key(line.decode()) for line in lines]
+    texts = [line.decode() for line in lines]
+    return [Key(text.removeprefix(STRETCHED), is_stretched=text.startswith(STRETCHED)) for text in texts]
 
 
 def rotate(folder: Path) -> Key:
@@ -150,7 +206,7 @@ def _write_keys(path: Path, keys: list[Key], *, replace: bool) -> None:
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".privacy-")  # mode 0600 by definition
     try:
         with os.fdopen(handle, "w", encoding="ascii") as file:
-            file.writelines(key.secret + "\n" for key in keys)
+            file.writelines(f"{STRETCHED if key.is_stretched else ''}{key.secret}\n" for key in keys)
             file.flush()
             os.fsync(file.fileno())
         if replace:
@@ -197,10 +253,12 @@ def _kept(frame: pl.DataFrame, f: FieldSpec, key: Key, on: date | None) -> pl.Se
                 raise ValueError(f"{f.name}: an age needs a day; give `on` or a column _received_at")
             day = pl.lit(on) if on else pl.col("_received_at").cast(pl.Date)
             return frame.select(age_band(pl.col(f.name).cast(pl.Date), day)).to_series()
+        case "birth_month":
+            return values.cast(pl.Date).dt.strftime("%Y-%m")
         case "free_text":
             return redact(values)[0]
         case "public" | "internal":
-            return values
+            return hidden_numbers(values, key, searched_for(f))
         case other:
             raise ValueError(f"{f.name}: nobody has said what becomes of a value that is {other!r}")
 
@@ -214,7 +272,7 @@ def keyed_hash(values: pl.Series, semantic: str | None, key: Key) -> pl.Series:
 
     # A blank identifier would make one person of everybody without one.
     spelt = pl.lit(canonical(values, semantic)).replace("", None)
-    hashed: pl.Expr = spelt.chash.hmac_sha256(key=key.secret)  # type: ignore[attr-defined]
+    hashed: pl.Expr = spelt.chash.hmac_sha256(key=key.hashed_with)  # type: ignore[attr-defined]
     return pl.select((f"{key.id}:" + hashed).alias(values.name)).to_series()
 
 
@@ -266,6 +324,45 @@ def redact_one(text: str) -> tuple[str, int]:
     return replaced(text)
 
 
+# ── numbers of persons where none belong ────────────────────────────────────────────────────────
+
+def searched_for(f: FieldSpec) -> tuple[Kind, ...]:
+    """Which numbers of persons are hidden in a field that anybody may read; none where it is no text, or is checked by rule."""
+    if f.kind != "string" or f.classification not in OPEN or f.semantic in ("uscc", "bank_card", "email"):
+        return ()
+    # A facility's own telephone may be a mobile one.
+    return BESIDE_TELEPHONES if f.name == "phone" or f.semantic == "phone" else IN_CODES
+
+
+def hidden_numbers(codes: pl.Series, key: Key, kinds: tuple[Kind, ...] = IN_CODES) -> pl.Series:
+    """Codes and names without the numbers of persons in them; in place of each stands what it is and a keyed hash.
+
+    So different numbers stay different codes, a code stands for the same thing in every feed, and nobody without the
+    key reads a number from it. The hash is another than the pseudonym of the same number in a field of persons.
+    """
+
+    def word(label: str, found: str) -> str:
+        digits = re.sub("^(?:00)?86(?=1[3-9][0-9]{9}$)", "", found.upper())
+        made = hmac.digest(key.hashed_with.encode(), b"in a code\0" + digits.encode(), "sha256").hex()
+        return f"{label[:-1]}:{made[:12]}{label[-1]}"
+
+    holds = codes_searched(codes) if kinds else None
+    if holds is None or not holds.any():
+        return codes
+    once = codes.filter(holds).unique()
+    return codes.replace(once, pl.Series([replaced(text, kinds, word)[0] for text in once], dtype=pl.String))
+
+
+def holds_a_number(codes: pl.Series, kinds: tuple[Kind, ...] = IN_CODES) -> pl.Series:
+    """Which codes `hidden_numbers` changes."""
+    holds = codes_searched(codes)
+    if not holds.any():
+        return holds
+    once = codes.filter(holds).unique()
+    found = once.filter(pl.Series([replaced(text, kinds)[1] > 0 for text in once], dtype=pl.Boolean))
+    return codes.is_in(found.implode()).fill_null(value=False)
+
+
 # ── messages ────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -273,12 +370,28 @@ def mask_value(value: str | None, field: FieldSpec | None) -> str:
     """What of a value may stand in quarantine, logs and messages.
 
     Nothing but its length if the field is personal, or unknown; else the value, redacted, on one line, at most
-    60 characters long.
+    60 characters long, of a long number its first digits, of what looks like a name its first character.
     """
     if value is None:
         return ""
     if field is None or field.classification not in OPEN:
         return f"‹{len(value)} characters›"
     shown, _ = redact_one(value[: 20 * SHOWN])
+    if field.kind == "string" and is_like_a_name(shown):
+        return f"{shown.strip()[0]}**"
+    # What may be a number nobody recognises, or a birthday; a day or a time where one belongs is none.
+    long = r"[0-9](?:[ \-./]?[0-9]){6,}" if field.kind == "string" else r"[0-9]{9,}"
+    shown = re.sub(long, lambda run: _first_digits(run[0]), shown)
     shown = re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", " ", shown)
     return shown if len(shown) <= SHOWN else shown[: SHOWN - 1] + "…"
+
+
+def _first_digits(run: str) -> str:
+    """990102001299 → 9901********: enough to find the row by, too little to call somebody."""
+    shown = max(0, min(4, sum(c.isdigit() for c in run) - 8))
+    kept = 0
+    masked = []
+    for c in run:
+        kept += c.isdigit()
+        masked.append(c if not c.isdigit() or kept <= shown else "*")
+    return "".join(masked)

@@ -123,7 +123,7 @@ def _in_inbox(data: DataDirectory, feed: str) -> Iterator[Arrival | Trouble]:
         if isinstance(kind, Trouble):
             yield kind
         elif stat.S_ISDIR(kind.st_mode):
-            sender = spelt(path.name)
+            sender = shown_name(spelt(path.name))
             for inner, inner_kind in _entries(path, feed, sender):
                 if isinstance(inner_kind, Trouble):
                     yield inner_kind
@@ -220,7 +220,7 @@ def _listed(data: DataDirectory) -> Iterator[Arrival | Trouble]:
     columns = [name.strip().lower() for name in heading.split(delimiter)]
     when = next((name for name in ("received_at", "received_on") if name in columns), None)
     if when is None or not {"feed", "path"} <= set(columns):
-        facts = {"expected": ", ".join(LISTED), "found": heading[:100]}
+        facts = {"expected": ", ".join(LISTED), "found": shown_name(spelt(heading))[:100]}
         yield Trouble("", DEFAULT_SENDER, DELIVERY_LIST, "delivery_list_header", facts)
         return
     for number, line in enumerate(lines[1:], start=2):
@@ -236,7 +236,8 @@ def _listed_line(
     except (csv.Error, StopIteration):
         cells = []
     row = dict(zip(columns, cells, strict=False))
-    feed, sender, name = row.get("feed", ""), row.get("sender") or DEFAULT_SENDER, row.get("path", "")
+    feed, name = row.get("feed", ""), row.get("path", "")
+    sender = shown_name(spelt(row.get("sender", ""))) or DEFAULT_SENDER
     meant = feed if feed in load_feeds() else ""
 
     def broken(what: str) -> Trouble:
@@ -245,12 +246,12 @@ def _listed_line(
     if len(cells) != len(columns) or "\x00" in line:
         return broken(f"{len(cells)} ≠ {len(columns)} cells")
     if not meant:
-        return broken(f"feed {feed[:60]!r}")
+        return broken(f"feed {shown_name(spelt(feed))[:60]!r}")
     if not name:
         return broken("path —")
     received = _moment(row[when])
     if received is None:
-        return broken(f"{when} {row[when][:40]!r}")
+        return broken(f"{when} {shown_name(spelt(row[when]))[:40]!r}")
     if received.date() < data.first_day():
         return broken(f"{when} {row[when]} < {data.first_day()} (MINSHENG_FIRST_DAY)")
     path = data.inbox / name

@@ -110,7 +110,7 @@ def archive(data: DataDirectory, arrival: Arrival) -> tuple[Archived, bool]:
     staged = data.archive / f"{INCOMING}-{os.getpid()}-{time.monotonic_ns()}"
     try:
         sha = _copied(data, arrival, staged)
-        sender, name = spelt(arrival.sender), spelt(arrival.path.name)
+        sender, name = arrival.sender, spelt(arrival.path.name)
         receipt = receipt_id(arrival.feed, sender, sha)
         known = _known(data, arrival.feed, receipt)
         if known:
@@ -307,6 +307,7 @@ def _label(path: Path) -> Archived:
     try:
         label = read_json(path)
         label["received_at"] = datetime.fromisoformat(label["received_at"])
+        label["sender"] = shown_name(label["sender"])  # archived before senders were searched for numbers
         return Archived(**label, path=path.with_suffix(".bin"))
     except (TypeError, KeyError, ValueError):
         raise NotReadable(path) from None

@@ -318,7 +318,7 @@ def _refuse(data: DataDirectory, feed: Feed, trouble: arriving.Trouble) -> Attem
 
 def _land(data: DataDirectory, feed: Feed, arrival: arriving.Arrival, log: Any = None) -> list[Attempt]:
     """Archives one arrival; only a duplicate or a file that cannot be had makes a receipt already here."""
-    name, sender = arriving.shown_name(arriving.spelt(arrival.path.name)), arriving.spelt(arrival.sender)
+    name, sender = arriving.shown_name(arriving.spelt(arrival.path.name)), arrival.sender
     base: dict[str, Any] = {
         "feed": feed.id,
         "sender": sender,
