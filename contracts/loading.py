@@ -246,7 +246,20 @@ def load_products(folder: Path = PRODUCTS) -> Mapping[str, Product]:
     """Every product contract, by table name; their keys lead to columns that are there."""
     products = {p.id: p for path in sorted(folder.glob("*.odcs.yaml")) for p in [load_product(path)]}
     _check_foreign_keys(products)
+    _check_never_published(products)
     return products
+
+
+def _check_never_published(products: Mapping[str, Product]) -> None:
+    """A published column is for everybody to read, and none is a month of birth under the name it is stored by."""
+    months = {f.stored_as for feed in load_feeds().values() for f in feed.stored if f.classification == "birth_month"}
+    for product in products.values():
+        for f in product.fields:
+            where = f"schema.properties[{f.name}]"
+            if f.classification not in ("public", "internal"):
+                raise ContractError(product.path, f"{where}.classification", f"a {f.classification} is never published")
+            if f.name in months:
+                raise ContractError(product.path, where, "a month of birth is never published")
 
 
 @lru_cache(maxsize=4)
