@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from contracts.door.identifiers import EMAIL, is_luhn, is_resident_id
+from contracts.door.identifiers import EMAIL, RESIDENT_ID_18, is_luhn, is_resident_id
 
 # What may stand for the label of what was found: given the label and the plain digits or letters.
 Word = Callable[[str, str], str]
@@ -88,6 +88,11 @@ def _is_no_day(text: str) -> bool:
     return re.search(r"(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])$", text) is None
 
 
+def is_like_a_resident_id(text: str) -> bool:
+    """Whether 18 characters have the form of a resident id of somebody born from 1900 to 2009, whatever the check character."""
+    return re.fullmatch(RESIDENT_ID_18, text) is not None and "1900" <= text[6:10] < "2010"
+
+
 @dataclass(frozen=True)
 class Kind:
     """Something that leads to a person: `group` of the pattern goes where `holds` says so of its digits and letters."""
@@ -101,10 +106,13 @@ class Kind:
 
 _START = re.compile(r"(?<![0-9])[0-9]")
 _RESIDENT = Kind(ID, re.compile(_digits("[1-9]", "{16}", "[0-9Xx]")), is_resident_id, starts=_START)
+# Mistyped, and born before 2010: a case number of place, date and serial number has the date of a case.
+_MISTYPED = Kind(ID, re.compile(_digits("[1-9]", "{16}", "[0-9Xx]")), is_like_a_resident_id, starts=_START)
 _MOBILE = Kind(PHONE, re.compile(rf"(?:\(?(?:00{_GAP})?86{_GAP})?" + _digits(f"1{_GAP}[3-9]", "{8}")), starts=_START)
 # In a column of codes only cards of UnionPay: one in ten numbers of that length has a right sum.
 _UNIONPAY = Kind(CARD, re.compile(_digits(f"6{_GAP}2", "{13,16}")), is_luhn, starts=_START)
 _MAIL = Kind(MAIL, re.compile(EMAIL))
+_SPELT_MAIL = Kind(MAIL, re.compile(r"[A-Za-z0-9._%+\-]{2,64} ?[(\[](?i:at)[)\]] ?(?:[A-Za-z0-9\-]{1,62}\.)+[A-Za-z]{2,24}"))
 _CARD_START = "(?=[3-6]|9[4-9])[0-9]"
 
 # What a word before it gives away; only the group goes. The gap holds no label that stands there already.
@@ -112,11 +120,11 @@ _ID_WORDS = "身份[证證]|公民身份|[证證]件[号號]|(?i:\\bID ?card)|(?
 _PHONE_WORDS = "[电電][话話]|手[机機]|座[机機]|热线|固[话話]|(?i:\\btel|\\bphone|\\bmobile)"
 _ANNOUNCED = (
     Kind(ID, re.compile(f"(?:{_ID_WORDS})[^0-9〔〕]{{0,6}}({_digits('[1-9]', '{13,16}', '[0-9Xx]')})"), group=1),
-    Kind(ID, re.compile(f"(?:后[四4六6]位|尾[号數数])[^0-9〔〕]{{0,4}}([0-9]{{3,5}}[0-9Xx])(?![0-9])"), group=1),
+    Kind(ID, re.compile("(?:后[四4六6]位|尾[号數数])[^0-9〔〕]{0,4}([0-9]{3,5}[0-9Xx])(?![0-9])"), group=1),
     Kind(PHONE, re.compile(f"(?:{_PHONE_WORDS})[^0-9〔〕]{{0,4}}([2-9][0-9]{{2,3}}{_GAP}[0-9]{{4}}(?![0-9]))"), group=1),
-    Kind(PASSPORT, re.compile(r"(?:护照|護照|通行[证證]|台胞[证證]|居留[证證]|回[乡鄉][证證]|(?i:passport))[^A-Za-z0-9〔〕]{0,6}(?:(?i:no|number)[. :]{0,2})?([A-Za-z]{0,3}[0-9]{7,12})(?![A-Za-z0-9])"), group=1),
+    Kind(PASSPORT, re.compile(r"(?:护照|護照|通行[证證]|台胞[证證]|居留[证證]|回[乡鄉][证證]|(?i:passport))[^A-Za-z0-9〔〕]{0,6}(?:(?i:no|number)[. :]{0,2})?([A-Za-z]{0,3}(?:[ -]?[0-9]){7,12})(?![A-Za-z0-9])"), group=1),
     Kind(OFFICER, re.compile(r"(?:[警工]号|警號|胸牌号?|工牌号?|(?:军官|士兵|文职|警官)[证證][号號]?)[^A-Za-z0-9〔〕]{0,4}([A-Za-z]{0,4}-?[0-9]{3,10})(?![A-Za-z0-9])"), group=1),
-    Kind(ACCOUNT, re.compile(r"(?:微信|(?i:(?<![a-z])(?:weixin|wechat|vx|wx))|[vV]信|薇信|加[vV薇微](?![a-zA-Z]))(?:[号號]|(?i:id))?[ :：是为,，=]{0,4}(?:(?i:id)[ :：]{0,2})?([A-Za-z][-_A-Za-z0-9]{5,19}|[0-9]{5,11})(?![-_A-Za-z0-9])"), group=1),
+    Kind(ACCOUNT, re.compile(r"(?:微信|(?i:(?<![a-z])(?:weixin|wechat|vx|wx))|[vV]信|薇信|加[vV薇微](?![a-zA-Z])|(?<![A-Za-z])[vV](?= ?:))(?:[号號]|(?i:id))?[ :：是为,，=]{0,4}(?:(?i:id)[ :：]{0,2})?([A-Za-z][-_A-Za-z0-9]{5,19}|[0-9]{5,11})(?![-_A-Za-z0-9])"), group=1),
     Kind(ACCOUNT, re.compile(r"(?:(?i:(?<![a-z])qq)|扣扣)(?:[号號群]{0,2}|同号)[ :：是为,，=]{0,4}([1-9][0-9]{4,10})(?![0-9])"), group=1),
 )  # fmt: skip
 
@@ -130,6 +138,7 @@ _SHAPED = (
 )  # fmt: skip
 _NUMBERS = (
     _RESIDENT,
+    _MISTYPED,
     Kind(CARD, re.compile(_digits(_CARD_START, "{17}")), is_luhn, starts=_START),
     Kind(CARD, re.compile(_digits(_CARD_START, "{14}")), is_luhn, starts=_START),
     _MOBILE,
@@ -162,16 +171,16 @@ _NAMES = (
     Kind(NAME, re.compile(rf"(?:{_WHO})(?:[ :]{{1,3}}|[是叫为]|[(](?:签字|签名)?[)][ :]{{0,2}})(?:叫)?({_PERSON})"), group=1),
     Kind(NAME, re.compile(rf"(?:{_WHO})(?!{_DOUBTFUL})({_PERSON})"), group=1),
     Kind(NAME, re.compile(rf"(?:母亲|父亲|妈妈?|爸爸?|妻子|丈夫|儿子|女儿|奶奶|爷爷|外婆|外公|老伴|爱人|老公|老婆|孩子)叫({_PERSON})"), group=1),
-    Kind(NAME, re.compile(rf"({_PERSON})(?=同志|女士|先生|阿姨|大爷|大妈|警官|法官)"), group=1),
+    Kind(NAME, re.compile(rf"(?!任何|老师|高级)({_PERSON})(?=同志|女士|先生|阿姨|大爷|大妈|警官|法官)"), group=1),
     Kind(NAME, re.compile(r"(?i:my name is|i am called|contact person) ?[:]? ?([A-Z][a-z]{1,15}(?: [A-Z][a-z]{1,15}){1,2})"), group=1),
 )  # fmt: skip
 
 # In this order; what one has taken, the next does not see.
-ALL: tuple[Kind, ...] = (_MAIL, *_ANNOUNCED, *_NUMBERS, *_SHAPED, *_NAMES)
+ALL: tuple[Kind, ...] = (_MAIL, _SPELT_MAIL, *_ANNOUNCED, *_NUMBERS, *_SHAPED, *_NAMES)
 # In a code, a name of a place or of a file: what cannot well be anything else.
-IN_CODES: tuple[Kind, ...] = (_MAIL, _RESIDENT, _UNIONPAY, _MOBILE)
+IN_CODES: tuple[Kind, ...] = (_MAIL, _RESIDENT, _MISTYPED, _UNIONPAY, _MOBILE)
 # Where a telephone is what belongs there.
-BESIDE_TELEPHONES: tuple[Kind, ...] = (_RESIDENT, _UNIONPAY)
+BESIDE_TELEPHONES: tuple[Kind, ...] = (_RESIDENT, _MISTYPED, _UNIONPAY)
 
 # ── whole columns ───────────────────────────────────────────────────────────────────────────────
 
@@ -181,7 +190,7 @@ _UNSEEN = r"\x{115f}\x{1160}\x{3164}\x{ffa0}"
 _CAN_HOLD = "|".join(
     (
         rf"(?:{_ANY_DIGIT}(?:[^\p{{L}}\p{{N}}]|[{_UNSEEN}])*){{6}}{_ANY_DIGIT}",
-        r"[@＠﹫]",
+        r"[@＠﹫]|(?i:[(\[（【]at[)\]）】])|[vVｖＶ]\P{L}*[:：]",
         rf"[{_PLATES}][^\p{{L}}\p{{N}}]{{0,3}}[\p{{Lu}}\p{{Ll}}]",
         rf"[\p{{Cf}}\p{{Mn}}\p{{Me}}\p{{Co}}{_UNSEEN}Ａ-Ｚａ-ｚ\x{{1D400}}-\x{{1D7FF}}]",
         r"(?i:[证證][号號]?|护照|護照|[警工]号|警號|牌|字?第)\P{L}*[\p{L}\p{N}]*\p{N}",
@@ -229,7 +238,9 @@ def codes_searched(codes: pl.Series) -> pl.Series:
 
 
 # What a text of three or four characters ends in that is no name of a person (高新区, 武侯区, 金牛路).
-_NO_NAME = re.compile("[区區县縣市省州盟旗乡鄉镇鎮村屯街路道巷里弄号號桥社厅廳局院处處所站馆館办辦委会會校园園部科室队隊库庫场場店厂廠类類证證人员員费費表名]$")
+_NO_NAME = re.compile(
+    "[区區县縣市省州盟旗乡鄉镇鎮村屯街路道巷里弄号號桥社厅廳局院处處所站馆館办辦委会會校园園部科室队隊库庫场場店厂廠类類证證人员員费費表名]$"
+)
 
 
 def is_like_a_name(text: str) -> bool:

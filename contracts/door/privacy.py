@@ -95,9 +95,7 @@ class Key:
 @cache
 def _stretched(secret: str) -> str:
     """72 hex characters: the HMAC's key, then the id. The salt is the same everywhere, so that a key is moved by its text alone."""
-    made = hashlib.scrypt(
-        secret.encode(), salt=b"minsheng privacy key", n=2**15, r=8, p=1, maxmem=2**26, dklen=36
-    )
+    made = hashlib.scrypt(secret.encode(), salt=b"minsheng privacy key", n=2**15, r=8, p=1, maxmem=2**26, dklen=36)
     return made.hex()
 
 
@@ -325,6 +323,7 @@ def redact_one(text: str) -> tuple[str, int]:
 
 
 # ── numbers of persons where none belong ────────────────────────────────────────────────────────
+
 
 def searched_for(f: FieldSpec) -> tuple[Kind, ...]:
     """Which numbers of persons are hidden in a field that anybody may read; none where it is no text, or is checked by rule."""

@@ -7,6 +7,7 @@ nothing. Does not belong here: what is in a file (contracts), and many files at 
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import time
@@ -68,12 +69,12 @@ def read(work: Callable[[Item], Outcome], item: Item, name: str, within: Bounds)
     """What `work`, a function of a module, makes of an item in a process of its own; a refusal where it goes beyond the bounds."""
     try:
         reader = _reader()
-        process = reader.submit(os.getpid).result()
+        process = reader.submit(_begin).result()
         future = reader.submit(work, item)
     except BrokenExecutor:  # ended by somebody while it had nothing to do
         _reader.cache_clear()
         reader = _reader()
-        process = reader.submit(os.getpid).result()
+        process = reader.submit(_begin).result()
         future = reader.submit(work, item)
     beyond = _watched(future, process, within)
     if beyond is None:
@@ -85,11 +86,21 @@ def read(work: Callable[[Item], Outcome], item: Item, name: str, within: Bounds)
     return refusal(beyond, name, within)
 
 
+def _begin() -> int:
+    """The process's number, when it has loaded what it reads with: that is not the file's doing."""
+    importlib.import_module("contracts.door.pandera_check")
+    importlib.import_module("orchestration.intake.taking_in")
+    return os.getpid()
+
+
 def refusal(code: str, name: str, within: Bounds) -> Outcome:
     """The outcome of a file that goes beyond its bounds. It says nothing measured: the same file has the same sentence."""
     facts = {"file": name, "seconds": f"{within.seconds:g}", "memory": f"{within.memory_mb:g}"}
     return Outcome(
-        verdict="refused", reason_code=code, message_zh=message(code, "zh", **facts), message_en=message(code, "en", **facts)
+        verdict="refused",
+        reason_code=code,
+        message_zh=message(code, "zh", **facts),
+        message_en=message(code, "en", **facts),
     )
 
 
@@ -127,6 +138,4 @@ def used(process: int) -> tuple[float, int] | None:
 @cache
 def _reader() -> ProcessPoolExecutor:
     # Started anew, not forked: polars and duckdb keep threads, which a fork would lose. Once begun, it stays.
-    return ProcessPoolExecutor(
-        1, mp_context=get_context("spawn"), initializer=end_with_parent, initargs=(os.getpid(),)
-    )
+    return ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=end_with_parent, initargs=(os.getpid(),))

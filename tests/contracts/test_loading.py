@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -278,7 +279,9 @@ def test_a_month_of_birth_is_kept_as_year_and_month_and_never_published(tmp_path
     from contracts.door.privacy import Key, mask_value, pseudonymise
 
     contract = load_feeds()["civil_affairs.assistance"].path.read_text(encoding="utf-8")
-    changed = contract.replace("classification: birth_date", "classification: birth_month").replace("encryptedName: age_band", "encryptedName: birth_month")
+    changed = contract.replace("classification: birth_date", "classification: birth_month").replace(
+        "encryptedName: age_band", "encryptedName: birth_month"
+    )
     path = tmp_path / "civil_affairs" / "assistance.odcs.yaml"
     path.parent.mkdir()
     path.write_text(changed, encoding="utf-8")
@@ -289,7 +292,9 @@ def test_a_month_of_birth_is_kept_as_year_and_month_and_never_published(tmp_path
     assert stored["birth_month"].to_list() == ["1946-03"]
     assert mask_value("1946-03-17", feed.by_name["born_on"]) == "‹10 characters›"
     product = PRODUCTS / "dim_date.odcs.yaml"
-    for folder, old, new in (("class", "classification: public", "classification: birth_month\n        encryptedName: m"),):
+    for folder, old, new in (
+        ("class", "classification: public", "classification: birth_month\n        encryptedName: m"),
+    ):
         target = tmp_path / folder / product.name
         target.parent.mkdir()
         target.write_text(product.read_text(encoding="utf-8").replace(old, new, 1), encoding="utf-8")

@@ -29,10 +29,16 @@ def as_user(uid: int, gid: int, code: str, *arguments: object, first: str = "") 
     """What a user prints who runs this; an error is printed by its name. `first`: before it becomes that user, who may not read packages."""
     program = (
         f"import os, sys\n{first}\nos.setgroups([]); os.setgid({gid}); os.setuid({uid}); os.umask(0o022)\n"
-        f"try:\n" + "".join(f"    {line}\n" for line in code.splitlines()) + "except OSError as e: print(type(e).__name__)\n"
+        f"try:\n"
+        + "".join(f"    {line}\n" for line in code.splitlines())
+        + "except OSError as e: print(type(e).__name__)\n"
     )
     run = subprocess.run(
-        [sys.executable, "-S", "-c", program, *map(str, arguments)], capture_output=True, text=True, check=False, cwd="/"
+        [sys.executable, "-S", "-c", program, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd="/",
     )
     assert run.stderr == ""
     return run.stdout.strip()
@@ -101,7 +107,9 @@ print(*sorted(found))
 @needs_root
 def test_any_other_account_reads_what_is_published_and_nothing_else(data) -> None:
     names = [str(p.relative_to(data.root)) for p in data.root.rglob("*") if p.is_file()]
-    assert as_user(ANYBODY, ANYBODY, READ_EVERYTHING, data.root, *names).count("rows") >= 8  # before, or nothing is proved
+    assert (
+        as_user(ANYBODY, ANYBODY, READ_EVERYTHING, data.root, *names).count("rows") >= 8
+    )  # before, or nothing is proved
     closed(data)
     assert as_user(ANYBODY, ANYBODY, READ_EVERYTHING, data.root, *names) == " ".join(
         sorted(n for n in names if n.endswith("minsheng.duckdb"))

@@ -12,21 +12,23 @@ from contracts.door.privacy import Key, hidden_numbers, holds_a_number, keyed_ha
 from contracts.loading import load_feeds
 
 KEY = Key("a key of the tests, long enough")
-CORPUS = [
-    (text, [part for part in hidden.split("|") if part])
-    for text, hidden in (
-        line.rsplit(",", 1)
-        for line in (Path(__file__).parent / "free_text.csv").read_text(encoding="utf-8").splitlines()[1:]
-        if not line.startswith("#")
-    )
-]
 
 
-def measured() -> tuple[float, float, list[str], list[str]]:
+def corpus(name: str) -> list[tuple[str, list[str]]]:
+    """(text, what has to go) of each line."""
+    lines = (Path(__file__).parent / name).read_text(encoding="utf-8").splitlines()[1:]
+    pairs = (line.rsplit(",", 1) for line in lines if not line.startswith("#"))
+    return [(text, [part for part in hidden.split("|") if part]) for text, hidden in pairs]
+
+
+CORPUS, HELD_OUT = corpus("free_text.csv"), corpus("free_text_held_out.csv")
+
+
+def measured(texts: list[tuple[str, list[str]]]) -> tuple[float, float, list[str], list[str]]:
     """(recall, precision, what was missed, where too much was taken)."""
     right = wrong = wanted = 0
     missed, too_much = [], []
-    for text, hidden in CORPUS:
+    for text, hidden in texts:
         shown, count = redact_one(text)
         found = [part for part in hidden if part not in shown]
         missed += [f"{part} in {text}" for part in hidden if part in shown]
@@ -39,13 +41,12 @@ def measured() -> tuple[float, float, list[str], list[str]]:
 
 
 def test_recall_and_precision_are_what_the_documentation_says() -> None:
-    recall, precision, missed, too_much = measured()
-    print(f"recall {recall:.3f}, precision {precision:.3f}", *missed, *too_much, sep="\n")
-    assert len(CORPUS) > 140
-    assert recall >= 0.90, missed
-    assert precision >= 0.95, too_much
     stated = (Path(__file__).parents[3] / "docs" / "privacy.md").read_text(encoding="utf-8")
-    assert f"recall {recall:.2f}, precision {precision:.2f}" in stated
+    for texts, least in ((CORPUS, 0.9), (HELD_OUT, 0.6)):
+        recall, precision, missed, too_much = measured(texts)
+        assert recall >= least, missed
+        assert precision >= 0.95, too_much
+        assert f"| {len(texts)} | {recall:.2f} | {precision:.2f} |" in stated
 
 
 def test_a_column_is_searched_as_its_texts_are_one_by_one() -> None:

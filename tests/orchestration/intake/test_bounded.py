@@ -41,6 +41,7 @@ def ends(status: int) -> Outcome:
 
 
 def test_what_goes_beyond_its_bounds_is_ended_and_the_next_is_read() -> None:
+    bounded.read(computes, 0.0, "first.csv", Bounds(seconds=60, memory_mb=2_000))  # it loads this module
     within = Bounds(seconds=1, memory_mb=150)
     assert bounded.read(computes, 0.0, "a.csv", within).rows_accepted == 1
     for work, item, code in ((computes, 60.0, TOO_LONG), (holds, 600, TOO_MUCH), (ends, 9, BROKE)):
@@ -97,7 +98,7 @@ def test_a_file_beyond_its_bounds_has_a_receipt_and_is_read_when_the_policy_lets
 
 
 def test_what_is_read_ahead_is_bounded_too(monkeypatch) -> None:
-    monkeypatch.setattr(bounded, "bounds", lambda size: Bounds(seconds=0.5, memory_mb=10_000))
+    monkeypatch.setattr(bounded, "bounds", lambda size: Bounds(seconds=4, memory_mb=10_000))
     items = [("slow", 1, 60.0), *((str(n), 1, 0.0) for n in range(reading_ahead.MANY))]
     ahead: reading_ahead.ReadAhead[Outcome] = reading_ahead.ReadAhead(computes, items)
     started = time.monotonic()
@@ -107,7 +108,10 @@ def test_what_is_read_ahead_is_bounded_too(monkeypatch) -> None:
 
 def test_months_of_birth_go_when_no_policy_needs_them(data) -> None:
     assistance = load_feeds()["civil_affairs.assistance"]
-    fields = tuple(replace(f, classification="birth_month", stored_as="birth_month") if f.name == "born_on" else f for f in assistance.fields)
+    fields = tuple(
+        replace(f, classification="birth_month", stored_as="birth_month") if f.name == "born_on" else f
+        for f in assistance.fields
+    )
     feed = replace(assistance, fields=fields)
     old, new = data.accepted / feed.id / "2024-01-05", data.accepted / feed.id / "2026-02-05"
     for folder in (old, new):
