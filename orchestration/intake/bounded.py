@@ -7,24 +7,23 @@ nothing. Does not belong here: what is in a file (contracts), and many files at 
 
 from __future__ import annotations
 
-import importlib
 import os
-import signal
+import pickle
+import select
+import subprocess
+import sys
 import time
 from collections.abc import Callable
-from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
-from concurrent.futures import TimeoutError as NotYet
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
-from multiprocessing import get_context
 from pathlib import Path
 from typing import TypeVar
 
 from contracts.door.delivery import Outcome
 from contracts.loading import seed
 from contracts.messages import message
-from orchestration.holding import end_with_parent
+from orchestration.paths import PROJECT
 
 Item = TypeVar("Item")
 
@@ -66,31 +65,28 @@ def costs_little(path: Path, size_bytes: int) -> bool:
 
 
 def read(work: Callable[[Item], Outcome], item: Item, name: str, within: Bounds) -> Outcome:
-    """What `work`, a function of a module, makes of an item in a process of its own; a refusal where it goes beyond the bounds."""
-    try:
-        reader = _reader()
-        process = reader.submit(_begin).result()
-        future = reader.submit(work, item)
-    except BrokenExecutor:  # ended by somebody while it had nothing to do
-        _reader.cache_clear()
-        reader = _reader()
-        process = reader.submit(_begin).result()
-        future = reader.submit(work, item)
-    beyond = _watched(future, process, within)
-    if beyond is None:
-        try:
-            return future.result()
-        except BrokenExecutor:
-            beyond = BROKE
+    """What `work`, a function of a module, makes of an item in a process of its own; a refusal where it goes beyond the bounds.
+
+    Where no process can be begun the item is read here, without bounds.
+    """
+    reader = _ready_reader()
+    if reader is None or reader.stdin is None or reader.stdout is None:
+        return work(item)
+    beyond = BROKE
+    with suppress(OSError, EOFError):  # it came to an end
+        pickle.dump((work, item), reader.stdin)
+        reader.stdin.flush()
+        stopped = _watched(reader, within)
+        if stopped is None:
+            is_made, answer = pickle.load(reader.stdout)  # noqa: S301 - from our own process
+            if is_made and isinstance(answer, Outcome):
+                return answer
+            raise answer
+        beyond = stopped
     _reader.cache_clear()
+    reader.kill()
+    reader.wait()
     return refusal(beyond, name, within)
-
-
-def _begin() -> int:
-    """The process's number, when it has loaded what it reads with: that is not the file's doing."""
-    importlib.import_module("contracts.door.pandera_check")
-    importlib.import_module("orchestration.intake.taking_in")
-    return os.getpid()
 
 
 def refusal(code: str, name: str, within: Bounds) -> Outcome:
@@ -104,25 +100,18 @@ def refusal(code: str, name: str, within: Bounds) -> Outcome:
     )
 
 
-def _watched(future: Future[Outcome], process: int, within: Bounds) -> str | None:
-    """Waits for a result; ends the process when it goes beyond, and says beyond what."""
-    started, before = time.monotonic(), used(process)
-    while True:
-        with suppress(NotYet):
-            future.exception(timeout=LOOK_SECONDS)
-            return None
-        now = used(process)
+def _watched(reader: subprocess.Popen[bytes], within: Bounds) -> str | None:
+    """Waits for an answer; says beyond what the process has gone where it does not come in time."""
+    started, before = time.monotonic(), used(reader.pid)
+    while not select.select([reader.stdout], [], [], LOOK_SECONDS)[0]:
+        now = used(reader.pid)
         seconds = now[0] - before[0] if now and before else 0.0
         memory_mb = (now[1] - before[1]) / 1e6 if now and before else 0.0
-        beyond = None
         if seconds > within.seconds or time.monotonic() - started > within.seconds * WALL_TIMES:
-            beyond = TOO_LONG
-        elif memory_mb > within.memory_mb:
-            beyond = TOO_MUCH
-        if beyond:
-            with suppress(ProcessLookupError):
-                os.kill(process, signal.SIGKILL)
-            return beyond
+            return TOO_LONG
+        if memory_mb > within.memory_mb:
+            return TOO_MUCH
+    return None
 
 
 def used(process: int) -> tuple[float, int] | None:
@@ -135,7 +124,23 @@ def used(process: int) -> tuple[float, int] | None:
     return ticks / os.sysconf("SC_CLK_TCK"), int(fields[21]) * os.sysconf("SC_PAGE_SIZE")
 
 
+def _ready_reader() -> subprocess.Popen[bytes] | None:
+    """A reader that waits for work; another where somebody has ended the one before."""
+    for _ in range(2):
+        reader = _reader()
+        with suppress(OSError, EOFError, pickle.UnpicklingError):
+            if reader.stdout is not None:
+                pickle.load(reader.stdout)  # noqa: S301 - from our own process
+                return reader
+        _reader.cache_clear()
+    return None
+
+
 @cache
-def _reader() -> ProcessPoolExecutor:
-    # Started anew, not forked: polars and duckdb keep threads, which a fork would lose. Once begun, it stays.
-    return ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=end_with_parent, initargs=(os.getpid(),))
+def _reader() -> subprocess.Popen[bytes]:
+    # Its errors are silent: what a library says of a file may quote it. Once begun, it stays.
+    return subprocess.Popen(
+        [sys.executable, "-m", "orchestration.intake.reader", str(os.getpid())],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(PROJECT), *filter(None, sys.path)])},
+    )  # fmt: skip
