@@ -112,7 +112,9 @@ _MOBILE = Kind(PHONE, re.compile(rf"(?:\(?(?:00{_GAP})?86{_GAP})?" + _digits(f"1
 # In a column of codes only cards of UnionPay: one in ten numbers of that length has a right sum.
 _UNIONPAY = Kind(CARD, re.compile(_digits(f"6{_GAP}2", "{13,16}")), is_luhn, starts=_START)
 _MAIL = Kind(MAIL, re.compile(EMAIL))
-_SPELT_MAIL = Kind(MAIL, re.compile(r"[A-Za-z0-9._%+\-]{2,64} ?[(\[](?i:at)[)\]] ?(?:[A-Za-z0-9\-]{1,62}\.)+[A-Za-z]{2,24}"))
+_SPELT_MAIL = Kind(
+    MAIL, re.compile(r"[A-Za-z0-9._%+\-]{2,64} ?[(\[](?i:at)[)\]] ?(?:[A-Za-z0-9\-]{1,62}\.)+[A-Za-z]{2,24}")
+)
 _CARD_START = "(?=[3-6]|9[4-9])[0-9]"
 
 # What a word before it gives away; only the group goes. The gap holds no label that stands there already.

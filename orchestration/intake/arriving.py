@@ -21,6 +21,7 @@ from contracts.door.privacy import redact_one
 from contracts.loading import load_feeds
 from contracts.messages import Language, message
 from contracts.reading import is_settled
+from orchestration.intake import roots
 from orchestration.paths import ZONE, DataDirectory
 
 # The sender of a file that lies in the feed's own folder: it spells the feed as the contract does.
@@ -205,7 +206,8 @@ def _listed(data: DataDirectory) -> Iterator[Arrival | Trouble]:
     """
     path = data.inbox / DELIVERY_LIST
     try:
-        if not stat.S_ISREG(path.lstat().st_mode):
+        status = path.lstat()
+        if not stat.S_ISREG(status.st_mode):
             yield Trouble("", DEFAULT_SENDER, DELIVERY_LIST, "not_a_file")
             return
         raw = path.read_bytes()
@@ -225,11 +227,11 @@ def _listed(data: DataDirectory) -> Iterator[Arrival | Trouble]:
         return
     for number, line in enumerate(lines[1:], start=2):
         if line.strip(f" {delimiter}\r"):
-            yield _listed_line(data, number, line, delimiter, columns, when)
+            yield _listed_line(data, number, line, delimiter, columns, when, status.st_uid)
 
 
 def _listed_line(
-    data: DataDirectory, number: int, line: str, delimiter: str, columns: list[str], when: str
+    data: DataDirectory, number: int, line: str, delimiter: str, columns: list[str], when: str, listed_by: int
 ) -> Arrival | Trouble:
     try:
         cells = [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter, strict=True))]
@@ -257,6 +259,8 @@ def _listed_line(
     path = data.inbox / name
     if is_ours(data, path):
         return broken(f"path {shown_name(spelt(name))}")
+    if not roots.allows(data, listed_by, path):
+        return broken(f"path {shown_name(spelt(name))}: {roots.VARIABLE}")
     return Arrival(feed, sender, path, min(received, data.now()), keep=True)
 
 

@@ -24,7 +24,8 @@ from contracts.messages import message
 from contracts.model import Feed
 from contracts.whole_files import BESIDE, NotReadable, put, read_json, remove_unfinished, write_json
 from orchestration.holding import alone, this_command
-from orchestration.intake.arriving import DEFAULT_SENDER, Arrival, is_ours, shown_name, spelt
+from orchestration.intake import roots
+from orchestration.intake.arriving import DEFAULT_SENDER, DELIVERY_LIST, Arrival, is_ours, shown_name, spelt
 from orchestration.paths import DataDirectory
 
 HANGS_SECONDS = 60.0  # how long a listed file may give nothing: it may lie on a network that is gone
@@ -158,7 +159,10 @@ def _copied(data: DataDirectory, arrival: Arrival, staged: Path) -> str:
 
     def work() -> None:
         try:
-            if is_ours(DataDirectory(data.root.resolve()), arrival.path.resolve()):  # by way of a link
+            # By way of a link.
+            root, leads_to = DataDirectory(data.root.resolve()), arrival.path.resolve()
+            listed_by = (data.inbox / DELIVERY_LIST).lstat().st_uid
+            if is_ours(root, leads_to) or not roots.allows(root, listed_by, leads_to):
                 raise NotArrived("not_a_file")
             result["sha"] = _copy(arrival.path, staged, progress)
         except BaseException as error:

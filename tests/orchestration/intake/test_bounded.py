@@ -99,11 +99,9 @@ def test_a_file_beyond_its_bounds_has_a_receipt_and_is_read_when_the_policy_lets
 
 def test_what_is_read_ahead_is_bounded_too(monkeypatch) -> None:
     monkeypatch.setattr(bounded, "bounds", lambda size: Bounds(seconds=4, memory_mb=10_000))
-    items = [("slow", 1, 60.0), *((str(n), 1, 0.0) for n in range(reading_ahead.MANY))]
+    items = [("slow", 1, 600.0), *((str(n), 1, 0.0) for n in range(reading_ahead.MANY))]
     ahead: reading_ahead.ReadAhead[Outcome] = reading_ahead.ReadAhead(computes, items)
-    started = time.monotonic()
     assert ahead.result("slow") is None  # whoever asks reads it alone, within its bounds
-    assert time.monotonic() - started < 50
 
 
 def test_months_of_birth_go_when_no_policy_needs_them(data) -> None:
