@@ -47,6 +47,7 @@ CLASSIFICATIONS: tuple[str, ...] = (
     "identifier",
     "name",
     "birth_date",
+    "birth_month",
     "free_text",
     "secret",
 )
@@ -245,7 +246,20 @@ def load_products(folder: Path = PRODUCTS) -> Mapping[str, Product]:
     """Every product contract, by table name; their keys lead to columns that are there."""
     products = {p.id: p for path in sorted(folder.glob("*.odcs.yaml")) for p in [load_product(path)]}
     _check_foreign_keys(products)
+    _check_never_published(products)
     return products
+
+
+def _check_never_published(products: Mapping[str, Product]) -> None:
+    """A published column is for everybody to read, and none is a month of birth under the name it is stored by."""
+    months = {f.stored_as for feed in load_feeds().values() for f in feed.stored if f.classification == "birth_month"}
+    for product in products.values():
+        for f in product.fields:
+            where = f"schema.properties[{f.name}]"
+            if f.classification not in ("public", "internal"):
+                raise ContractError(product.path, f"{where}.classification", f"a {f.classification} is never published")
+            if f.name in months:
+                raise ContractError(product.path, where, "a month of birth is never published")
 
 
 @lru_cache(maxsize=4)
@@ -376,7 +390,7 @@ def _field(path: Path, p: SchemaProperty) -> FieldSpec:
         raise ContractError(
             path, f"{where}.classification", f"one of {CLASSIFICATIONS} expected, found {classification!r}"
         )
-    if classification in ("identifier", "birth_date") and not p.encryptedName:
+    if classification in ("identifier", "birth_date", "birth_month") and not p.encryptedName:
         raise ContractError(path, f"{where}.encryptedName", f"a {classification} needs the name it is stored under")
     zh, en = bilingual(path, f"{where}.businessName", p.businessName)
     custom = {str(c.property): c.value for c in p.customProperties or []}

@@ -401,6 +401,10 @@ ROWS: Mapping[str, Sentences] = {
         "另一报送方也在使用此编号（{field}）：区划和部门都相同的算同一条记录，以先报的一方为准；否则算贵方自己的另一条记录。",
         "Another sender uses this key ({key}) as well: where division and department are the same it is one record, as the first sender tells it; otherwise yours is a record of its own.",
     ),
+    "personal_number": Sentences(
+        "“{field}”里有个人号码（{value}），不会照样入库，以“〔…〕”代替；请改用本单位自己的编号。",
+        "{field} holds a person's number ({value}): it is not stored, a word and a hash stand in its place. Use a number of your own.",
+    ),
     "contract_violated": Sentences(
         "不符合合同规则 {check}，请核对“{field}”。", "Does not meet the contract's check {check}; look at {field}."
     ),
@@ -471,6 +475,21 @@ HOUSE: Mapping[str, Sentences] = {
         "{file} 处理时程序出错（{detail}），文件已存档，未写入任何数据；下次运行会重试，请联系数据平台。",
         "The door itself failed on {file} ({detail}); the file is archived, nothing was written, and the next night tries "
         "again. Tell the platform's team.",
+    ),
+    "file_takes_too_long": Sentences(
+        "{file} 读取超过 {seconds} 秒（计算时间）仍未完成，已停止，未写入任何数据；请拆分或简化后重新发送，或由数据平台调整 policies/intake_policies.csv。",
+        "Reading {file} took more than {seconds} s of computing time and was stopped, nothing was written: send it in parts or simpler, or "
+        "the platform's team changes policies/intake_policies.csv.",
+    ),
+    "file_takes_too_much_memory": Sentences(
+        "{file} 读取所需内存超过 {memory} MB，已停止，未写入任何数据；请拆分或简化后重新发送，或由数据平台调整 policies/intake_policies.csv。",
+        "Reading {file} took more than {memory} MB of memory and was stopped, nothing was written: send it in parts or simpler, or the "
+        "platform's team changes policies/intake_policies.csv.",
+    ),
+    "file_ends_the_reader": Sentences(
+        "{file} 使读取程序意外退出，文件已存档，未写入任何数据；请换一种格式（如 CSV）重新导出，并联系数据平台。",
+        "The program that read {file} came to an end by it; the file is archived, nothing was written. Export it in another format (CSV), "
+        "and tell the platform's team.",
     ),
     "file_not_there": Sentences(
         "{file} 无法读取（{problem}）；请核对报送清单中的路径或重新发送。",

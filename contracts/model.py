@@ -143,7 +143,7 @@ class FieldSpec:
     @property
     def sql_type(self) -> str:
         """The DuckDB type of the stored value."""
-        if self.classification in ("identifier", "birth_date", "name", "free_text"):
+        if self.classification in ("identifier", "birth_date", "birth_month", "name", "free_text"):
             return "VARCHAR"
         return SQL_TYPES[self.kind]
 

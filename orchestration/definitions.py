@@ -5,7 +5,7 @@ from __future__ import annotations
 import dagster as dg
 
 from contracts.loading import load_products
-from orchestration import schedules
+from orchestration import access, schedules
 from orchestration.derived import linkage, review_words, survey_estimates
 from orchestration.intake import feeds, ledger
 from orchestration.release import publishing
@@ -38,4 +38,5 @@ def build_defs(**overrides: object) -> dg.Definitions:
     )
 
 
+access.keep_private()  # a run of the UI or of a schedule writes with this process's umask
 defs = build_defs()

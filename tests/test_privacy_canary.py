@@ -17,6 +17,7 @@ import polars as pl
 import pytest
 
 from contracts.door.identifiers import RESIDENT_ID_WEIGHTS, is_luhn, is_resident_id
+from contracts.door.privacy import OPEN
 from contracts.loading import load_feeds, load_layouts
 from contracts.model import Feed, FieldSpec
 from orchestration.intake import feeds as assets
@@ -111,16 +112,47 @@ def table(feed: Feed, canaries: Canaries) -> list[list[str]]:
 
 
 def misplaced(f: FieldSpec, value: str) -> str:
-    """A personal value in a column it does not belong in, unless the contract would take it for what belongs there.
+    """A personal value in a column it does not belong in, unless the contract says that such a number belongs there."""
+    return plausible(f, 9) if f.semantic in ("bank_card", "email", "phone") or f.name == "phone" else value
 
-    A public text that fits the contract is stored as sent: the contract has said that it names nobody.
-    """
-    fits = f.kind == "string" and not f.enum and not f.code_list and re.search(f.options.get("pattern", ""), value)
-    return plausible(f, 9) if fits and f.classification in ("public", "internal") else value
+
+def numbered(feed: Feed, canaries: Canaries) -> list[list[str]]:
+    """Header and rows that the contract accepts, a person's number in each public text that may hold anything: codes above all."""
+    sent = [f for f in feed.fields if not f.scheme or not f.derived_from]
+    rows = [[f.header for f in sent]]
+    for n, kind in enumerate(("resident_id", "phone", "bank_card", "phone")):
+        cells = []
+        for f in sent:
+            value = misplaced(f, canaries.make(kind))
+            takes_any = (
+                f.kind == "string" and not f.enum and not f.code_list and not f.semantic and f.classification in OPEN
+            )
+            is_free = (
+                takes_any
+                and re.search(f.options.get("pattern", ""), value)
+                and len(value) <= f.options.get("maxLength", 99)
+            )
+            cells.append(
+                value if is_free else personal(f, canaries) if f.classification not in OPEN else plausible(f, 20 + n)
+            )
+        rows.append(cells)
+    return rows
 
 
 def as_csv(rows: list[list[str]]) -> str:
     return "".join(",".join(row) + "\n" for row in rows)
+
+
+def as_workbook(sheets: dict[str, list[list[str]]]) -> bytes:
+    from xlsxwriter import Workbook
+
+    content = io.BytesIO()
+    with Workbook(content, {"in_memory": True}) as book:
+        for name, rows in sheets.items():
+            sheet = book.add_worksheet(name)
+            for number, row in enumerate(rows):
+                sheet.write_row(number, 0, row)
+    return content.getvalue()
 
 
 def deliver(path: Path, content: bytes) -> None:
@@ -140,6 +172,21 @@ def city(tmp_path_factory) -> tuple[DataDirectory, Canaries, str]:
         rows = table(feed, canaries)
         inbox = data.inbox / feed.id / senders[0]
         deliver(inbox / f"{feed.table}_{canaries.make('phone')}.csv", as_csv(rows).encode())
+        deliver(inbox / "编号里的号码.csv", as_csv(numbered(feed, canaries)).encode())
+        # A sender, a sheet, a column and a second sheet that are called after somebody; several numbers as people type them.
+        phone = canaries.make("phone")
+        named_after = data.inbox / feed.id / f"{phone}{NAME[:2]}"
+        spelt = f"+86 {phone[:3]}-{phone[3:7]}-{phone[7:]}"
+        canaries.planted.add(spelt)
+        deliver(
+            named_after / f"报送 {spelt}.csv",
+            as_csv([[*rows[0], f"经办 {spelt}"], *[[*r, ""] for r in rows[1:3]]]).encode(),
+        )
+        deliver(
+            named_after / "表名.xlsx",
+            as_workbook({canaries.make("phone"): rows[:3], canaries.make("resident_id"): rows[:1]}),
+        )
+        (named_after / canaries.make("phone")).mkdir()
         deliver(inbox / "没有表头.csv", as_csv(rows[1:4]).encode())
         deliver(inbox / "没有必需列.csv", as_csv([rows[0][1:2] + rows[0][-3:], *[r[-4:] for r in rows[1:4]]]).encode())
         deliver(
@@ -160,6 +207,12 @@ def city(tmp_path_factory) -> tuple[DataDirectory, Canaries, str]:
         handler = logging.StreamHandler(said)
         logging.getLogger().addHandler(handler)
         logging.getLogger("dagster").addHandler(handler)
+        data.inbox.joinpath(canaries.make("phone")).mkdir()
+        data.inbox.joinpath("deliveries.csv").write_text(
+            f"feed,sender,path,received_on\nsports.openings,{canaries.make('phone')},{canaries.make('phone')}.csv,2026-02-03\n"
+            f"{canaries.make('phone')},a,b,2026-02-03\nsports.openings,a,b,{canaries.make('phone')}\n",
+            encoding="utf-8",
+        )
         made = [assets.feed_asset(feed) for feed in load_feeds().values()]
         receipts = ledger.ledger_asset([a.key for a in made])
         with dg.DagsterInstance.get() as instance:

@@ -51,6 +51,7 @@ CLASSIFICATION_LABELS: Mapping[str, str] = {
     "identifier": "入库前加密为不可逆代码 · becomes a keyed hash at the door",
     "name": "入库前只留姓 · only the first character is kept",
     "birth_date": "入库前转为年龄段 · becomes an age band at the door",
+    "birth_month": "入库前只留出生年月，按政策期限删除，不公开 · only year and month are kept, as long as policy needs them; never published",
     "free_text": "入库前删去证件号、电话、卡号、邮箱 · identity, phone and card numbers and e-mail are taken out at the door",
     "secret": "入库前删除，不保存 · dropped at the door, not stored",
 }

@@ -22,7 +22,7 @@ import polars as pl
 from contracts.door import guards as file_guards
 from contracts.door import keys
 from contracts.door.arranging import OUT_OF_SCOPE, Arrangement, arrange, known_headers, lay_out_all, undeclared_schemes
-from contracts.door.privacy import Key, pseudonymise, redact_one
+from contracts.door.privacy import Key, hidden_numbers, pseudonymise, redact, redact_one
 from contracts.door.rows import Checker, Split, checker, split
 from contracts.door.units import conflict
 from contracts.door.writing import (
@@ -374,7 +374,10 @@ def _judged(feed: Feed, opened: Opened) -> Iterator[Split]:
 
 def _pseudonymised(delivery: Delivery, key: Key, parts: Iterator[Split]) -> Iterator[Split]:
     day = delivery.received_at.date()
-    return (replace(part, accepted=pseudonymise(part.accepted, delivery.feed, key, on=day)) for part in parts)
+    for part in parts:
+        # What a refused row says of its key is hidden as the same key of an accepted row is.
+        reasons = part.reasons.with_columns(hidden_numbers(part.reasons["row_says"], key))
+        yield replace(part, accepted=pseudonymise(part.accepted, delivery.feed, key, on=day), reasons=reasons)
 
 
 def _ahead(parts: Iterator[Part]) -> Iterator[Part]:
@@ -427,6 +430,7 @@ def _stored(delivery: Delivery, rows: pl.DataFrame) -> pl.DataFrame:
 
 def _pointing(delivery: Delivery, reasons: pl.DataFrame) -> pl.DataFrame:
     return reasons.with_columns(
+        redact(reasons["header"])[0],  # a sender's own, where its columns are melted
         pl.lit(delivery.feed.id).alias("_feed"),
         pl.lit(delivery.sender).alias("_sender"),
         pl.lit(delivery.receipt).alias("_receipt"),

@@ -8,6 +8,7 @@ What can and cannot be linked afterwards, and how to change the key: docs/privac
     identifier         "<key id>:<HMAC-SHA-256>" of its canonical spelling, under the field's encryptedName
     name               first character and two asterisks
     birth_date         age band on the day of receipt, under the field's encryptedName
+    birth_month    year and month (1946-03), under the field's encryptedName, until policy says it goes (orchestration/intake/forgetting.py)
     free_text          kept without the numbers and addresses that `redact` finds
     secret             dropped
 """
@@ -15,29 +16,42 @@ What can and cannot be linked afterwards, and how to change the key: docs/privac
 from __future__ import annotations
 
 import hashlib
+import hmac
 import os
 import re
 import secrets
+import stat
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cache
 from pathlib import Path
 
 import polars as pl
 
-from contracts.door.identifiers import EMAIL, canonical, is_luhn, is_resident_id
+from contracts.door.free_text import (
+    BESIDE_TELEPHONES,
+    IN_CODES,
+    Kind,
+    codes_searched,
+    is_like_a_name,
+    replaced,
+    searched,
+)
+from contracts.door.identifiers import canonical
 from contracts.model import Feed, FieldSpec
 from contracts.whole_files import put
 
 KEY_VARIABLE = "MINSHENG_PRIVACY_KEY"
 KEY_FILE = "privacy.key"
 SHORTEST_KEY = 16  # bytes
-_KEY_LINE = re.compile(rb"[0-9A-Fa-f]{32,}")
+STRETCHED = "scrypt:"  # before a key from which id and pseudonyms are made by scrypt
+_KEY_LINE = re.compile(rb"(?:scrypt:)?[0-9A-Fa-f]{32,}")
 
 # What may be read as it is; every other classification is personal.
 OPEN: frozenset[str] = frozenset({"public", "internal"})
-PERSONAL: frozenset[str] = frozenset({"identifier", "name", "birth_date", "free_text", "secret"})
+PERSONAL: frozenset[str] = frozenset({"identifier", "name", "birth_date", "birth_month", "free_text", "secret"})
 SHOWN = 60  # characters of a value that is not personal
 
 # Lower ends in completed years: the ages at which a service begins or ends (nursery, school, work, 60+ and 65+ care).
@@ -55,18 +69,44 @@ class KeyRefused(ValueError):
 
 @dataclass(frozen=True)
 class Key:
-    """The secret behind every pseudonym: a text whose UTF-8 bytes are the HMAC's key. Only its id may be written."""
+    """The secret behind every pseudonym; only its id may be written.
+
+    Attributes:
+        is_stretched: whether id and pseudonyms are made of the secret by scrypt, so that trying a guessed key against them
+            costs a tenth of a second and 32 MB each time. Keys made before are not: their pseudonyms would change.
+    """
 
     secret: str = field(repr=False)
+    is_stretched: bool = True
 
     @property
     def id(self) -> str:
         """Eight hex characters that stand before every pseudonym made with this key."""
+        if self.is_stretched:
+            return _stretched(self.secret)[64:]
         return hashlib.sha256(b"minsheng privacy key id\0" + self.secret.encode()).hexdigest()[:8]
 
+    @property
+    def hashed_with(self) -> str:
+        """The text whose bytes are the HMAC's key."""
+        return _stretched(self.secret)[:64] if self.is_stretched else self.secret
 
-def load_key(folder: Path, environ: Mapping[str, str] | None = None) -> Key:
+
+@cache
+def _stretched(secret: str) -> str:
+    """72 hex characters: the HMAC's key, then the id. The salt is the same everywhere, so that a key is moved by its text alone."""
+    made = hashlib.scrypt(secret.encode(), salt=b"minsheng privacy key", n=2**15, r=8, p=1, maxmem=2**26, dklen=36)
+    return made.hex()
+
+
+def load_key(
+    folder: Path, environ: Mapping[str, str] | None = None, stands: Callable[[str], bool] = lambda _: False
+) -> Key:
     """The current key: from the environment, else the newest of `<folder>/privacy.key`, made on first use.
+
+    Args:
+        stands: whether pseudonyms under a key's id stand already. A key of the environment under which pseudonyms were made
+            before keys were stretched goes on unstretched, until it is written as `scrypt:<key>`.
 
     Raises:
         KeyRefused: the key in the environment is too short, or the file is open to others or damaged.
@@ -83,7 +123,10 @@ def load_key(folder: Path, environ: Mapping[str, str] | None = None) -> Key:
                 f"环境变量 {KEY_VARIABLE} 不是 UTF-8 文本；请改用字母、数字或汉字组成的密钥。"
                 f" · {KEY_VARIABLE} is not UTF-8 text; set a key of letters, digits or characters."
             )
-        return Key(stated)
+        if stated.startswith(STRETCHED):
+            return Key(stated.removeprefix(STRETCHED))
+        earlier = Key(stated, is_stretched=False)
+        return earlier if stands(earlier.id) else Key(stated)
     path = folder / KEY_FILE
     if not path.exists():
         _write_keys(path, [_new_key()], replace=False)
@@ -113,10 +156,21 @@ def read_keys(folder: Path) -> list[Key]:
     """Every key of the key file, oldest first; the last one is current.
 
     Raises:
-        KeyRefused: others than the owner can read the file, or a line of it is not a key.
+        KeyRefused: the file is not a plain one of this user, others can read it, or a line of it is not a key.
     """
     path = folder / KEY_FILE
-    mode = path.stat().st_mode & 0o777
+    status = path.lstat()
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
+        raise KeyRefused(
+            f"密钥文件 {path.name} 不是单独的普通文件（是链接，或另有名称指向它）；请把密钥本身放在这里。"
+            f" · {path.name} is no plain file of its own (a link, or it has a second name); put the key itself there."
+        )
+    if status.st_uid not in (os.geteuid(), 0):
+        raise KeyRefused(
+            f"密钥文件 {path.name} 属于另一个用户（uid {status.st_uid}），他可以更换密钥；请执行 chown。"
+            f" · {path.name} belongs to another user (uid {status.st_uid}), who could change it; chown it to the platform's user."
+        )
+    mode = status.st_mode & 0o777
     if mode & 0o077:
         raise KeyRefused(
             f"密钥文件 {path.name} 的权限是 {mode:o}，其他用户可以读取；请执行 chmod 600，并考虑更换密钥。"
@@ -128,7 +182,8 @@ def read_keys(folder: Path) -> list[Key]:
             f"密钥文件 {path.name} 已损坏：应每行一个十六进制密钥；请从备份恢复。"
             f" · {path.name} is damaged: one key in hexadecimal per line was expected; restore it from a backup."
         )
-    return [Key(line.decode()) for line in lines]
+    texts = [line.decode() for line in lines]
+    return [Key(text.removeprefix(STRETCHED), is_stretched=text.startswith(STRETCHED)) for text in texts]
 
 
 def rotate(folder: Path) -> Key:
@@ -149,7 +204,7 @@ def _write_keys(path: Path, keys: list[Key], *, replace: bool) -> None:
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".privacy-")  # mode 0600 by definition
     try:
         with os.fdopen(handle, "w", encoding="ascii") as file:
-            file.writelines(key.secret + "\n" for key in keys)
+            file.writelines(f"{STRETCHED if key.is_stretched else ''}{key.secret}\n" for key in keys)
             file.flush()
             os.fsync(file.fileno())
         if replace:
@@ -196,10 +251,12 @@ def _kept(frame: pl.DataFrame, f: FieldSpec, key: Key, on: date | None) -> pl.Se
                 raise ValueError(f"{f.name}: an age needs a day; give `on` or a column _received_at")
             day = pl.lit(on) if on else pl.col("_received_at").cast(pl.Date)
             return frame.select(age_band(pl.col(f.name).cast(pl.Date), day)).to_series()
+        case "birth_month":
+            return values.cast(pl.Date).dt.strftime("%Y-%m")
         case "free_text":
             return redact(values)[0]
         case "public" | "internal":
-            return values
+            return hidden_numbers(values, key, searched_for(f))
         case other:
             raise ValueError(f"{f.name}: nobody has said what becomes of a value that is {other!r}")
 
@@ -213,7 +270,7 @@ def keyed_hash(values: pl.Series, semantic: str | None, key: Key) -> pl.Series:
 
     # A blank identifier would make one person of everybody without one.
     spelt = pl.lit(canonical(values, semantic)).replace("", None)
-    hashed: pl.Expr = spelt.chash.hmac_sha256(key=key.secret)  # type: ignore[attr-defined]
+    hashed: pl.Expr = spelt.chash.hmac_sha256(key=key.hashed_with)  # type: ignore[attr-defined]
     return pl.select((f"{key.id}:" + hashed).alias(values.name)).to_series()
 
 
@@ -237,70 +294,14 @@ def age_band(born: pl.Expr, on: pl.Expr) -> pl.Expr:
 
 # ── free text ───────────────────────────────────────────────────────────────────────────────────
 
-# Up to two of these may stand between two digits of one number: blanks, hyphens, dots, and what nobody sees.
-_BETWEEN = r"[\s\-.·\u200b-\u200f\u2060\ufeff]{0,2}"
-_HALF_WIDTH = {full: full - 0xFEE0 for full in range(0xFF01, 0xFF5F)} | {ord(c): "-" for c in "‐‑‒–—−"}
-# What can hold any of them: seven digits nearly together, or an @. Everything else costs one scan.
-_SUSPICIOUS = r"(?:[0-9０-９][\s\-－.．·\x{200b}-\x{200f}\x{2060}\x{feff})）]{0,2}){6}[0-9０-９]|[@＠]"
-
-
-_STARTS = re.compile("(?<![0-9])[0-9]")
-_CARD = "(?=[3-6]|9[4-9])[0-9]"
-
-
-def _digits(first: str, then: str, last: str = "[0-9]") -> str:
-    return f"({first}(?:{_BETWEEN}[0-9]){then}{_BETWEEN}{last})(?![0-9])"
-
-
-def _always(_: str) -> bool:
-    return True
-
-
-# In this order, each tried at every digit that no digit precedes; what one has taken, the next does not see.
-_NUMBERS: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
-    ("〔身份证号〕", re.compile(_digits("[1-9]", "{16}", "[0-9Xx]")), is_resident_id),
-    ("〔银行卡号〕", re.compile(_digits(_CARD, "{17}")), is_luhn),
-    ("〔银行卡号〕", re.compile(_digits(_CARD, "{14}")), is_luhn),
-    ("〔电话〕", re.compile(rf"(?:(?:00)?86{_BETWEEN})?" + _digits(f"1{_BETWEEN}[3-9]", "{8}")), _always),
-    (
-        "〔电话〕",
-        re.compile(
-            rf"(?<!-)0(?:10|2[0-9]|[3-9][0-9]{{2}})[)\s\-]{{0,2}}[2-9][0-9]{{2,3}}{_BETWEEN}[0-9]{{4}}(?![0-9])"
-        ),
-        _always,
-    ),
-)
-# What a word before it gives away; only the group goes.
-_ANNOUNCED: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("〔邮箱〕", re.compile(f"({EMAIL})")),
-    ("〔身份证号〕", re.compile("身份[证證][^0-9]{0,6}" + _digits("[1-9]", "{13,16}", "[0-9Xx]"))),
-    (
-        "〔电话〕",
-        re.compile(rf"(?:[电電][话話]|手[机機]|[Tt]el|TEL|[Pp]hone)[^0-9]{{0,4}}([2-9][0-9]{{2,3}}{_BETWEEN}[0-9]{{4}})(?![0-9])"),
-    ),
-)  # fmt: skip
-
 
 def redact(text: pl.Series) -> tuple[pl.Series, pl.Series]:
-    """Free text without the numbers that lead to a person, and how many were taken out of each.
-
-    Found, also in full-width digits and with blanks, hyphens, dots or invisible characters between digits:
-    resident ids whose check character holds, mobile numbers, landlines with an area code, bank cards of 16 or 19
-    digits whose Luhn sum holds, e-mail addresses; whatever stands behind the words 身份证; a local number of
-    seven or eight digits behind 电话, 手机, tel or phone. Each becomes a word such as 〔电话〕.
-
-    The price: one in eleven 18-digit numbers built like a resident id, one in ten 16- and 19-digit numbers that
-    begin like a card, and every 11-digit number that begins like a mobile one are taken for it; other case numbers
-    stay. Not found: names, addresses, WeChat and QQ numbers, digits written as characters (幺三八), mistyped
-    resident ids and 15-digit ones without the word before them.
+    """Free text without what leads to a person (free_text.py), and how many were taken out of each; a word stands in their place.
 
     Returns:
         (text, count): String and UInt32, of the length of `text`; null stays null with count 0.
     """
-    # Most texts hold neither a digit nor an @, which is told at a third of the price.
-    suspicious = text.str.contains("[0-9０-９@＠]").fill_null(value=False)
-    if suspicious.any():
-        suspicious = suspicious.scatter(suspicious.arg_true(), text.filter(suspicious).str.contains(_SUSPICIOUS))
+    suspicious = searched(text)
     if not suspicious.any():
         return text, pl.zeros(text.len(), dtype=pl.UInt32, eager=True)
     once = text.filter(suspicious).unique()
@@ -318,39 +319,47 @@ def redact(text: pl.Series) -> tuple[pl.Series, pl.Series]:
 
 def redact_one(text: str) -> tuple[str, int]:
     """`redact` for a single text."""
-    count = 0
-    # Until nothing is left: taking one number out can uncover that its neighbour stands alone.
-    while spans := _spans(text.translate(_HALF_WIDTH)):
-        count += len(spans)
-        parts, at = [], 0
-        for start, end, label in sorted(spans):
-            parts += [text[at:start], label]
-            at = end
-        text = "".join(parts) + text[at:]
-    return text, count
+    return replaced(text)
 
 
-def _spans(text: str) -> list[tuple[int, int, str]]:
-    """Where in half-width `text` something stands that has to go: (start, end, the word for it)."""
-    spans: list[tuple[int, int, str]] = []
-    taken = bytearray(len(text))
+# ── numbers of persons where none belong ────────────────────────────────────────────────────────
 
-    def take(start: int, end: int, label: str) -> None:
-        if not any(taken[start:end]):
-            taken[start:end] = b"\1" * (end - start)
-            spans.append((start, end, label))
 
-    for label, pattern in _ANNOUNCED:
-        for match in pattern.finditer(text):
-            take(*match.span(1), label)
-    starts = [match.start() for match in _STARTS.finditer(text)]
-    for label, number, holds in _NUMBERS:
-        for start in starts:
-            found = number.match(text, start)
-            if found and holds(re.sub("[^0-9Xx]", "", found[0])):
-                opened = start > 0 and text[start - 1] in "(+"
-                take(start - opened, found.end(), label)
-    return spans
+def searched_for(f: FieldSpec) -> tuple[Kind, ...]:
+    """Which numbers of persons are hidden in a field that anybody may read; none where it is no text, or is checked by rule."""
+    if f.kind != "string" or f.classification not in OPEN or f.semantic in ("uscc", "bank_card", "email"):
+        return ()
+    # A facility's own telephone may be a mobile one.
+    return BESIDE_TELEPHONES if f.name == "phone" or f.semantic == "phone" else IN_CODES
+
+
+def hidden_numbers(codes: pl.Series, key: Key, kinds: tuple[Kind, ...] = IN_CODES) -> pl.Series:
+    """Codes and names without the numbers of persons in them; in place of each stands what it is and a keyed hash.
+
+    So different numbers stay different codes, a code stands for the same thing in every feed, and nobody without the
+    key reads a number from it. The hash is another than the pseudonym of the same number in a field of persons.
+    """
+
+    def word(label: str, found: str) -> str:
+        digits = re.sub("^(?:00)?86(?=1[3-9][0-9]{9}$)", "", found.upper())
+        made = hmac.digest(key.hashed_with.encode(), b"in a code\0" + digits.encode(), "sha256").hex()
+        return f"{label[:-1]}:{made[:12]}{label[-1]}"
+
+    holds = codes_searched(codes) if kinds else None
+    if holds is None or not holds.any():
+        return codes
+    once = codes.filter(holds).unique()
+    return codes.replace(once, pl.Series([replaced(text, kinds, word)[0] for text in once], dtype=pl.String))
+
+
+def holds_a_number(codes: pl.Series, kinds: tuple[Kind, ...] = IN_CODES) -> pl.Series:
+    """Which codes `hidden_numbers` changes."""
+    holds = codes_searched(codes)
+    if not holds.any():
+        return holds
+    once = codes.filter(holds).unique()
+    found = once.filter(pl.Series([replaced(text, kinds)[1] > 0 for text in once], dtype=pl.Boolean))
+    return codes.is_in(found.implode()).fill_null(value=False)
 
 
 # ── messages ────────────────────────────────────────────────────────────────────────────────────
@@ -360,12 +369,28 @@ def mask_value(value: str | None, field: FieldSpec | None) -> str:
     """What of a value may stand in quarantine, logs and messages.
 
     Nothing but its length if the field is personal, or unknown; else the value, redacted, on one line, at most
-    60 characters long.
+    60 characters long, of a long number its first digits, of what looks like a name its first character.
     """
     if value is None:
         return ""
     if field is None or field.classification not in OPEN:
         return f"‹{len(value)} characters›"
     shown, _ = redact_one(value[: 20 * SHOWN])
+    if field.kind == "string" and is_like_a_name(shown):
+        return f"{shown.strip()[0]}**"
+    # What may be a number nobody recognises, or a birthday; a day or a time where one belongs is none.
+    long = r"[0-9](?:[ \-./]?[0-9]){6,}" if field.kind == "string" else r"[0-9]{9,}"
+    shown = re.sub(long, lambda run: _first_digits(run[0]), shown)
     shown = re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", " ", shown)
     return shown if len(shown) <= SHOWN else shown[: SHOWN - 1] + "…"
+
+
+def _first_digits(run: str) -> str:
+    """990102001299 → 9901********: enough to find the row by, too little to call somebody."""
+    shown = max(0, min(4, sum(c.isdigit() for c in run) - 8))
+    kept = 0
+    masked = []
+    for c in run:
+        kept += c.isdigit()
+        masked.append(c if not c.isdigit() or kept <= shown else "*")
+    return "".join(masked)

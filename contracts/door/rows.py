@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from dataclasses import field as default
 from datetime import datetime, time
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -22,7 +22,7 @@ import polars as pl
 from contracts.door.arranging import MELTED, Arrangement, fields_of, sender_header, unmapped
 from contracts.door.casting import CastOptions, cast
 from contracts.door.identifiers import SEMANTIC_CHECKS
-from contracts.door.privacy import mask_value
+from contracts.door.privacy import holds_a_number, mask_value, searched_for
 from contracts.loading import code_list, code_spellings
 from contracts.messages import message
 from contracts.model import Feed, FieldSpec, Rule
@@ -280,6 +280,9 @@ def _field_checks(f: FieldSpec, known: Mapping[str, pl.Series]) -> list[Check]:
         add("required_missing", value.is_null())
     if f.kind == "string":
         separator = f.custom.get("separator")
+        if (kinds := searched_for(f)) and not (_codes(f) and _severity(f, "code") == "error"):
+            found = partial(holds_a_number, kinds=kinds)
+            add("personal_number", value.map_batches(found, return_dtype=pl.Boolean, is_elementwise=True), "warning")
         if (pattern := options.get("pattern")) is not None:
             add("pattern", ~value.str.contains(pattern), pattern=pattern, example=next(iter(f.examples), ""))
         if (low := options.get("minLength")) is not None:

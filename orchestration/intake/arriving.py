@@ -21,6 +21,7 @@ from contracts.door.privacy import redact_one
 from contracts.loading import load_feeds
 from contracts.messages import Language, message
 from contracts.reading import is_settled
+from orchestration.intake import roots
 from orchestration.paths import ZONE, DataDirectory
 
 # The sender of a file that lies in the feed's own folder: it spells the feed as the contract does.
@@ -123,7 +124,7 @@ def _in_inbox(data: DataDirectory, feed: str) -> Iterator[Arrival | Trouble]:
         if isinstance(kind, Trouble):
             yield kind
         elif stat.S_ISDIR(kind.st_mode):
-            sender = spelt(path.name)
+            sender = shown_name(spelt(path.name))
             for inner, inner_kind in _entries(path, feed, sender):
                 if isinstance(inner_kind, Trouble):
                     yield inner_kind
@@ -205,7 +206,8 @@ def _listed(data: DataDirectory) -> Iterator[Arrival | Trouble]:
     """
     path = data.inbox / DELIVERY_LIST
     try:
-        if not stat.S_ISREG(path.lstat().st_mode):
+        status = path.lstat()
+        if not stat.S_ISREG(status.st_mode):
             yield Trouble("", DEFAULT_SENDER, DELIVERY_LIST, "not_a_file")
             return
         raw = path.read_bytes()
@@ -220,23 +222,24 @@ def _listed(data: DataDirectory) -> Iterator[Arrival | Trouble]:
     columns = [name.strip().lower() for name in heading.split(delimiter)]
     when = next((name for name in ("received_at", "received_on") if name in columns), None)
     if when is None or not {"feed", "path"} <= set(columns):
-        facts = {"expected": ", ".join(LISTED), "found": heading[:100]}
+        facts = {"expected": ", ".join(LISTED), "found": shown_name(spelt(heading))[:100]}
         yield Trouble("", DEFAULT_SENDER, DELIVERY_LIST, "delivery_list_header", facts)
         return
     for number, line in enumerate(lines[1:], start=2):
         if line.strip(f" {delimiter}\r"):
-            yield _listed_line(data, number, line, delimiter, columns, when)
+            yield _listed_line(data, number, line, delimiter, columns, when, status.st_uid)
 
 
 def _listed_line(
-    data: DataDirectory, number: int, line: str, delimiter: str, columns: list[str], when: str
+    data: DataDirectory, number: int, line: str, delimiter: str, columns: list[str], when: str, listed_by: int
 ) -> Arrival | Trouble:
     try:
         cells = [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter, strict=True))]
     except (csv.Error, StopIteration):
         cells = []
     row = dict(zip(columns, cells, strict=False))
-    feed, sender, name = row.get("feed", ""), row.get("sender") or DEFAULT_SENDER, row.get("path", "")
+    feed, name = row.get("feed", ""), row.get("path", "")
+    sender = shown_name(spelt(row.get("sender", ""))) or DEFAULT_SENDER
     meant = feed if feed in load_feeds() else ""
 
     def broken(what: str) -> Trouble:
@@ -245,17 +248,19 @@ def _listed_line(
     if len(cells) != len(columns) or "\x00" in line:
         return broken(f"{len(cells)} ≠ {len(columns)} cells")
     if not meant:
-        return broken(f"feed {feed[:60]!r}")
+        return broken(f"feed {shown_name(spelt(feed))[:60]!r}")
     if not name:
         return broken("path —")
     received = _moment(row[when])
     if received is None:
-        return broken(f"{when} {row[when][:40]!r}")
+        return broken(f"{when} {shown_name(spelt(row[when]))[:40]!r}")
     if received.date() < data.first_day():
         return broken(f"{when} {row[when]} < {data.first_day()} (MINSHENG_FIRST_DAY)")
     path = data.inbox / name
     if is_ours(data, path):
         return broken(f"path {shown_name(spelt(name))}")
+    if not roots.allows(data, listed_by, path):
+        return broken(f"path {shown_name(spelt(name))}: {roots.VARIABLE}")
     return Arrival(feed, sender, path, min(received, data.now()), keep=True)
 
 

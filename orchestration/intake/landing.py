@@ -24,7 +24,8 @@ from contracts.messages import message
 from contracts.model import Feed
 from contracts.whole_files import BESIDE, NotReadable, put, read_json, remove_unfinished, write_json
 from orchestration.holding import alone, this_command
-from orchestration.intake.arriving import DEFAULT_SENDER, Arrival, is_ours, shown_name, spelt
+from orchestration.intake import roots
+from orchestration.intake.arriving import DEFAULT_SENDER, DELIVERY_LIST, Arrival, is_ours, shown_name, spelt
 from orchestration.paths import DataDirectory
 
 HANGS_SECONDS = 60.0  # how long a listed file may give nothing: it may lie on a network that is gone
@@ -110,7 +111,7 @@ def archive(data: DataDirectory, arrival: Arrival) -> tuple[Archived, bool]:
     staged = data.archive / f"{INCOMING}-{os.getpid()}-{time.monotonic_ns()}"
     try:
         sha = _copied(data, arrival, staged)
-        sender, name = spelt(arrival.sender), spelt(arrival.path.name)
+        sender, name = arrival.sender, spelt(arrival.path.name)
         receipt = receipt_id(arrival.feed, sender, sha)
         known = _known(data, arrival.feed, receipt)
         if known:
@@ -158,7 +159,10 @@ def _copied(data: DataDirectory, arrival: Arrival, staged: Path) -> str:
 
     def work() -> None:
         try:
-            if is_ours(DataDirectory(data.root.resolve()), arrival.path.resolve()):  # by way of a link
+            # By way of a link.
+            root, leads_to = DataDirectory(data.root.resolve()), arrival.path.resolve()
+            listed_by = (data.inbox / DELIVERY_LIST).lstat().st_uid
+            if is_ours(root, leads_to) or not roots.allows(root, listed_by, leads_to):
                 raise NotArrived("not_a_file")
             result["sha"] = _copy(arrival.path, staged, progress)
         except BaseException as error:
@@ -307,6 +311,7 @@ def _label(path: Path) -> Archived:
     try:
         label = read_json(path)
         label["received_at"] = datetime.fromisoformat(label["received_at"])
+        label["sender"] = shown_name(label["sender"])  # archived before senders were searched for numbers
         return Archived(**label, path=path.with_suffix(".bin"))
     except (TypeError, KeyError, ValueError):
         raise NotReadable(path) from None

@@ -8,17 +8,21 @@ what a file becomes (contracts.door) and which are pending (intake).
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
+from contextlib import suppress
 from functools import cache
 from multiprocessing import get_context
 from typing import Generic, TypeVar
 
 from orchestration.holding import end_with_parent
+from orchestration.intake import bounded
 
 # A process takes about two seconds to begin: fewer files than this are done by then. Once begun, it stays.
 MANY = 16
 SMALL_BYTES = 32_000_000
+PROGRAM_MB = 400  # what a process has in memory before it reads anything, and a little more
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -31,6 +35,7 @@ class ReadAhead(Generic[Result]):
         """`items`: (name, bytes, item); `work` is a function of a module, given one item at a time."""
         small = [(name, item) for name, size, item in items if size <= SMALL_BYTES]
         self._begun: dict[str, Future[Result]] = {}
+        self._largest = bounded.bounds(max((size for _, size, _ in items if size <= SMALL_BYTES), default=0))
         begun = _processes.cache_info().currsize > 0
         if len(small) >= (2 if begun else MANY) and (os.cpu_count() or 1) > 1:
             try:
@@ -45,11 +50,37 @@ class ReadAhead(Generic[Result]):
         if future is None:
             return None
         try:
+            before = sum(seconds for seconds, _ in _used())
+            while not _is_done(future):
+                # Beyond what any of these files may take: they end, and whoever asks reads each alone, within its bounds.
+                seconds = sum(s for s, _ in _used()) - before
+                memory_mb = max((m for _, m in _used()), default=0) / 1e6 - PROGRAM_MB
+                if seconds > self._largest.seconds * (os.cpu_count() or 1) or memory_mb > self._largest.memory_mb:
+                    _end()
             return future.result()
         except BrokenExecutor:  # a process was killed: whoever asks does the work again, alone
             self._begun.clear()
             _processes.cache_clear()
             return None
+
+
+def _is_done(future: Future[Result]) -> bool:
+    with suppress(TimeoutError):
+        future.exception(timeout=0.1)
+        return True
+    return False
+
+
+def _used() -> list[tuple[float, int]]:
+    """(seconds of computing, bytes in memory) of each process that reads."""
+    found = (bounded.used(process) for process in list(_processes()._processes or ()))
+    return [used for used in found if used]
+
+
+def _end() -> None:
+    for process in list(_processes()._processes or ()):
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
 
 
 @cache

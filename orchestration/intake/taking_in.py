@@ -30,7 +30,7 @@ from contracts.loading import load_feeds, load_layouts
 from contracts.messages import message
 from contracts.model import Feed
 from contracts.whole_files import parquet_reads, put, write_parquet
-from orchestration.intake import arriving, landing
+from orchestration.intake import arriving, bounded, forgetting, landing
 from orchestration.intake.landing import Archived, Attempt
 from orchestration.intake.reading_ahead import ReadAhead
 from orchestration.paths import NEVER_CAME, DataDirectory
@@ -79,6 +79,7 @@ def _take_in(data: DataDirectory, feed: Feed, first: date, last: date, *, replay
     _set_aside(data, outcomes.values(), standing)
     _remove_empty_days(data, feed)
     landing.prune(data, feed, data.today())
+    forgetting.forget_birth_months(data, feed, data.today())
     return made
 
 
@@ -242,7 +243,7 @@ class IntakeContext:
     @cached_property
     def key(self) -> Key:
         refuse_a_lost_key(self.data.root, lambda: pseudonyms_stand(self.data))
-        return load_key(self.data.root)
+        return load_key(self.data.root, stands=lambda key_id: pseudonyms_stand(self.data, key_id))
 
     @cached_property
     def known(self) -> Mapping[str, pl.Series]:
@@ -270,6 +271,14 @@ class IntakeContext:
             accepted=_accepted_path(self.data, item).with_suffix(".writing"),
             quarantine=_place(self.data.quarantine, item).with_suffix(".writing"),
         )  # fmt: skip
+
+    def read_within_bounds(self, item: Archived) -> Outcome:
+        """`read`, in a process of its own where the file may cost much for its size."""
+        if bounded.costs_little(item.path, item.size_bytes):
+            return self.read(item)
+        _ = self.key  # made on first use, by one process only
+        task = (time.time_ns(), IntakeContext(self.data, self.feed), item)
+        return bounded.read(_read_in_worker, task, item.shown_name, bounded.bounds(item.size_bytes))
 
     def read_ahead(self, items: Sequence[Archived]) -> ReadAhead[Outcome]:
         """Begins to read the items, where there are many."""
@@ -321,7 +330,7 @@ def _refuse(data: DataDirectory, feed: Feed, trouble: arriving.Trouble) -> Attem
 
 def _land(data: DataDirectory, feed: Feed, arrival: arriving.Arrival, log: Any = None) -> list[Attempt]:
     """Archives one arrival; only a duplicate or a file that cannot be had makes a receipt already here."""
-    name, sender = arriving.shown_name(arriving.spelt(arrival.path.name)), arriving.spelt(arrival.sender)
+    name, sender = arriving.shown_name(arriving.spelt(arrival.path.name)), arrival.sender
     base: dict[str, Any] = {
         "feed": feed.id,
         "sender": sender,
@@ -378,8 +387,17 @@ def _is_pending(context: IntakeContext, item: Archived, outcome: Attempt | None,
         or outcome.layout_version != context.layout_version(item.sender)
         or (outcome.basis is not None and outcome.basis != basis)
         or (outcome.verdict == "held" and item.receipt in context.approved)
+        or _is_bounded_otherwise_now(item, outcome)
         or not _reads(context.data, item, outcome)
     )
+
+
+def _is_bounded_otherwise_now(item: Archived, outcome: Attempt) -> bool:
+    """Whether a file that went beyond its bounds has others now, by a new line of the policy."""
+    if outcome.reason_code not in bounded.CODES:
+        return False
+    now = bounded.refusal(outcome.reason_code, item.shown_name, bounded.bounds(item.size_bytes))
+    return now.message_en != outcome.message_en
 
 
 def _can_be_made(context: IntakeContext, item: Archived, outcome: Attempt | None) -> bool:
@@ -440,7 +458,7 @@ def _through_the_door(
     delivery, target, quarantine = context.delivery(item), _accepted_path(data, item), _place(data.quarantine, item)
     staged, staged_quarantine = target.with_suffix(".writing"), quarantine.with_suffix(".writing")
     outcome = settle_file(
-        delivery, read or context.read(item), accepted=staged, quarantine=staged_quarantine,
+        delivery, read or context.read_within_bounds(item), accepted=staged, quarantine=staged_quarantine,
         before=standing.before(data, item), guards=approval is None,
     )  # fmt: skip
     _put_in_place(outcome, staged, target, staged_quarantine, quarantine)
@@ -480,15 +498,16 @@ def _remove_empty_days(data: DataDirectory, feed: Feed) -> None:
                 day.rmdir()
 
 
-def pseudonyms_stand(data: DataDirectory) -> bool:
-    """Whether accepted rows hold pseudonyms, which only the key they were made with can go on with."""
+def pseudonyms_stand(data: DataDirectory, key_id: str = "") -> bool:
+    """Whether accepted rows hold pseudonyms (of one key, where its id is given), which only their key can go on with."""
     for feed in load_feeds().values():
         keyed = [f.stored_as for f in feed.stored if f.classification == "identifier"]
-        for path in (data.accepted / feed.id).glob("*/*.parquet") if keyed else ():
-            if (
-                parquet_reads(path)
-                and pl.scan_parquet(path).select(pl.any_horizontal(pl.col(keyed).is_not_null()).any()).collect().item()
-            ):
+        for path in sorted((data.accepted / feed.id).glob("*/*.parquet"), reverse=True) if keyed else ():
+            if not parquet_reads(path):
+                continue
+            # All pseudonyms of a file are of one key.
+            firsts = pl.scan_parquet(path).select(pl.col(keyed).drop_nulls().first()).collect().row(0)
+            if any(first is not None and str(first).startswith(f"{key_id}:" if key_id else "") for first in firsts):
                 return True
     return False
 

@@ -25,6 +25,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from contracts.whole_files import write_text
+from orchestration import access
 from orchestration.intake.landing import Attempt
 from orchestration.paths import DataDirectory
 
@@ -91,9 +92,9 @@ class Night:
 
 
 def prepare(data: DataDirectory) -> None:
-    """Makes the data directory usable by Dagster; sets the environment of this process."""
+    """Makes the data directory usable by Dagster and closed to others; sets the environment of this process."""
+    access.close(data)
     data.dagster_home.mkdir(parents=True, exist_ok=True)
-    data.inbox.mkdir(parents=True, exist_ok=True)
     settings = data.dagster_home / "dagster.yaml"
     written = settings.read_text(encoding="utf-8") if settings.is_file() else DAGSTER_YAML
     wanted = written.replace(MOVED, "module: orchestration.night.event_log\n")
@@ -151,6 +152,8 @@ def run(data: DataDirectory, console: Console) -> Night:
         night.tables["kept"] = kept
     night.models = events["ASSET_MATERIALIZATION"]
     night.checks = events["ASSET_CHECK_EVALUATION"]
+    access.close(data)
+    access.show(data.published)
     now = current(data)
     night.release_id = now.release_id if now else None
     night.broken, night.kept = failures.remembered(data), now.kept if now else {}

@@ -24,6 +24,7 @@ import polars as pl
 from contracts.loading import load_products
 from contracts.model import Product
 from contracts.whole_files import NotReadable, put_folder, read_json, write_json
+from orchestration import access
 from orchestration.disclosure import withholding
 from orchestration.intake import ledger
 from orchestration.paths import PROJECT, DataDirectory, data_directory
@@ -462,6 +463,7 @@ def _publish(data: DataDirectory, candidate: Path, release_id: str) -> None:
     # Left by a night that died before it gave a certificate: nobody has seen it.
     shutil.rmtree(folder, ignore_errors=True)
     folder.parent.mkdir(parents=True, exist_ok=True)
+    access.show(candidate)
     put_folder(candidate, folder)
     write_json(data.published / "certificates" / f"{release_id}.json", read_json(folder / "certificate.json"))
     _link(data.published / "current", Path("releases") / release_id)
@@ -473,6 +475,8 @@ def _publish(data: DataDirectory, candidate: Path, release_id: str) -> None:
     _link(data.published / PUBLIC, Path("current") / PUBLIC)
     for old in sorted(folder.parent.iterdir(), key=lambda p: p.stat().st_mtime)[:-KEPT_RELEASES]:
         shutil.rmtree(old)
+    access.close(data)
+    access.show(data.published)
 
 
 def _link(link: Path, target: Path) -> None:

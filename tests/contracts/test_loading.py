@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -270,3 +271,32 @@ def test_a_key_says_which_rows_it_holds_for() -> None:
     assert to_department.sentence == "References dim_department.department_code where dimension is department."
     assert (to_channel.where, to_channel.unless) == ({"dimension": ("channel",)}, {"code": ("unknown",)})
     assert products["indicator_value"].by_name["value"].explanation.endswith("Where it is null, null_reason says why.")
+
+
+def test_a_month_of_birth_is_kept_as_year_and_month_and_never_published(tmp_path: Path) -> None:
+    import polars as pl
+
+    from contracts.door.privacy import Key, mask_value, pseudonymise
+
+    contract = load_feeds()["civil_affairs.assistance"].path.read_text(encoding="utf-8")
+    changed = contract.replace("classification: birth_date", "classification: birth_month").replace(
+        "encryptedName: age_band", "encryptedName: birth_month"
+    )
+    path = tmp_path / "civil_affairs" / "assistance.odcs.yaml"
+    path.parent.mkdir()
+    path.write_text(changed, encoding="utf-8")
+    feed = load_feed(path)
+    assert feed.accepted_columns["birth_month"] == "VARCHAR"
+    rows = pl.DataFrame({f.name: [date(1946, 3, 17)] if f.name == "born_on" else [None] for f in feed.fields})
+    stored = pseudonymise(rows, feed, Key("a key of the tests, long enough"), on=date(2026, 3, 1))
+    assert stored["birth_month"].to_list() == ["1946-03"]
+    assert mask_value("1946-03-17", feed.by_name["born_on"]) == "‹10 characters›"
+    product = PRODUCTS / "dim_date.odcs.yaml"
+    for folder, old, new in (
+        ("class", "classification: public", "classification: birth_month\n        encryptedName: m"),
+    ):
+        target = tmp_path / folder / product.name
+        target.parent.mkdir()
+        target.write_text(product.read_text(encoding="utf-8").replace(old, new, 1), encoding="utf-8")
+        with pytest.raises(ContractError, match="never published"):
+            load_products(target.parent)

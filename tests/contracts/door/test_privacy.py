@@ -116,6 +116,51 @@ def test_after_rotation_a_pseudonym_says_under_which_key_it_links(tmp_path: Path
     assert again == [before, after]
 
 
+def test_trying_a_key_against_id_or_pseudonym_costs_a_tenth_of_a_second() -> None:
+    """Both are made of what scrypt makes: without it neither can be had from the text of the key."""
+    made = hashlib.scrypt(
+        KEY.secret.encode(), salt=b"minsheng privacy key", n=2**15, r=8, p=1, maxmem=2**26, dklen=36
+    ).hex()
+    assert (KEY.id, KEY.hashed_with) == (made[64:], made[:64])
+    assert (
+        keyed_hash(pl.Series(["A1"]), None, KEY)[0]
+        != keyed_hash(pl.Series(["A1"]), None, Key(KEY.secret, is_stretched=False))[0]
+    )
+
+
+def test_a_key_made_before_keys_were_stretched_goes_on_as_it_was(tmp_path: Path) -> None:
+    file = tmp_path / "privacy.key"
+    file.touch(mode=0o600)
+    file.write_text("ab" * 32)
+    old = load_key(tmp_path, environ={})
+    assert old == Key("ab" * 32, is_stretched=False)
+    assert (
+        keyed_hash(pl.Series(["A1"]), None, old)[0] == f"{old.id}:" + hmac.new(b"ab" * 32, b"A1", "sha256").hexdigest()
+    )
+    new = rotate(tmp_path)
+    assert new.is_stretched
+    assert read_keys(tmp_path) == [old, new]
+
+
+def test_a_key_of_the_environment_goes_on_as_it_was_while_its_pseudonyms_stand_and_is_changed_over_by_a_word() -> None:
+    text = "a key of the tests, long enough"
+    before = Key(text, is_stretched=False)
+    assert load_key(Path(), {KEY_VARIABLE: text}, lambda key_id: key_id == before.id) == before
+    assert load_key(Path(), {KEY_VARIABLE: text}) == Key(text)
+    assert load_key(Path(), {KEY_VARIABLE: f"scrypt:{text}"}, lambda _: True) == Key(text)
+
+
+def test_a_key_file_that_is_a_link_or_has_a_second_name_is_refused(tmp_path: Path) -> None:
+    load_key(tmp_path / "a", environ={})
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "privacy.key").symlink_to(tmp_path / "a" / "privacy.key")
+    with pytest.raises(KeyRefused, match=r"普通文件.*no plain file"):
+        load_key(tmp_path / "b", environ={})
+    (tmp_path / "second").hardlink_to(tmp_path / "a" / "privacy.key")
+    with pytest.raises(KeyRefused, match="second name"):
+        load_key(tmp_path / "a", environ={})
+
+
 def test_a_key_does_not_show_itself() -> None:
     assert "key of the tests" not in repr(KEY)
     assert KEY.id not in KEY.secret + hashlib.sha256(KEY.secret.encode()).hexdigest()

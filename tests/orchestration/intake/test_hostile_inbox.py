@@ -278,6 +278,57 @@ def test_a_list_that_is_none_stops_no_feed(data, content) -> None:
     assert "deliveries.csv" in stray
 
 
+@pytest.mark.parametrize(
+    ("list_of", "stated", "names", "read"),
+    [
+        ("ours", None, "elsewhere/a.csv", True),
+        ("ours", "elsewhere", "elsewhere/a.csv", True),
+        ("ours", "elsewhere", "other/a.csv", False),
+        ("ours", "elsewhere", "elsewhere/link.csv", False),  # leads out
+        ("stranger's", None, "elsewhere/a.csv", False),
+        ("stranger's", "elsewhere", "elsewhere/a.csv", True),
+        ("stranger's", None, "data/inbox/listed.csv", True),
+    ],
+)
+def test_a_list_has_read_what_lies_where_its_writer_may_name_it(
+    data, tmp_path, monkeypatch, list_of, stated, names, read
+) -> None:
+    for name in ("elsewhere/a.csv", "other/a.csv", "data/inbox/listed.csv"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(openings("TY1"))
+    (tmp_path / "elsewhere" / "link.csv").symlink_to(tmp_path / "other" / "a.csv")
+    monkeypatch.delenv("MINSHENG_DELIVERY_ROOTS", raising=False)
+    if stated:
+        monkeypatch.setenv("MINSHENG_DELIVERY_ROOTS", str(tmp_path / stated))
+    listed = data.inbox / "deliveries.csv"
+    listed.write_text(f"feed,sender,path,received_on\n{FEED.id},a,{tmp_path / names},2026-02-01\n", encoding="utf-8")
+    if list_of == "stranger's":
+        if os.geteuid() != 0:
+            pytest.skip("only root can give a file to another user")
+        os.chown(listed, 61_001, -1)
+    put(data, "default/good.csv", openings("TY2"))
+    assert [a.verdict for a in take_in(data, FEED, FIRST, TODAY)].count("accepted") == 1 + read
+    assert rows(data) == ({"TY1", "TY2"} if read else {"TY2"})
+
+
+def test_what_is_no_file_of_a_disk_is_never_read(data) -> None:
+    data.inbox.mkdir(parents=True)
+    (data.inbox / "deliveries.csv").write_text(
+        f"feed,sender,path,received_on\n{FEED.id},a,/proc/self/environ,2026-02-01\n", encoding="utf-8"
+    )
+    ((name, attempt),) = night(data).items()
+    assert (name, attempt.reason_code) == ("deliveries.csv", "delivery_line")
+
+
+def test_a_sender_named_after_somebody_is_shown_without_the_number(data) -> None:
+    put(data, "19900000004周一/a.csv", openings("TY1"))
+    (attempt,) = night(data).values()
+    assert (attempt.verdict, attempt.sender) == ("accepted", "〔电话〕周一")
+    assert set(pl.read_parquet(data.accepted / FEED.id / "*/*.parquet")["_sender"]) == {"〔电话〕周一"}
+    assert {i.sender for i in landing.archived(data, FEED.id, FIRST, TODAY)} == {"〔电话〕周一"}
+    assert night(data) == {}
+
+
 # ── what a killed night left ────────────────────────────────────────────────────────────────────
 
 

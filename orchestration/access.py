@@ -1,0 +1,78 @@
+"""Who on the machine may open what of a data directory: its owner everything, everybody `published/`, nobody else anything.
+
+Belongs here: modes of files and folders, whatever the umask of whoever made them. Does not belong here: the key (privacy)
+and what is published (release). How an account that may only write the inbox or only read `published/` is set up, and that no
+more is needed: docs/privacy.md.
+
+    data/            0711   may be passed through, not listed
+    data/inbox/      0700   or 2710, where its owner let a group in: nothing to others
+    data/published/  0755   but for worklists/, which name cases: 0700
+    everything else  0700, files 0600
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from orchestration.paths import DataDirectory
+
+PRIVATE = 0o077  # umask of every process that writes into the data directory
+WORKLISTS = "worklists"
+
+
+def keep_private() -> None:
+    """What this process makes from now on is its owner's alone."""
+    os.umask(PRIVATE)
+
+
+def close(data: DataDirectory) -> None:
+    """Gives everything directly below the data directory but `published/` its mode; what lies deeper is behind it.
+
+    The inbox may be open to a group: its owner says so by the set-group-id bit. What another user owns is left: only he may change its mode.
+    """
+    keep_private()
+    data.root.mkdir(parents=True, exist_ok=True)
+    _set(data.root, 0o711)
+    data.inbox.mkdir(exist_ok=True)
+    for path in data.root.iterdir():
+        if path == data.published or path.is_symlink():
+            continue
+        given = stat.S_IMODE(path.lstat().st_mode)
+        if path == data.inbox:
+            _set(path, given & ~0o007 if given & stat.S_ISGID else 0o700)
+        elif path.is_dir():
+            _set(path, 0o700)
+        else:
+            _set(path, given & ~0o077)
+
+
+def show(published: Path) -> None:
+    """What is published may be read by everybody; a department's list of cases by nobody but the owner, who hands it out."""
+    if not published.is_dir():
+        return
+    for path in [published, *_below(published)]:
+        if path.name == WORKLISTS:
+            _set(path, 0o700)
+        elif path.is_dir():
+            _set(path, 0o755)
+        else:
+            _set(path, 0o644)
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    for path in folder.iterdir():
+        if path.is_symlink():
+            continue
+        yield path
+        if path.is_dir() and path.name != WORKLISTS:
+            yield from _below(path)
+
+
+def _set(path: Path, mode: int) -> None:
+    with suppress(FileNotFoundError, PermissionError):
+        if stat.S_IMODE(path.lstat().st_mode) != mode:
+            path.chmod(mode)

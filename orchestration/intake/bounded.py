@@ -1,0 +1,146 @@
+"""No file keeps the night from the others: reading one has a bound of time and memory (policies/intake_policies.csv).
+
+A file that can cost much for its size is read in a process of its own, which is ended when it goes beyond; the file is then
+refused with a sentence and everything else goes on. Time is the process's own computing time: a busy machine refuses
+nothing. Does not belong here: what is in a file (contracts), and many files at once (reading_ahead).
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TypeVar
+
+from contracts.door.delivery import Outcome
+from contracts.loading import seed
+from contracts.messages import message
+from orchestration.paths import PROJECT
+
+Item = TypeVar("Item")
+
+# Plain text of this size is done at once whatever is in it; what is packed may hold a hundred times its size.
+PLAIN_BYTES = 1_000_000
+PACKED = (b"PK", b"\x1f\x8b", b"\xd0\xcf\x11\xe0", b"PAR1")
+LOOK_SECONDS = 0.05
+# Where computing time cannot be read (no /proc), and for a process that waits for nothing: so many times as long.
+WALL_TIMES = 20
+TOO_LONG, TOO_MUCH, BROKE = "file_takes_too_long", "file_takes_too_much_memory", "file_ends_the_reader"
+CODES = frozenset({TOO_LONG, TOO_MUCH, BROKE})
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What reading one file may take."""
+
+    seconds: float
+    memory_mb: float
+
+
+def bounds(size_bytes: int) -> Bounds:
+    """The bounds of a file of so many bytes."""
+    rows = sorted(seed("intake_policies"), key=lambda r: r["valid_from"])
+    value = {r["parameter"]: float(r["value"]) for r in rows}
+    mb = size_bytes / 1e6
+    return Bounds(
+        round(value["file_seconds"] + mb * value["file_seconds_per_mb"]),
+        round(value["file_memory_mb"] + mb * value["file_memory_mb_per_mb"]),
+    )
+
+
+def costs_little(path: Path, size_bytes: int) -> bool:
+    """Whether a file can be read at once, without a process of its own."""
+    if size_bytes > PLAIN_BYTES:
+        return False
+    with path.open("rb") as file:
+        return not file.read(4).startswith(PACKED)
+
+
+def read(work: Callable[[Item], Outcome], item: Item, name: str, within: Bounds) -> Outcome:
+    """What `work`, a function of a module, makes of an item in a process of its own; a refusal where it goes beyond the bounds.
+
+    Where no process can be begun the item is read here, without bounds.
+    """
+    reader = _ready_reader()
+    if reader is None or reader.stdin is None or reader.stdout is None:
+        return work(item)
+    beyond = BROKE
+    with suppress(OSError, EOFError):  # it came to an end
+        pickle.dump((work, item), reader.stdin)
+        reader.stdin.flush()
+        stopped = _watched(reader, within)
+        if stopped is None:
+            is_made, answer = pickle.load(reader.stdout)  # noqa: S301 - from our own process
+            if is_made and isinstance(answer, Outcome):
+                return answer
+            raise answer
+        beyond = stopped
+    _reader.cache_clear()
+    reader.kill()
+    reader.wait()
+    return refusal(beyond, name, within)
+
+
+def refusal(code: str, name: str, within: Bounds) -> Outcome:
+    """The outcome of a file that goes beyond its bounds. It says nothing measured: the same file has the same sentence."""
+    facts = {"file": name, "seconds": f"{within.seconds:g}", "memory": f"{within.memory_mb:g}"}
+    return Outcome(
+        verdict="refused",
+        reason_code=code,
+        message_zh=message(code, "zh", **facts),
+        message_en=message(code, "en", **facts),
+    )
+
+
+def _watched(reader: subprocess.Popen[bytes], within: Bounds) -> str | None:
+    """Waits for an answer; says beyond what the process has gone where it does not come in time."""
+    started, before = time.monotonic(), used(reader.pid)
+    while not select.select([reader.stdout], [], [], LOOK_SECONDS)[0]:
+        now = used(reader.pid)
+        seconds = now[0] - before[0] if now and before else 0.0
+        memory_mb = (now[1] - before[1]) / 1e6 if now and before else 0.0
+        if seconds > within.seconds or time.monotonic() - started > within.seconds * WALL_TIMES:
+            return TOO_LONG
+        if memory_mb > within.memory_mb:
+            return TOO_MUCH
+    return None
+
+
+def used(process: int) -> tuple[float, int] | None:
+    """(seconds of computing, bytes in memory) of a process; None where the system does not say."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    ticks = int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK"), int(fields[21]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _ready_reader() -> subprocess.Popen[bytes] | None:
+    """A reader that waits for work; another where somebody has ended the one before."""
+    for _ in range(2):
+        reader = _reader()
+        with suppress(OSError, EOFError, pickle.UnpicklingError):
+            if reader.stdout is not None:
+                pickle.load(reader.stdout)  # noqa: S301 - from our own process
+                return reader
+        _reader.cache_clear()
+    return None
+
+
+@cache
+def _reader() -> subprocess.Popen[bytes]:
+    # Its errors are silent: what a library says of a file may quote it. Once begun, it stays.
+    return subprocess.Popen(
+        [sys.executable, "-m", "orchestration.intake.reader", str(os.getpid())],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(PROJECT), *filter(None, sys.path)])},
+    )  # fmt: skip
