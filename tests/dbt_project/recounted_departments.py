@@ -17,13 +17,11 @@ from recount import (
     closed_month,
     conclusion,
     coverage,
-    covered_days,
     judged,
     least_favourable,
-    months_before,
+    lost_with,
     place_at,
     refusals,
-    silences,
     silent_places,
     units_of,
     unmapped,
@@ -61,13 +59,8 @@ def recount_departments(city: City, attempts: Sequence[Attempt]) -> dict[Row, di
         if month := closed_month(contact):
             add(month, contact, refused)
     served = {(month, code) for (month, _, code), n in tallies.items()}
-    for silence in silences(city):
-        if silence.feed == "evaluation.contacts":
-            daily = silence.lost / covered_days(city, silence.sender, silence.month)
-            for sender, _, contact in city.rows("evaluation.contacts"):
-                closed = closed_month(contact)
-                if sender == silence.sender and closed and months_before(silence.month, 12) <= closed <= silence.month:
-                    add(silence.month, contact, {"lost_contacts": daily, ("lost", place_at(contact)): 1})
+    for silence, contact, daily in lost_with(city):
+        add(silence.month, contact, {"lost_contacts": daily, ("lost", place_at(contact)): 1})
     for month, department, contact in unmapped(city):
         add(month, contact, {"unmapped_contacts": 1}, department)
     fed = feeds_of(attempts)
