@@ -384,7 +384,7 @@ def judge(
     row["is_small"] = n < said["min_reviews"]
     missed = [rate for rate in TARGETS if row[rate] is not None and row[rate] < said[f"{rate}_target"]]
     row["targets_missed"] = ",".join(missed) or None
-    return row | composite(row, said, unit) | conclusion(row, n, said)
+    return row | composite(row, tally, said, unit) | conclusion(row, n, said)
 
 
 def coverage(tally: Counter[Any], silent: Mapping[str, set[str]], said: Mapping[str, float]) -> dict[str, Any]:
@@ -413,12 +413,19 @@ def least_favourable(tally: Counter[str], said: Mapping[str, float]) -> dict[str
             "good_rate_if_counted_lo": lo, "good_rate_if_counted_hi": hi}  # fmt: skip
 
 
-def composite(row: Mapping[str, Any], said: Mapping[str, float], unit: Unit) -> dict[str, Any]:
-    """The score and its parts; a part that is not there gives its weight to the others. A department's is elsewhere."""
-    values = {part: row["good_rate_if_counted" if part == "good" else f"{part}_rate"] for part in PARTS}
+def parts_of_reviews(tally: Counter[Any]) -> dict[str, float | None]:
+    """What a score reads: every bad review that arrived is bad, and one that never went into the loop is one that nobody handled."""
+    outside = max(0, tally["bad_reviews"] + tally["excluded_bad"] + tally["second_reviews"] - tally["second_satisfied"] - tally["bad_accepted"])  # fmt: skip
+    shares = {"good": (tally["good_reviews"], tally["active_reviews"] + tally["excluded_bad"])}
     for part in ("on_time", "reply", "revisit"):
-        if values[part] is None and row["excluded_bad_counted"]:
-            values[part] = 0.0
+        hits, n = RATES[f"{part}_rate"]
+        shares[part] = tally[hits], tally[n] + outside
+    return {part: hits / n if n else None for part, (hits, n) in shares.items()}
+
+
+def composite(row: Mapping[str, Any], tally: Counter[Any], said: Mapping[str, float], unit: Unit) -> dict[str, Any]:
+    """The score and its parts; a part that is not there gives its weight to the others. A department's is elsewhere."""
+    values = {"participation": row["participation_rate"]} | parts_of_reviews(tally)
     missing = [part for part, value in values.items() if value is None]
     said_of: dict[str, Any] = {"score_missing_parts": ",".join(missing) or None, "score": None}
     if row["good_rate"] is None or not row["is_heard"] or unit[2] == "department":
@@ -506,7 +513,7 @@ def compare(units: Mapping[Unit, Counter[str]], rows: dict[Unit, dict[str, Any]]
 
 def _among(peers: list[Unit], units: Mapping[Unit, Counter[str]], rows: dict[Unit, dict[str, Any]]) -> None:
     good = np.array([units[u]["good_reviews"] for u in peers], float)
-    n = np.array([units[u]["active_reviews"] for u in peers], float)
+    n = np.array([units[u]["active_reviews"] + units[u]["excluded_bad"] for u in peers], float)
     modelled, strength = moments(good, n) if len(peers) > 1 else (good / n, None)
     for u, rate, own in zip(peers, modelled, n, strict=True):
         if len(peers) >= rules_of(rows[u]["last_month"], rows[u]["placed_in"]).said["prior_units_min"]:

@@ -20,6 +20,7 @@ from recount import (
     judged,
     least_favourable,
     lost_with,
+    parts_of_reviews,
     place_at,
     refusals,
     silent_places,
@@ -132,10 +133,11 @@ def _row(row: Row, tally: Counter[Any], silent: dict[str, set[str]], fed: Counte
     told |= {"contacts_under_policy": under, "policy_is_mixed": under < tally["contacts"]}
     concluded = conclusion(told, n, said)
     told |= {"review_verdict": concluded["verdict"], "review_verdict_if_counted": concluded["verdict_if_counted"]}
+    parts = parts_of_reviews(tally)
     heard = n >= said["min_reviews"] and (told["participation_rate"] or 0) >= said["participation_floor"]
     values = {
-        "reviews": told["good_rate_if_counted"] if heard else None, "participation": told["participation_rate"], "coverage": told["covered_share"],
-        "loop": 0.0 if told["on_time_rate"] is None and told["excluded_bad_counted"] else told["on_time_rate"], "survey": None, "timeliness": told["timely_share"], "quality": told["accepted_share"],
+        "reviews": parts["good"] if heard else None, "participation": told["participation_rate"], "coverage": told["covered_share"],
+        "loop": parts["on_time"], "survey": None, "timeliness": told["timely_share"], "quality": told["accepted_share"],
     }  # fmt: skip
     for part, weight in WEIGHTS.items():
         told |= {f"{part}_part": None if values[part] is None else 100 * values[part], f"weight_{part}": weight}

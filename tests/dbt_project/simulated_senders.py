@@ -40,7 +40,9 @@ class Simulated:
     """Rows by feed and sender, as the door accepts them, and what is true of the halls."""
 
     contacts: list[Row] = field(default_factory=list)
-    reviews: dict[str, list[Row]] = field(default_factory=lambda: {s: [] for s in ("platform", "rival", "onlooker", OWN, *SMALL)})
+    reviews: dict[str, list[Row]] = field(
+        default_factory=lambda: {s: [] for s in ("platform", "rival", "onlooker", OWN, *SMALL)}
+    )
     rectifications: list[Row] = field(default_factory=list)
     twins: dict[str, tuple[str, str]] = field(default_factory=dict)  # honest hall → its twin, the attack
     bent: dict[str, tuple[str, float]] = field(

@@ -61,7 +61,9 @@ def test_a_hall_that_hides_bad_reviews_is_never_good(truth: Simulated, halls: An
 def test_a_hall_whose_senders_fall_silent_before_its_bad_reviews_is_not_good(truth: Simulated, halls: Any) -> None:
     rows = [halls[hall.rstrip("-")] for hall in truth.silent]
     assert len(rows) > 10
-    assert all(row["bad_reviews"] == 0 and row["good_rate_lo"] >= row["good_line"] for row in rows), "what came says good"
+    assert all(row["bad_reviews"] == 0 and row["good_rate_lo"] >= row["good_line"] for row in rows), (
+        "what came says good"
+    )
     assert {(row["verdict"], row["verdict_reason"]) for row in rows} == {("undetermined", "feeds_missing")}
 
 
