@@ -1,5 +1,5 @@
--- What a version of the weights says in an area, itself, by the versions before it or by the wider areas, holds every part and adds to one, and its
--- days leave no gap and do not overlap.
+-- What a version of the weights says in an area, itself, by the versions before it or by the wider areas, holds every part and
+-- adds to one, and its days leave no gap and do not overlap.
 {{ config(meta={'dagster': {'ref': {'name': 'scorecard_weights'}}}) }}
 {%- set parts = ['reviews', 'participation', 'coverage', 'loop', 'survey', 'timeliness', 'quality'] %}
 with

@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from building import build
+from building import accept, build
 from five_halls import (
     BAD,
     FIRST,
@@ -27,8 +27,10 @@ from five_halls import (
     usual_number,
     visits,
 )
+from sendings import divisions
 
 from contracts.loading import load_feeds
+from demo.city import EARLIER
 from orchestration.intake import feeds
 from orchestration.intake.taking_in import take_in
 from orchestration.paths import ZONE, DataDirectory
@@ -94,6 +96,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         surroundings.setenv("MINSHENG_PRIVACY_KEY", "a key for tests, 16+")
         for feed in load_feeds().values():
             feeds.ensure_typed(data, feed)
+        accept(data, load_feeds()["reference.divisions"], divisions(EARLIER).to_dicts(), RECEIVED)
         for feed_id in ("evaluation.contacts", "evaluation.reviews", "evaluation.rectifications"):
             taken = take_in(data, load_feeds()[feed_id], date(2026, 1, 1), date(2026, 3, 1))
             assert {

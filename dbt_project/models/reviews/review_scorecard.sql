@@ -6,7 +6,8 @@
 -#}
 {%- set parts = {'good': ratio('good_reviews', ranked_reviews()), 'participation': 'participation_rate'} -%}
 {%- for part in ['on_time', 'reply', 'revisit'] -%}
-    {%- do parts.update({part: ratio(rates[part ~ '_rate'][0], '(' ~ rates[part ~ '_rate'][1] ~ ' + ' ~ bad_outside_loop() ~ ')')}) -%}
+    {%- set done, base, _ = rates[part ~ '_rate'] -%}
+    {%- do parts.update({part: ratio(done, '(' ~ base ~ ' + ' ~ bad_outside_loop() ~ ')')}) -%}
 {%- endfor -%}
 {%- set targets = ['rectification_rate', 'reply_rate', 'revisit_rate'] -%}
 {#- what comparing a unit with its peers and with itself adds to its figures -#}

@@ -1,7 +1,8 @@
 {#- part of the score: its value of 100 in this model; its weight is the row of policies/scorecard_weights.csv -#}
 {#- What few said, or too few of those who were served, is no measurement of what residents think. -#}
 {%- set parts = {
-    'reviews': "case when active_reviews >= min_reviews and participation_rate >= participation_floor then 100 * " ~ ratio('good_reviews', ranked_reviews()) ~ " end",
+    'reviews': 'case when active_reviews >= min_reviews and participation_rate >= participation_floor then 100 * '
+        ~ ratio('good_reviews', ranked_reviews()) ~ ' end',
     'participation': '100 * participation_rate',
     'coverage': '100 * covered_share',
     'loop': '100 * ' ~ ratio('bad_on_time', '(bad_in_on_time_base + ' ~ bad_outside_loop() ~ ')'),
@@ -44,7 +45,7 @@ weight_rows as (
 
 {{ nearest_versions('part', base_fills_in=true) }},
 
--- An area names the weights that it changes; the rest is the wider areas', and the base policy's where the chosen one says nothing.
+-- An area names the weights that it changes; the rest is the wider areas', and the base policy's where nobody else speaks.
 weights as (
     select
         case when own_version is null then '{{ var("base_policy") }}' else '{{ var("review_policy") }}' end as policy,
