@@ -93,7 +93,8 @@ problems as (
     union all
     select
         '部分缺失或不认识 · ' || label
-        || ' has to say each part and nothing else, itself, by an earlier version or in a wider area: {{ parts | join(", ") }}.' as sentence
+        || ' has to say each part and nothing else, itself, by an earlier version or in a wider area: '
+        || '{{ parts | join(", ") }}.' as sentence
     from whole
     where parts <> {{ parts | length }} or known_parts <> {{ parts | length }}
     union all

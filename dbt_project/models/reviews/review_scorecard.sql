@@ -6,7 +6,7 @@
 -#}
 {%- set parts = {'good': ratio('good_reviews', ranked_reviews()), 'participation': 'participation_rate'} -%}
 {%- for part in ['on_time', 'reply', 'revisit'] -%}
-    {%- set done, base, _ = rates[part ~ '_rate'] -%}
+    {%- set done, base, reason = rates[part ~ '_rate'] -%}
     {%- do parts.update({part: ratio(done, '(' ~ base ~ ' + ' ~ bad_outside_loop() ~ ')')}) -%}
 {%- endfor -%}
 {%- set targets = ['rectification_rate', 'reply_rate', 'revisit_rate'] -%}
