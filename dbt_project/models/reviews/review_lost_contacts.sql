@@ -45,7 +45,7 @@ sent as (
         {%- endfor %}
         count(*) as contacts
     from contacts
-    group by sender, closed_month, coalesce(contacts.facility_id, contacts.division_code), {{ dimensions | join(', ') }}
+    group by sender, closed_month, coalesce(facility_id, division_code), {{ dimensions | join(', ') }}
 ),
 
 -- What the sender used to send a day, here and in the twelve months before, for as many days as are lost.
