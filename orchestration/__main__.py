@@ -12,6 +12,7 @@ from contracts.door.privacy import KeyRefused
 from contracts.whole_files import NotReadable
 from orchestration.night import command
 from orchestration.paths import DataDirectory, data_directory
+from orchestration.release import periods
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -23,13 +24,15 @@ def main(arguments: list[str] | None = None) -> int:
     demo.add_argument("--seed", type=int, default=7, help="the same seed makes the same bytes (default 7)")
     commands.add_parser("real", help="a night on the public files beside the project")
     commands.add_parser("home", help="prepare the data directory and print where Dagster keeps its own")
+    release = commands.add_parser("release", help="what was released and approved")
+    periods.add_approve(release.add_subparsers(dest="what", required=True))
     chosen = parser.parse_args(arguments)
     # Its own handle on the terminal: what tools print while they work is redirected into the night's log.
     width = None if sys.stdout.isatty() else 120
     console, data = Console(file=sys.stdout, highlight=False, width=width), data_directory()
     try:
         return _do(chosen, data, console)
-    except (NotReadable, KeyRefused) as refused:
+    except (NotReadable, KeyRefused, periods.Refused) as refused:
         console.print(f" {refused}", markup=False)
         return 1
 
@@ -38,6 +41,9 @@ def _do(chosen: argparse.Namespace, data: DataDirectory, console: Console) -> in
     if chosen.command == "home":
         command.prepare(data)
         print(data.dagster_home)
+        return 0
+    if chosen.command == "release":
+        console.print(f" {chosen.run(chosen, data)}", markup=False)
         return 0
     if chosen.command == "demo":
         from orchestration.night.demo_run import set_up_demo

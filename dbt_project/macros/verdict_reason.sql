@@ -52,6 +52,19 @@
     )
 {%- endmacro %}
 
+{#-
+  What units are ranked and scored by: every bad review that arrived, also what was decided or withdrawn. A share of them may leave
+  the verdict; whoever decides most away would otherwise stand above whoever decides nothing.
+-#}
+{% macro ranked_reviews() -%}
+    (active_reviews + excluded_bad)
+{%- endmacro %}
+
+{#- Bad reviews that never went into the loop (follow-ups do): in a score they are bad reviews that nobody handled. -#}
+{% macro bad_outside_loop() -%}
+    greatest(0, bad_reviews + excluded_bad + second_reviews - second_satisfied - bad_accepted)
+{%- endmacro %}
+
 {#- The reason that is told: where the two readings of the reviews give two verdicts, neither is the unit's. -#}
 {% macro reason_of_both(counted, if_counted) -%}
     case

@@ -1,11 +1,11 @@
--- What a version of the weights says in an area, itself or by the versions before it, holds every part and adds to one, and its
--- days leave no gap and do not overlap.
+-- What a version of the weights says in an area, itself, by the versions before it or by the wider areas, holds every part and
+-- adds to one, and its days leave no gap and do not overlap.
 {{ config(meta={'dagster': {'ref': {'name': 'scorecard_weights'}}}) }}
 {%- set parts = ['reviews', 'participation', 'coverage', 'loop', 'survey', 'timeliness', 'quality'] %}
 with
 
 divisions as (
-    select division_code from {{ ref('division_latest') }}
+    select * from {{ ref('division_latest') }}
 ),
 
 settings as (
@@ -41,19 +41,42 @@ repeated as (
     having count(*) > 1
 ),
 
+{{ nearest_versions('part') }},
+
+-- Everywhere a policy says all itself; an area of the chosen one says what it changes, and the wider areas say the rest.
+said as (
+    select
+        policy,
+        version,
+        area,
+        valid_from,
+        part,
+        value
+    from effective
+    where area = ''
+    union all
+    select
+        '{{ var("review_policy") }}' as policy,
+        own_version as version,
+        for_area as area,
+        from_day as valid_from,
+        part,
+        value
+    from nearest
+    where place = 1 and for_area <> '' and own_version is not null
+),
+
 whole as (
     select
         policy || ' ' || version || case when area = '' then '' else ' in ' || area end
         || ' from ' || cast(valid_from as string) as label,
-        policy,
-        area,
         count(*) as parts,
         {% for part in parts -%}
         max(case when part = '{{ part }}' then 1 else 0 end){{ ' + ' if not loop.last }}
         {%- endfor %} as known_parts,
         sum(value) as total,
         min(value) as least
-    from effective
+    from said
     group by policy, version, area, valid_from
 ),
 
@@ -70,7 +93,8 @@ problems as (
     union all
     select
         '部分缺失或不认识 · ' || label
-        || ' has to say each part and nothing else, itself or by an earlier version: {{ parts | join(", ") }}.' as sentence
+        || ' has to say each part and nothing else, itself, by an earlier version or in a wider area: '
+        || '{{ parts | join(", ") }}.' as sentence
     from whole
     where parts <> {{ parts | length }} or known_parts <> {{ parts | length }}
     union all

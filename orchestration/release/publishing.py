@@ -28,7 +28,7 @@ from orchestration import access
 from orchestration.disclosure import withholding
 from orchestration.intake import ledger
 from orchestration.paths import PROJECT, DataDirectory, data_directory
-from orchestration.release import charts, data_docs, keeping, revisions, worklists
+from orchestration.release import charts, data_docs, keeping, periods, revisions, worklists
 from orchestration.warehouse.dbt_assets import POOL, only_writer
 
 # The oldest format that today's DuckDB writes; BI tools bundle 1.x clients, which cannot open a newer one.
@@ -64,6 +64,7 @@ class Certificate:
     kept: dict[str, dict[str, str]] = field(default_factory=dict)
     policies: str = ""  # SHA-256 (16 digits) over policies/
     code: str = ""  # and over what figures are computed by
+    closed_periods: str | None = None  # each with its revision
 
 
 class AuditFailed(Exception):
@@ -95,6 +96,7 @@ def release(data: DataDirectory, log: Any = None) -> tuple[Certificate, bool]:
         while True:
             certificate = _write(data, candidate, products, previous, kept)
             if previous and _same(previous, certificate):
+                periods.settle(data, previous.release_id)
                 return previous, False
             checked, broken = _audited(data, candidate, certificate, previous, products, kept, log)
             if not broken:
@@ -105,6 +107,7 @@ def release(data: DataDirectory, log: Any = None) -> tuple[Certificate, bool]:
         _write_worklists(data, candidate, products, certificate)
         write_json(candidate / "certificate.json", asdict(certificate))
         _publish(data, candidate, certificate.release_id)
+        periods.settle(data, certificate.release_id)
     finally:
         shutil.rmtree(candidate, ignore_errors=True)
         _forget_cells(data)
@@ -221,7 +224,7 @@ def _write(
     (fictional,) = _one(con, f"select coalesce(bool_or(is_fictional), false) from {register}")
     tables: dict[str, dict[str, Any]] = {}
     disclosure: dict[str, dict[str, Any]] = {}
-    release_id, before = _next_id(data), standing_id(data)
+    release_id, before, closings = _next_id(data), standing_id(data), periods.closed(data)
     # The public edition is the file as it stands before the first table of the bureau's own is written.
     # A table whose cells are parts of another's is treated after it.
     public_first = sorted(products.items(), key=lambda item: (not item[1].is_public, "crossed" in item[1].disclosure))
@@ -240,6 +243,7 @@ def _write(
             con.execute(
                 f'create table release."{name}" as select {columns} from {source} as source {hidden} order by {order}'
             )
+            periods.hold(con, product, closings, data.published / "current" / DATABASE)
         _comment(con, product, fictional)
         rows, total = _one(
             con, f'select count(*), coalesce(sum(hash({_content(product)})::hugeint), 0)::varchar from release."{name}"'
@@ -268,6 +272,7 @@ def _write(
         disclosure=disclosure,
         policies=revisions.policies_checksum(),
         code=revisions.code_checksum(),
+        closed_periods=periods.told(closings),
         kept={
             table: {
                 "release": previous.kept.get(table, {}).get("release", previous.release_id)
@@ -379,8 +384,9 @@ def _write_revisions(
                 }
                 because[table] = ", ".join([*found, *(cause for cause, holds in everywhere.items() if holds)]) or "day"
         revisions.write(
-            con, log, changed, certificate.release_id, because, previous.released_at.date() if previous else None
-        )
+            con, log, changed, certificate.release_id, because, previous.released_at.date() if previous else None,
+            [c for c in periods.closed(data) if c.release_id is None],
+        )  # fmt: skip
         _comment(con, log, certificate.fictional)
         _copy_parquet(con, candidate, log)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from contracts.model import SUPPRESSED, FieldSpec, Product
 from orchestration.derived import linkage, review_words, survey_estimates
 from orchestration.intake import ledger
 from orchestration.paths import DBT_PROJECT, PROJECT, DataDirectory
+from orchestration.release.periods import Closing, period_column
 
 TABLE = "revision_log"
 # A column that changes in more rows than this is one line: it says that the column is another, not what each row was.
@@ -105,10 +106,12 @@ def write(
     release_id: str,
     because: Mapping[str, str],
     released_on: date | None = None,
+    revised: Sequence[Closing] = (),
 ) -> None:
     """Makes the log in the database `release` on `con`, compared with the database `last` if that is attached.
 
-    `products`: the tables to compare; `because`: table → cause; `released_on`: the day of `last`.
+    `products`: the tables to compare; `because`: table → cause; `released_on`: the day of `last`; `revised`: the closed periods
+    that this release revises.
     """
     columns = ", ".join(f'"{f.name}" {f.sql_type}' for f in log.fields)
     con.execute(f'create or replace table release."{TABLE}" ({columns})')
@@ -121,7 +124,7 @@ def write(
         con.execute(f'insert into release."{TABLE}" ({names}) select {names} from last."{TABLE}"')
     for product in products:
         if set(product.key) <= before.get(product.id, set()):
-            _compare(con, product, before[product.id], release_id, because.get(product.id, "day"), released_on)
+            _compare(con, product, before[product.id], release_id, because.get(product.id, "day"), released_on, revised)
 
 
 def _columns(con: duckdb.DuckDBPyConnection, database: str) -> dict[str, set[str]]:
@@ -140,6 +143,7 @@ def _compare(
     release_id: str,
     cause: str,
     released_on: date | None,
+    revised: Sequence[Closing],
 ) -> None:
     shared = [f for f in product.fields if f.name in before]
     values = [f for f in shared if f.name not in product.key]
@@ -154,6 +158,20 @@ def _compare(
     # A figure of a period that is not over changes every night.
     end = 'coalesce(o."period_end", n."period_end")' if "period_end" in before else f"last_day({period_of})"
     is_over = f"coalesce({end} < date '{released_on}', true)" if period and released_on else "true"
+    # The narrowest of the periods that are revised is the one that a row belongs to.
+    under = sorted(revised, key=lambda c: c.days[1] - c.days[0]) if period and period == period_column(product) else []
+
+    def of_revision(what: Callable[[Closing], str]) -> str:
+        return (
+            "case" + "".join(f" when {c.covers('period', 'ends')} then {what(c)}" for c in under) + " end"
+            if under
+            else "null"
+        )
+
+    revision, reason = (
+        of_revision(lambda c: str(c.revision)),
+        of_revision(lambda c: "'" + (c.reason or "").replace("'", "''") + "'"),
+    )
     hidden = SUPPRESSED in before and SUPPRESSED in product.by_name
     turned = (
         f'when o."{SUPPRESSED}" is null and n."{SUPPRESSED}" is not null then \'withheld\' '
@@ -173,13 +191,14 @@ def _compare(
             select
                 to_json({{{key}}})::varchar as row_key,
                 {period_of} as period,
+                {end} as ends,
                 case when n.present is null then 'removed' when o.present is null then 'added' {turned}else 'changed' end as change,
                 case when o.present is null or n.present is null then [{whole_row}] else [{differing or whole_row}] end as compared
             from (select *, true as present from last."{product.id}") as o
             full join (select *, true as present from release."{product.id}") as n on {same_key}
             where {is_over} and case when o.present is null then {published} when n.present is null then true else {_differs(values, text)} end
         )
-        select row_key, period, change, unnest(compared, max_depth := 2) from pairs
+        select row_key, period, ends, change, unnest(compared, max_depth := 2) from pairs
     """)
     con.execute(f"""
         insert into release."{TABLE}"
@@ -189,11 +208,12 @@ def _compare(
             select *, count(*) over (partition by column_name, change) as n_rows from changed
         )
         select '{release_id}' as release_id, '{product.id}' as table_name, row_key, column_name, period, change, 1 as "rows",
-            old as old_value, new as new_value, '{cause}' as cause
+            old as old_value, new as new_value, '{cause}' as cause, {revision} as revision, {reason} as reason
         from counted where n_rows <= {MOST}
         union all by name
         select '{release_id}' as release_id, '{product.id}' as table_name, '*' as row_key, column_name,
-            null::date as period, change, count(*) as "rows", null::varchar as old_value, null::varchar as new_value, '{cause}' as cause
+            null::date as period, change, count(*) as "rows", null::varchar as old_value, null::varchar as new_value, '{cause}' as cause,
+            null as revision, null as reason
         from counted where n_rows > {MOST} group by column_name, change
     """)
 

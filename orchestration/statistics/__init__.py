@@ -1,9 +1,10 @@
 """Survey and rate statistics as pure functions on frames and arrays; no Dagster, no files.
 
-weights → design → estimates, changes, overlap · intervals · scales · small_areas · ranks · drivers · quality. What others call can be imported from here; scipy is loaded only by functions that need
+weights → design → estimates, changes, overlap · intervals · scales · small_areas · ranks · drivers · quality · anonymity. What others call can be imported from here; scipy is loaded only by functions that need
 it. What no honest number can be made from raises `StatisticsError`, with a sentence in English and in Chinese.
 """
 
+from orchestration.statistics.anonymity import weighted_k_anonymity
 from orchestration.statistics.changes import estimate_change, estimate_difference
 from orchestration.statistics.drivers import cronbach_alpha, importance_performance, lmg
 from orchestration.statistics.errors import StatisticsError
@@ -84,5 +85,6 @@ __all__ = [
     "theil_l",
     "theil_t",
     "trim",
+    "weighted_k_anonymity",
     "wilson",
 ]

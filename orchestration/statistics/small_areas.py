@@ -5,7 +5,8 @@ Here belongs what borrows strength across areas for means; rates of small units 
 the direct estimate beside it.
 
 Sources: Fay & Herriot (1979), JASA 74; Prasad & Rao (1990), JASA 85, and Datta & Lahiri (2000),
-Statistica Sinica 10, for the mean squared error; Rao & Molina (2015), Small Area Estimation, 6, and 10.3 for intervals.
+Statistica Sinica 10, for the mean squared error; Rao & Molina (2015), Small Area Estimation, 6, and 10.3 for intervals;
+Smyth (2004), Statistical Applications in Genetics and Molecular Biology 3, for variances of few degrees of freedom.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from orchestration.statistics.errors import StatisticsError, as_numbers, name_some, require_columns
+from orchestration.statistics.errors import StatisticsError, as_array, as_numbers, name_some, require_columns
 from orchestration.statistics.intervals import z_quantile
 
 Floats = npt.NDArray[np.float64]
@@ -47,6 +48,7 @@ def fay_herriot(
     se: str = "se",
     covariates: Sequence[str] = (),
     *,
+    df: str | None = None,
     confidence: float = 0.95,
     max_iterations: int = 200,
 ) -> FayHerriot:
@@ -56,13 +58,13 @@ def fay_herriot(
     known for every area; an intercept is added. σ² by restricted maximum likelihood, the mean
     squared error by Prasad–Rao: g1 + g2 + 2·g3. Intervals take every σ² into account as far as the restricted
     likelihood supports it (flat prior): rmse takes σ² as known, and is too short a ruler where σ² is small.
-    Standard errors are taken as known: estimated from few sampling units each, smooth them over areas first, for with four
-    degrees of freedom each intervals hold the truth in about 90 of 100 cases and with one in 70. With twelve areas whose
-    errors are known they hold it in 93 to 98 of 100.
+    Without `df` standard errors are taken as known. With it, the column of their degrees of freedom, each variance is drawn towards
+    those of the other areas as far as they are alike (Smyth 2004), and intervals take into account what is still not known of it.
+    Errors of four degrees of freedom taken as known hold the truth in about 90 of 100 cases and of one in 70.
     Refused: covariates with nulls or collinear; fewer usable areas than coefficients + 2.
     """
     require_columns(frame, {"estimate": estimate, "se": se})
-    require_columns(frame, {f"covariate {name}": name for name in covariates})
+    require_columns(frame, {f"covariate {name}": name for name in covariates} | {"df": df})
     x = _model_matrix(frame, covariates)
     direct = as_numbers(frame[estimate], estimate).fill_null(np.nan).to_numpy()
     error = as_numbers(frame[se], se).fill_null(np.nan).to_numpy()
@@ -85,6 +87,12 @@ def fay_herriot(
             "Use fewer covariates, or none that is a combination of the others.",
             f"可用区域 {int(used.sum())} 个,不足以估计 {n_terms} 个系数,或协变量共线。请减少协变量。",
         )
+    degrees = np.full(len(direct), np.inf)
+    if df is not None:
+        degrees[used] = as_array(frame.filter(used)[df], df, low=1)
+        moderated, degrees[used] = _moderated(error[used] ** 2, degrees[used])
+        error = error.copy()
+        error[used] = np.sqrt(moderated)
     y, psi = direct[used], error[used] ** 2
     variance, converged = _reml(y, psi, x[used], max_iterations)
     precision = 1 / (variance + psi)
@@ -102,7 +110,8 @@ def fay_herriot(
     variance_of_variance = 2 / np.sum(precision**2)
     g3[used] = psi**2 * precision**3 * variance_of_variance
     rmse = np.sqrt(g1 + g2 + 2 * g3)
-    lo, hi = _interval(y, psi, x[used], np.where(used, direct, 0.0), np.where(used, error**2, np.inf), x, confidence)
+    errors = _likely(np.where(used, error**2, np.inf), degrees)
+    lo, hi = _interval(y, psi, x[used], np.where(used, direct, 0.0), errors, x, confidence)
     areas = frame.with_columns(
         modelled=pl.Series(modelled),
         rmse=pl.Series(rmse),
@@ -167,12 +176,40 @@ def _restricted_loss(variance: float, y: Floats, psi: Floats, x: Floats) -> floa
     return float(0.5 * (-np.log(v).sum() + np.linalg.slogdet(gram)[1] + (v * residual**2).sum()))
 
 
+def _moderated(variances: Floats, df: Floats) -> tuple[Floats, Floats]:
+    """Every variance drawn towards the common one, and its degrees of freedom with those the others lend it."""
+    from scipy.optimize import brentq
+    from scipy.special import digamma, polygamma
+
+    half = df / 2
+    level = np.log(variances) - digamma(half) + np.log(half)
+    apart = float(np.var(level, ddof=1) - np.mean(polygamma(1, half)))
+    most = float(df.sum())
+    lent = most if apart <= polygamma(1, most / 2) else 2 * brentq(lambda d: polygamma(1, d) - apart, 1e-3, most)
+    common = np.exp(level.mean() + digamma(lent / 2) - np.log(lent / 2))
+    return (lent * common + df * variances) / (lent + df), np.minimum(lent + df, most)
+
+
+def _likely(variances: Floats, df: Floats, steps: int = 15) -> Floats:
+    """What a variance may be, as equally likely values of it: `steps` rows, or one where all are known."""
+    from scipy.stats import chi2
+
+    if np.isinf(df).all():
+        return variances[None, :]
+    middles = (np.arange(steps) + 0.5) / steps
+    known = np.isinf(df)
+    finite = np.where(known, 1.0, df)
+    factor = finite / chi2.ppf(middles[:, None], finite)
+    return np.where(known, variances, variances * factor)
+
+
 def _interval(
     y: Floats, psi: Floats, x: Floats, direct: Floats, error: Floats, x_all: Floats, confidence: float
 ) -> tuple[Floats, Floats]:
     """Quantiles of every area's mean, mixed over σ by its restricted likelihood (flat in σ²).
 
     `y`, `psi`, `x`: the areas in the fit. `direct`, `error`, `x_all`: all areas; an infinite `error` has no direct estimate.
+    `error` has a row for each value that the variances may have.
     """
     from scipy.special import ndtr
 
@@ -186,20 +223,26 @@ def _interval(
     loglikelihood, covariance, beta = _log_likelihood(sigma, y, psi, x)
     share = np.exp(loglikelihood + np.log(sigma) - (loglikelihood + np.log(sigma)).max())
     share /= share.sum()
-    gamma = np.where(np.isinf(error), 0.0, sigma[:, None] ** 2 / (sigma[:, None] ** 2 + error))
-    synthetic = beta @ x_all.T
+    between = sigma[:, None, None] ** 2
+    gamma = np.where(np.isinf(error), 0.0, between / (between + error))
+    synthetic = (beta @ x_all.T)[:, None, :]
     mean = synthetic + gamma * (direct - synthetic)
-    leverage = np.einsum("kib,ib->ki", x_all @ covariance, x_all)
+    leverage = np.einsum("kib,ib->ki", x_all @ covariance, x_all)[:, None, :]
     # Not 0, where every area is known for certain.
-    spread = 1e-12 + np.sqrt(sigma[:, None] ** 2 * (1 - gamma) + (1 - gamma) ** 2 * leverage)
-    centre = share @ mean
-    reach = 8 * np.sqrt(share @ (spread**2 + (mean - centre) ** 2))
+    spread = 1e-12 + np.sqrt(between * (1 - gamma) + (1 - gamma) ** 2 * leverage)
+    # A variance under which an area lies too far from the others is less likely to be its own.
+    total = between + np.where(np.isinf(error), 0.0, error) + leverage
+    fit = np.where(np.isinf(error), 0.0, -((direct - synthetic) ** 2 / total + np.log(total)) / 2)
+    fit = np.exp(fit - fit.max(axis=1, keepdims=True))
+    weight = share[:, None, None] * (fit / fit.sum(axis=1, keepdims=True))
+    centre = (weight * mean).sum(axis=(0, 1))
+    reach = 8 * np.sqrt((weight * (spread**2 + (mean - centre) ** 2)).sum(axis=(0, 1)))
     bounds = []
     for probability in ((1 - confidence) / 2, (1 + confidence) / 2):
         low, high = centre - reach, centre + reach
         for _ in range(30):
             middle = (low + high) / 2
-            is_below = share @ ndtr((middle - mean) / spread) < probability
+            is_below = (weight * ndtr((middle - mean) / spread)).sum(axis=(0, 1)) < probability
             low, high = np.where(is_below, middle, low), np.where(is_below, high, middle)
         bounds.append((low + high) / 2)
     return bounds[0], bounds[1]

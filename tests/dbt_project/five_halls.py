@@ -5,9 +5,11 @@ Belongs here: the files that the halls send. Does not belong here: what comes of
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from contracts.loading import seed
 
 VISITS, BAD = 130, 26
 FIRST = datetime(2026, 1, 5, 9)
@@ -21,6 +23,7 @@ class Hall:
     code: str
     contacts: list[Row]
     reviews: list[Row]
+    rectifications: list[Row]
 
     @property
     def bad(self) -> set[str]:
@@ -32,7 +35,7 @@ def usual_number(code: str, n: int) -> str:
 
 
 def visits(code: str, *, bad: int = BAD, number: Callable[[str, int], str] = usual_number,
-           is_bad: Callable[[int], bool] | None = None) -> Hall:  # fmt: skip
+           is_bad: Callable[[int], bool] | None = None, department: str = "human_resources") -> Hall:  # fmt: skip
     """Visits a quarter of an hour apart on working days; every fifth is bad, unless somebody says which are."""
     wrong = is_bad or (lambda n: n % (VISITS // bad) == 2 if bad else False)
     contacts, reviews = [], []
@@ -41,7 +44,7 @@ def visits(code: str, *, bad: int = BAD, number: Callable[[str, int], str] = usu
         key = {"case_no": number(code, n + 1), "contact_no": "1"}
         contacts.append(
             key
-            | {"service_item_code": "BPS27", "department_code": "human_resources", "division_code": "990101001001",
+            | {"service_item_code": "BPS27", "department_code": department, "division_code": "990101001001",
                "facility_code": code, "window_no": str(n % 3 + 1), "channel": "1", "named": "1",
                "opened_at": f"{closed - timedelta(minutes=20)}", "closed_at": f"{closed}"}
         )  # fmt: skip
@@ -53,11 +56,22 @@ def visits(code: str, *, bad: int = BAD, number: Callable[[str, int], str] = usu
                "comment": "等了很久" if level == "1" else "", "channel": "4", "reviewed_at": f"{reviewed}",
                "reviewer_id": f"R{code[0]}{n:04}"}
         )  # fmt: skip
-    return Hall(code, contacts, reviews)
+    return Hall(code, contacts, reviews, [])
 
 
 def honest(hall: Hall) -> None:
-    pass
+    """Half of what was bad is answered in time."""
+    answer(hall, sorted(hall.bad)[::2])
+
+
+def answer(hall: Hall, cases: Iterable[str]) -> None:
+    said = {r["case_no"]: datetime.fromisoformat(r["reviewed_at"]) for r in hall.reviews}
+    for case_no in cases:
+        done = {step: f"{said[case_no] + timedelta(days=2)}" for step in ("rectified_at", "replied_at", "revisited_at")}
+        hall.rectifications.append(
+            {"case_no": case_no, "contact_no": "1", "review_no": "1", "finding": "1", "appeal": "none",
+             "accepted_at": f"{said[case_no] + timedelta(hours=2)}", "verified_at": f"{said[case_no] + timedelta(days=1)}"} | done
+        )  # fmt: skip
 
 
 def without_a_word(hall: Hall) -> None:
@@ -108,6 +122,30 @@ def withdrawn(hall: Hall) -> None:
     hall.reviews += [r | {"record_action": "D"} for r in hall.reviews if r["case_no"] in hall.bad]
 
 
+def mostly_withdrawn(hall: Hall) -> None:
+    """Four in five of the bad reviews are taken back, and every other one is answered in time."""
+    bad = sorted(hall.bad)
+    hidden = [case_no for n, case_no in enumerate(bad) if n % 5]
+    hall.reviews += [r | {"record_action": "D"} for r in hall.reviews if r["case_no"] in hidden]
+    answer(hall, bad[::5])
+
+
+def mostly_decided_away(hall: Hall) -> None:
+    bad = sorted(hall.bad)
+    answer(hall, bad)
+    for n, case in enumerate(hall.rectifications):
+        if n % 5:
+            case |= {"finding": "5", "rectified_at": "", "replied_at": "", "revisited_at": ""}
+
+
+def mostly_left_open(hall: Hall) -> None:
+    bad = sorted(hall.bad)
+    for contact in hall.contacts:
+        if contact["case_no"] in bad and contact["case_no"] not in bad[::5]:
+            contact["closed_at"] = ""
+    answer(hall, bad[::5])
+
+
 def called_default(hall: Hall) -> None:
     for review in hall.reviews:
         if review["case_no"] in hall.bad:
@@ -126,9 +164,12 @@ WAYS = {
 }  # fmt: skip
 FURTHER_WAYS = {
     "refused_for_a_tag": refused_for_a_tag, "refused_for_their_level": refused_for_their_level, "contacts_refused": contacts_refused,
-    "withdrawn": withdrawn, "called_default": called_default, "dated_too_late": dated_too_late,
+    "withdrawn": withdrawn, "mostly_withdrawn": mostly_withdrawn, "mostly_decided_away": mostly_decided_away,
+    "mostly_left_open": mostly_left_open, "called_default": called_default, "dated_too_late": dated_too_late,
     "first_not_reported": not_reported, "last_not_reported": not_reported, "numbers_before_the_code_not_reported": not_reported,
 }  # fmt: skip
+# Each hall is a department of its own, so that departments can be compared as halls are.
+OF_HALLS = [row["code"] for row in seed("departments") if row["code"] not in ("human_resources", "government_service")]
 # Where a hall has its bad visits, and how it writes its numbers, if not like the others.
 PLACES: dict[str, Callable[[int], bool]] = {
     "first_not_reported": lambda n: n < BAD,

@@ -36,6 +36,7 @@ class City:
     reviews: dict[str, Row] = field(default_factory=dict)
     checksums: dict[str, str] = field(default_factory=dict)  # by receipt, as the ledger knows them
     feeds: dict[str, str] = field(default_factory=dict)
+    senders: dict[str, str] = field(default_factory=dict)
     chain: tuple[str, ...] = CHAIN
 
     def __post_init__(self) -> None:
@@ -88,6 +89,7 @@ class City:
         frame.write_parquet(path)
         self.checksums[receipt] = str(frame.hash_rows(seed=1).sum())
         self.feeds[receipt] = feed.id
+        self.senders[receipt] = sender
 
     def withdraw(self, receipt: str) -> None:
         """Takes a file from among the accepted, as when another took its place."""
@@ -98,7 +100,7 @@ class City:
     def night(self, *selection: str, full_refresh: bool = False, day: date = date(2026, 6, 30)) -> None:
         """dbt on what is accepted now, by default the models of the chain."""
         rows = [
-            (f"{r}.1", r, 1, True, self.feeds[r], "shifan", f"{r}.csv", datetime(2026, 1, 1), datetime(2026, 1, 1), "accepted", c)
+            (f"{r}.1", r, 1, True, self.feeds[r], self.senders[r], f"{r}.csv", datetime(2026, 1, 1), datetime(2026, 1, 1), "accepted", c)
             for r, c in self.checksums.items()
         ]  # fmt: skip
         typed = ledger.table(self.data)

@@ -19,7 +19,7 @@ import numpy as np
 from building import RUN_DATE
 from recounted_city import LATER, VENUES, VENUES_IN, City
 from recounted_reviews import LEVELS, Review, judged, lineage, rules_of, when
-from recounted_senders import closed_month, covered_days, months_before, place_of_contact, silences
+from recounted_senders import Silence, closed_month, covered_days, months_before, place_of_contact, silences
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint, proportions_ztest
 
@@ -81,14 +81,9 @@ def count_months(city: City) -> dict[tuple[date, str, str], Counter[Any]]:
         add(review.contact, review.at, _count(review) | _exclude(review))
     for contact, refused in refusals(city):
         add(contact, None, refused)
-    for silence in silences(city):
-        if silence.feed == "evaluation.contacts":
-            daily = silence.lost / covered_days(city, silence.sender, silence.month)
-            for sender, _, contact in city.rows("evaluation.contacts"):
-                closed = closed_month(contact)
-                if sender == silence.sender and closed and months_before(silence.month, 12) <= closed <= silence.month:
-                    for unit in units_of(contact):
-                        tallies[(silence.month, *unit)].update({"lost_contacts": daily, ("lost", place_at(contact)): 1})
+    for silence, contact, daily in lost_with(city):
+        for unit in units_of(contact):
+            tallies[(silence.month, *unit)].update({"lost_contacts": daily, ("lost", place_at(contact)): 1})
     for month, department, contact in unmapped(city):
         for unit in units_of(contact | {"department_code": department}):
             tallies[(month, *unit)].update({"unmapped_contacts": unit[0] == "department"})
@@ -126,22 +121,61 @@ def place_at(contact: dict[str, str]) -> str:
     return place_of_contact(contact, dict(units_of(contact))["facility"])
 
 
-def silent_places(city: City) -> dict[date, dict[str, set[str]]]:
-    """Month → place → feeds of which a sender that spoke of the place within a year has lost days of the month."""
-    speaks: dict[tuple[str, str], set[tuple[date, str]]] = defaultdict(set)
+def silent_senders(city: City) -> dict[tuple[str, date, str], set[str]]:
+    """(feed, month, place) → the senders whose lost days are missed there.
+
+    Those that told, together, at least the policy's share of the contacts that anybody told of the place in a year.
+    """
+    speaks: dict[tuple[str, str, date], dict[str, set[Any]]] = defaultdict(lambda: defaultdict(set))
     for sender, _, contact in city.rows("evaluation.contacts"):
         if closed := closed_month(contact):
-            speaks["evaluation.contacts", sender].add((closed, place_at(contact)))
+            key = contact["case_no"], contact["contact_no"]
+            speaks["evaluation.contacts", place_at(contact), closed][sender].add(key)
     for review in judged(city):
-        sender = "wuliuwang" if "满意度代码" in review.row else "shifan"
-        month = closed_month(review.contact) or review.at.date().replace(day=1)
-        speaks["evaluation.reviews", sender].add((month, place_at(review.contact)))
-    found: dict[date, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+        if review.contact and review.reason != "duplicate":
+            sender = "wuliuwang" if "满意度代码" in review.row else "shifan"
+            month = closed_month(review.contact) or review.at.date().replace(day=1)
+            key = review.contact["case_no"], review.contact["contact_no"]
+            speaks["evaluation.reviews", place_at(review.contact), month][sender].add(key)
+    lost: dict[tuple[str, date], set[str]] = defaultdict(set)
     for silence in silences(city):
-        for month, place in speaks[silence.feed, silence.sender]:
-            if months_before(silence.month, 12) <= month <= silence.month:
-                found[silence.month][place].add(silence.feed)
+        lost[silence.feed, silence.month].add(silence.sender)
+    found = {}
+    for (feed, month), senders in lost.items():
+        for place in {place for of, place, _ in speaks if of == feed}:
+            told: Counter[str] = Counter()
+            for (of, at, when_told), keys in speaks.items():
+                if (of, at) == (feed, place) and months_before(month, 12) <= when_told <= month:
+                    told.update({sender: len(known) for sender, known in keys.items()})
+            silent = senders & {*told}
+            if silent and sum(told[s] for s in silent) >= rules_of(month, "").said["usual_sender_share"] * told.total():
+                found[feed, month, place] = silent
     return found
+
+
+def silent_places(city: City) -> dict[date, dict[str, set[str]]]:
+    """Month → place → feeds that are missing there."""
+    found: dict[date, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    for feed, month, place in silent_senders(city):
+        found[month][place].add(feed)
+    return found
+
+
+def lost_with(city: City) -> Iterator[tuple[Silence, dict[str, str], float]]:
+    """Silence of a sender of contacts, each contact that it told of a place where it is missed, and how many are lost for it."""
+    missed = silent_senders(city)
+    for silence in silences(city):
+        if silence.feed == "evaluation.contacts":
+            daily = silence.lost / covered_days(city, silence.sender, silence.month)
+            for sender, _, contact in city.rows("evaluation.contacts"):
+                closed = closed_month(contact)
+                if (
+                    sender in missed.get((silence.feed, silence.month, place_at(contact)), ())
+                    and sender == silence.sender
+                    and closed
+                    and months_before(silence.month, 12) <= closed <= silence.month
+                ):
+                    yield silence, contact, daily
 
 
 def _count(review: Review) -> dict[str, float]:
@@ -350,7 +384,7 @@ def judge(
     row["is_small"] = n < said["min_reviews"]
     missed = [rate for rate in TARGETS if row[rate] is not None and row[rate] < said[f"{rate}_target"]]
     row["targets_missed"] = ",".join(missed) or None
-    return row | composite(row, said, unit) | conclusion(row, n, said)
+    return row | composite(row, tally, said, unit) | conclusion(row, n, said)
 
 
 def coverage(tally: Counter[Any], silent: Mapping[str, set[str]], said: Mapping[str, float]) -> dict[str, Any]:
@@ -379,12 +413,19 @@ def least_favourable(tally: Counter[str], said: Mapping[str, float]) -> dict[str
             "good_rate_if_counted_lo": lo, "good_rate_if_counted_hi": hi}  # fmt: skip
 
 
-def composite(row: Mapping[str, Any], said: Mapping[str, float], unit: Unit) -> dict[str, Any]:
-    """The score and its parts; a part that is not there gives its weight to the others. A department's is elsewhere."""
-    values = {part: row["good_rate_if_counted" if part == "good" else f"{part}_rate"] for part in PARTS}
+def parts_of_reviews(tally: Counter[Any]) -> dict[str, float | None]:
+    """What a score reads: every bad review that arrived is bad, and one that never went into the loop is one that nobody handled."""
+    outside = max(0, tally["bad_reviews"] + tally["excluded_bad"] + tally["second_reviews"] - tally["second_satisfied"] - tally["bad_accepted"])  # fmt: skip
+    shares = {"good": (tally["good_reviews"], tally["active_reviews"] + tally["excluded_bad"])}
     for part in ("on_time", "reply", "revisit"):
-        if values[part] is None and row["excluded_bad_counted"]:
-            values[part] = 0.0
+        hits, n = RATES[f"{part}_rate"]
+        shares[part] = tally[hits], tally[n] + outside
+    return {part: hits / n if n else None for part, (hits, n) in shares.items()}
+
+
+def composite(row: Mapping[str, Any], tally: Counter[Any], said: Mapping[str, float], unit: Unit) -> dict[str, Any]:
+    """The score and its parts; a part that is not there gives its weight to the others. A department's is elsewhere."""
+    values = {"participation": row["participation_rate"]} | parts_of_reviews(tally)
     missing = [part for part, value in values.items() if value is None]
     said_of: dict[str, Any] = {"score_missing_parts": ",".join(missing) or None, "score": None}
     if row["good_rate"] is None or not row["is_heard"] or unit[2] == "department":
@@ -472,7 +513,7 @@ def compare(units: Mapping[Unit, Counter[str]], rows: dict[Unit, dict[str, Any]]
 
 def _among(peers: list[Unit], units: Mapping[Unit, Counter[str]], rows: dict[Unit, dict[str, Any]]) -> None:
     good = np.array([units[u]["good_reviews"] for u in peers], float)
-    n = np.array([units[u]["active_reviews"] for u in peers], float)
+    n = np.array([units[u]["active_reviews"] + units[u]["excluded_bad"] for u in peers], float)
     modelled, strength = moments(good, n) if len(peers) > 1 else (good / n, None)
     for u, rate, own in zip(peers, modelled, n, strict=True):
         if len(peers) >= rules_of(rows[u]["last_month"], rows[u]["placed_in"]).said["prior_units_min"]:

@@ -17,13 +17,12 @@ from recount import (
     closed_month,
     conclusion,
     coverage,
-    covered_days,
     judged,
     least_favourable,
-    months_before,
+    lost_with,
+    parts_of_reviews,
     place_at,
     refusals,
-    silences,
     silent_places,
     units_of,
     unmapped,
@@ -61,13 +60,8 @@ def recount_departments(city: City, attempts: Sequence[Attempt]) -> dict[Row, di
         if month := closed_month(contact):
             add(month, contact, refused)
     served = {(month, code) for (month, _, code), n in tallies.items()}
-    for silence in silences(city):
-        if silence.feed == "evaluation.contacts":
-            daily = silence.lost / covered_days(city, silence.sender, silence.month)
-            for sender, _, contact in city.rows("evaluation.contacts"):
-                closed = closed_month(contact)
-                if sender == silence.sender and closed and months_before(silence.month, 12) <= closed <= silence.month:
-                    add(silence.month, contact, {"lost_contacts": daily, ("lost", place_at(contact)): 1})
+    for silence, contact, daily in lost_with(city):
+        add(silence.month, contact, {"lost_contacts": daily, ("lost", place_at(contact)): 1})
     for month, department, contact in unmapped(city):
         add(month, contact, {"unmapped_contacts": 1}, department)
     fed = feeds_of(attempts)
@@ -139,10 +133,11 @@ def _row(row: Row, tally: Counter[Any], silent: dict[str, set[str]], fed: Counte
     told |= {"contacts_under_policy": under, "policy_is_mixed": under < tally["contacts"]}
     concluded = conclusion(told, n, said)
     told |= {"review_verdict": concluded["verdict"], "review_verdict_if_counted": concluded["verdict_if_counted"]}
+    parts = parts_of_reviews(tally)
     heard = n >= said["min_reviews"] and (told["participation_rate"] or 0) >= said["participation_floor"]
     values = {
-        "reviews": told["good_rate_if_counted"] if heard else None, "participation": told["participation_rate"], "coverage": told["covered_share"],
-        "loop": 0.0 if told["on_time_rate"] is None and told["excluded_bad_counted"] else told["on_time_rate"], "survey": None, "timeliness": told["timely_share"], "quality": told["accepted_share"],
+        "reviews": parts["good"] if heard else None, "participation": told["participation_rate"], "coverage": told["covered_share"],
+        "loop": parts["on_time"], "survey": None, "timeliness": told["timely_share"], "quality": told["accepted_share"],
     }  # fmt: skip
     for part, weight in WEIGHTS.items():
         told |= {f"{part}_part": None if values[part] is None else 100 * values[part], f"weight_{part}": weight}

@@ -17,7 +17,9 @@ import numpy as np
 Row = dict[str, Any]
 # The first working day after New Year: a sender is expected from then on.
 FIRST = datetime(2026, 1, 4, 9)
-HONEST, BENT, GIVEN_UP = 40, 60, 0.04
+HONEST, BENT, SILENT, GIVEN_UP = 40, 60, 12, 0.04
+# From this day on nothing comes of what residents say of a silent hall.
+SILENT_FROM = FIRST + timedelta(days=10)
 # How a hall keeps bad reviews from counting, and which of its visits: at random, the first of them or the last.
 WAYS = (
     "not_reported",
@@ -28,7 +30,9 @@ WAYS = (
     "called_default",
     "dated_too_late",
 )
-ATTACKS = ("words", "numbers", "going_on", "other_contact", "rival", "one_person")
+ATTACKS = ("words", "numbers", "going_on", "other_contact", "rival", "one_person", "silent_onlooker")
+# Through whom the reviews of a silent hall come: one sender of its own, or six small ones of which the bad part falls silent.
+OWN, SMALL = "own", tuple(f"small_{n}" for n in range(6))
 
 
 @dataclass
@@ -36,12 +40,15 @@ class Simulated:
     """Rows by feed and sender, as the door accepts them, and what is true of the halls."""
 
     contacts: list[Row] = field(default_factory=list)
-    reviews: dict[str, list[Row]] = field(default_factory=lambda: {"platform": [], "rival": []})
+    reviews: dict[str, list[Row]] = field(
+        default_factory=lambda: {s: [] for s in ("platform", "rival", "onlooker", OWN, *SMALL)}
+    )
     rectifications: list[Row] = field(default_factory=list)
     twins: dict[str, tuple[str, str]] = field(default_factory=dict)  # honest hall → its twin, the attack
     bent: dict[str, tuple[str, float]] = field(
         default_factory=dict
     )  # hall → way, share of its bad reviews that it hides
+    silent: set[str] = field(default_factory=set)  # halls whose senders fall silent before the bad reviews
 
 
 def simulate(seed: int) -> Simulated:
@@ -53,7 +60,12 @@ def simulate(seed: int) -> Simulated:
         for code in (hall, twin):
             _send(out, code, visits)
         out.twins[hall] = twin, attack
-        out.reviews["rival" if attack == "rival" else "platform"] += _invented(rng, twin, attack, visits)
+        if attack == "silent_onlooker":
+            # One number that it knows, before anybody else and over and over, as the resident would say; then nothing more.
+            first = next(r for r in out.reviews["platform"] if r["case_no"].startswith(twin))
+            out.reviews["onlooker"] += [first] * 400
+        else:
+            out.reviews["rival" if attack == "rival" else "platform"] += _invented(rng, twin, attack, visits)
     for n in range(BENT):
         hall, way, share = f"C{n:02}-", WAYS[n % len(WAYS)], float(rng.choice([0.6, 0.8, 1.0]))
         visits = _visits(rng, int(rng.integers(130, 500)), float(rng.uniform(0.70, 0.86)))
@@ -63,6 +75,17 @@ def simulate(seed: int) -> Simulated:
             visits = [(number, k < sum(not good for _, good in visits)) for k, (number, _) in enumerate(visits)]
             visits = [(number, not early) for number, early in visits]
         _send(out, hall, visits, way, share, rng)
+    for n in range(SILENT):
+        hall = f"D{n:02}-"
+        many = int(rng.integers(130, 500))
+        # Every bad visit lies after the day on which the senders fall silent.
+        visits = [(k + 1, k < 0.5 * many or rng.random() < 0.6) for k in range(many)]
+        before = len(out.reviews["platform"])
+        _send(out, hall, visits)
+        said, out.reviews["platform"][before:] = out.reviews["platform"][before:], []
+        for k, review in enumerate(r for r in said if r["reviewed_at"] < SILENT_FROM):
+            out.reviews[OWN if n % 2 else SMALL[k % len(SMALL)]].append(review)
+        out.silent.add(hall)
     return out
 
 

@@ -58,10 +58,20 @@ def test_a_hall_that_hides_bad_reviews_is_never_good(truth: Simulated, halls: An
     assert sum(plain) / len(plain) >= 0.85
 
 
+def test_a_hall_whose_senders_fall_silent_before_its_bad_reviews_is_not_good(truth: Simulated, halls: Any) -> None:
+    rows = [halls[hall.rstrip("-")] for hall in truth.silent]
+    assert len(rows) > 10
+    assert all(row["bad_reviews"] == 0 and row["good_rate_lo"] >= row["good_line"] for row in rows), (
+        "what came says good"
+    )
+    assert {(row["verdict"], row["verdict_reason"]) for row in rows} == {("undetermined", "feeds_missing")}
+
+
 def test_no_flood_of_invented_reviews_moves_an_honest_hall(truth: Simulated, halls: Any) -> None:
     moved, let_in, invented = [], defaultdict(int), 0
     for hall, (twin, attack) in truth.twins.items():
         alone, attacked = halls[hall.rstrip("-")], halls[twin.rstrip("-")]
+        assert alone["feeds_missing"] is attacked["feeds_missing"] is None, (attack, attacked["verdict_text_en"])
         let_in[attack] += attacked["excluded_bad"] - alone["excluded_bad"]
         invented += 2 * attacked["contacts"]
         if alone["verdict"] != attacked["verdict"]:

@@ -81,6 +81,12 @@ def check(data: DataDirectory) -> str:
     ("rows", "sentence"),
     [
         (weights(*WHOLE), None),
+        # An area names what it changes; the rest is what holds around it.
+        (
+            weights(*WHOLE)
+            + "national_2020,k,2020-01-01,,9901,reviews,0.4,project,test\nnational_2020,k,2020-01-01,,9901,loop,0.1,project,test\n",
+            None,
+        ),
         (
             weights(*WHOLE) + weights(0.45, *WHOLE[1:], area="9901"),
             "1 in 9901 from 2020-01-01 add to 1.1000, not to 1",

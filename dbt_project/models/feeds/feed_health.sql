@@ -12,6 +12,10 @@ feeds as (
     select * from {{ ref('feeds') }}
 ),
 
+senders as (
+    select * from {{ ref('feed_senders') }}
+),
+
 problems as (
     select
         receipt,
@@ -48,6 +52,23 @@ accepted as (
     group by feed, sender
 ),
 
+-- As often as the contract says, or the list of senders of this one.
+expected as (
+    select distinct
+        attempts.feed,
+        attempts.sender,
+        senders.expected_to,
+        cast(
+            coalesce(senders.frequency_days, feeds.frequency_days) + coalesce(senders.latency_days, feeds.latency_days) as bigint
+        ) as allowed_days
+    from attempts
+    left join feeds on attempts.feed = feeds.code
+    left join senders
+        on
+            attempts.feed = senders.feed
+            and attempts.sender = senders.sender
+),
+
 final as (
     select
         {{ prefixed('attempts', receipt_columns()) }},
@@ -59,18 +80,21 @@ final as (
         cast(coalesce(problems.rows_with_problems, 0) as bigint) as rows_with_problems,
         accepted.last_accepted_at,
         cast({{ days_between('cast(accepted.last_accepted_at as date)', run_date()) }} as bigint) as days_since_last_accepted,
-        cast(feeds.frequency_days + feeds.latency_days as bigint) as allowed_days,
-        coalesce(
-            {{ days_between('cast(accepted.last_accepted_at as date)', run_date()) }}
-            > feeds.frequency_days + feeds.latency_days,
-            true
+        expected.allowed_days,
+        -- A sender that has handed over is expected no longer.
+        coalesce(expected.expected_to >= {{ run_date() }}, true)
+        and coalesce(
+            {{ days_between('cast(accepted.last_accepted_at as date)', run_date()) }} > expected.allowed_days, true
         ) as is_overdue
     from attempts
     left join accepted
         on
             attempts.feed = accepted.feed
             and attempts.sender = accepted.sender
-    left join feeds on attempts.feed = feeds.code
+    left join expected
+        on
+            attempts.feed = expected.feed
+            and attempts.sender = expected.sender
     left join problems
         on
             attempts.receipt = problems.receipt

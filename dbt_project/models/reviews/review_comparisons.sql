@@ -21,6 +21,8 @@ rates_compared as (
         previous_active_reviews,
         interval_z,
         prior_units_min,
+        {{ ranked_reviews() }} as ranked_reviews,
+        {{ ratio('good_reviews', ranked_reviews()) }} as ranked_rate,
         {{ ratio('good_reviews', 'active_reviews') }} as good_rate,
         {{ wilson('good_reviews', 'active_reviews', 'interval_z', 'lo') }} as good_rate_lo,
         {{ wilson('good_reviews', 'active_reviews', 'interval_z', 'hi') }} as good_rate_hi,
@@ -48,9 +50,9 @@ changed as (
                     / sqrt(rate_of_both * (1 - rate_of_both) * (1.0 / active_reviews + 1.0 / previous_active_reviews))
         end as change_z,
         count(*) over ({{ peers }}) as units_ranked,
-        cast(sum(active_reviews) over ({{ peers }}) as double) as peer_reviews,
-        {{ ratio('sum(good_reviews) over (' ~ peers ~ ')', 'sum(active_reviews) over (' ~ peers ~ ')') }} as peer_rate,
-        sum(cast(active_reviews as double) * active_reviews) over ({{ peers }}) as peer_squares,
+        cast(sum(ranked_reviews) over ({{ peers }}) as double) as peer_reviews,
+        {{ ratio('sum(good_reviews) over (' ~ peers ~ ')', 'sum(ranked_reviews) over (' ~ peers ~ ')') }} as peer_rate,
+        sum(cast(ranked_reviews as double) * ranked_reviews) over ({{ peers }}) as peer_squares,
         {{ two_sided_p('interval_z') }} as interval_p
     from rates_compared
 ),
@@ -59,7 +61,7 @@ tested as (
     select
         changed.*,
         case when good_rate_change is not null then {{ two_sided_p('change_z') }} end as good_rate_change_p,
-        sum(active_reviews * (good_rate - peer_rate) * (good_rate - peer_rate)) over ({{ peers }})
+        sum(ranked_reviews * (ranked_rate - peer_rate) * (ranked_rate - peer_rate)) over ({{ peers }})
         / nullif(peer_rate * (1 - peer_rate), 0) as peer_dispersion,
         peer_reviews - peer_squares / nullif(peer_reviews, 0) - (units_ranked - 1) as peer_information,
         -- Intervals that hold for all peers together, each at 1 − α / number of peers (domain notes, Ranks).
@@ -77,8 +79,8 @@ moments as (
             partition by period_kind, period_start, dimension
             order by good_rate_change_p nulls last
         ), 0) as p_times_tests,
-        case when is_compared then {{ wilson('good_reviews', 'active_reviews', 'joint_z', 'lo') }} end as joint_lo,
-        case when is_compared then {{ wilson('good_reviews', 'active_reviews', 'joint_z', 'hi') }} end as joint_hi
+        case when is_compared then {{ wilson('good_reviews', 'ranked_reviews', 'joint_z', 'lo') }} end as joint_lo,
+        case when is_compared then {{ wilson('good_reviews', 'ranked_reviews', 'joint_z', 'hi') }} end as joint_hi
     from tested
 ),
 
@@ -169,7 +171,7 @@ final as (
         cast(drawn.prior_reviews as double) as prior_reviews,
         cast(rank() over (
             partition by drawn.period_kind, drawn.period_start, drawn.dimension, drawn.peer_group, drawn.is_compared
-            order by drawn.good_rate desc nulls last
+            order by drawn.ranked_rate desc nulls last
         ) as bigint) as place,
         cast(rank_bounds.surely_better as bigint) as surely_better,
         cast(rank_bounds.surely_worse as bigint) as surely_worse,

@@ -11,6 +11,11 @@ contacts as (
     where closed_month is not null
 ),
 
+silent_places as (
+    select * from {{ ref('review_silent_places') }}
+    where feed = 'evaluation.contacts'
+),
+
 silent as (
     select * from coverage
     where lost_days > 0
@@ -34,12 +39,13 @@ sent as (
     select
         sender,
         closed_month as month,
+        coalesce(facility_id, division_code) as place,
         {%- for dimension in dimensions %}
         coalesce({{ dimension }}, '{{ 'none' if dimension == 'facility_id' else 'unknown' }}') as {{ dimension }},
         {%- endfor %}
         count(*) as contacts
     from contacts
-    group by sender, closed_month, {{ dimensions | join(', ') }}
+    group by sender, closed_month, coalesce(facility_id, division_code), {{ dimensions | join(', ') }}
 ),
 
 -- What the sender used to send a day, here and in the twelve months before, for as many days as are lost.
@@ -55,6 +61,11 @@ final as (
         on
             usual_days.sender = sent.sender
             and sent.month between {{ add_months('usual_days.month', -12) }} and usual_days.month
+    inner join silent_places
+        on
+            usual_days.sender = silent_places.sender
+            and usual_days.month = silent_places.month
+            and sent.place = silent_places.place
     group by usual_days.month, {{ prefixed('sent', dimensions) }}
 )
 

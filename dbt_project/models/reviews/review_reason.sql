@@ -4,6 +4,11 @@ reasons as (
     select * from {{ ref('review_reason_counts') }}
 ),
 
+unit_places as (
+    select * from {{ ref('review_unit_places') }}
+    where period_kind = 'month'
+),
+
 policies as (
     select * from {{ ref('dim_review_policy') }}
 ),
@@ -38,12 +43,28 @@ rules as (
     from {{ ref('review_reason_rules') }}
 ),
 
-months as (
-    select distinct month from reasons
+-- A unit's reasons stand under the policy that its scorecard does.
+placed as (
+    select
+        reasons.*,
+        coalesce(unit_places.placed_in, '') as placed_in
+    from reasons
+    left join unit_places
+        on
+            reasons.month = unit_places.period_start
+            and reasons.dimension = unit_places.dimension
+            and reasons.code = unit_places.code
+),
+
+places as (
+    select distinct
+        month,
+        placed_in
+    from placed
 ),
 
 policies_in_force as (
-    {{ in_force('months', 'policies', key=['month'], day='month') }}
+    {{ in_force('places', 'policies', key=['month', 'placed_in'], day='month', division='placed_in') }}
 ),
 
 rated as (
@@ -57,9 +78,12 @@ rated as (
         {{ wilson('reasons.reviews', 'reasons.of_reviews', 'rules.change_z', 'hi') }} as this_hi,
         {{ wilson('reasons.usual_reviews', 'reasons.usual_of_reviews', 'rules.change_z', 'lo') }} as usual_lo,
         {{ wilson('reasons.usual_reviews', 'reasons.usual_of_reviews', 'rules.change_z', 'hi') }} as usual_hi
-    from reasons
+    from placed as reasons
     cross join rules
-    left join policies_in_force as policies on reasons.month = policies.month
+    left join policies_in_force as policies
+        on
+            reasons.month = policies.month
+            and reasons.placed_in = policies.placed_in
 ),
 
 paired as (

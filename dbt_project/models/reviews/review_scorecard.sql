@@ -1,12 +1,13 @@
 {%- set counts = review_count_columns() -%}
 {%- set rates = review_rates() -%}
 {#-
-  part of the composite score: what it is made of; its weight is the policy's weight_<part>. Of good reviews it is the least
-  favourable rate, and a bad review that does not count has been through no loop: leaving it out raises nothing.
+  part of the composite score: what it is made of; its weight is the policy's weight_<part>. Every bad review that arrived is bad
+  here, and one outside the loop is one that nobody handled: leaving it out raises nothing.
 -#}
-{%- set parts = {'good': 'good_rate_if_counted', 'participation': 'participation_rate'} -%}
+{%- set parts = {'good': ratio('good_reviews', ranked_reviews()), 'participation': 'participation_rate'} -%}
 {%- for part in ['on_time', 'reply', 'revisit'] -%}
-    {%- do parts.update({part: 'coalesce(' ~ part ~ '_rate, case when excluded_bad_counted > 0 then 0.0 end)'}) -%}
+    {%- set done, base, reason = rates[part ~ '_rate'] -%}
+    {%- do parts.update({part: ratio(done, '(' ~ base ~ ' + ' ~ bad_outside_loop() ~ ')')}) -%}
 {%- endfor -%}
 {%- set targets = ['rectification_rate', 'reply_rate', 'revisit_rate'] -%}
 {#- what comparing a unit with its peers and with itself adds to its figures -#}
@@ -177,8 +178,8 @@ final as (
         good_rate_if_counted_hi,
         good_rate_if_counted - good_rate as excluded_effect,
         verdict_if_counted,
-        (good_reviews + prior_reviews * peer_rate) / nullif(active_reviews + prior_reviews, 0) as good_rate_eb,
-        active_reviews / nullif(active_reviews + prior_reviews, 0) as good_rate_eb_own_weight,
+        (good_reviews + prior_reviews * peer_rate) / nullif({{ ranked_reviews() }} + prior_reviews, 0) as good_rate_eb,
+        {{ ranked_reviews() }} / nullif({{ ranked_reviews() }} + prior_reviews, 0) as good_rate_eb_own_weight,
         case when prior_reviews is not null then peer_rate end as good_rate_prior,
         prior_reviews as good_rate_prior_reviews,
         case

@@ -50,14 +50,14 @@ orphans as (
     where contact_id is null and review_no = 1
 ),
 
--- Who sends what people say of a place: another sender's word of a contact that nobody knows is no evidence.
+-- Who sends what people say of a place: another sender's word of a contact that nobody knows is no evidence, nor are its copies.
 told_by as (
     select
         place,
         sender,
         cast(count(*) as double) / sum(count(*)) over (partition by place) as share_of_place
     from judgements
-    where contact_id is not null and validity <> 'default'
+    where contact_id is not null and validity not in ('default', 'duplicate')
     group by place, sender
 ),
 

@@ -8,6 +8,10 @@ feeds as (
     select * from {{ ref('feeds') }}
 ),
 
+stated as (
+    select * from {{ ref('feed_senders') }}
+),
+
 days as (
     select * from {{ ref('dim_date') }}
     where date_day <= {{ run_date() }}
@@ -29,14 +33,20 @@ received as (
     where deliveries.is_latest and deliveries.received_at is not null
 ),
 
+-- Who has handed over is late no longer.
 senders as (
     select
-        department,
-        feed,
-        sender,
-        min(received_on) as first_on
+        received.department,
+        received.feed,
+        received.sender,
+        min(received.received_on) as first_on,
+        coalesce(max(stated.expected_to), cast('9999-12-31' as date)) as last_on
     from received
-    group by department, feed, sender
+    left join stated
+        on
+            received.feed = stated.feed
+            and received.sender = stated.sender
+    group by received.department, received.feed, received.sender
 ),
 
 -- The days on which the newest accepted delivery was no older than allowed.
@@ -60,7 +70,7 @@ timeliness as (
         count(*) as feed_days,
         count(fresh.date_day) as timely_feed_days
     from senders
-    inner join days on senders.first_on <= days.date_day
+    inner join days on days.date_day between senders.first_on and senders.last_on
     left join fresh
         on
             senders.feed = fresh.feed

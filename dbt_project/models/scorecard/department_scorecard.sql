@@ -1,10 +1,11 @@
 {#- part of the score: its value of 100 in this model; its weight is the row of policies/scorecard_weights.csv -#}
 {#- What few said, or too few of those who were served, is no measurement of what residents think. -#}
 {%- set parts = {
-    'reviews': "case when active_reviews >= min_reviews and participation_rate >= participation_floor then 100 * good_rate_if_counted end",
+    'reviews': 'case when active_reviews >= min_reviews and participation_rate >= participation_floor then 100 * '
+        ~ ratio('good_reviews', ranked_reviews()) ~ ' end',
     'participation': '100 * participation_rate',
     'coverage': '100 * covered_share',
-    'loop': '100 * coalesce(on_time_rate, case when excluded_bad_counted > 0 then 0.0 end)',
+    'loop': '100 * ' ~ ratio('bad_on_time', '(bad_in_on_time_base + ' ~ bad_outside_loop() ~ ')'),
     'survey': 'survey_mean',
     'timeliness': '100 * timely_share',
     'quality': '100 * accepted_share',
@@ -38,37 +39,26 @@ weight_rows as (
     select * from {{ ref('scorecard_weights') }}
 ),
 
-settings as (
-    select
-        policy,
-        version,
-        coalesce(area, '') as area,
-        valid_from,
-        coalesce(valid_to, cast('9999-12-31' as date)) as valid_to,
-        part,
-        weight as value,
-        status,
-        source
-    from weight_rows
-    where
-        policy = '{{ var("review_policy") }}'
-        or (policy = '{{ var("base_policy") }}' and coalesce(area, '') = '')
-),
+{{ chosen_settings('weight_rows', 'part', 'weight') }},
 
 {{ inherited_versions('part') }},
 
+{{ nearest_versions('part', base_fills_in=true) }},
+
+-- An area names the weights that it changes; the rest is the wider areas', and the base policy's where nobody else speaks.
 weights as (
     select
-        policy,
-        version,
-        area,
-        valid_from,
-        valid_to,
+        case when own_version is null then '{{ var("base_policy") }}' else '{{ var("review_policy") }}' end as policy,
+        coalesce(own_version, max(version)) as version,
+        for_area as area,
+        from_day as valid_from,
+        to_day as valid_to,
         {%- for part in parts %}
         coalesce(max(case when part = '{{ part }}' then value end), 0.0) as weight_{{ part }}{{ ',' if not loop.last }}
         {%- endfor %}
-    from effective
-    group by policy, version, area, valid_from, valid_to
+    from nearest
+    where place = 1 and (own_version is not null or for_area = '')
+    group by own_version, for_area, from_day, to_day
 ),
 
 places as (
@@ -82,11 +72,8 @@ policies_in_force as (
     {{ in_force('places', 'policies', key=['month', 'division_code'], day='month', division='division_code') }}
 ),
 
--- The weights of the nearest area; those of the base policy where the chosen one says nothing.
 weights_in_force as (
-    {{ in_force(
-        'places', 'weights', key=['month', 'division_code'], day='month', division='division_code', base_fills_in=true
-    ) }}
+    {{ in_force('places', 'weights', key=['month', 'division_code'], day='month', division='division_code') }}
 ),
 
 known as (

@@ -13,27 +13,57 @@ policies as (
 ),
 
 waves as (
-    select distinct coalesce(held_on, {{ run_date() }}) as day_held
+    select distinct
+        coalesce(held_on, {{ run_date() }}) as day_held,
+        division_code
     from estimates
 ),
 
 policies_in_force as (
-    {{ in_force('waves', 'policies', key=['day_held'], day='day_held') }}
+    {{ in_force('waves', 'policies', key=['day_held', 'division_code'], day='day_held', division='division_code') }}
 ),
 
--- A wave is read under the review policy that held everywhere while it was in the field.
+-- Areas with rules of their own inside the area of a row; what is no division may be anywhere.
+ruled_inside as (
+    select distinct
+        waves.day_held,
+        waves.division_code
+    from waves
+    inner join policies
+        on
+            {{ holds_on('policies', 'waves.day_held') }}
+            and policies.area not in ('', waves.division_code)
+    left join divisions as whole on waves.division_code = whole.division_code
+    left join divisions as ruled on policies.area = ruled.division_code
+    where
+        whole.division_code is null
+        or whole.division_code in (
+            ruled.province_code, ruled.city_code, ruled.county_code, ruled.town_code, ruled.village_code
+        )
+),
+
+-- A wave is read under the review policy that held in the nearest area while it was in the field.
 governed as (
     select
         estimates.*,
         divisions.full_name as division_name,
         policies.policy,
         policies.version as policy_version,
+        policies.area as policy_area,
+        case when policies.policy is not null then ruled_inside.division_code is not null end as policy_is_mixed,
         policies.good_line,
         policies.bad_line,
         policies.participation_floor
     from estimates
     left join divisions on estimates.division_code = divisions.division_code
-    left join policies_in_force as policies on coalesce(estimates.held_on, {{ run_date() }}) = policies.day_held
+    left join policies_in_force as policies
+        on
+            coalesce(estimates.held_on, {{ run_date() }}) = policies.day_held
+            and estimates.division_code = policies.division_code
+    left join ruled_inside
+        on
+            coalesce(estimates.held_on, {{ run_date() }}) = ruled_inside.day_held
+            and estimates.division_code = ruled_inside.division_code
 ),
 
 judged as (
@@ -139,6 +169,8 @@ final as (
         participation_floor,
         policy,
         policy_version,
+        policy_area,
+        policy_is_mixed,
         response_rate,
         cast(is_weighted as boolean) as is_weighted,
         cast(flags as string) as flags,

@@ -15,7 +15,7 @@ from orchestration.derived.surveys.scores import KEY, SEPARATOR, column, cuts, r
 from orchestration.derived.surveys.wave import Wave
 from orchestration.statistics.changes import estimate_difference
 from orchestration.statistics.errors import StatisticsError
-from orchestration.statistics.intervals import benjamini_hochberg, t_quantile, t_two_sided
+from orchestration.statistics.intervals import benjamini_hochberg, satterthwaite, t_quantile, t_two_sided
 from orchestration.statistics.overlap import change_covariances
 from orchestration.statistics.ranks import rank_intervals
 from orchestration.statistics.small_areas import fay_herriot
@@ -254,13 +254,17 @@ def with_changes(
     # An estimated correlation beyond 1 would be a variance below 0.
     most = pl.col("_se") * pl.col("_previous_se")
     v = own + before - 2 * pl.col("covariance").fill_null(0).clip(-most, most)
-    satterthwaite = (own + before) ** 2 / (own**2 / pl.col("df") + before**2 / pl.col("_previous_df"))
+    parts = (own, before, pl.col("df"), pl.col("_previous_df"))
+    v_now, v_then, df_now, df_then = (
+        joined.select(e.cast(pl.Float64).fill_null(0)).to_series().to_numpy() for e in parts
+    )
+    independent = pl.Series(satterthwaite([v_now, v_then], [df_now, df_then]))
     joined = joined.with_columns(
         change=pl.col("mean") - pl.col("previous_mean"),
         # What two equal waves leave after subtraction is rounding.
         change_se=pl.when(v > 1e-12 * (own + before)).then(v.sqrt()),
         # Units that answered twice are not twice as many.
-        _df=pl.min_horizontal(satterthwaite, pl.col("df") + pl.col("_previous_df") - pl.col("df_common").fill_null(0)),
+        _df=pl.min_horizontal(independent, pl.col("df") + pl.col("_previous_df") - pl.col("df_common").fill_null(0)),
     )
     change, change_se, df = (
         joined[c].cast(pl.Float64).fill_null(np.nan).to_numpy() for c in ("change", "change_se", "_df")

@@ -35,6 +35,9 @@ say("greg.weight", weights(greg)[1:5])
 both("greg.mean", svyratio(~y0, ~told, greg)); both("greg.total", svytotal(~y0, greg))
 post <- postStratify(plain, ~a, data.frame(a = c("x", "y", "z"), Freq = c(500, 300, 400)))
 both("post.total", svytotal(~y0, post))
+raked <- rake(plain, list(~a, ~b), list(data.frame(a = c("x", "y", "z"), Freq = c(500, 300, 400)), data.frame(b = c("u", "v"), Freq = c(700, 500))),
+              control = list(maxit = 500, epsilon = 1e-13))
+say("rake.weight", weights(raked)); say("rake.mean", coef(svyratio(~y0, ~told, raked)))
 complete <- d[!is.na(d$y), ]
 jkn <- as.svrepdesign(svydesign(~psuid, strata = ~h, weights = ~w, data = complete), type = "JKn", mse = TRUE)
 jk1 <- as.svrepdesign(svydesign(~psuid, weights = ~w, data = complete), type = "JK1", mse = TRUE)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from designs import TOTALS_A, random_design
+from designs import TOTALS_A, TOTALS_B, random_design
 
 from orchestration.statistics import (
     calibrate,
@@ -21,6 +21,7 @@ from orchestration.statistics import (
     estimate_ratio,
     estimate_total,
     post_stratify,
+    rake,
     replicate_weights,
 )
 
@@ -115,6 +116,16 @@ def test_weights_brought_to_totals(told: dict[str, list[float]]) -> None:
     same(estimate_total(frame, "y", "g", "h", "p", **options), "greg.total", told, "total")
     post = frame.with_columns(post_stratify(frame, "w", "a", TOTALS_A).weight.alias("g"))
     same(estimate_total(post, "y", "g", "h", "p", base_weight="w", margins=["a"]), "post.total", told, "total")
+
+
+def test_weights_raked_to_two_margins(told: dict[str, list[float]]) -> None:
+    frame = messy()
+    raked = rake(frame, "w", {"a": TOTALS_A, "b": TOTALS_B}, tolerance=1e-13)
+    assert raked.converged
+    assert raked.weight.to_list() == pytest.approx(told["rake.weight"], rel=1e-9)
+    frame = frame.with_columns(raked.weight.alias("g"))
+    mean = estimate_mean(frame, "y", "g", "h", "p", base_weight="w", margins=["a", "b"])
+    assert mean["mean"].to_list() == pytest.approx(told["rake.mean"], rel=1e-9)
 
 
 def test_replicate_weights(told: dict[str, list[float]]) -> None:

@@ -16,7 +16,9 @@ from orchestration.statistics import StatisticsError, replicate_weights
 FRAME = random_design(1).with_columns(
     wave=pl.int_range(pl.len()) % 2, r=pl.int_range(pl.len()) % 5 > 0, b0=pl.col("w"), prob=pl.lit(0.5)
 )
-AREAS = pl.DataFrame({"mean": [60.0, 65, 70, 62, 75], "se": [3.0, 4, 2, 3, 5], "x": [1.0, 2, 3, 4, 5]})
+AREAS = pl.DataFrame(
+    {"mean": [60.0, 65, 70, 62, 75], "se": [3.0, 4, 2, 3, 5], "x": [1.0, 2, 3, 4, 5], "d": [3.0, 3, 2, 4, 5]}
+)
 SAMPLE: dict[str, Any] = {"frame": FRAME, "y": "y", "weight": "w", "strata": "h", "psu": "p", "fpc": "N", "confidence": 0.95, "calibration": "raking"}  # fmt: skip
 CHANGE: dict[str, Any] = {"frame": FRAME, "y": "y", "weight": "w", "strata": "h", "psu": "p", "confidence": 0.9, "minimum_df": 1}  # fmt: skip
 COUNTS: dict[str, Any] = {"successes": [3.0, 4, 5, 6, 7], "n": [9.0, 9, 9, 9, 9], "confidence": 0.95}
@@ -38,7 +40,7 @@ CALLS: dict[str, dict[str, Any]] = {
     "estimate_quantiles": SAMPLE | {"probabilities": [0.5]},
     "estimate_ratio": SAMPLE | {"x": "x", "srs": "wr"},
     "estimate_total": SAMPLE | {"minimum_df": 1},
-    "fay_herriot": {"frame": AREAS, "estimate": "mean", "se": "se", "covariates": ["x"], "confidence": 0.95},
+    "fay_herriot": {"frame": AREAS, "estimate": "mean", "se": "se", "covariates": ["x"], "df": "d", "confidence": 0.95},
     "gini": {"resource": [1.0, 2], "people": [1.0, 2]},
     "kish": {"weights": [1.0, 2]},
     "korn_graubard": SHARE,
@@ -53,6 +55,7 @@ CALLS: dict[str, dict[str, Any]] = {
     "theil_l": {"resource": [1.0, 2], "people": [1.0, 2], "base": 10.0},
     "theil_t": {"resource": [1.0, 2], "people": [1.0, 2]},
     "trim": {"weights": FRAME["w"], "upper": 3.0},
+    "weighted_k_anonymity": {"frame": FRAME.with_columns(w=pl.col("w") + 1), "quasi_identifiers": ["a"], "weight": "w", "k": 5},
     "wilson": COUNTS,
 }  # fmt: skip
 # Tried by name in test_bad_input.py, or made of functions that are tried here.

@@ -86,6 +86,30 @@ def test_intervals_cover_what_they_say(m: int, sigma: float, repeats: int, most:
     assert 0.93 <= np.mean(covered) <= most
 
 
+@pytest.mark.parametrize(("m", "degrees", "sigma"), [(12, 1, 1.0), (12, 1, 3.0), (12, 4, 3.0), (40, 2, 3.0)])
+def test_intervals_cover_also_where_errors_are_estimated_from_few_units(m: int, degrees: int, sigma: float) -> None:
+    """The errors of the areas differ sixfold, and each is estimated: the data say how alike they are."""
+    covered, trusted = [], []
+    for seed in range(50):
+        frame, truth = areas(seed + 9000, m, sigma)
+        rng = np.random.default_rng(seed)
+        estimated = frame["se"].to_numpy() * np.sqrt(rng.chisquare(degrees, m) / degrees)
+        frame = frame.with_columns(se=pl.Series(estimated), df=pl.lit(degrees))
+        for told, of in ((covered, {"df": "df"}), (trusted, {})):
+            fitted = fay_herriot(frame, covariates=["x"], **of).areas
+            told.append(np.mean((fitted["lo"].to_numpy() <= truth) & (truth <= fitted["hi"].to_numpy())))
+    assert 0.92 <= np.mean(covered) <= 0.98
+    assert np.mean(trusted) < np.mean(covered)
+
+
+def test_errors_of_many_degrees_of_freedom_are_as_good_as_known() -> None:
+    frame, _ = areas(4)
+    known = fay_herriot(frame, covariates=["x"]).areas
+    estimated = fay_herriot(frame.with_columns(df=pl.lit(100_000)), covariates=["x"], df="df").areas
+    for column in ("modelled", "lo", "hi"):
+        assert estimated[column].to_numpy() == pytest.approx(known[column].to_numpy(), abs=0.02)
+
+
 def test_an_interval_is_the_quantile_of_a_mixture_over_the_variance() -> None:
     """One area's posterior by brute force: σ² on a fine grid, a normal at each."""
     from scipy.stats import norm
