@@ -75,7 +75,9 @@ def _row(indicator: Indicator, names: Mapping[tuple[str, str], str]) -> dict[str
         "decimals": indicator.decimals,
         "numerator": own,
         "denominator": names.get((indicator.code, "denominator"), ""),
-        "is_denominator_yearly": "yes" if indicator.denominator and TABLES[indicator.denominator.table].is_yearly else "no",
+        "is_denominator_yearly": "yes"
+        if indicator.denominator and TABLES[indicator.denominator.table].is_yearly
+        else "no",
         "expected": names.get((indicator.code, "expected"), ""),
         "is_expected_yearly": "yes" if table and TABLES.get(table.expected or "", table).is_yearly else "no",
         "scope": own if indicator.scope == "matching" else of_whole_table,
@@ -124,7 +126,13 @@ def _macro(measures: list[NamedMeasure]) -> str:
     for table, standard in TABLES.items():
         periods = sorted({m.period for m in measures if m.measure.table == table})
         entries = [
-            {"name": f"{ANY}{table}/{period}", "value": "count(*)", "rows": "true", "period": period, "over_time": "last"}
+            {
+                "name": f"{ANY}{table}/{period}",
+                "value": "count(*)",
+                "rows": "true",
+                "period": period,
+                "over_time": "last",
+            }
             for period in periods
         ]
         for named in (m for m in measures if m.measure.table == table):
@@ -215,10 +223,16 @@ def _absent(indicator: Indicator) -> str:
 def _target_lines(indicator: Indicator) -> list[str]:
     if not indicator.targets:
         return []
-    rows = ["", "| target 目标 | by 年 | area 地区 | from 起 | baseline 基期 | source 来源 |", "|---|---|---|---|---|---|"]
+    rows = [
+        "",
+        "| target 目标 | by 年 | area 地区 | from 起 | baseline 基期 | source 来源 |",
+        "|---|---|---|---|---|---|",
+    ]
     for t in indicator.targets:
         began = f"{t.baseline:g} ({t.baseline_year})" if t.baseline is not None else ""
-        rows.append(f"| {t.value:g} | {t.year or ''} | {t.area or '各地 everywhere'} | {t.valid_from} | {began} | {t.source} ({t.status}) |")
+        rows.append(
+            f"| {t.value:g} | {t.year or ''} | {t.area or '各地 everywhere'} | {t.valid_from} | {began} | {t.source} ({t.status}) |"
+        )
     return rows
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -148,7 +148,8 @@ class Measure(_Part):
     def text(self) -> str:
         """As one says it: visits of service_months where department_code is health."""
         rows = " and ".join(
-            f"{c} is {' or '.join(map(str, w)) if isinstance(w, list) else str(w).lower()}" for c, w in self.where.items()
+            f"{c} is {' or '.join(map(str, w)) if isinstance(w, list) else str(w).lower()}"
+            for c, w in self.where.items()
         )
         return f"`{self.sum}` of `{self.table}`" + (f" where {rows}" if rows else "")
 

@@ -137,14 +137,34 @@ counted as (
     group by indicator_code, period, division_level, area.area_code
 ),
 
-reasoned as (
+rules as (
+    select * from {{ ref('indicator_rules') }}
+    where parameter = 'placed_min'
+),
+
+-- What is known of the area and of none of its units would look like a resource that nobody has.
+placed as (
     select
         indices.*,
-        case
-            when units < 2 then 'one_unit'
-            when resource = 0.0 then 'no_resource'
-        end as null_reason
+        case when cells.numerator > 0.0 then indices.resource / cells.numerator end as placed_share
     from indices
+    left join cells
+        on
+            indices.indicator_code = cells.indicator_code
+            and indices.period = cells.period
+            and indices.area_code = cells.division_code
+),
+
+reasoned as (
+    select
+        placed.*,
+        case
+            when placed.placed_share < rules.value then 'known_only_higher'
+            when placed.units < 2 then 'one_unit'
+            when placed.resource = 0.0 then 'no_resource'
+        end as null_reason
+    from placed
+    cross join rules
 ),
 
 final as (
@@ -164,6 +184,7 @@ final as (
         reasoned.units_without_resource,
         reasoned.people,
         reasoned.resource,
+        reasoned.placed_share,
         reasoned.mean,
         reasoned.unweighted_mean,
         reasoned.highest,

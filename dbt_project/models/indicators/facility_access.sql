@@ -2,8 +2,12 @@
 {%- set reaches = ['near', 'middle', 'wide'] -%}
 with
 
+-- Cities that send facilities of any type.
 points as (
-    select * from {{ ref('access_points') }}
+    select access_points.*
+    from {{ ref('access_points') }} as access_points
+    inner join (select distinct register_code from {{ ref('access_sites') }}) as sending
+        on access_points.register_code = sending.register_code
 ),
 
 pairs as (
