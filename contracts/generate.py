@@ -13,6 +13,7 @@ from pathlib import Path
 
 from contracts.dbt_lists import list_files
 from contracts.dbt_properties import BANNER, MODELS, property_files
+from contracts.indicator_files import PAGES, indicator_files
 from contracts.layout_keys import LAYOUT_KEYS, layout_keys
 from contracts.loading import load_feeds, load_products
 from contracts.model import Contract, Feed, Product
@@ -30,6 +31,7 @@ def generated(root: Path = PROJECT) -> dict[Path, str]:
     return {
         **property_files(root, feeds, products),
         **list_files(feeds, {product.id: product for product in products}),
+        **indicator_files(),
         DICTIONARY: _dictionary(feeds, products),
         LAYOUT_KEYS: layout_keys(),
         README: _readme((root / README).read_text(encoding="utf-8"), products),
@@ -44,6 +46,9 @@ def stale(root: Path = PROJECT) -> list[str]:
         str(p.relative_to(root))
         for p in sorted((root / MODELS).rglob("*.yml"))
         if p.relative_to(root) not in wanted and p.read_text().startswith(BANNER)
+    ]
+    problems += [
+        str(p.relative_to(root)) for p in sorted((root / PAGES).glob("*.md")) if p.relative_to(root) not in wanted
     ]
     return problems
 

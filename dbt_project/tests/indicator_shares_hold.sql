@@ -1,4 +1,4 @@
--- A share of villages lies from 0 to 1, and its numerator is part of its denominator.
+-- A share lies from 0 to 1 or is flagged as above one, and nothing but a remainder is below zero.
 select
     indicator_code,
     division_code,
@@ -6,5 +6,5 @@ select
     area_type
 from {{ ref('indicator_value') }}
 where
-    unit = 'share'
-    and (value not between 0 and 1 or numerator > denominator)
+    (unit = 'share' and value > 1.0 and coalesce(quality_flags, '') not like '%above_one%')
+    or (not is_remainder and (numerator < 0.0 or denominator < 0.0 or value < 0.0))

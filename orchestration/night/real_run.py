@@ -99,13 +99,14 @@ COMPLEXES = """
 
 # The division file writes 台, the city itself 臺.
 DISTRICTS = """
+    with newest as (
+        from indicator_value where area_type = 'all' qualify period = max(period) over (partition by indicator_code, division_code)
+    )
     select substr(d.full_name, 4), p.value, p.numerator::bigint, p.denominator::bigint,
            100 * c.value, c.numerator::bigint, c.denominator::bigint
     from dim_division as d
-    left join indicator_value as p
-        on p.division_code = d.division_code and p.indicator_code = 'park_area_per_resident'
-    left join indicator_value as c
-        on c.division_code = d.division_code and c.indicator_code = 'activity_centre_coverage' and c.area_type = 'all'
+    left join newest as p on p.division_code = d.division_code and p.indicator_code = 'park_area_per_resident'
+    left join newest as c on c.division_code = d.division_code and c.indicator_code = 'activity_centre_coverage'
     where d.level = 'county' and replace(d.full_name, '臺', '台') like '台南市%'
     order by d.division_code
 """

@@ -33,10 +33,7 @@ READS_STAGING = {
     "fct_rectification": "a case is the newest row that was sent of it: nothing stands between",
 }
 # Staging models that no model reads: why. Theirs is the way of a row that would be lost without a word.
-UNREAD = {
-    "stg_civil_affairs__assistance": "an indicator to come counts recipients",
-    "stg_civil_affairs__community_workers": "an indicator to come counts workers",
-}
+UNREAD: dict[str, str] = {}
 
 # Means something else, or nothing, on another engine; a macro with adapter.dispatch may hold it, a model may not.
 FORBIDDEN = {

@@ -14,35 +14,7 @@ vintages as (
     select * from {{ ref('division_vintages') }}
 ),
 
--- What the divisions reporting below a division account for of its figure.
-accounted as (
-    select
-        reported_above as division_code,
-        year,
-        {%- for measure in measures %}
-        sum({{ measure }}) as {{ measure }}{{ ',' if not loop.last }}
-        {%- endfor %}
-    from reports
-    where reported_above is not null
-    group by reported_above, year
-),
-
--- Figures that overlap nowhere: each division's own, less what is reported below it. They sum to the whole.
-pieces as (
-    select
-        reports.division_code,
-        reports.vintage,
-        reports.year,
-        {%- for measure in measures %}
-        reports.{{ measure }} - coalesce(accounted.{{ measure }}, 0) as {{ measure }}{{ ',' if not loop.last }}
-        {%- endfor %}
-    from reports
-    left join accounted
-        on
-            reports.division_code = accounted.division_code
-            and reports.year = accounted.year
-            and not reports.is_part
-),
+{{ population_pieces(measures) }},
 
 carried as (
     {{ restated('pieces', 'restatement', by=['year'], measures=measures) }}

@@ -1,15 +1,16 @@
 with
 
-communities as (
-    select * from {{ ref('community_coverage') }}
+cells as (
+    select * from {{ ref('indicator_cells') }}
+    where is_published
 ),
 
-parks as (
-    select * from {{ ref('park_area') }}
+remainders as (
+    select * from {{ ref('indicator_remainders') }}
 ),
 
-indicators as (
-    select * from {{ ref('indicators') }}
+seasons as (
+    select * from {{ ref('indicator_seasons') }}
 ),
 
 targets as (
@@ -19,6 +20,9 @@ targets as (
         valid_from,
         valid_to,
         target,
+        target_year,
+        baseline,
+        baseline_year,
         source,
         status
     from {{ ref('indicator_targets') }}
@@ -28,96 +32,13 @@ divisions as (
     select * from {{ ref('dim_division') }}
 ),
 
--- Rural (and urban) villages are known only where the vintage states the class; elsewhere the share is null, not zero.
-area_coverage as (
-    {%- for area_type in ['rural', 'urban'] %}
+rules as (
     select
-        '{{ area_type }}_comprehensive_facility_coverage' as indicator_code,
-        every.division_code,
-        every.month as period,
-        '{{ area_type }}' as area_type,
-        cast(coalesce(own.villages_with_comprehensive, 0) as double) as numerator,
-        cast(coalesce(own.villages, 0) as double) as denominator,
-        1.0 as per,
-        case
-            when not every.states_comprehensive then 'comprehensive_not_stated'
-            when own.villages is null and unstated.villages is not null then 'area_type_not_stated'
-            when own.villages is null then 'no_{{ area_type }}_villages'
-        end as null_reason
-    from communities as every
-    left join communities as own
-        on
-            every.month = own.month
-            and every.division_code = own.division_code
-            and own.area_type = '{{ area_type }}'
-    left join communities as unstated
-        on
-            every.month = unstated.month
-            and every.division_code = unstated.division_code
-            and unstated.area_type = 'not_stated'
-    where every.area_type = 'all'
-    {{ 'union all' if not loop.last }}
-    {%- endfor %}
-),
-
-facility_area as (
-    select
-        'community_facility_area_per_100_households' as indicator_code,
-        division_code,
-        month as period,
-        area_type,
-        area_m2 as numerator,
-        cast(households as double) as denominator,
-        100.0 as per,
-        case
-            when area_m2 is null then 'area_not_reported'
-            when households is null then 'households_not_reported'
-            when households = 0 then 'no_households'
-        end as null_reason
-    from communities
-    where area_type <> 'not_stated'
-),
-
-centre_coverage as (
-    select
-        'activity_centre_coverage' as indicator_code,
-        division_code,
-        month as period,
-        area_type,
-        cast(villages_with_facility as double) as numerator,
-        cast(villages as double) as denominator,
-        1.0 as per,
-        cast(null as string) as null_reason
-    from communities
-    where area_type <> 'not_stated'
-),
-
--- The register of venues is today's; its month is the month of the run.
-park_area as (
-    select
-        'park_area_per_resident' as indicator_code,
-        division_code,
-        {{ month_start(run_date()) }} as period,
-        'all' as area_type,
-        area_m2 as numerator,
-        cast(population as double) as denominator,
-        1.0 as per,
-        case
-            when area_m2 is null then 'area_not_reported'
-            when population is null then 'population_not_reported'
-            when population = 0 then 'no_residents'
-        end as null_reason
-    from parks
-),
-
-measured as (
-    select * from area_coverage
-    union all
-    select * from facility_area
-    union all
-    select * from centre_coverage
-    union all
-    select * from park_area
+        max(case when parameter = 'outlier_mads' then value end) as outlier_mads,
+        max(case when parameter = 'outlier_values_min' then value end) as outlier_values_min,
+        max(case when parameter = 'coverage_min' then value end) as coverage_min,
+        cast(max(case when parameter = 'pace_months' then value end) as int) as pace_months
+    from {{ ref('indicator_rules') }}
 ),
 
 aims as (
@@ -125,7 +46,7 @@ aims as (
         indicator_code,
         division_code,
         period
-    from measured
+    from cells
 ),
 
 targets_in_force as (
@@ -135,32 +56,97 @@ targets_in_force as (
     ) }}
 ),
 
-aimed as (
-    select
-        measured.*,
-        indicators.unit,
-        indicators.better,
-        divisions.full_name as division_name,
-        divisions.level as division_level,
-        divisions.population_year,
-        targets.target,
-        targets.source as target_source,
-        targets.status as target_status
-    from measured
-    inner join indicators on measured.indicator_code = indicators.code
-    inner join divisions on measured.division_code = divisions.division_code
-    left join targets_in_force as targets
-        on
-            measured.indicator_code = targets.indicator_code
-            and measured.division_code = targets.division_code
-            and measured.period = targets.period
-),
-
 valued as (
     select
-        aimed.*,
-        case when null_reason is null then per * ({{ ratio('numerator', 'denominator') }}) end as value
-    from aimed
+        cells.*,
+        case
+            when null_reason is not null then null
+            when not has_denominator then numerator
+            else per * ({{ ratio('numerator', 'denominator') }})
+        end as value,
+        case
+            when not has_denominator then restated_numerator
+            else per * ({{ ratio('restated_numerator', 'restated_denominator') }})
+        end as restated_value
+    from cells
+),
+
+series as (
+    select
+        valued.*,
+        lag(value) over (partition by indicator_code, division_code, area_type order by period) as value_previous
+    from valued
+),
+
+compared as (
+    select
+        series.*,
+        before.value as value_year_before,
+        rules.outlier_mads,
+        rules.outlier_values_min,
+        rules.coverage_min,
+        rules.pace_months / 12.0 as pace_years,
+        seasons.season_values,
+        seasons.season_median,
+        seasons.season_mad,
+        targets.target,
+        targets.target_year,
+        targets.baseline,
+        targets.baseline_year,
+        targets.source as target_source,
+        targets.status as target_status,
+        -- From the end of the period to the end of the year of the target.
+        targets.target_year + 1.0 - (
+            extract(year from series.period)
+            + case series.period_kind when 'year' then 1.0 else extract(month from series.period) / 12.0 end
+        ) as years_left
+    from series
+    cross join rules
+    left join valued as before
+        on
+            series.indicator_code = before.indicator_code
+            and series.division_code = before.division_code
+            and series.area_type = before.area_type
+            and before.period = {{ add_months('series.period', '-rules.pace_months') }}
+    left join seasons
+        on
+            series.indicator_code = seasons.indicator_code
+            and series.division_code = seasons.division_code
+            and series.area_type = seasons.area_type
+            and series.period = seasons.period
+    left join targets_in_force as targets
+        on
+            series.indicator_code = targets.indicator_code
+            and series.division_code = targets.division_code
+            and series.period = targets.period
+),
+
+judged as (
+    select
+        compared.*,
+        case when better = 'down' then value <= target else value >= target end as is_target_met,
+        (value - value_year_before) / pace_years as pace,
+        case
+            when target is null then 'no_target'
+            when value is null then 'no_value'
+            when case when better = 'down' then value <= target else value >= target end then 'target_met'
+            when target_year is null then 'no_target_year'
+            when years_left <= 0.0 then 'target_year_over'
+        end as pace_needed_null_reason
+    from compared
+),
+
+paced as (
+    select
+        judged.*,
+        case when pace_needed_null_reason is null then (target - value) / years_left end as pace_needed,
+        coalesce(units_reporting < coverage_min * units_expected, false) as is_partly_covered,
+        coalesce(
+            season_values >= outlier_values_min
+            and abs(value - season_median) > outlier_mads * 1.4826 * season_mad,
+            false
+        ) as is_outlier
+    from judged
 ),
 
 final as (
@@ -169,6 +155,9 @@ final as (
         division_code,
         division_name,
         division_level,
+        above_code,
+        false as is_remainder,
+        period_kind,
         period,
         area_type,
         -- Filled where the release hides a row.
@@ -178,12 +167,86 @@ final as (
         value,
         unit,
         null_reason,
+        units_expected,
+        units_reporting,
+        units_on_time,
+        least({{ ratio('units_reporting', 'units_expected') }}, 1.0) as coverage,
         target,
-        case when better = 'down' then value <= target else value >= target end as is_target_met,
+        is_target_met,
         target_status,
         target_source,
+        target_year,
+        baseline,
+        baseline_year,
+        value - target as gap,
+        case when better = 'down' then {{ ratio('target', 'value') }} else {{ ratio('value', 'target') }} end as attainment,
+        pace,
+        pace_needed,
+        pace_needed_null_reason,
+        case
+            when pace_needed_null_reason is null and better = 'down' then pace <= pace_needed
+            when pace_needed_null_reason is null then pace >= pace_needed
+        end as is_pace_enough,
+        value_previous,
+        value_year_before,
+        nullif(concat_ws(
+            ',',
+            case when is_partly_covered then 'partly_covered' end,
+            case when is_outlier then 'outlier' end,
+            case when unit = 'share' and value > 1.0 then 'above_one' end,
+            case when population_year > extract(year from period) then 'later_population' end
+        ), '') as quality_flags,
+        season_median,
+        restated_numerator,
+        restated_denominator,
+        restated_value,
+        restated_vintage,
         population_year
-    from valued
+    from paced
+    union all
+    select
+        indicator_code,
+        division_code,
+        division_name,
+        division_level,
+        above_code,
+        true as is_remainder,
+        period_kind,
+        period,
+        area_type,
+        cast(null as string) as suppressed_reason,
+        numerator,
+        denominator,
+        cast(null as double) as value,
+        unit,
+        'remainder' as null_reason,
+        cast(null as bigint) as units_expected,
+        cast(null as bigint) as units_reporting,
+        cast(null as bigint) as units_on_time,
+        cast(null as double) as coverage,
+        cast(null as double) as target,
+        cast(null as boolean) as is_target_met,
+        cast(null as string) as target_status,
+        cast(null as string) as target_source,
+        cast(null as bigint) as target_year,
+        cast(null as double) as baseline,
+        cast(null as bigint) as baseline_year,
+        cast(null as double) as gap,
+        cast(null as double) as attainment,
+        cast(null as double) as pace,
+        cast(null as double) as pace_needed,
+        'no_value' as pace_needed_null_reason,
+        cast(null as boolean) as is_pace_enough,
+        cast(null as double) as value_previous,
+        cast(null as double) as value_year_before,
+        case when denominator < 0.0 or numerator < 0.0 then 'children_exceed' end as quality_flags,
+        cast(null as double) as season_median,
+        cast(null as double) as restated_numerator,
+        cast(null as double) as restated_denominator,
+        cast(null as double) as restated_value,
+        cast(null as bigint) as restated_vintage,
+        population_year
+    from remainders
 )
 
 select * from final

@@ -79,11 +79,13 @@ def test_the_figures_of_every_district_can_be_recomputed_from_the_source_files(s
     assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
     con = duckdb.connect(str(tmp_path / "data" / "published" / "minsheng.duckdb"), read_only=True)
     published = con.execute("""
+        with newest as (
+            from indicator_value where area_type = 'all' qualify period = max(period) over (partition by indicator_code, division_code)
+        )
         select substr(d.full_name, 4), p.value, c.value
         from dim_division as d
-        join indicator_value as p on p.division_code = d.division_code and p.indicator_code = 'park_area_per_resident'
-        join indicator_value as c
-            on c.division_code = d.division_code and c.indicator_code = 'activity_centre_coverage' and c.area_type = 'all'
+        join newest as p on p.division_code = d.division_code and p.indicator_code = 'park_area_per_resident'
+        join newest as c on c.division_code = d.division_code and c.indicator_code = 'activity_centre_coverage'
         where d.level = 'county' and d.full_name like '台南市%'
     """).fetchall()
     con.close()

@@ -1,0 +1,333 @@
+"""An indicator is one file of contracts/indicators: what it says, as Python values, and the sentence for a wrong one.
+
+Belongs here: the form of an indicator, the standard tables it may measure, and the measures that come of all of them. Does not belong
+here: what is made of them for dbt and readers (indicator_files.py), how a value is computed (dbt_project/models/indicators).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from contracts.loading import CONTRACTS, seed
+from contracts.model import ContractError
+
+INDICATORS = CONTRACTS / "indicators"
+Status = Literal["sourced", "sourced_english_paraphrase", "recalled", "project"]
+AreaType = Literal["all", "urban", "rural"]
+Scalar = str | bool | int
+
+
+@dataclass(frozen=True)
+class StandardTable:
+    """A model with `division_code`, `month`, `unit` (who or what a row is of) and `is_on_time`, which an indicator may measure.
+
+    Attributes:
+        sums: columns that can be added up; of one that is true or false, the true rows are counted.
+        filters: columns that `where` may name.
+        absent: what a division without a row has, where its city sends the table: nothing, or nobody knows.
+        expected: which table knows how many units should have reported, if not this one itself.
+    """
+
+    says: str
+    sums: tuple[str, ...]
+    filters: tuple[str, ...] = ()
+    absent: Literal["zero", "not_reported"] = "zero"
+    expected: str | None = None
+    is_yearly: bool = False
+    flags: frozenset[str] = field(default_factory=frozenset)
+
+
+TABLES: Mapping[str, StandardTable] = {
+    "service_months": StandardTable(
+        "services of facilities, by facility, item and month",
+        ("visits", "participants", "sessions", "open_hours", "residents"),
+        ("department_code", "facility_type", "service_item_code"),
+        expected="facility_months",
+    ),
+    "facility_months": StandardTable(
+        "registered facilities of all departments as they stand at the end of a month",
+        ("area_m2", "capacity"),
+        ("department_code", "facility_type", "is_open"),
+        flags=frozenset({"is_open"}),
+    ),
+    "community_facility_months": StandardTable(
+        "community facilities as their last report of a month describes them",
+        ("total_area_m2", "resident_activity_area_m2", "outdoor_area_m2", "has_self_service_terminal"),
+        ("is_comprehensive", "is_open", "has_self_service_terminal"),
+        flags=frozenset({"is_comprehensive", "is_open", "has_self_service_terminal"}),
+    ),
+    "village_months": StandardTable(
+        "villages and communities of a city that registers community facilities, with what they have",
+        ("has_facility", "has_comprehensive", "has_self_service"),
+    ),
+    "elderly_care_months": StandardTable(
+        "elderly-care institutions at the end of a month",
+        ("total_beds", "nursing_beds", "day_care_beds", "residents", "is_medical_contracted"),
+        ("is_open", "is_medical_contracted"),
+        flags=frozenset({"is_open", "is_medical_contracted"}),
+    ),
+    "institution_months": StandardTable(
+        "health institutions as the last register of a month describes them",
+        ("beds", "physicians", "nurses"),
+        ("is_open", "facility_type"),
+        flags=frozenset({"is_open"}),
+    ),
+    "community_worker_months": StandardTable(
+        "community workers by village or community and month",
+        ("workers", "certified_social_workers"),
+        absent="not_reported",
+        expected="village_years",
+    ),
+    "assistance_months": StandardTable(
+        "benefits that run in a month",
+        ("persons", "amount_yuan"),
+        ("benefit_type", "disability_grade"),
+    ),
+    "population_years": StandardTable(
+        "residents at the end of a year, each counted once",
+        ("population", "households", "aged_0_2", "aged_60_plus", "aged_65_plus", "urban_residents"),
+        is_yearly=True,
+    ),
+    "village_years": StandardTable("villages and communities in force in a year", (), is_yearly=True),
+}
+# Why a quotient has no value where its denominator is missing or zero, by what is counted.
+DENOMINATOR_REASONS: Mapping[str, tuple[str, str]] = {
+    "households": ("households_not_reported", "no_households"),
+    "population_years": ("population_not_reported", "no_residents"),
+}
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Names(_Part):
+    zh: str = Field(min_length=1)
+    en: str = Field(min_length=1)
+
+
+class Measure(_Part):
+    """What is added up: a column of a standard table, or its rows, of the rows that `where` keeps."""
+
+    table: str
+    sum: str = "rows"
+    where: dict[str, Scalar | list[Scalar]] = {}
+    over_time: Literal["sum", "last", "average"] = "last"
+
+    @model_validator(mode="after")
+    def _is_in_the_table(self) -> Measure:
+        if self.table not in TABLES:
+            raise ValueError(f"no standard table is called {self.table!r}; there are {', '.join(sorted(TABLES))}")
+        table = TABLES[self.table]
+        if self.sum not in ("rows", *table.sums):
+            raise ValueError(f"{self.table} has no {self.sum!r} to add up; it has {', '.join(('rows', *table.sums))}")
+        for column, wanted in self.where.items():
+            if column not in table.filters:
+                known = ", ".join(table.filters) or "nothing that rows can be told apart by"
+                raise ValueError(f"rows of {self.table} cannot be chosen by {column!r}; it has {known}")
+            values = wanted if isinstance(wanted, list) else [wanted]
+            if not values or any(isinstance(v, bool) != (column in table.flags) for v in values):
+                form = "true or false" if column in table.flags else "a text or a list of texts"
+                raise ValueError(f"{form} expected for {column!r} of {self.table}, found {wanted!r}")
+        return self
+
+    @property
+    def condition(self) -> str:
+        """`where` as SQL."""
+        return " and ".join(_chosen(column, wanted) for column, wanted in self.where.items())
+
+    @property
+    def text(self) -> str:
+        """As one says it: visits of service_months where department_code is health."""
+        rows = " and ".join(
+            f"{c} is {' or '.join(map(str, w)) if isinstance(w, list) else str(w).lower()}"
+            for c, w in self.where.items()
+        )
+        return f"`{self.sum}` of `{self.table}`" + (f" where {rows}" if rows else "")
+
+
+def _chosen(column: str, wanted: Scalar | list[Scalar]) -> str:
+    if isinstance(wanted, bool):
+        return column if wanted else f"not {column}"
+    values = wanted if isinstance(wanted, list) else [wanted]
+    quoted = ", ".join("'" + str(v).replace("'", "''") + "'" for v in values)
+    return f"{column} in ({quoted})"
+
+
+class Target(_Part):
+    """What a plan wants of an area (empty: everywhere) by the end of a year, and where it began."""
+
+    value: float
+    year: int | None = Field(None, ge=1990, le=2100)
+    area: str = ""
+    valid_from: date
+    valid_to: date | None = None
+    baseline: float | None = None
+    baseline_year: int | None = Field(None, ge=1990, le=2100)
+    status: Status
+    source: str = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _holds_together(self) -> Target:
+        if self.valid_to and self.valid_to < self.valid_from:
+            raise ValueError(f"valid_to {self.valid_to} lies before valid_from {self.valid_from}")
+        if (self.baseline is None) != (self.baseline_year is None):
+            raise ValueError("baseline and baseline_year come together")
+        return self
+
+
+class Missing(_Part):
+    """Why nobody can compute it here: the feed it needs."""
+
+    feed: str = Field(min_length=1)
+    needs: Names
+
+
+class Indicator(_Part):
+    """One indicator; a `missing` one is published as missing, with the feed it needs."""
+
+    code: str = Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)
+    name: Names
+    unit: str
+    plan: Literal["community_services_14th_plan", "public_services_14th_plan", "project"]
+    plan_no: int | None = Field(None, ge=1)
+    also: str = ""  # where another plan names the same indicator
+    source: str = Field(min_length=1)
+    status: Status
+    direction: Literal["up", "down", "none"]
+    counts_people: bool = True  # protection is the default; exemption is named
+    definition: Names
+    numerator: Measure | None = None
+    denominator: Measure | None = None
+    per: float = Field(1, gt=0)
+    period: Literal["month", "year"] = "month"
+    level: Literal["county", "town", "village"] = "town"
+    areas: list[AreaType] = Field(["all"], min_length=1)
+    scope: Literal["table", "matching"] = "table"
+    not_reported: str = "not_reported"
+    decimals: int = Field(1, ge=0, le=6)
+    targets: list[Target] = []
+    missing: Missing | None = None
+
+    @model_validator(mode="after")
+    def _holds_together(self) -> Indicator:
+        units = {row["code"] for row in seed("indicator_units")}
+        if self.unit not in units:
+            raise ValueError(
+                f"unit: no unit is called {self.unit!r}; there are {', '.join(sorted(units))}. A new one is a line of "
+                "contracts/codes/indicator_units.csv"
+            )
+        if (self.numerator is None) == (self.missing is None):
+            raise ValueError("either numerator says what is counted, or missing says which feed it needs")
+        if self.missing and (self.denominator or self.per != 1):
+            raise ValueError("an indicator whose feed is missing has no denominator")
+        if self.denominator is None and self.numerator and self.counts_people:
+            raise ValueError(
+                "denominator: an indicator that counts people needs one, by which the release tells too few; "
+                "say counts_people: false if it counts none"
+            )
+        if self.numerator and TABLES[self.numerator.table].is_yearly and self.period == "month":
+            raise ValueError(f"period: {self.numerator.table} is known once a year: period: year expected")
+        if self.unit == "share" and self.per != 1:
+            raise ValueError(f"per: a share is a part of one, {self.per:g} would make it another unit")
+        if len(set(self.areas)) != len(self.areas):
+            raise ValueError(f"areas: each once, found {self.areas}")
+        if (self.plan == "project") != (self.plan_no is None):
+            raise ValueError("plan_no: the number in the plan, and none for an indicator of this project")
+        return self
+
+    @property
+    def measures(self) -> dict[str, Measure]:
+        """Part of the quotient → what is added up for it; `expected`: how many units should have reported."""
+        if self.numerator is None:
+            return {}
+        found = {"numerator": self.numerator}
+        if self.denominator:
+            found["denominator"] = self.denominator
+        if expecting := TABLES[self.numerator.table].expected:
+            known = {c: w for c, w in self.numerator.where.items() if c in TABLES[expecting].filters}
+            found["expected"] = Measure(
+                table=expecting, where={**known, "is_open": True} if expecting == "facility_months" else {}
+            )
+        return found
+
+    @property
+    def null_reasons(self) -> tuple[str, str]:
+        """Why there is no value: the denominator is not known; it is zero."""
+        if self.denominator is None:
+            return "", ""
+        for key in (self.denominator.sum, self.denominator.table):
+            if key in DENOMINATOR_REASONS:
+                return DENOMINATOR_REASONS[key]
+        return "denominator_not_reported", "denominator_is_zero"
+
+
+@dataclass(frozen=True)
+class NamedMeasure:
+    """A measure under the name it has in indicator_sums, for periods of one kind."""
+
+    name: str
+    measure: Measure
+    period: Literal["month", "year"]
+
+
+def load_indicator(path: Path) -> Indicator:
+    """One indicator; a wrong one is a ContractError that names the file, the key and what was expected."""
+    try:
+        said = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ContractError(path, "YAML", f"the file does not read as YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(said, Mapping):
+        raise ContractError(path, "YAML", "keys and values expected (code, name, unit, …)")
+    try:
+        indicator = Indicator.model_validate(said)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the indicator"
+        problem = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "missing":
+            problem = "is missing"
+        elif first["type"] == "extra_forbidden":
+            problem = f"is no key of an indicator; there are {', '.join(Indicator.model_fields)}"
+        raise ContractError(path, where, problem) from error
+    if path.stem != indicator.code:
+        raise ContractError(path, "code", f"the file is called {path.stem}, the indicator says {indicator.code!r}")
+    return indicator
+
+
+def load_indicators(folder: Path = INDICATORS) -> dict[str, Indicator]:
+    """Code → indicator, of every file of the folder; read again when a file has changed."""
+    paths = sorted(folder.glob("*.yaml"))
+    return dict(_load(tuple((path, path.stat().st_mtime_ns) for path in paths)))
+
+
+@lru_cache
+def _load(files: tuple[tuple[Path, int], ...]) -> dict[str, Indicator]:
+    found = {path.stem: load_indicator(path) for path, _ in files}
+    numbers: dict[tuple[str, int | None], str] = {}
+    for path, _ in files:
+        key = (found[path.stem].plan, found[path.stem].plan_no)
+        if key[1] is not None and key in numbers:
+            raise ContractError(path, "plan_no", f"number {key[1]} of {key[0]} is {numbers[key]} already")
+        numbers[key] = path.stem
+    return found
+
+
+def named_measures(indicators: Iterable[Indicator]) -> tuple[list[NamedMeasure], dict[tuple[str, str], str]]:
+    """Every measure once, and (indicator, part) → the name of its measure: who uses it first gives it its name."""
+    found: dict[tuple[str, str], NamedMeasure] = {}
+    names = {}
+    for indicator in indicators:
+        for part, measure in indicator.measures.items():
+            key = (measure.model_dump_json(), indicator.period)
+            named = found.setdefault(key, NamedMeasure(f"{indicator.code}/{part}", measure, indicator.period))
+            names[indicator.code, part] = named.name
+    return list(found.values()), names

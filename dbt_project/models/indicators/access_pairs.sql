@@ -1,0 +1,70 @@
+{#- Cells of 0.01° are 1.1 km high: wider than the widest straight line the circle allows, which a test holds against the policy. -#}
+{%- set size = 0.01 -%}
+with
+
+points as (
+    select * from {{ ref('access_points') }}
+    where
+        longitude is not null
+        and latitude is not null
+),
+
+sites as (
+    select * from {{ ref('access_sites') }}
+),
+
+rules as (
+    select
+        max(case when parameter = 'detour_factor' then value end) as detour,
+        max(case when parameter = 'reach_wide_m' then value end) as reach
+    from {{ ref('access_rules') }}
+),
+
+offsets as (
+    {{ access_offsets() }}
+),
+
+around as (
+    {{ cells_around('points', 'offsets', size) }}
+),
+
+gridded as (
+    select
+        sites.*,
+        {{ access_cell('sites.latitude', size) }} as latitude_cell,
+        {{ access_cell('sites.longitude', size) }} as longitude_cell
+    from sites
+),
+
+measured as (
+    select
+        around.division_code,
+        gridded.circle_type,
+        gridded.facility_id,
+        rules.detour * {{ metres_apart('around.longitude', 'around.latitude', 'gridded.longitude', 'gridded.latitude') }} as metres,
+        rules.reach,
+        around.residents,
+        gridded.supply
+    from around
+    inner join gridded
+        on
+            around.latitude_cell = gridded.latitude_cell
+            and around.longitude_cell = gridded.longitude_cell
+    cross join rules
+),
+
+-- Gaussian decay: one at the door, nothing at the edge.
+final as (
+    select
+        division_code,
+        circle_type,
+        facility_id,
+        metres,
+        residents,
+        supply,
+        (exp(-0.5 * power(metres / reach, 2)) - exp(cast(-0.5 as double))) / (1.0 - exp(cast(-0.5 as double))) as decay
+    from measured
+    where metres <= reach
+)
+
+select * from final

@@ -1,0 +1,35 @@
+with
+
+facilities as (
+    select * from {{ ref('dim_facility') }}
+),
+
+divisions as (
+    select * from {{ ref('dim_division') }}
+),
+
+circle as (
+    select * from {{ ref('circle_facilities') }}
+    where facility_type is not null
+),
+
+final as (
+    select
+        facilities.facility_id,
+        circle.circle_type,
+        coalesce(
+            divisions.city_code, divisions.province_code, divisions.county_code, divisions.town_code, divisions.village_code, 'unknown'
+        ) as register_code,
+        facilities.longitude,
+        facilities.latitude,
+        case circle.supply when 'capacity' then cast(coalesce(facilities.capacity, 0) as double) else 1.0 end as supply
+    from facilities
+    inner join circle on facilities.facility_type = circle.facility_type
+    left join divisions on facilities.division_code = divisions.division_code
+    where
+        facilities.is_open
+        and facilities.longitude is not null
+        and facilities.latitude is not null
+)
+
+select * from final

@@ -1,0 +1,241 @@
+with
+
+units as (
+    select * from {{ ref('equalisation_units') }}
+),
+
+groups as (
+    select * from {{ ref('equalisation_groups') }}
+),
+
+cells as (
+    select * from {{ ref('indicator_cells') }}
+    where
+        area_type = 'all'
+        and was_in_force
+),
+
+values_published as (
+    select * from {{ ref('indicator_value') }}
+),
+
+divisions as (
+    select * from {{ ref('dim_division') }}
+),
+
+sized as (
+    select
+        units.*,
+        sum(people_share * value) over (partition by indicator_code, period, area_code, unit_level) as mean,
+        avg(value) over (partition by indicator_code, period, area_code, unit_level) as unweighted_mean,
+        lag(resource_share_to, 1, cast(0.0 as double)) over (
+            partition by indicator_code, period, area_code, unit_level
+            order by value_rank
+        ) as resource_share_before
+    from units
+),
+
+targets as (
+    select
+        indicator_code,
+        division_code,
+        period,
+        max(target) as target
+    from values_published
+    group by indicator_code, division_code, period
+),
+
+described as (
+    select
+        sized.*,
+        targets.target,
+        case
+            when targets.target is null then null
+            when sized.better = 'down' and sized.per * sized.value <= targets.target then 1
+            when sized.better <> 'down' and sized.per * sized.value >= targets.target then 1
+            else 0
+        end as reaches
+    from sized
+    left join targets
+        on
+            sized.indicator_code = targets.indicator_code
+            and sized.area_code = targets.division_code
+            and sized.period = targets.period
+),
+
+indices as (
+    select
+        indicator_code,
+        period_kind,
+        period,
+        area_code,
+        area_level,
+        unit_level,
+        max(unit) as unit,
+        cast(max(units) as bigint) as units,
+        cast(sum(case when resource = 0.0 then 1 else 0 end) as bigint) as units_without_resource,
+        sum(people) as people,
+        min(people) as least_people,
+        sum(resource) as resource,
+        max(per) * max(mean) as mean,
+        max(per) * max(unweighted_mean) as unweighted_mean,
+        max(per) * max(value) as highest,
+        max(per) * min(value) as lowest,
+        case when min(value) > 0.0 then max(value) / min(value) end as max_min_ratio,
+        max(target) as target,
+        avg(cast(reaches as double)) as share_reaching,
+        sum(people_share * reaches) as people_share_reaching,
+        case
+            when max(unweighted_mean) > 0.0
+                then sqrt(sum(power(value - unweighted_mean, 2)) / max(units)) / max(unweighted_mean)
+        end as cv,
+        case
+            when max(unweighted_mean) > 0.0 and max(units) > 1
+                then sqrt(sum(power(value - unweighted_mean, 2)) / (max(units) - 1)) / max(unweighted_mean)
+        end as cv_sample,
+        case when max(mean) > 0.0 then sqrt(sum(people_share * power(value - mean, 2))) / max(mean) end as cv_weighted,
+        sum(case when resource_share > 0.0 then resource_share * ln(resource_share / people_share) else 0.0 end) as theil_t,
+        case when min(resource) > 0.0 then sum(people_share * ln(people_share / resource_share)) end as theil_l,
+        sum(case when unweighted_share > 0.0 then unweighted_share * ln(unweighted_share * units) else 0.0 end) as theil_t_unweighted,
+        case when min(resource) > 0.0 then sum(-ln(unweighted_share * units)) / max(units) end as theil_l_unweighted,
+        1.0 - sum(people_share * (resource_share_to + resource_share_before)) as gini,
+        2.0 * sum(value_rank * unweighted_share) / max(units) - (max(units) + 1.0) / max(units) as gini_unweighted,
+        sum(case when area_type = 'urban' then resource end) / nullif(sum(case when area_type = 'urban' then people end), 0.0)
+            as urban_value,
+        sum(case when area_type = 'rural' then resource end) / nullif(sum(case when area_type = 'rural' then people end), 0.0)
+            as rural_value,
+        max(per) as per
+    from described
+    group by indicator_code, period_kind, period, area_code, area_level, unit_level
+),
+
+-- The least people a figure of the indicator stands for, of all that are published in the province: whoever knew an index and
+-- the other figures could work out a withheld one.
+smallest as (
+    select
+        indicator_code,
+        period,
+        province_code,
+        min(abs(denominator)) as people
+    from cells
+    where
+        is_published
+        and denominator <> 0.0
+    group by indicator_code, period, province_code
+),
+
+counted as (
+    select
+        indicator_code,
+        period,
+        division_level as unit_level,
+        area.area_code,
+        cast(count(*) as bigint) as units_expected
+    from cells
+    inner join (select distinct area_code from units) as area
+        on area.area_code in (cells.province_code, cells.city_code, cells.county_code, cells.town_code)
+    group by indicator_code, period, division_level, area.area_code
+),
+
+rules as (
+    select * from {{ ref('indicator_rules') }}
+    where parameter = 'placed_min'
+),
+
+-- What is known of the area and of none of its units would look like a resource that nobody has.
+placed as (
+    select
+        indices.*,
+        case when cells.numerator > 0.0 then indices.resource / cells.numerator end as placed_share
+    from indices
+    left join cells
+        on
+            indices.indicator_code = cells.indicator_code
+            and indices.period = cells.period
+            and indices.area_code = cells.division_code
+),
+
+reasoned as (
+    select
+        placed.*,
+        case
+            when placed.placed_share < rules.value then 'known_only_higher'
+            when placed.units < 2 then 'one_unit'
+            when placed.resource = 0.0 then 'no_resource'
+        end as null_reason
+    from placed
+    cross join rules
+),
+
+final as (
+    select
+        reasoned.indicator_code,
+        reasoned.period_kind,
+        reasoned.period,
+        reasoned.area_code,
+        reasoned.area_level,
+        divisions.full_name as area_name,
+        reasoned.unit_level,
+        cast(null as string) as suppressed_reason,
+        cast(floor(least(coalesce(smallest.people, reasoned.least_people), reasoned.least_people)) as bigint) as smallest_people,
+        reasoned.unit,
+        reasoned.units,
+        greatest(counted.units_expected - reasoned.units, 0) as units_left_out,
+        reasoned.units_without_resource,
+        reasoned.people,
+        reasoned.resource,
+        reasoned.placed_share,
+        reasoned.mean,
+        reasoned.unweighted_mean,
+        reasoned.highest,
+        reasoned.lowest,
+        reasoned.max_min_ratio,
+        reasoned.per * reasoned.urban_value as urban_value,
+        reasoned.per * reasoned.rural_value as rural_value,
+        reasoned.urban_value / nullif(reasoned.rural_value, 0.0) as urban_rural_ratio,
+        reasoned.per * (reasoned.urban_value - reasoned.rural_value) as urban_rural_gap,
+        reasoned.target,
+        reasoned.share_reaching,
+        reasoned.people_share_reaching,
+        {%- for index in ['cv', 'cv_sample', 'cv_weighted', 'theil_t', 'theil_l', 'theil_t_unweighted', 'theil_l_unweighted', 'gini', 'gini_unweighted'] %}
+        case when reasoned.null_reason is null then reasoned.{{ index }} end as {{ index }},
+        {%- endfor %}
+        {%- for grouping in ['urban_rural', 'parent'] %}
+        {%- for part in ['theil_t_between', 'theil_t_within', 'theil_l_between', 'theil_l_within'] %}
+        case when reasoned.null_reason is null then {{ grouping }}_groups.{{ part }} end as {{ part }}_{{ grouping }},
+        {%- endfor %}
+        {%- endfor %}
+        lag(case when reasoned.null_reason is null then reasoned.gini end) over (
+            partition by reasoned.indicator_code, reasoned.area_code, reasoned.unit_level
+            order by reasoned.period
+        ) as gini_previous,
+        reasoned.null_reason,
+        case
+            when reasoned.null_reason is not null then reasoned.null_reason
+            when reasoned.units_without_resource > 0 then 'unit_without_resource'
+        end as theil_l_null_reason
+    from reasoned
+    inner join divisions on reasoned.area_code = divisions.division_code
+    left join smallest
+        on
+            reasoned.indicator_code = smallest.indicator_code
+            and reasoned.period = smallest.period
+            and coalesce(divisions.province_code, '') = coalesce(smallest.province_code, '')
+    left join counted
+        on
+            reasoned.indicator_code = counted.indicator_code
+            and reasoned.period = counted.period
+            and reasoned.area_code = counted.area_code
+            and reasoned.unit_level = counted.unit_level
+    {%- for grouping in ['urban_rural', 'parent'] %}
+    left join groups as {{ grouping }}_groups
+        on
+            reasoned.indicator_code = {{ grouping }}_groups.indicator_code
+            and reasoned.period = {{ grouping }}_groups.period
+            and reasoned.area_code = {{ grouping }}_groups.area_code
+            and reasoned.unit_level = {{ grouping }}_groups.unit_level
+            and {{ grouping }}_groups.grouping = '{{ grouping }}'
+    {%- endfor %}
+)
+
+select * from final

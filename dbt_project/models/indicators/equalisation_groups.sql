@@ -1,0 +1,68 @@
+with
+
+units as (
+    select * from {{ ref('equalisation_units') }}
+),
+
+groupings as (
+    select 'urban_rural' as grouping union all
+    select 'parent' as grouping
+),
+
+grouped as (
+    select
+        units.*,
+        groupings.grouping,
+        case groupings.grouping when 'parent' then coalesce(units.parent_code, 'none') else units.area_type end as group_code
+    from units
+    cross join groupings
+    where
+        -- Only villages have a class, and a parent divides where it is not the area itself.
+        (groupings.grouping = 'urban_rural' and units.unit_level = 'village')
+        or (groupings.grouping = 'parent' and units.parent_code <> units.area_code)
+),
+
+sums as (
+    select
+        indicator_code,
+        period,
+        area_code,
+        unit_level,
+        grouping,
+        group_code,
+        sum(resource_share) as resource_share,
+        sum(people_share) as people_share,
+        min(resource_share) as least,
+        sum(case when resource_share > 0.0 then resource_share * ln(resource_share / people_share) else 0.0 end) as t_terms,
+        sum(case when resource_share > 0.0 then people_share * ln(people_share / resource_share) end) as l_terms
+    from grouped
+    group by indicator_code, period, area_code, unit_level, grouping, group_code
+),
+
+-- Σ Y T of a group is Σ y ln(y/p) less Y ln(Y/P); likewise for L.
+parts as (
+    select
+        sums.*,
+        case when resource_share > 0.0 then resource_share * ln(resource_share / people_share) else 0.0 end as t_between,
+        case when resource_share > 0.0 then people_share * ln(people_share / resource_share) end as l_between
+    from sums
+),
+
+final as (
+    select
+        indicator_code,
+        period,
+        area_code,
+        unit_level,
+        grouping,
+        cast(count(*) as bigint) as groups,
+        sum(t_between) as theil_t_between,
+        sum(t_terms - t_between) as theil_t_within,
+        case when min(resource_share) > 0.0 then sum(l_between) end as theil_l_between,
+        case when min(least) > 0.0 then sum(l_terms - l_between) end as theil_l_within
+    from parts
+    where resource_share is not null
+    group by indicator_code, period, area_code, unit_level, grouping
+)
+
+select * from final

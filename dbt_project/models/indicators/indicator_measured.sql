@@ -1,0 +1,110 @@
+{%- set tables = indicator_measures() -%}
+with
+
+{% for table in tables %}
+{{ table.table }} as (
+    select * from {{ ref(table.table) }}
+),
+
+{{ table.table }}_sums as (
+    select
+        division_code,
+        month,
+        count(is_on_time) > 0 as knows_time
+        {%- for measure in table.measures %},
+        cast({{ measure.value }} as double) as value_{{ loop.index }},
+        count(distinct case when {{ measure.rows }} then unit end) as units_{{ loop.index }},
+        count(distinct case when {{ measure.rows }} and is_on_time then unit end) as on_time_{{ loop.index }}
+        {%- endfor %}
+    from {{ table.table }}
+    where division_code <> 'unknown'
+    group by division_code, month
+),
+
+{{ table.table }}_names as (
+    {%- for measure in table.measures %}
+    select
+        {{ loop.index }} as n,
+        '{{ measure.name }}' as measure,
+        '{{ measure.period }}' as period_kind,
+        '{{ measure.over_time }}' as over_time{{ ' union all' if not loop.last }}
+    {%- endfor %}
+),
+
+{{ table.table }}_long as (
+    select
+        names.measure,
+        names.period_kind,
+        names.over_time,
+        sums.division_code,
+        sums.month,
+        case names.n
+            {%- for measure in table.measures %}
+            when {{ loop.index }} then sums.value_{{ loop.index }}
+            {%- endfor %}
+        end as value,
+        case names.n
+            {%- for measure in table.measures %}
+            when {{ loop.index }} then sums.units_{{ loop.index }}
+            {%- endfor %}
+        end as units,
+        case
+            when sums.knows_time
+                then case names.n
+                    {%- for measure in table.measures %}
+                    when {{ loop.index }} then sums.on_time_{{ loop.index }}
+                    {%- endfor %}
+                end
+        end as units_on_time
+    from {{ table.table }}_sums as sums
+    cross join {{ table.table }}_names as names
+),
+{% endfor %}
+
+stacked as (
+    {%- for table in tables %}
+    select * from {{ table.table }}_long
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+),
+
+present as (
+    select
+        stacked.*,
+        case period_kind when 'year' then cast(date_trunc('year', month) as date) else month end as period
+    from stacked
+    where units > 0
+),
+
+-- A year's last value stands in the last month anybody has sent of it.
+stretches as (
+    select
+        measure,
+        period,
+        max(month) as last_month,
+        count(distinct month) as months
+    from present
+    group by measure, period
+),
+
+final as (
+    select
+        present.measure,
+        present.division_code,
+        present.period,
+        case
+            when max(present.over_time) = 'sum' then sum(present.value)
+            when max(present.over_time) = 'average' then sum(present.value) / max(stretches.months)
+            else sum(case when present.month = stretches.last_month then present.value end)
+        end as value,
+        cast(max(present.units) as bigint) as units,
+        cast(max(present.units_on_time) as bigint) as units_on_time
+    from present
+    inner join stretches
+        on
+            present.measure = stretches.measure
+            and present.period = stretches.period
+    group by present.measure, present.division_code, present.period
+)
+
+select * from final

@@ -1,0 +1,69 @@
+with
+
+cells as (
+    select
+        indicator_code,
+        division_code,
+        area_type,
+        period,
+        extract(month from period) as season,
+        per * ({{ ratio('numerator', 'denominator') }}) as value
+    from {{ ref('indicator_cells') }}
+    where
+        is_published
+        and has_denominator
+        and null_reason is null
+    union all
+    select
+        indicator_code,
+        division_code,
+        area_type,
+        period,
+        extract(month from period) as season,
+        numerator as value
+    from {{ ref('indicator_cells') }}
+    where
+        is_published
+        and not has_denominator
+        and null_reason is null
+),
+
+-- A unit's own values of the same month of the years before.
+earlier as (
+    select
+        cells.indicator_code,
+        cells.division_code,
+        cells.area_type,
+        cells.period,
+        before.value
+    from cells
+    inner join cells as before
+        on
+            {{ same('cells', 'before', ['indicator_code', 'division_code', 'area_type', 'season']) }}
+            and before.period < cells.period
+),
+
+middles as (
+    select
+        indicator_code,
+        division_code,
+        area_type,
+        period,
+        count(*) as season_values,
+        median(value) as season_median
+    from earlier
+    group by indicator_code, division_code, area_type, period
+),
+
+final as (
+    select
+        {{ prefixed('middles', ['indicator_code', 'division_code', 'area_type', 'period']) }},
+        cast(max(middles.season_values) as bigint) as season_values,
+        max(middles.season_median) as season_median,
+        median(abs(earlier.value - middles.season_median)) as season_mad
+    from middles
+    inner join earlier on {{ same('middles', 'earlier', ['indicator_code', 'division_code', 'area_type', 'period']) }}
+    group by {{ prefixed('middles', ['indicator_code', 'division_code', 'area_type', 'period']) }}
+)
+
+select * from final

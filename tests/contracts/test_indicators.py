@@ -1,0 +1,119 @@
+"""An indicator is one file; a wrong one is answered with a sentence that names the file, the key and what was expected."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from contracts.indicator_files import HOW_TO_ADD, PAGES, indicator_files
+from contracts.indicators import Indicator, Measure, load_indicator, load_indicators, named_measures
+from contracts.loading import seed
+from contracts.model import ContractError
+
+PROJECT = Path(__file__).resolve().parents[2]
+GOOD: dict[str, Any] = {
+    "code": "libraries_per_10000", "name": {"zh": "每万人图书馆数", "en": "Libraries"}, "unit": "per_10000_residents", "plan": "project",
+    "source": "this project", "status": "project", "direction": "up", "definition": {"zh": "定义", "en": "Open libraries over residents."},
+    "numerator": {"table": "facility_months", "where": {"facility_type": "library", "is_open": True}},
+    "denominator": {"table": "population_years", "sum": "population"}, "per": 10000,
+}  # fmt: skip
+
+
+def written(folder: Path, said: Any, name: str = "libraries_per_10000") -> Path:
+    path = folder / f"{name}.yaml"
+    path.write_text(said if isinstance(said, str) else yaml.safe_dump(said, allow_unicode=True), encoding="utf-8")
+    return path
+
+
+def test_at_least_thirty_are_computed_and_both_plans_are_whole() -> None:
+    indicators = load_indicators().values()
+    assert sum(not i.missing for i in indicators) >= 30
+    numbers = {
+        plan: {i.plan_no for i in indicators if i.plan == plan}
+        for plan in ("community_services_14th_plan", "public_services_14th_plan")
+    }
+    assert numbers["community_services_14th_plan"] == set(range(1, 8))
+    named_twice = {int(i.also.split()[1]) for i in indicators if i.also}
+    assert numbers["public_services_14th_plan"] | named_twice == set(range(1, 23))
+    assert all(i.missing.feed and i.missing.needs.zh for i in indicators if i.missing)
+
+
+def test_assistance_and_community_workers_are_used() -> None:
+    used = {m.table for i in load_indicators().values() for m in i.measures.values()}
+    assert {"assistance_months", "community_worker_months"} <= used
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"numerator": {"table": "facilities"}}, "numerator: no standard table is called 'facilities'; there are"),
+        ({"numerator": {"table": "facility_months", "sum": "beds"}}, "facility_months has no 'beds' to add up; it has rows, area_m2, capacity"),
+        ({"numerator": {"table": "facility_months", "where": {"colour": "red"}}}, "rows of facility_months cannot be chosen by 'colour'; it has"),
+        ({"numerator": {"table": "facility_months", "where": {"is_open": "yes"}}}, "true or false expected for 'is_open' of facility_months, found 'yes'"),
+        ({"numerator": {"table": "facility_months", "where": {"facility_type": []}}}, "a text or a list of texts expected for 'facility_type'"),
+        ({"unit": "furlongs"}, "no unit is called 'furlongs'; there are"),
+        ({"colour": "red"}, "colour: is no key of an indicator; there are code, name"),
+        ({"direction": None}, "direction:"),
+        ({"numerator": None}, "either numerator says what is counted, or missing says which feed it needs"),
+        ({"denominator": None}, "denominator: an indicator that counts people needs one"),
+        ({"numerator": {"table": "population_years", "sum": "population"}}, "period: population_years is known once a year: period: year expected"),
+        ({"unit": "share"}, "per: a share is a part of one, 10000 would make it another unit"),
+        ({"plan": "public_services_14th_plan"}, "plan_no: the number in the plan"),
+        ({"areas": ["all", "all"]}, "areas: each once"),
+        ({"code": "other"}, "code: the file is called libraries_per_10000, the indicator says 'other'"),
+        ({"targets": [{"value": 1, "valid_from": "2025-01-01", "valid_to": "2024-01-01", "status": "project", "source": "x"}]}, "lies before valid_from"),
+        ({"targets": [{"value": 1, "valid_from": "2025-01-01", "baseline": 1, "status": "project", "source": "x"}]}, "baseline and baseline_year come together"),
+    ],
+)  # fmt: skip
+def test_a_wrong_indicator_is_refused_with_a_sentence(tmp_path: Path, change: dict[str, Any], said: str) -> None:
+    wrong = {key: value for key, value in (GOOD | change).items() if value is not None or key == "direction"}
+    with pytest.raises(ContractError) as error:
+        load_indicator(written(tmp_path, wrong))
+    assert str(error.value).startswith("libraries_per_10000.yaml: ")
+    assert said in str(error.value)
+
+
+@pytest.mark.parametrize("text", ["code: [", "", "- a\n- b\n", "just words"])
+def test_a_file_that_is_no_indicator_is_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ContractError, match=r"libraries_per_10000.yaml: YAML: "):
+        load_indicator(written(tmp_path, text))
+
+
+def test_a_number_of_a_plan_is_given_once(tmp_path: Path) -> None:
+    numbered = GOOD | {"plan": "public_services_14th_plan", "plan_no": 9}
+    written(tmp_path, numbered)
+    written(tmp_path, numbered | {"code": "other"}, "other")
+    with pytest.raises(ContractError, match="number 9 of public_services_14th_plan is libraries_per_10000 already"):
+        load_indicators(tmp_path)
+
+
+def test_people_are_protected_unless_the_file_says_that_none_are_counted(tmp_path: Path) -> None:
+    assert load_indicator(written(tmp_path, GOOD)).counts_people
+    assert {row["counts_people"] for row in seed("indicators")} == {"yes", "no"}
+
+
+def test_the_example_of_the_page_is_an_indicator(tmp_path: Path) -> None:
+    example = HOW_TO_ADD.split("```yaml\n")[1].split("```")[0]
+    assert load_indicator(written(tmp_path, example)).code == "libraries_per_10000"
+
+
+def test_equal_measures_are_added_up_once_and_others_are_not() -> None:
+    first = Indicator.model_validate(GOOD)
+    second = Indicator.model_validate(GOOD | {"code": "b", "numerator": {"table": "facility_months"}})
+    measures, names = named_measures([first, second])
+    assert names["b", "denominator"] == "libraries_per_10000/denominator"
+    assert len(measures) == 3
+
+
+def test_a_text_in_a_filter_stays_a_text() -> None:
+    measure = Measure(table="facility_months", where={"facility_type": ["it's", "b"], "is_open": False})
+    assert measure.condition == "facility_type in ('it''s', 'b') and not is_open"
+
+
+def test_every_indicator_has_its_page() -> None:
+    pages = {path.stem for path in indicator_files() if path.parent == PAGES}
+    assert pages == {*load_indicators(), "README"}
+    assert {path.stem for path in (PROJECT / PAGES).glob("*.md")} == pages
