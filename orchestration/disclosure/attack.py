@@ -113,7 +113,7 @@ def registers(con: duckdb.DuckDBPyConnection, table: Table) -> dict[str, pl.Data
 
 def relations_of(table: Table, rows: pl.DataFrame, known: Mapping[str, pl.DataFrame]) -> Iterator[Relation]:
     """Every relation between rows of a table, as the list beside the contracts states it."""
-    if not rows.height:
+    if not rows.height or not table.levels:
         return
     level, code = table.levels["level"], table.levels["code"]
     apart = [c for c in table.cell if c not in (level, code)]

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from orchestration.disclosure.attack import Relation
 
 TEN = 10
+RATE_MIN = 100
 Counts = npt.NDArray[np.int64]
 
 
