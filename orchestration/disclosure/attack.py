@@ -19,7 +19,7 @@ import numpy.typing as npt
 import polars as pl
 
 from contracts.public_edition import Table, load_public_edition
-from orchestration.disclosure.tens import TEN, allowed
+from orchestration.disclosure.tens import TEN, limits
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.intp]
@@ -171,12 +171,9 @@ def _bounds(
         lo = np.where(shown.is_null(), np.where(few, 1.0, 0.0), shown.fill_null(0))
         return lo, np.where(shown.is_null(), np.inf, shown.fill_null(0))
     tens = (shown.fill_null(TEN // 2) - TEN // 2).to_numpy()
-    hi = tens + TEN - 1
-    # A total is told no higher than its parts allow: where it stands at that limit it may be more.
-    for relation in relations:
-        if tens[relation.total] >= tens[list(relation.parts)].sum() + allowed(len(relation.parts)):
-            hi[relation.total] = np.inf if len(relation.parts) > 1 or hi[relation.parts[0]] == np.inf else hi[relation.total]
-    return tens, hi
+    # A total is told no higher than its parts allow: where it stands at that limit it may be more, and the sums say how much.
+    limit, _ = limits(tens.astype(np.int64), relations)
+    return tens, np.where(tens == limit, np.inf, tens + TEN - 1)
 
 
 # ── all of it together ──────────────────────────────────────────────────────────────────────────
@@ -302,12 +299,39 @@ def _narrowed(sums: Sums, wanted: npt.NDArray[np.bool_], k: int) -> Iterator[tup
 
 def _told_elsewhere(con: duckdb.DuckDBPyConnection, present: set[str]) -> Iterator[Found]:
     """A survey figure that is withheld under its own name and stands in the scorecard of a department."""
-    return iter(())
+    if not {"survey_score", "department_scorecard"} <= present:
+        return
+    twice = """
+        select d.month, d.department_code, d.division_code, d.survey_mean
+        from department_scorecard as d
+        where d.survey_mean is not null and exists (
+            select 1 from survey_score as s
+            where s.wave = d.survey_wave and s.division_code = d.division_code and s.group_name = 'all' and s.mean is null
+        )
+    """
+    for month, department, division, mean in con.execute(twice).fetchall():
+        yield Found("department_scorecard", f"{month} {department} {division}", "survey_mean", mean, mean, "same figure elsewhere")
 
 
 def _between(editions: Sequence[Path], k: int) -> Iterator[Found]:
-    """A figure told in one release and again, as another, in the next: the difference is about few people."""
-    return iter(())
+    """A figure told as it is in one release and as another in the next: the difference is about few people."""
+    for earlier, later in zip(editions, editions[1:], strict=False):
+        with duckdb.connect() as con:
+            con.execute(f"attach '{earlier}' as earlier (read_only)")
+            con.execute(f"attach '{later}' as later (read_only)")
+            tables = set(con.execute("select database_name, table_name from duckdb_tables()").fetchall())
+            for name, table in load_public_edition().items():
+                if not {("earlier", name), ("later", name)} <= tables or not table.levels:
+                    continue
+                same = " and ".join(f'a."{c}" is not distinct from b."{c}"' for c in table.cell)
+                cell = ", ".join(f'a."{c}"' for c in table.cell)
+                for m in table.tens:
+                    query = (
+                        f'select {cell}, abs(b."{m}" - a."{m}") from earlier."{name}" as a join later."{name}" as b on {same} '
+                        f'where abs(b."{m}" - a."{m}") between 1 and {k - 1}'
+                    )
+                    for *where, few in con.execute(query).fetchall():
+                        yield Found(name, " ".join(map(str, where)), m, few, few, "difference of two releases")
 
 
 def summary(attacked: Attacked) -> str:

@@ -19,8 +19,8 @@ from contracts.loading import seed
 from contracts.model import SUPPRESSED, Product
 from contracts.public_edition import Table
 from contracts.whole_files import NotReadable, parquet_reads, write_parquet
-from orchestration.disclosure.attack import COLUMNS, bracket, relations_of
-from orchestration.disclosure.tens import RATE_MIN, TEN, tens_of
+from orchestration.disclosure.attack import COLUMNS, relations_of
+from orchestration.disclosure.tens import RATE_MIN, TEN, limits, tens_of
 
 # One and the same for every figure below ten, none included.
 BELOW_TEN = "不足十人的数不公布，其余按十计 · figures below ten are not told, others by their tens"
@@ -34,12 +34,12 @@ create or replace temp macro share(part, whole) as
 create or replace temp macro scaled(part, whole) as case when whole >= {RATE_MIN} then part / whole end;
 create or replace temp macro wilson(p, n, z) as
     (p + z * z / (2 * n) + sign(z) * abs(z) * sqrt(p * (1 - p) / n + z * z / (4 * n * n))) / (1 + z * z / n);
-create or replace temp macro share_lo(part, whole, z) as
+create or replace temp macro share_lo(part, part_most, whole, whole_most, z) as
     case when whole >= {RATE_MIN} then
-        greatest(0.0, wilson((coalesce(part, {TEN // 2}) - {TEN // 2}) / (whole + {TEN // 2 - 1}), whole - {TEN // 2}, -abs(z))) end;
-create or replace temp macro share_hi(part, whole, z) as
+        greatest(0.0, wilson((coalesce(part, {TEN // 2}) - {TEN // 2}) / whole_most, whole - {TEN // 2}, -abs(z))) end;
+create or replace temp macro share_hi(part, part_most, whole, whole_most, z) as
     case when whole >= {RATE_MIN} then
-        least(1.0, wilson(least(1.0, (coalesce(part, {TEN // 2}) + {TEN // 2 - 1}) / (whole - {TEN // 2})), whole - {TEN // 2}, abs(z))) end;
+        least(1.0, wilson(least(1.0, part_most / (whole - {TEN // 2})), whole - {TEN // 2}, abs(z))) end;
 create or replace temp macro tens_share(share, whole) as
     case when whole >= {RATE_MIN} then
         1 - least(1.0, (floor((1 - share) * whole / {TEN}) * {TEN} + {TEN // 2}) / (floor(whole / {TEN}) * {TEN} + {TEN // 2})) end;
@@ -140,7 +140,7 @@ def _exempt(product: Product, rows: str = "") -> str | None:
 def _select(product: Product, table: Table, source: str, leaves: str, free: str | None) -> str:
     """The columns of a public table: the counts as they are told, what follows from them, and what is no figure."""
     read = [f'source."{f.name}"' for f in product.fields if kind(table, f.name) in (PLAIN, ROUNDED, SHARES)]
-    tens = [f'told_rows."t_{m}" as "{m}"' for m in table.tens]
+    tens = [f'told_rows."t_{m}" as "{m}", told_rows."most_{m}" as "{m}__most"' for m in table.tens]
     copied = [f'told."{c}"' for c in table.copied.get("columns", ())]
     given = [*read, *tens, *copied, *_factor(table), "told_rows._hidden", "told_rows._few"]
     if table.shares or _exempt(product):
@@ -191,15 +191,19 @@ def tell(
     relations = list(relations_of(table, rows, {name: register(name) for name in sorted(names)}))
     told: dict[str, pl.Series] = {}
     state: dict[str, pl.Series] = {}
+    most: dict[str, pl.Series] = {}
     for measure in table.tens:
         present = rows[measure].is_not_null().to_numpy()
         values = np.floor(rows[measure].cast(pl.Float64).fill_null(0).to_numpy()).astype(np.int64)
         low, since = tens_of(values, relations, _earlier(table, rows, measure, before))
         told[f"t_{measure}"] = pl.Series(np.where(present & (low >= TEN), low + TEN // 2, -1)).cast(pl.Int64)
+        # What a reader knows it to be at most; where rows have no relations, the end of its ten.
+        most[f"most_{measure}"] = pl.Series(low + limits(low, relations)[1])
         state[f"told_{measure}"], state[f"since_{measure}"] = pl.Series(low), pl.Series(since)
     keys = rows.select(table.cell)
     frame = keys.with_columns(
         *(pl.when(s >= 0).then(s).alias(name) for name, s in told.items()),
+        **most,
         _hidden=rows["_hidden"] if "_hidden" in rows.columns else pl.lit(False),
     )
     few = [pl.col(f"t_{m}").is_null() & rows[m].is_not_null() for m in table.tens]
@@ -273,15 +277,3 @@ def withheld_samples(table: Table, rows: pl.DataFrame, k: int = TEN) -> pl.DataF
     of_topic = (pl.col("_least") < k) & pl.col("_gone").is_null()
     joined = joined.with_columns(_topic=of_topic.any().over([*divide, topic]))
     return joined.with_columns(_hidden=pl.col("_gone").fill_null(False) | pl.col("_topic")).select(*rows.columns, "_hidden")
-
-
-# ── trial ───────────────────────────────────────────────────────────────────────────────────────
-
-
-def recovered(table: Table, told: pl.DataFrame, relations: Sequence[Any]) -> int:
-    """How many figures of few people an outsider could tell more closely than 1 to 9; see `attack`."""
-    bounds = {}
-    for m in table.tens:
-        low = told[f"t_{m}"].fill_null(TEN // 2).to_numpy() - TEN // 2
-        bounds[m] = (low.astype(float), low + TEN - 1.0)
-    return sum(1 for _ in bracket(table.tens, bounds, relations, table.within, TEN))

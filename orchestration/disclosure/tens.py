@@ -21,9 +21,25 @@ RATE_MIN = 100
 Counts = npt.NDArray[np.int64]
 
 
-def allowed(parts: int) -> int:
-    """How much higher than the tens of its parts a total may be told: where the parts could be 0 or 9 each, and each still can."""
-    return (TEN - 1) * (parts - 1) // TEN * TEN
+def limits(told: Counts, relations: Sequence[Relation]) -> tuple[Counts, Counts]:
+    """Per figure: how high it may be told, and how much more than told it can be as far as a reader knows.
+
+    A total is told no higher than the tens of its parts and what all of them but the freest one can add, so that each part can
+    still be anything within its ten. A total that stands at its limit can be more than its ten: as much as its parts can be.
+    """
+    width = np.full(len(told), TEN - 1, dtype=np.int64)
+    while True:
+        limit = np.full(len(told), np.iinfo(np.int64).max // 2, dtype=np.int64)
+        most = limit.copy()
+        for relation in relations:
+            parts = list(relation.parts)
+            below, free = int(told[parts].sum()), width[parts]
+            limit[relation.total] = min(limit[relation.total], below + int(free.sum() - free.max()) // TEN * TEN)
+            most[relation.total] = min(most[relation.total], below + int(free.sum()))
+        wider = np.where(told == limit, np.maximum(most - told, TEN - 1), TEN - 1)
+        if (wider == width).all():
+            return limit, width
+        width = wider
 
 
 def tens_of(
@@ -33,7 +49,7 @@ def tens_of(
 
     Args:
         values: the figures.
-        relations: which are parts of which.
+        relations: which are parts of which. Where ten or more of a total lie in none of its parts, it has no limit.
         earlier: the same two of the release before, −1 where a figure was not there: what has moved by fewer than ten people
             is told as before, so that no two releases differ by few.
     """
@@ -42,16 +58,10 @@ def tens_of(
         before, then = earlier
         stands = (then >= 0) & (np.abs(values - then) < TEN)
         told, since = np.where(stands, before, told), np.where(stands, then, since)
+    binding = [r for r in relations if values[r.total] - values[list(r.parts)].sum() < TEN]
     # A part may be a total itself: a limit that was drawn in lower ones counts for those above them.
     while True:
-        lowered = False
-        for relation in relations:
-            parts = list(relation.parts)
-            beside = int(values[relation.total]) - int(values[parts].sum())
-            if relation.inside and beside >= TEN:
-                continue
-            limit = int(told[parts].sum()) + allowed(len(parts))
-            if told[relation.total] > limit:
-                told[relation.total], lowered = limit, True
-        if not lowered:
+        limit, _ = limits(told, binding)
+        if (told <= limit).all():
             return told, since
+        told = np.minimum(told, limit)
