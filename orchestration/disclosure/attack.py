@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from contracts.loading import load_products, seed
 from contracts.public_edition import Table, load_public_edition
-from orchestration.disclosure.tens import TEN, limits
+from orchestration.disclosure.tens import TEN, as_arrays, floors, limits
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.intp]
@@ -87,6 +88,10 @@ def _of_table(
     con: duckdb.DuckDBPyConnection, table: Table, kinds: Mapping[str, str], k: int
 ) -> tuple[int, list[Found]]:
     rows = con.sql(f'select * from "{table.name}"').pl()
+    # Behind some rows nobody stands, as the contract of the table says: they are told as they are.
+    for column, exemption in load_products()[table.name].disclosure.get("exempt", {}).items():
+        nobody = [r["code"] for r in seed(exemption["list"]) if r[exemption["where"]] == exemption["is"]]
+        rows = rows.filter(~pl.col(column).is_in(nobody))
     relations = list(relations_of(table, rows, registers(con, table)))
     measures = [m for m in table.tens if rows[m].null_count() < rows.height]
     bounds = {m: _bounds(table, rows, m, kinds.get(m, "exact"), relations) for m in measures}
@@ -172,8 +177,9 @@ def _bounds(
         return lo, np.where(shown.is_null(), np.inf, shown.fill_null(0))
     tens = (shown.fill_null(TEN // 2) - TEN // 2).to_numpy()
     # A total is told no higher than its parts allow: where it stands at that limit it may be more, and the sums say how much.
-    limit, _ = limits(tens.astype(np.int64), relations)
-    return tens, np.where(tens == limit, np.inf, tens + TEN - 1)
+    parts, low = as_arrays(relations), tens.astype(np.int64)
+    _, width = limits(low, floors(low, parts), parts)
+    return tens, np.where(width >= TEN, np.inf, tens + TEN - 1)
 
 
 # ── all of it together ──────────────────────────────────────────────────────────────────────────
@@ -232,7 +238,12 @@ def bracket(
             continue
         touched = np.unique(matrix[:, index].tocoo().coords[0])
         sums = Sums(matrix[touched][:, index].tocsr(), right[touched], equal[touched], lo[index], hi[index])
-        for place, low, high in _narrowed(sums, wanted, k):
+        # A figure may have been told lower than its ten so as to tell less: then the tens do not agree, and are at least so much.
+        for more in (0.0, float(TEN), np.inf):
+            agreeing = replace(sums, hi=np.where(sums.hi < k, sums.hi, sums.hi + more)) if more else sums
+            if agreeing.furthest(np.zeros(len(index))) is not None:
+                break
+        for place, low, high in _narrowed(agreeing, wanted, k):
             variable = int(index[place])
             yield measures[variable // n], variable % n, low, high, "sums, together with everything else shown"
 

@@ -20,7 +20,7 @@ from contracts.model import SUPPRESSED, Product
 from contracts.public_edition import Table
 from contracts.whole_files import NotReadable, parquet_reads, write_parquet
 from orchestration.disclosure.attack import COLUMNS, relations_of
-from orchestration.disclosure.tens import RATE_MIN, TEN, limits, tens_of
+from orchestration.disclosure.tens import RATE_MIN, TEN, tens_of
 
 # One and the same for every figure below ten, none included.
 BELOW_TEN = "不足十人的数不公布，其余按十计 · figures below ten are not told, others by their tens"
@@ -195,10 +195,10 @@ def tell(
     for measure in table.tens:
         present = rows[measure].is_not_null().to_numpy()
         values = np.floor(rows[measure].cast(pl.Float64).fill_null(0).to_numpy()).astype(np.int64)
-        low, since = tens_of(values, relations, _earlier(table, rows, measure, before))
+        low, since, width = tens_of(values, relations, _earlier(table, rows, measure, before))
         told[f"t_{measure}"] = pl.Series(np.where(present & (low >= TEN), low + TEN // 2, -1)).cast(pl.Int64)
         # What a reader knows it to be at most; where rows have no relations, the end of its ten.
-        most[f"most_{measure}"] = pl.Series(low + limits(low, relations)[1])
+        most[f"most_{measure}"] = pl.Series(low + width)
         state[f"told_{measure}"], state[f"since_{measure}"] = pl.Series(low), pl.Series(since)
     keys = rows.select(table.cell)
     frame = keys.with_columns(
