@@ -54,6 +54,9 @@ test: setup .compat/duckdb ## every test, under ten minutes
 year: setup ## 365 nights of a whole city, mended, held against one build (slow; NIGHTS=40 for fewer)
 	@$(BIN)/python -m pytest -q -m slow tests/dbt_project/test_year.py
 
+attack: setup ## what an outsider works out of the public edition about few people: 0, or who and how
+	@MINSHENG_DATA=$(DATA) $(BIN)/python -m orchestration attack
+
 spark: setup ## the models on Spark, row for row against DuckDB (Java 17; skipped without)
 	@java=$$(java -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p'); \
 	if [ "$${java:-0}" -lt 17 ]; then echo 'make spark: skipped, there is no Java 17 here (Debian: openjdk-17-jre-headless)'; \

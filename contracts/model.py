@@ -324,7 +324,7 @@ class Product(Contract):
 
     @property
     def disclosure(self) -> Mapping[str, Any]:
-        """What the contract says of figures about few people (see orchestration/disclosure/withholding.py); it has to."""
+        """What the contract says of figures about few people (how each column is told stands in public_edition.yaml); it has to."""
         return self.custom.get("disclosure") or {"rule": None}
 
     @property

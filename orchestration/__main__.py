@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from pathlib import Path
 
 from rich.console import Console
 
@@ -13,6 +14,8 @@ from contracts.whole_files import NotReadable
 from orchestration.night import command
 from orchestration.paths import DataDirectory, data_directory
 from orchestration.release import periods
+
+KEPT_PUBLIC = "releases/*/public/minsheng_public.duckdb"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -23,6 +26,8 @@ def main(arguments: list[str] | None = None) -> int:
     demo.add_argument("--communities", type=int, default=400, help="the size of the city (default 400)")
     demo.add_argument("--seed", type=int, default=7, help="the same seed makes the same bytes (default 7)")
     commands.add_parser("real", help="a night on the public files beside the project")
+    tried = commands.add_parser("attack", help="what an outsider works out of the public editions about few people")
+    tried.add_argument("files", nargs="*", help="public files of releases, oldest first (default: all that are kept)")
     commands.add_parser("home", help="prepare the data directory and print where Dagster keeps its own")
     release = commands.add_parser("release", help="what was released and approved")
     periods.add_approve(release.add_subparsers(dest="what", required=True))
@@ -37,6 +42,20 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
 
 
+def _attack(files: list[Path], console: Console) -> int:
+    """Tries the public files together; 1 where somebody can be found."""
+    from orchestration.disclosure.attack import attack, summary
+
+    attacked = attack(files)
+    console.print(f" {len(files)} public editions, one after the other", markup=False)
+    console.print(summary(attacked), markup=False)
+    return 1 if attacked.found else 0
+
+
+def _age(file: Path) -> float:
+    return file.stat().st_mtime
+
+
 def _do(chosen: argparse.Namespace, data: DataDirectory, console: Console) -> int:
     if chosen.command == "home":
         command.prepare(data)
@@ -45,6 +64,8 @@ def _do(chosen: argparse.Namespace, data: DataDirectory, console: Console) -> in
     if chosen.command == "release":
         console.print(f" {chosen.run(chosen, data)}", markup=False)
         return 0
+    if chosen.command == "attack":
+        return _attack([Path(f) for f in chosen.files] or sorted(data.published.glob(KEPT_PUBLIC), key=_age), console)
     if chosen.command == "demo":
         from orchestration.night.demo_run import set_up_demo
 

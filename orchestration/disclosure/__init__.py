@@ -1,6 +1,7 @@
-"""Which figures of a release are withheld, and the proof that what is shown does not give them away.
+"""What of a release may leave the bureau, and the proof that it gives nobody away.
 
-withholding (a contract's rules → rows to hide) → cells (a published table as cells with totals) → suppression (which cells to
-hide, and the audit of that) → equations (the table as sums) · alternatives (other tables with the same published figures).
-No Dagster; the only files are the cells of earlier releases below `disclosed/`. Formulae are in `orchestration.statistics`.
+public_edition (a product as an outsider may have it) → tens (counts told as the ten they lie in) ; attack (what an outsider works
+out of the published files) ; records (how recognisable single events are, for the certificate). Which figure is told how, and how
+figures hang together, is data: contracts/public_edition.yaml. suppression → equations · alternatives protect single tables by leaving
+cells out, and prove it; no release uses them. No Dagster; the only files are what earlier releases told, below `disclosed/`.
 """

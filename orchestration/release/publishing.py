@@ -1,7 +1,8 @@
 """Write – audit – publish: the only code that touches `published/`.
 
-A release is a folder with a DuckDB file, Parquet files, the departments' worklists, a certificate and Data Docs; `public` in it is
-the edition that may leave the bureau, without the tables of single events. It is written beside, audited there, and
+A release is a folder with a DuckDB file, Parquet files, the departments' worklists, a certificate and Data Docs: the bureau's own
+edition, which withholds nothing and must not leave. `public` in it is the edition that may: fewer tables and rows, and counts of
+people by their tens (`orchestration.disclosure.public_edition`). It is written beside, audited there, and
 becomes current by one rename; a reader sees the old release or the new one, never a part.
 What is published is what the product contracts list, column by column.
 """
@@ -23,9 +24,11 @@ import polars as pl
 
 from contracts.loading import load_products
 from contracts.model import Product
+from contracts.public_edition import load_public_edition
 from contracts.whole_files import NotReadable, put_folder, read_json, write_json
 from orchestration import access
-from orchestration.disclosure import withholding
+from orchestration.disclosure import public_edition
+from orchestration.disclosure.records import records
 from orchestration.intake import ledger
 from orchestration.paths import PROJECT, DataDirectory, data_directory
 from orchestration.release import charts, data_docs, keeping, periods, revisions, worklists
@@ -38,7 +41,9 @@ FICTIONAL = "虚构示例数据 · FICTIONAL demonstration data."
 DATABASE = "minsheng.duckdb"
 # Which deliveries a release contains: receipt → feed.
 RECEIPTS = "receipts.json"
-# What may leave the bureau: the same figures without the tables that have a row for each event (docs/decisions/0012).
+INTERNAL = "内部版，不得外传；可公开的在 public/ · The bureau's own edition: it must not leave; what may is in public/."
+# What may leave the bureau.
+NOTICE = "MUST_NOT_LEAVE_不得外传.txt"
 PUBLIC, PUBLIC_DATABASE = "public", "minsheng_public.duckdb"
 
 
@@ -105,6 +110,7 @@ def release(data: DataDirectory, log: Any = None) -> tuple[Certificate, bool]:
         charts.write(candidate / DATABASE, candidate / "charts")
         data_docs.write(checked, load_products(), candidate / data_docs.FOLDER, certificate.release_id)
         _write_worklists(data, candidate, products, certificate)
+        (candidate / NOTICE).write_text(INTERNAL + "\n", encoding="utf-8")
         write_json(candidate / "certificate.json", asdict(certificate))
         _publish(data, candidate, certificate.release_id)
         periods.settle(data, certificate.release_id)
@@ -225,33 +231,44 @@ def _write(
     tables: dict[str, dict[str, Any]] = {}
     disclosure: dict[str, dict[str, Any]] = {}
     release_id, before, closings = _next_id(data), standing_id(data), periods.closed(data)
-    # The public edition is the file as it stands before the first table of the bureau's own is written.
-    # A table whose cells are parts of another's is treated after it.
-    public_first = sorted(products.items(), key=lambda item: (not item[1].is_public, "crossed" in item[1].disclosure))
-    n_public = sum(p.is_public for p in products.values())
-    for number, (name, product) in enumerate(public_first):
-        if number == n_public:
-            _fork(con, candidate)
+    con.execute(
+        f"attach '{_quoted(candidate / PUBLIC / PUBLIC_DATABASE)}' as public (storage_version '{STORAGE_VERSION}')"
+    )
+    public_edition.prepare(con)
+    # A table that says what another one says already is treated after it.
+    listed = load_public_edition()
+    in_order = sorted(products.items(), key=lambda item: item[0] in listed and bool(listed[item[0]].copied))
+    for name, product in in_order:
         order = ", ".join(f'"{k}"' for k in product.key) or "all"
+        source = f'{warehouse}."{schemas.get(name)}"."{name}"'
         if name in kept:
             disclosure[name] = _keep(con, data, product, order, release_id, previous)
         else:
-            source = f'{warehouse}."{schemas[name]}"."{name}"'
-            columns, hidden, disclosure[name] = withholding.selection(
-                con, data, product, source, register, release_id, before
-            )
-            con.execute(
-                f'create table release."{name}" as select {columns} from {source} as source {hidden} order by {order}'
-            )
+            columns = ", ".join(f'source."{f.name}"' for f in product.fields)
+            con.execute(f'create table release."{name}" as select {columns} from {source} as source order by {order}')
             periods.hold(con, product, closings, data.published / "current" / DATABASE)
-        _comment(con, product, fictional)
+            disclosure[name] = dict(product.disclosure)
+        if product.disclosure["rule"] == "records" and name not in kept:
+            disclosure[name] = records(product, con.sql(f'select * from release."{name}"').pl(), data.today())
+        _comment(con, "release", product, fictional, INTERNAL)
         rows, total = _one(
             con, f'select count(*), coalesce(sum(hash({_content(product)})::hugeint), 0)::varchar from release."{name}"'
         )
         tables[name] = {"rows": rows, "checksum": total}
-        _copy_parquet(con, candidate, product)
-    if n_public == len(products):
-        _fork(con, candidate)
+        _copy_parquet(con, "release", candidate, product)
+        if product.is_public:
+            if name in listed and name not in kept:
+                disclosure[name] = public_edition.write(
+                    con, product, listed[name], source, schemas, warehouse,
+                    data.disclosed / (before or "none") / f"{name}.parquet", data.disclosed / release_id / f"{name}.parquet",
+                )  # fmt: skip
+            elif name not in listed and product.disclosure["rule"] == "none":
+                con.execute(f'create table public."{name}" as select * from release."{name}" order by {order}')
+            elif name not in listed:
+                continue
+            _comment(con, "public", product, fictional)
+            _copy_parquet(con, "public", candidate / PUBLIC, product)
+    con.execute("detach public")
     con.execute("detach release")
     con.close()
     standing = ledger.table(data).filter(pl.col("superseded_by").is_null(), is_latest=True, verdict="accepted")
@@ -306,18 +323,20 @@ def _keep(
             f"{product.id} cannot be released, and the last release does not have it as its contract wants it now "
             f"({str(error).splitlines()[0]}). The last release stands."
         ) from None
+    if product.is_public:
+        before = data.published / "current" / PUBLIC / PUBLIC_DATABASE
+        with suppress(duckdb.CatalogException):
+            con.execute(f"attach if not exists '{_quoted(before)}' as last_public (read_only)")
+            con.execute(f'create table public."{product.id}" as from last_public."{product.id}" order by {order}')
+            con.execute(
+                f"insert into public.{public_edition.COLUMNS} from last_public.{public_edition.COLUMNS} where table_name = ?",
+                [product.id],
+            )
     cells = data.disclosed / str(standing_id(data)) / f"{product.id}.parquet"
     if cells.is_file():
         (data.disclosed / release_id).mkdir(parents=True, exist_ok=True)
         shutil.copy2(cells, data.disclosed / release_id / cells.name)
     return previous.disclosure.get(product.id, {}) if previous else {}
-
-
-def _fork(con: duckdb.DuckDBPyConnection, candidate: Path) -> None:
-    """Keeps the file as it is now as the public edition, and goes on with it."""
-    con.execute("detach release")
-    shutil.copy2(candidate / DATABASE, candidate / PUBLIC / PUBLIC_DATABASE)
-    con.execute(f"attach '{_quoted(candidate / DATABASE)}' as release (storage_version '{STORAGE_VERSION}')")
 
 
 def _content(product: Product) -> str:
@@ -343,9 +362,8 @@ def _write_log(data: DataDirectory, candidate: Path, certificate: Certificate) -
         con.executemany(
             f"insert into release.release_log values ({places})", [[r[f.name] for f in product.fields] for r in rows]
         )
-        _comment(con, product, certificate.fictional)
-        if database.name == DATABASE:
-            _copy_parquet(con, candidate, product)
+        _comment(con, "release", product, certificate.fictional, INTERNAL if database.name == DATABASE else "")
+        _copy_parquet(con, "release", database.parent, product)
         con.execute("detach release")
         con.close()
 
@@ -387,8 +405,8 @@ def _write_revisions(
             con, log, changed, certificate.release_id, because, previous.released_at.date() if previous else None,
             [c for c in periods.closed(data) if c.release_id is None],
         )  # fmt: skip
-        _comment(con, log, certificate.fictional)
-        _copy_parquet(con, candidate, log)
+        _comment(con, "release", log, certificate.fictional, INTERNAL)
+        _copy_parquet(con, "release", candidate, log)
 
 
 def _contained(path: Path) -> dict[str, str] | None:
@@ -427,23 +445,24 @@ def _log_row(certificate: Certificate) -> dict[str, Any]:
     return row
 
 
-def _comment(con: duckdb.DuckDBPyConnection, product: Product, fictional: bool) -> None:
+def _comment(
+    con: duckdb.DuckDBPyConnection, catalog: str, product: Product, fictional: bool, edition: str = ""
+) -> None:
     """Table comments begin with the grain, column comments carry both labels, the unit, the formula and the keys."""
-    suffix = f" {FICTIONAL}" if fictional else ""
-    text = f"{product.description} {product.label_zh} · {product.label_en}.{suffix}"
-    con.execute(f'comment on table release."{product.id}" is {_literal(text)}')
+    text = " ".join(
+        filter(None, [product.description, f"{product.label_zh} · {product.label_en}.", edition, fictional and FICTIONAL])
+    )
+    con.execute(f'comment on table {catalog}."{product.id}" is {_literal(text)}')
     for f in product.fields:
         unit = f" [{f.unit}]" if f.unit else ""
         text = f"{f.label_zh} · {f.label_en}{unit}. {f.explanation}".strip()
-        con.execute(f'comment on column release."{product.id}"."{f.name}" is {_literal(text)}')
+        con.execute(f'comment on column {catalog}."{product.id}"."{f.name}" is {_literal(text)}')
 
 
-def _copy_parquet(con: duckdb.DuckDBPyConnection, candidate: Path, product: Product) -> None:
-    """A table as Parquet; in the public edition the same file under a second name."""
-    target = candidate / "parquet" / f"{product.id}.parquet"
-    con.execute(f"copy release.\"{product.id}\" to '{_quoted(target)}' (format parquet, compression zstd)")
-    if product.is_public:
-        (candidate / PUBLIC / "parquet" / target.name).hardlink_to(target)
+def _copy_parquet(con: duckdb.DuckDBPyConnection, catalog: str, folder: Path, product: Product) -> None:
+    """A table as Parquet."""
+    target = folder / "parquet" / f"{product.id}.parquet"
+    con.execute(f"copy {catalog}.\"{product.id}\" to '{_quoted(target)}' (format parquet, compression zstd)")
 
 
 def _same(previous: Certificate, new: Certificate) -> bool:
@@ -479,6 +498,7 @@ def _publish(data: DataDirectory, candidate: Path, release_id: str) -> None:
     _link(data.published / "charts", Path("current") / "charts")
     _link(data.published / data_docs.FOLDER, Path("current") / data_docs.FOLDER)
     _link(data.published / PUBLIC, Path("current") / PUBLIC)
+    _link(data.published / NOTICE, Path("current") / NOTICE)
     for old in sorted(folder.parent.iterdir(), key=lambda p: p.stat().st_mtime)[:-KEPT_RELEASES]:
         shutil.rmtree(old)
     access.close(data)
@@ -582,8 +602,8 @@ def _metadata(data: DataDirectory, certificate: Certificate, new: bool) -> dict[
         "receipts": certificate.receipts,
         "code version": certificate.code_version,
         "expectations met": certificate.expectations,
-        "withheld": {
-            t: f["primary"] + f["secondary"] for t, f in certificate.disclosure.items() if f["rule"] == "count"
+        "figures not told to the public": {
+            t: f["below_ten"] for t, f in certificate.disclosure.items() if f["rule"] == "tens"
         },
         "certificate": dg.MetadataValue.path(str(data.published / "current" / "certificate.json")),
         "database": dg.MetadataValue.path(str(data.published / DATABASE)),

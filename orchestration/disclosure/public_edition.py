@@ -1,0 +1,279 @@
+"""The public edition: every table as an outsider may have it, written beside the bureau's own.
+
+Belongs here: reading a product's rows, telling its counts by their tens, and writing what contracts/public_edition.yaml lists.
+What a ten is and why it gives nobody away is in `tens`; whether it does is tried by `attack`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import polars as pl
+
+from contracts.loading import seed
+from contracts.model import SUPPRESSED, Product
+from contracts.public_edition import Table
+from contracts.whole_files import NotReadable, parquet_reads, write_parquet
+from orchestration.disclosure.attack import COLUMNS, relations_of
+from orchestration.disclosure.tens import RATE_MIN, TEN, tens_of
+
+# One and the same for every figure below ten, none included.
+BELOW_TEN = "不足十人的数不公布，其余按十计 · figures below ten are not told, others by their tens"
+FEW = "人数过少或可由其他数字推出 · too few people, or it would give away a figure of too few"
+
+# A share is told where a hundred or more stand behind it, so that tens move it by five points at most; its bounds hold
+# whatever the figures are within their tens. A count that is not told is below ten.
+MACROS = f"""
+create or replace temp macro share(part, whole) as
+    case when whole >= {RATE_MIN} then least(1.0, coalesce(part, {TEN // 2}) / whole) end;
+create or replace temp macro scaled(part, whole) as case when whole >= {RATE_MIN} then part / whole end;
+create or replace temp macro wilson(p, n, z) as
+    (p + z * z / (2 * n) + sign(z) * abs(z) * sqrt(p * (1 - p) / n + z * z / (4 * n * n))) / (1 + z * z / n);
+create or replace temp macro share_lo(part, part_most, whole, whole_most, z) as
+    case when whole >= {RATE_MIN} then
+        greatest(0.0, wilson((coalesce(part, {TEN // 2}) - {TEN // 2}) / whole_most, whole - {TEN // 2}, -abs(z))) end;
+create or replace temp macro share_hi(part, part_most, whole, whole_most, z) as
+    case when whole >= {RATE_MIN} then
+        least(1.0, wilson(least(1.0, part_most / (whole - {TEN // 2})), whole - {TEN // 2}, abs(z))) end;
+create or replace temp macro tens_share(share, whole) as
+    case when whole >= {RATE_MIN} then
+        1 - least(1.0, (floor((1 - share) * whole / {TEN}) * {TEN} + {TEN // 2}) / (floor(whole / {TEN}) * {TEN} + {TEN // 2})) end;
+"""
+# What `summary` and the certificate call the ways in which a column is told.
+PLAIN, TENS, DERIVED, ROUNDED, SHARES, COPIED, LEFT_OUT, EXACT = (
+    "plain", "tens", "derived", "rounded", "shares", "copied", "left_out", "exact",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Told:
+    """`rows`: the key of every row that leaves, with its counts as they are told. `state`: what the next release has to know.
+    `facts`: what the certificate says."""
+
+    rows: pl.DataFrame
+    state: pl.DataFrame
+    facts: dict[str, Any]
+
+
+def prepare(con: duckdb.DuckDBPyConnection) -> None:
+    """The functions that the list of columns is written in, and the table that says how each column is told."""
+    con.execute(MACROS)
+    con.execute(f"create table public.{COLUMNS} (table_name varchar, column_name varchar, told_as varchar)")
+    con.execute(
+        f"comment on table public.{COLUMNS} is '公开版每一列如何公布 · How each column of the public edition is told: exact, plain, tens "
+        "(15 is 10 to 19), derived from tens, rounded, copied from another table, left_out'"
+    )
+
+
+def write(
+    con: duckdb.DuckDBPyConnection,
+    product: Product,
+    table: Table,
+    source: str,
+    schemas: Mapping[str, str],
+    warehouse: str,
+    kept_before: Path | None,
+    kept_now: Path,
+) -> dict[str, Any]:
+    """One table of the public edition out of the warehouse; returns what the certificate says of it."""
+
+    def named(name: str) -> str:
+        return f'{warehouse}."{schemas[name]}"."{name}"'
+
+    where = table.where.replace("from dim_division", f"from {named('dim_division')}")
+    free = _exempt(product)
+    leaves = f"({free}) or ({where})" if free else where
+    counted = f"select * from {source} where {where}" + (f" and not ({free})" if free else "")
+    rows = con.sql(
+        f"select {_listed(dict.fromkeys([*table.cell, *table.tens, *_periods(table), *_sample(table)]))} "
+        f"from ({counted}) order by all"
+    ).pl()
+    if table.people:
+        rows = withheld_samples(table, rows)
+    before = read_state(kept_before) if kept_before else None
+    told = tell(table, rows, lambda name: con.sql(f"select * from {named(name)}").pl(), before)
+    if table.parts:
+        write_parquet(kept_now, told.state)
+    con.register("told_rows", told.rows.to_arrow())
+    con.execute(f'create table public."{product.id}" as {_select(product, table, source, leaves, free)}')
+    con.executemany(
+        f"insert into public.{COLUMNS} values (?, ?, ?)",
+        [[product.id, f.name, kind(table, f.name)] for f in product.fields],
+    )
+    return told.facts
+
+
+def _periods(table: Table) -> list[str]:
+    return list(table.periods.values())
+
+
+def _sample(table: Table) -> list[str]:
+    return [*table.people.get("divide", ()), table.people["topic"]] if table.people else []
+
+
+def _listed(names: Any) -> str:
+    return ", ".join(f'"{n}"' for n in names)
+
+
+def kind(table: Table, column: str) -> str:
+    """How a column is told; what stands on no list is left out, so that nothing leaves because somebody forgot it."""
+    listed = {PLAIN: table.plain, TENS: table.tens, DERIVED: table.derived, ROUNDED: table.rounded, SHARES: table.shares}
+    copied = table.copied.get("columns", ())
+    return COPIED if column in copied else next((k for k, names in listed.items() if column in names), LEFT_OUT)
+
+
+def _exempt(product: Product, rows: str = "") -> str | None:
+    """SQL: the rows behind which nobody stands, as the product contract says; `rows` names where they are read from."""
+    conditions = []
+    for column, exemption in product.disclosure.get("exempt", {}).items():
+        codes = [r["code"] for r in seed(exemption["list"]) if r[exemption["where"]] == exemption["is"]]
+        quoted = ", ".join("'" + c.replace("'", "''") + "'" for c in codes)
+        conditions.append(f'{rows}"{column}" in ({quoted})' if codes else "false")
+    return " or ".join(conditions) or None
+
+
+def _select(product: Product, table: Table, source: str, leaves: str, free: str | None) -> str:
+    """The columns of a public table: the counts as they are told, what follows from them, and what is no figure."""
+    read = [f'source."{f.name}"' for f in product.fields if kind(table, f.name) in (PLAIN, ROUNDED, SHARES)]
+    tens = [f'told_rows."t_{m}" as "{m}", told_rows."most_{m}" as "{m}__most"' for m in table.tens]
+    copied = [f'told."{c}"' for c in table.copied.get("columns", ())]
+    given = [*read, *tens, *copied, *_factor(table), "told_rows._hidden", "told_rows._few"]
+    if table.shares or _exempt(product):
+        given.append("source as _source")
+    same = " and ".join(f'source."{c}" is not distinct from told_rows."{c}"' for c in table.cell)
+    inner = f"select {', '.join(given)} from (select * from {source} where {leaves}) as source left join told_rows on {same}"
+    if table.copied:
+        inner += f' left join public."{table.copied["table"]}" as told on {table.copied["match"]}'
+    columns = [_column(f.name, f.sql_type, product, table) for f in product.fields]
+    return f"select {', '.join(columns)} from ({inner}) order by {_listed(product.key) or 'all'}"
+
+
+def _factor(table: Table) -> list[str]:
+    """What turns a quotient into the unit of an indicator: 1, per hundred, per thousand."""
+    if not any("factor" in formula for formula in table.derived.values()):
+        return []
+    return ['source."value" * source."denominator" / nullif(source."numerator", 0) as factor']
+
+
+def _column(name: str, sql_type: str, product: Product, table: Table) -> str:
+    how = kind(table, name)
+    if name == SUPPRESSED:
+        said = f"case when _hidden then '{FEW}' when _few then '{BELOW_TEN}' end"
+    elif how == ROUNDED:
+        said = f'case when not coalesce(_hidden, false) then round("{name}", {table.rounded[name]}) end'
+    elif how == SHARES:
+        said = f'case when not coalesce(_hidden, false) then tens_share("{name}", _source."{table.shares[name]}") end'
+    elif how == DERIVED:
+        said = table.derived[name]
+    elif how in (PLAIN, TENS, COPIED):
+        said = f'"{name}"'
+    else:
+        said = "null"
+    free = _exempt(product, "_source.")
+    if free and name != SUPPRESSED:
+        said = f'case when {free} then _source."{name}" else {said} end'
+    return f'cast({said} as {sql_type}) as "{name}"'
+
+
+# ── counts ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def tell(
+    table: Table, rows: pl.DataFrame, register: Callable[[str], pl.DataFrame], before: pl.DataFrame | None
+) -> Told:
+    """The counts of a table as they are told: with the limits their relations draw, and as the last release told them."""
+    names = {part["by"]["table"] for part in table.parts if "by" in part} | {"dim_division"} if table.parts else set()
+    relations = list(relations_of(table, rows, {name: register(name) for name in sorted(names)}))
+    told: dict[str, pl.Series] = {}
+    state: dict[str, pl.Series] = {}
+    most: dict[str, pl.Series] = {}
+    for measure in table.tens:
+        present = rows[measure].is_not_null().to_numpy()
+        values = np.floor(rows[measure].cast(pl.Float64).fill_null(0).to_numpy()).astype(np.int64)
+        low, since, width = tens_of(values, relations, _earlier(table, rows, measure, before))
+        told[f"t_{measure}"] = pl.Series(np.where(present & (low >= TEN), low + TEN // 2, -1)).cast(pl.Int64)
+        # What a reader knows it to be at most; where rows have no relations, the end of its ten.
+        most[f"most_{measure}"] = pl.Series(low + width)
+        state[f"told_{measure}"], state[f"since_{measure}"] = pl.Series(low), pl.Series(since)
+    keys = rows.select(table.cell)
+    frame = keys.with_columns(
+        *(pl.when(s >= 0).then(s).alias(name) for name, s in told.items()),
+        **most,
+        _hidden=rows["_hidden"] if "_hidden" in rows.columns else pl.lit(False),
+    )
+    few = [pl.col(f"t_{m}").is_null() & rows[m].is_not_null() for m in table.tens]
+    frame = frame.with_columns(_few=pl.any_horizontal(few) if few else pl.lit(False))
+    frame = frame.with_columns(
+        pl.when(~pl.col("_hidden")).then(pl.col(c)).alias(c) for c in frame.columns if c.startswith("t_")
+    )
+    below = sum(int((s < 0).sum()) for s in told.values())
+    facts = {"rule": "tens", "k": TEN, "rows": rows.height, "figures": rows.height * len(told), "below_ten": below}
+    return Told(frame, keys.with_columns(**state), facts)
+
+
+def _earlier(
+    table: Table, rows: pl.DataFrame, measure: str, before: pl.DataFrame | None
+) -> tuple[Any, Any] | None:
+    """What the last release told of each figure, and the figure when it was first told so; −1 where it was not there."""
+    wanted = {*table.cell, f"told_{measure}", f"since_{measure}"}
+    if before is None or not wanted <= {*before.columns}:
+        return None
+    earlier = before.select(*table.cell, _told=f"told_{measure}", _since=f"since_{measure}").unique(table.cell)
+    joined = rows.select(table.cell).join(earlier, on=table.cell, how="left", nulls_equal=True, maintain_order="left")
+    return joined["_told"].fill_null(-1).to_numpy(), joined["_since"].fill_null(-1).to_numpy()
+
+
+def read_state(path: Path) -> pl.DataFrame | None:
+    """What the last release told, from beside the published folder."""
+    if not path.is_file():
+        return None
+    if not parquet_reads(path):
+        # Without it nobody knows what two releases together would tell.
+        raise NotReadable(
+            path,
+            "请从备份恢复；或删除它，本次发布将不与上一次比较。",
+            "restore it from a backup; or remove it, and this release is not compared with the last.",
+        )
+    return pl.read_parquet(path)
+
+
+# ── samples ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def withheld_samples(table: Table, rows: pl.DataFrame, k: int = TEN) -> pl.DataFrame:
+    """The rows with `_hidden`: areas and groups of which too few answered, and as many more as hide them.
+
+    Of one way of dividing the sample, two groups or none are withheld, with 2k answers or more between them to every question: of
+    the total less the others one has then both, which could be any share of the two. A topic of which fewer than k answered one
+    question is withheld whole, for its mean less that of its other questions is about those few.
+    """
+    stated, count = table.people, pl.col(table.people["count"]).fill_null(0)
+    unit, divide, topic = list(stated["unit"]), list(stated["divide"]), stated["topic"]
+    few = pl.col("_least") < k
+    by_topic = rows.with_columns(_least=count.min().over([*unit, topic]), _most=count.max().over(unit))
+    units = by_topic.group_by(unit, maintain_order=True).agg(_least=pl.col("_least").max(), _most=pl.col("_most").first())
+    # An area or a group is small where even its best answered topic is; a question that few were asked hides itself only.
+    hidden: list[dict[str, Any]] = []
+    for _, part in units.group_by(divide, maintain_order=True):
+        ordered = part.sort("_least", *unit)
+        small = ordered.filter(few)
+        if not small.height or ordered.height == 1:
+            hidden += small.select(unit).to_dicts()
+            continue
+        taken, answers = 0, 0
+        for row in ordered.iter_rows(named=True):
+            if row["_least"] >= k and taken >= 2 and answers >= 2 * k:
+                break
+            taken, answers = taken + 1, answers + row["_least"]
+            hidden.append({c: row[c] for c in unit})
+    gone = pl.DataFrame(hidden, schema={c: rows.schema[c] for c in unit}).with_columns(_gone=pl.lit(True))
+    joined = by_topic.join(gone, on=unit, how="left", nulls_equal=True, maintain_order="left")
+    # A question few of one group answered is hidden for every group of the same division of the sample.
+    of_topic = (pl.col("_least") < k) & pl.col("_gone").is_null()
+    joined = joined.with_columns(_topic=of_topic.any().over([*divide, topic]))
+    return joined.with_columns(_hidden=pl.col("_gone").fill_null(False) | pl.col("_topic")).select(*rows.columns, "_hidden")

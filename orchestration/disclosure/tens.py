@@ -1,0 +1,126 @@
+"""Counts of people told as the ten they lie in: what the public edition says instead of a figure.
+
+Belongs here: count → its ten, the limit under which a total stays, and what stands from the release before. Why this gives nobody
+away is argued in docs/decisions (the public edition): where parts of a total are told by their tens, and the total no higher than
+`limits` says, each part and the total can be anything within its ten, whatever the others are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from orchestration.disclosure.attack import Relation
+
+TEN = 10
+RATE_MIN = 100
+Counts = npt.NDArray[np.int64]
+Codes = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Relations as arrays: `total` of each, and the `cells` of all parts, those of a relation from its `start` on."""
+
+    total: Codes
+    cells: Codes
+    start: Codes
+
+    def sums(self, x: Counts) -> Counts:
+        summed: Counts = np.add.reduceat(x[self.cells], self.start)
+        return summed
+
+    def highest(self, x: Counts) -> Counts:
+        found: Counts = np.maximum.reduceat(x[self.cells], self.start)
+        return found
+
+
+def as_arrays(relations: Sequence[Relation]) -> Parts:
+    sizes = np.array([len(r.parts) for r in relations], dtype=np.intp)
+    cells = np.array([c for r in relations for c in r.parts], dtype=np.intp)
+    return Parts(np.array([r.total for r in relations], dtype=np.intp), cells, np.cumsum(sizes) - sizes)
+
+
+def floors(told: Counts, parts: Parts) -> Counts:
+    """What each figure is at least: its own ten begins there, or those of its parts together."""
+    floor = told.copy()
+    while len(parts.total):
+        higher = floor.copy()
+        np.maximum.at(higher, parts.total, parts.sums(floor))
+        if (higher == floor).all():
+            break
+        floor = higher
+    return floor
+
+
+def limits(told: Counts, floor: Counts, parts: Parts) -> tuple[Counts, Counts]:
+    """Per figure: how high it may be told, and how much more than told it can be as far as a reader knows.
+
+    A total is told no higher than what its parts can be together with any one of them at its least, so that each part can still be
+    anything within its ten. A total that stands at its limit can be more than its ten: as much as its parts can be.
+    """
+    width = np.full(len(told), TEN - 1, dtype=np.int64)
+    none = np.full(len(told), np.iinfo(np.int64).max // 2, dtype=np.int64)
+    while len(parts.total):
+        top = told + width
+        most = parts.sums(top)
+        allowed = (most - parts.highest(top - floor)) // TEN * TEN
+        at = told[parts.total] == allowed
+        wider = np.full(len(told), TEN - 1, dtype=np.int64)
+        reach = none.copy()
+        np.minimum.at(reach, parts.total[at], np.maximum(most - told[parts.total], TEN - 1)[at])
+        wider = np.where(reach < none, reach, wider)
+        if (wider == width).all():
+            limit = none.copy()
+            np.minimum.at(limit, parts.total, allowed)
+            return limit, width
+        width = wider
+    return none, width
+
+
+def tens_of(
+    values: Counts, relations: Sequence[Relation], earlier: tuple[Counts, Counts] | None = None
+) -> tuple[Counts, Counts, Counts]:
+    """The lower end of each figure's ten as it is told, the figure at the time when it was first told so, and how much more it can be.
+
+    Args:
+        values: the figures.
+        relations: which are parts of which. Where ten or more of a total lie in none of its parts, it has no limit.
+        earlier: the first two of the release before, −1 where a figure was not there: what has moved by fewer than ten people
+            is told as before, so that no two releases differ by few.
+    """
+    told, since = values // TEN * TEN, values.copy()
+    if earlier is not None:
+        before, then = earlier
+        stands = (then >= 0) & (np.abs(values - then) < TEN)
+        told, since = np.where(stands, before, told), np.where(stands, then, since)
+    every = as_arrays(relations)
+    binding = as_arrays([r for r in relations if values[r.total] - values[list(r.parts)].sum() < TEN])
+    while True:
+        floor = floors(told, every)
+        limit, width = limits(told, floor, binding)
+        over = np.flatnonzero(floor > limit)
+        if not len(over):
+            return told, since, width
+        # What tells too much of a total is lowered: its own ten, or the largest of the parts that say it is at least so much.
+        lowered = {_says_so(int(cell), told, floor, every) for cell in over}
+        told = told.copy()
+        for cell in lowered:
+            told[cell] = max(0, int(told[cell]) - TEN)
+
+
+def _says_so(cell: int, told: Counts, floor: Counts, parts: Parts) -> int:
+    """The figure whose ten makes another at least its floor."""
+    ends = np.append(parts.start[1:], len(parts.cells))
+    while told[cell] < floor[cell]:
+        for r in np.flatnonzero(parts.total == cell):
+            inside = parts.cells[parts.start[r] : ends[r]]
+            if floor[inside].sum() == floor[cell]:
+                cell = int(inside[np.argmax(floor[inside])])
+                break
+    return cell

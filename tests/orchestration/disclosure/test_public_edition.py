@@ -1,0 +1,309 @@
+"""What leaves the bureau: tens that no sum opens, a list that nobody can forget, and a programme that tries to find people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import polars as pl
+import pytest
+
+from contracts.loading import load_products, seed
+from contracts.model import SUPPRESSED
+from contracts.public_edition import forgotten, load_public_edition
+from orchestration.disclosure import records
+from orchestration.disclosure.attack import Relation, attack, bracket, summary
+from orchestration.disclosure.public_edition import withheld_samples
+from orchestration.disclosure.tens import TEN, tens_of
+from orchestration.paths import DataDirectory
+from orchestration.release import publishing
+
+PRODUCTS = {
+    name: load_products()[name]
+    for name in ("dim_division", "dim_service_item", "dim_facility", "review_scorecard", "fct_review", "release_log")
+}
+SCORECARD = load_public_edition()["review_scorecard"]
+TODAY, MONTH = date(2026, 3, 1), date(2026, 2, 1)
+SOME: Mapping[str, Any] = {
+    "string": "x", "integer": 0, "number": 1.0, "boolean": True, "date": MONTH, "timestamp": datetime(2026, 3, 1),
+}  # fmt: skip
+
+
+# ── a city, its parts and its figures ───────────────────────────────────────────────────────────
+
+
+def random_city(rng: np.random.Generator, mean: float) -> tuple[np.ndarray, list[Relation]]:
+    """Everybody, two to four counties of two to four towns, some departments and channels: figures that add up every way."""
+    people = int(rng.poisson(mean * 10))
+    towns_of = [int(rng.integers(1, 5)) for _ in range(int(rng.integers(2, 5)))]
+    n_towns, relations, values = sum(towns_of), [], [people]
+
+    def divide(total: int, parts: int) -> list[int]:
+        return rng.multinomial(total, rng.dirichlet(np.ones(parts))).tolist()
+
+    towns = divide(people, n_towns)
+    first, counties = 1 + len(towns_of), []
+    for n in towns_of:
+        counties.append(sum(towns[first - 1 - len(towns_of) : first - 1 - len(towns_of) + n]))
+        relations.append(Relation(len(counties), tuple(range(first, first + n)), False))
+        first += n
+    values += counties + towns
+    relations.append(Relation(0, tuple(range(1, 1 + len(towns_of))), False))
+    relations.append(Relation(0, tuple(range(1 + len(towns_of), 1 + len(towns_of) + n_towns)), False))
+    for parts in (int(rng.integers(2, 7)), int(rng.integers(2, 4))):
+        relations.append(Relation(0, tuple(range(len(values), len(values) + parts)), False))
+        values += divide(people, parts)
+    return np.array(values, dtype=np.int64), relations
+
+
+@pytest.mark.parametrize("seed_", range(12))
+def test_no_sum_of_tens_tells_more_of_a_few_than_that_they_are_few(seed_: int) -> None:
+    rng = np.random.default_rng(seed_)
+    values, relations = random_city(rng, float(rng.choice([1, 4, 12])))
+    told, _, width = tens_of(values, relations)
+    lo, hi = told.astype(float), (told + width).astype(float)
+    assert (lo <= values).all()
+    assert list(bracket(["n"], {"n": (lo, hi)}, relations, (), TEN)) == []
+
+
+def test_without_the_limit_tens_would_tell() -> None:
+    """Three parts of 9 and a total of 27: each part would be known to be at least 2."""
+    values, relations = np.array([27, 9, 9, 9]), [Relation(0, (1, 2, 3), False)]
+    plain = values // TEN * TEN
+    found = list(bracket(["n"], {"n": (plain.astype(float), plain + 9.0)}, relations, (), TEN))
+    assert {(row, low) for _, row, low, *_ in found} == {(1, 2), (2, 2), (3, 2)}
+    told, *_ = tens_of(values, relations)
+    assert told.tolist() == [10, 0, 0, 0]
+
+
+def test_night_after_night_a_figure_stays_until_ten_people_have_moved_it() -> None:
+    relations: list[Relation] = []
+    told, since, _ = tens_of(np.array([8, 52]), relations)
+    seen = [told.tolist()]
+    for _ in range(14):
+        nightly = np.array([8 + len(seen), 52 + len(seen)])
+        told, since, _ = tens_of(nightly, relations, (told, since))
+        seen.append(told.tolist())
+    assert [s[0] for s in seen] == [0] * 10 + [10] * 5
+    assert [s[1] for s in seen] == [50] * 10 + [60] * 5
+
+
+# ── the list beside the contracts ───────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("product", load_products().values(), ids=lambda p: p.id)
+def test_every_published_figure_says_how_it_is_told(product) -> None:
+    assert forgotten(product) == []
+
+
+def test_a_figure_nobody_decided_on_is_named_and_what_to_do() -> None:
+    product = load_products()["review_scorecard"]
+    grown = replace(product)
+    object.__setattr__(grown, "fields", (*product.fields, replace(product.fields[-1], name="new_figure")))
+    assert any("review_scorecard.new_figure: say in contracts/public_edition.yaml" in said for said in forgotten(grown))
+    unheard = replace(product)
+    object.__setattr__(unheard, "odcs", product.odcs.model_copy(update={"id": "another_scorecard"}))
+    if unheard.id == "another_scorecard":
+        assert "stands in no relation" in forgotten(unheard)[0]
+
+
+@pytest.mark.parametrize("product", load_products().values(), ids=lambda p: p.id)
+def test_a_table_of_single_events_stays_in_the_bureau(product) -> None:
+    """By its key: a review, a case or a respondent is an event, whatever the contract calls its rule."""
+    if {"review_id", "case_no", "contact_id", "respondent_id"} & {*product.by_name}:
+        assert not product.is_public
+        assert product.disclosure["rule"] == "records"
+
+
+def test_the_policy_asks_for_what_tens_give() -> None:
+    assert {r["value"] for r in seed("disclosure_policies") if r["parameter"] == "k"} == {str(TEN)}
+
+
+@pytest.mark.parametrize("row", seed("indicators"), ids=lambda row: row["code"])
+def test_an_indicator_says_whether_it_counts_people(row: Mapping[str, str]) -> None:
+    assert row["counts_people"] in ("yes", "no"), f"{row['code']}: counts_people in contracts/codes/indicators.csv"
+
+
+# ── samples ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def answers(*units: tuple[str, str, int]) -> pl.DataFrame:
+    rows = [
+        {"wave": "1", "area_level": level, "division_code": code, "group_name": "all", "group_value": "all", "dimension": "d", "n": n}
+        for level, code, n in units
+    ]
+    return pl.DataFrame(rows)
+
+
+def hidden_of(frame: pl.DataFrame) -> set[str]:
+    table = load_public_edition()["survey_score"]
+    return set(withheld_samples(table, frame).filter(pl.col("_hidden"))["division_code"])
+
+
+def test_a_county_of_which_few_answered_takes_another_with_it() -> None:
+    """The whole less what is shown would be the few; with another one it is both."""
+    frame = answers(("all", "all", 154), ("county", "a", 100), ("county", "b", 50), ("county", "c", 4))
+    assert hidden_of(frame) == {"b", "c"}
+    assert hidden_of(answers(("all", "all", 150), ("county", "a", 100), ("county", "b", 50))) == set()
+    few = answers(("all", "all", 61), ("county", "a", 30), ("county", "b", 25), ("county", "c", 3), ("county", "d", 3))
+    assert hidden_of(few) == {"b", "c", "d"}, "two small ones are not many enough to hide one another"
+
+
+# ── a release ───────────────────────────────────────────────────────────────────────────────────
+
+
+def usual(name: str, **values: Any) -> list[Any]:
+    row = {f.name: (next(iter(f.enum)) if f.enum else SOME[f.kind]) for f in PRODUCTS[name].fields if f.name != SUPPRESSED}
+    return [(row | {SUPPRESSED: None} | values)[f.name] for f in PRODUCTS[name].fields]
+
+
+TOWNS = {"990101001000": (400, 7), "990101002000": (3, 3), "990102001000": (30, 30), "990102002000": (219, 12)}
+
+
+def score(dimension: str, code: str, active: int, bad: int, month: date = MONTH) -> list[Any]:
+    return usual(
+        "review_scorecard", period_kind="month", period_start=month, period_end=date(2026, 2, 28), month=month, dimension=dimension,
+        code=code, contacts=3 * active, active_reviews=active, bad_reviews=bad, good_reviews=active - bad, interval_z=1.96,
+    )  # fmt: skip
+
+
+def fill(data: DataDirectory, more: int = 0) -> None:
+    """A city of two counties of two towns; `more` late reviews in the smallest town."""
+    towns = {c: (a + more * (c == "990101002000"), b) for c, (a, b) in TOWNS.items()}
+    everybody = (sum(a for a, _ in towns.values()), sum(b for _, b in towns.values()))
+    scores = [score("all", "all", *everybody), score("city", "990100000000", *everybody)]
+    scores += [score("town", c, *ab) for c, ab in towns.items()]
+    scores += [score("village", c[:9] + "001", *ab) for c, ab in towns.items()]
+    for county in ("990101", "990102"):
+        inside = [ab for c, ab in towns.items() if c.startswith(county)]
+        scores.append(score("county", county + "000000", sum(a for a, _ in inside), sum(b for _, b in inside)))
+    scores += [score("facility", "community:hall", 30, 30), score("facility", "none", everybody[0] - 30, everybody[1] - 30)]
+    divisions = [
+        usual(
+            "dim_division", division_code=c, level="town", is_fictional=True, province_code="990000000000", city_code="990100000000",
+            county_code=c[:6] + "000000", town_code=c, village_code=None,
+        )
+        for c in TOWNS
+    ]  # fmt: skip
+    data.warehouse.parent.mkdir(parents=True, exist_ok=True)
+    data.warehouse.unlink(missing_ok=True)
+    reviews = [usual("fct_review", review_id=f"review-{i}", division_code="990101002000") for i in range(3)]
+    content = {"review_scorecard": scores, "dim_division": divisions, "fct_review": reviews}
+    with duckdb.connect(str(data.warehouse)) as con:
+        con.execute("create schema s")
+        for name, product in PRODUCTS.items():
+            if name != "release_log":
+                con.execute(f"create table s.{name} ({', '.join(f'{f.name} {f.sql_type}' for f in product.fields)})")
+                for row in content.get(name, ()):
+                    con.execute(f"insert into s.{name} values ({', '.join('?' for _ in row)})", row)
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DataDirectory:
+    """The audit and its pages take seconds and are tried elsewhere."""
+    directory = DataDirectory(tmp_path)
+    directory.set_calendar(TODAY, date(2026, 1, 1))
+    monkeypatch.setattr(publishing, "load_products", lambda: PRODUCTS)
+    monkeypatch.setattr(publishing, "code_version", lambda: "1")
+    monkeypatch.setattr("contracts.audit.audit", lambda *_: {})
+    monkeypatch.setattr("orchestration.release.data_docs.write", lambda *_: None)
+    fill(directory)
+    return directory
+
+
+def public(data: DataDirectory) -> Path:
+    return data.published / publishing.PUBLIC / publishing.PUBLIC_DATABASE
+
+
+def told(data: DataDirectory) -> dict[tuple[str, str], tuple[Any, ...]]:
+    with duckdb.connect(str(public(data)), read_only=True) as con:
+        query = "select dimension, code, active_reviews, bad_reviews, round(good_rate, 3), suppressed_reason is null from review_scorecard"
+        return {(d, c): tuple(rest) for d, c, *rest in con.execute(query).fetchall()}
+
+
+def test_the_bureau_sees_every_figure_and_the_public_sees_tens(data) -> None:
+    publishing.release(data)
+    with duckdb.connect(str(data.published / publishing.DATABASE), read_only=True) as con:
+        query = "select active_reviews, bad_reviews from review_scorecard where code = 'community:hall'"
+        assert con.execute(query).fetchone() == (30, 30), "a hall with 30 bad of 30 is seen by those who answer for it"
+        ((comment,),) = con.execute("select comment from duckdb_tables() where table_name = 'review_scorecard'").fetchall()
+        assert "must not leave" in comment
+    assert "must not leave" in (data.published / publishing.NOTICE).read_text(encoding="utf-8")
+    found = told(data)
+    assert found["facility", "community:hall"] == (35, 35, None, True)
+    assert found["town", "990101002000"] == (None, None, None, False)
+    assert found["town", "990101001000"] == (405, None, 0.988, False)
+    assert not any(dimension == "village" for dimension, _ in found)
+
+
+def test_single_events_are_nowhere_in_the_public_files(data) -> None:
+    publishing.release(data)
+    files = [p for p in (data.published / publishing.PUBLIC).rglob("*") if p.is_file()]
+    assert {p.stem for p in files if p.suffix == ".parquet"} == {*PRODUCTS} - {"fct_review"}
+    assert not any(b"review-1" in p.read_bytes() for p in files), "not in a freed block either"
+
+
+def test_an_outsider_finds_nobody_in_what_leaves_night_after_night(data, tmp_path, monkeypatch) -> None:
+    editions = []
+    for night in range(3):
+        fill(data, more=night * 2)
+        monkeypatch.setattr(publishing, "code_version", lambda night=night: str(night))
+        publishing.release(data)
+        copy = tmp_path / f"night{night}.duckdb"
+        copy.write_bytes(public(data).read_bytes())
+        editions.append(copy)
+    attacked = attack(editions)
+    assert attacked.withheld > 10
+    assert attacked.found == []
+    assert "recovers 0 exactly and brackets 0" in summary(attacked)
+
+
+def test_the_programme_finds_what_the_bureau_would_give_away(data) -> None:
+    """The edition that must not leave, tried as if it had: few people stand there as they are."""
+    publishing.release(data)
+    found = attack([data.published / publishing.DATABASE]).found
+    assert ("bad_reviews", 7) in {(f.measure, f.lo) for f in found}
+
+
+def test_the_programme_finds_a_withheld_figure_by_its_neighbours(tmp_path) -> None:
+    """One town withheld beside one shown, below a county that is shown: it is the difference."""
+    with duckdb.connect(str(tmp_path / "old.duckdb")) as con:
+        for name in ("review_scorecard", "dim_division", "dim_service_item", "dim_facility"):
+            con.execute(f"create table {name} ({', '.join(f'{f.name} {f.sql_type}' for f in PRODUCTS[name].fields)})")
+        rows = [score("county", "990101000000", 403, 0), score("town", "990101001000", 400, 0), score("town", "990101002000", 3, 0)]
+        divisions = [
+            usual("dim_division", division_code=c, county_code="990101000000", town_code=c)
+            for c in ("990101001000", "990101002000")
+        ]
+        for name, content in (("review_scorecard", rows), ("dim_division", divisions)):
+            for row in content:
+                con.execute(f"insert into {name} values ({', '.join('?' for _ in row)})", row)
+        con.execute("update review_scorecard set active_reviews = null, suppressed_reason = 'few' where code = '990101002000'")
+    found = attack([tmp_path / "old.duckdb"]).found
+    assert [(f.lo, f.hi) for f in found if f.measure == "active_reviews"] == [(3, 3)]
+
+
+# ── single events ───────────────────────────────────────────────────────────────────────────────
+
+
+def test_records_that_stand_alone_are_counted() -> None:
+    product = load_products()["fct_review"]
+    columns = product.disclosure["quasi_identifiers"]
+    frame = pl.DataFrame({c: ["a"] * 12 + ["b"] * 2 for c in columns})
+    facts = records.records(product, frame, TODAY)
+    assert (facts["n"], facts["smallest"], facts["n_below_k"], facts["is_safe"]) == (14, 2, 2, False)
+
+
+def test_the_policy_of_a_table_goes_before_the_one_for_all(monkeypatch) -> None:
+    rows = [
+        {"table_name": "*", "parameter": "k", "value": "10", "valid_from": "2020-01-01"},
+        {"table_name": "t", "parameter": "k", "value": "5", "valid_from": "2020-01-01"},
+        {"table_name": "t", "parameter": "k", "value": "3", "valid_from": "2027-01-01"},
+    ]
+    monkeypatch.setattr(records, "seed", lambda _: rows)
+    assert [records.parameter(t, "k", TODAY) for t in ("t", "other")] == [5, 10]
