@@ -5,7 +5,7 @@ has the rows of the published file, or the checksums differ. Does not belong her
 (publishing), which rounds numbers so that a parallel sum is no news.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 # A row is one text: of every value its length and its content, so that no two rows are written alike.
 _NULL = "~"
@@ -33,14 +33,13 @@ _IN_POSTGRES: Mapping[str, str] = {
 
 def in_duckdb(columns: Mapping[str, str], relation: str) -> str:
     """The query that gives (rows, checksum) of a relation in DuckDB; `columns`: name → DuckDB type, in their order."""
-    row = " || ',' || ".join(_written(_IN_DUCKDB[t], without_nul(n, t)) for n, t in columns.items())
+    row = _joined([_written(_IN_DUCKDB[t], without_nul(n, t)) for n, t in columns.items()])
     return f"select count(*), coalesce(sum(('0x' || substr(md5({row}), 1, 15))::bigint::hugeint), 0)::varchar from {relation}"
 
 
 def in_postgres(columns: Mapping[str, str], relation: str) -> str:
     """The same query for PostgreSQL; `columns` as DuckDB names their types."""
-    # PostgreSQL takes at most some thousand operators in a row, which no table has.
-    row = " || ',' || ".join(_written(_IN_POSTGRES[t], f'"{n}"') for n, t in columns.items())
+    row = _joined([_written(_IN_POSTGRES[t], f'"{n}"') for n, t in columns.items()])
     return (
         f"select count(*), coalesce(sum(('x' || substr(md5({row}), 1, 15))::bit(60)::bigint::numeric), 0)::text "
         f"from {relation}"
@@ -50,6 +49,12 @@ def in_postgres(columns: Mapping[str, str], relation: str) -> str:
 def without_nul(name: str, sql_type: str) -> str:
     """A column as PostgreSQL can keep it."""
     return f"replace(\"{name}\", chr(0), '{NUL_SIGN}')" if sql_type == "VARCHAR" else f'"{name}"'
+
+
+def _joined(values: Sequence[str]) -> str:
+    """The values one after the other; a function of PostgreSQL takes a hundred arguments at most."""
+    parts = [f"concat_ws(',', {', '.join(values[n : n + 90])})" for n in range(0, len(values), 90)]
+    return parts[0] if len(parts) == 1 else f"concat_ws(',', {', '.join(parts)})"
 
 
 def _written(form: str, column: str) -> str:
