@@ -12,6 +12,7 @@ from contracts.door.privacy import KeyRefused
 from contracts.whole_files import NotReadable
 from orchestration.night import command
 from orchestration.paths import DataDirectory, data_directory
+from orchestration.release import command as release_command
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -22,6 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
     demo.add_argument("--communities", type=int, default=400, help="the size of the city (default 400)")
     demo.add_argument("--seed", type=int, default=7, help="the same seed makes the same bytes (default 7)")
     commands.add_parser("real", help="a night on the public files beside the project")
+    release_command.register(commands)
     commands.add_parser("home", help="prepare the data directory and print where Dagster keeps its own")
     chosen = parser.parse_args(arguments)
     # Its own handle on the terminal: what tools print while they work is redirected into the night's log.
@@ -35,6 +37,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _do(chosen: argparse.Namespace, data: DataDirectory, console: Console) -> int:
+    if hasattr(chosen, "do"):
+        return int(chosen.do(chosen, data, console))
     if chosen.command == "home":
         command.prepare(data)
         print(data.dagster_home)
