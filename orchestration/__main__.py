@@ -10,6 +10,7 @@ from rich.console import Console
 
 from contracts.door.privacy import KeyRefused
 from contracts.whole_files import NotReadable
+from orchestration.desk import command as desk_command
 from orchestration.night import command
 from orchestration.paths import DataDirectory, data_directory
 from orchestration.release import command as release_command
@@ -24,6 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     demo.add_argument("--seed", type=int, default=7, help="the same seed makes the same bytes (default 7)")
     commands.add_parser("real", help="a night on the public files beside the project")
     release_command.register(commands)
+    desk_command.register(commands)
     commands.add_parser("home", help="prepare the data directory and print where Dagster keeps its own")
     chosen = parser.parse_args(arguments)
     # Its own handle on the terminal: what tools print while they work is redirected into the night's log.
