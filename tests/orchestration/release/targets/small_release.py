@@ -24,9 +24,9 @@ ODD_TEXTS = ("", "=1+1", "'quoted", '说"明",逗号\n换行', "a\0b", None)
 ODD_NUMBERS = (0.1, 1e300, -0.0, 1e-7, 123456789.123456789, None)
 
 
-def row(name: str, **values: Any) -> list[Any]:
-    fields = PRODUCTS[name].fields
-    usual = {f.name: next(iter(f.enum), SOME[f.kind]) if f.required or f.name in PRODUCTS[name].key else None for f in fields}
+def row(table: str, /, **values: Any) -> list[Any]:
+    fields = PRODUCTS[table].fields
+    usual = {f.name: next(iter(f.enum), SOME[f.kind]) if f.required or f.name in PRODUCTS[table].key else None for f in fields}
     return list((usual | values).values())
 
 
@@ -41,9 +41,7 @@ def write(path: Path, release_id: str = "2026-03-01.1", reviews: int = 6) -> Pat
         ],
         "dim_date": [row("dim_date", date_day=date(2026, 3, 1))],
         "fct_review": [
-            row("fct_review", review_id=f"{n}", department_code=codes[n % 2], comment=ODD_TEXTS[n % 6])
-            if "comment" in PRODUCTS["fct_review"].by_name
-            else row("fct_review", review_id=f"{n}", department_code=codes[n % 2])
+            row("fct_review", review_id=f"{n}", department_code=codes[n % 2])
             for n in range(reviews)
         ],
         "review_reason": [
