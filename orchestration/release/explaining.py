@@ -215,9 +215,10 @@ def _rows_of_unit(
     days = f"between date {literal(str(first)[:10])} and date {literal(str(last)[:10])}"
     if found.column.name in ("contacts", "covered_contacts", "covered_share"):
         return f"{schemas['fct_contact']}.fct_contact where closed_month {days} and {unit_rows}", "服务记录 · contacts closed in the period"
-    which = REVIEWS.get(found.column.name, "true")
+    # A second review after a case was closed is told apart and counts in no rate.
+    which = f"review_no = 1 and {REVIEWS.get(found.column.name, 'true')}"
     relation = f"{schemas['fct_review']}.fct_review where contact_month {days} and {unit_rows} and {which}"
-    return relation, f"评价 · reviews of contacts closed in the period{'' if which == 'true' else ', ' + which}"
+    return relation, f"评价 · reviews of contacts closed in the period, {which}"
 
 
 def _unit_condition(schemas: Mapping[str, str], dimension: str, code: str) -> str | None:
