@@ -216,13 +216,13 @@ def _load(con: Any, target: Target, database: Path, release: Release, products: 
 
 
 def load_table(
-    con: Any, file: duckdb.DuckDBPyConnection, schema: str, table: str, columns: Mapping[str, str]
+    con: Any, file: duckdb.DuckDBPyConnection, schema: str, table: str, columns: Mapping[str, str], of: str | None = None
 ) -> int:
-    """One table's rows by PostgreSQL's binary COPY, through ADBC; returns how many."""
+    """One table's rows (of the file's table `of`, if that is called otherwise) by PostgreSQL's binary COPY; returns how many."""
     declared = ", ".join(f"{identifier(n)} {TYPES[t]}" for n, t in columns.items())
     _do(con, [f"create table {identifier(schema)}.{identifier(table)} ({declared})"])
     selected = ", ".join(f"{checksums.without_nul(n, t)} as {identifier(n)}" for n, t in columns.items())
-    batches = file.sql(f'select {selected} from "{table}"').to_arrow_reader(BATCH_ROWS)
+    batches = file.sql(f'select {selected} from "{of or table}"').to_arrow_reader(BATCH_ROWS)
     with con.cursor() as cursor:
         return int(cursor.adbc_ingest(table, batches, mode="append", db_schema_name=schema))
 
