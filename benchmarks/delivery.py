@@ -37,7 +37,9 @@ def write(data: DataDirectory, number: int) -> str:
     (folder / "parquet").mkdir(parents=True)
     with duckdb.connect(str(folder / publishing.DATABASE)) as con:
         for t in range(TABLES):
-            con.execute(f"create table t{t} as select {number}::bigint as release, i::bigint as i, 'x' || i as text from range({ROWS}) r(i)")
+            con.execute(
+                f"create table t{t} as select {number}::bigint as release, i::bigint as i, 'x' || i as text from range({ROWS}) r(i)"
+            )
             con.execute(f"copy t{t} to '{folder / 'parquet'}/t{t}.parquet' (format parquet)")
     return release_id
 
@@ -51,7 +53,11 @@ def read_parquet(published: Path, _uri: str) -> set[int]:
     """As docs/delivery.md says: the pointer is resolved once, and what follows is read in the folder it named."""
     folder = (published / "current").resolve() / "parquet"
     with duckdb.connect() as con:
-        return {n for p in sorted(folder.glob("*.parquet")) for (n,) in con.execute(f"select distinct release from '{p}'").fetchall()}
+        return {
+            n
+            for p in sorted(folder.glob("*.parquet"))
+            for (n,) in con.execute(f"select distinct release from '{p}'").fetchall()
+        }
 
 
 def read_postgres(_published: Path, uri: str) -> set[int]:
@@ -68,7 +74,11 @@ def read_postgres(_published: Path, uri: str) -> set[int]:
         return found
 
 
-READING: dict[str, Callable[[Path, str], set[int]]] = {"DuckDB": read_duckdb, "Parquet": read_parquet, "PostgreSQL": read_postgres}
+READING: dict[str, Callable[[Path, str], set[int]]] = {
+    "DuckDB": read_duckdb,
+    "Parquet": read_parquet,
+    "PostgreSQL": read_postgres,
+}
 
 
 def reader(target: str, published: Path, uri: str, over: Any, told: Any) -> None:
@@ -107,7 +117,9 @@ def through_releases(uri: str, work: Path) -> None:
     spawn = multiprocessing.get_context("spawn")
     over, told = spawn.Event(), spawn.Queue()
     processes = [
-        spawn.Process(target=reader, args=(name, data.published, uri, over, told)) for name in READING for _ in range(READERS)
+        spawn.Process(target=reader, args=(name, data.published, uri, over, told))
+        for name in READING
+        for _ in range(READERS)
     ]
     for process in processes:
         process.start()
@@ -125,7 +137,9 @@ def through_releases(uri: str, work: Path) -> None:
     for process in processes:
         process.join()
     for name, counts in totals.items():
-        print(f"  {name}: {READERS} readers, {RELEASES} releases, {counts['readings']:,} readings, {counts['errors']} errors, {counts['mixed']} mixed")
+        print(
+            f"  {name}: {READERS} readers, {RELEASES} releases, {counts['readings']:,} readings, {counts['errors']} errors, {counts['mixed']} mixed"
+        )
     _told("swap of the files", swaps)
     _told("swap in PostgreSQL", pg_swaps)
     print(f"  tries a swap took: at most {max(tries)}")
@@ -139,7 +153,16 @@ def _told(what: str, seconds: list[float]) -> None:
 def load(uri: str, work: Path) -> None:
     """The same rows, a wide table of numbers, texts and days: our load against `COPY … FROM` a file the server reads itself."""
     database, csv, binary = work / "load.duckdb", work / "load.csv", work / "load.bin"
-    columns = {"id": "BIGINT", "month": "DATE", "code": "VARCHAR", "name": "VARCHAR", "a": "DOUBLE", "b": "DOUBLE", "n": "BIGINT", "is_x": "BOOLEAN"}
+    columns = {
+        "id": "BIGINT",
+        "month": "DATE",
+        "code": "VARCHAR",
+        "name": "VARCHAR",
+        "a": "DOUBLE",
+        "b": "DOUBLE",
+        "n": "BIGINT",
+        "is_x": "BOOLEAN",
+    }
     with duckdb.connect(str(database)) as file:
         file.execute(
             "create table t as select i::bigint id, date '2026-01-01' + (i % 90)::int as \"month\", (990000000000 + i % 4000)::varchar code, '社区服务中心' || i % 999 \"name\", "
@@ -151,7 +174,11 @@ def load(uri: str, work: Path) -> None:
     binary.touch()
     binary.chmod(0o666)
     seconds: dict[str, list[float]] = {"ours": [], "COPY from CSV": [], "COPY binary": []}
-    with closing(_connect(uri, autocommit=True)) as con, con.cursor() as cursor, duckdb.connect(str(database), read_only=True) as file:
+    with (
+        closing(_connect(uri, autocommit=True)) as con,
+        con.cursor() as cursor,
+        duckdb.connect(str(database), read_only=True) as file,
+    ):
         cursor.execute("create schema load")
         for turn in range(4):  # in turns, so that what else the machine does touches all alike; the first warms up
             started = time.monotonic()
@@ -172,7 +199,9 @@ def load(uri: str, work: Path) -> None:
                     seconds[name].append(s)
     fastest = {name: min(s) for name, s in seconds.items()}
     print(f"  load of {LOADED_ROWS:,} rows: " + ", ".join(f"{name} {s:.2f} s" for name, s in fastest.items()))
-    print(f"  ours / COPY from CSV: {fastest['ours'] / fastest['COPY from CSV']:.2f}; ours / COPY binary: {fastest['ours'] / fastest['COPY binary']:.2f}")
+    print(
+        f"  ours / COPY from CSV: {fastest['ours'] / fastest['COPY from CSV']:.2f}; ours / COPY binary: {fastest['ours'] / fastest['COPY binary']:.2f}"
+    )
 
 
 def _connect(uri: str, *, autocommit: bool = False) -> Any:

@@ -63,9 +63,9 @@ def counted(checked: Checked) -> list[str]:
 
 def problems(checked: Checked) -> list[Problem]:
     """Everything that is wrong, rows with the same fault together; what is refused before what is only warned of."""
-    alike = checked.reasons.group_by("header", "value", "severity", "message_zh", "message_en", maintain_order=True).agg(
-        pl.col("_row").first().alias("first"), pl.len().alias("rows")
-    )
+    alike = checked.reasons.group_by(
+        "header", "value", "severity", "message_zh", "message_en", maintain_order=True
+    ).agg(pl.col("_row").first().alias("first"), pl.len().alias("rows"))
     place = checked.opened.table.found.place
     found = [
         Problem(

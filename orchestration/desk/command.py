@@ -30,7 +30,10 @@ def serve(chosen: argparse.Namespace, data: DataDirectory, console: Console) -> 
         try:
             tried.bind(("127.0.0.1", chosen.port))
         except OSError:
-            console.print(f" 端口 {chosen.port} 已被占用，请用 make desk PORT=… · port {chosen.port} is taken: make desk PORT=…", markup=False)
+            console.print(
+                f" 端口 {chosen.port} 已被占用，请用 make desk PORT=… · port {chosen.port} is taken: make desk PORT=…",
+                markup=False,
+            )
             return 1
     console.print(f" http://127.0.0.1:{chosen.port} （Ctrl-C 结束 · Ctrl-C ends it）", markup=False)
     uvicorn.run(application(data), host="127.0.0.1", port=chosen.port, log_level="warning")

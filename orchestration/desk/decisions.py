@@ -36,7 +36,9 @@ def held(data: DataDirectory) -> list[dict[str, Any]]:
     from orchestration.intake import landing
 
     said = approvals.approvals(data.root)
-    waiting = [a for a in landing.latest(landing.attempts(data)).values() if a.verdict == "held" and a.receipt not in said]
+    waiting = [
+        a for a in landing.latest(landing.attempts(data)).values() if a.verdict == "held" and a.receipt not in said
+    ]
     return [vars(a) for a in sorted(waiting, key=lambda a: a.received_at, reverse=True)]
 
 
@@ -76,7 +78,9 @@ def decide_pair(
     _one_of(decision)
     with alone(policies / f".{PAIRS}.lock", "a decision at the desk"):
         if (left_id, right_id) not in {(row["left_id"], row["right_id"]) for row in pairs(data, policies)}:
-            raise NotDecided("这一对设施不在待定之列（可能刚由他人决定） · this pair does not wait for a decision; somebody may just have decided it")
+            raise NotDecided(
+                "这一对设施不在待定之列（可能刚由他人决定） · this pair does not wait for a decision; somebody may just have decided it"
+            )
         _add(policies / f"{PAIRS}.csv", [left_id, right_id, decision, by, data.today(), why])
 
 
@@ -93,7 +97,15 @@ def units(data: DataDirectory, policies: Path = POLICIES) -> list[dict[str, Any]
 
 
 def decide_unit(
-    data: DataDirectory, to_vintage: str, old_code: str, new_code: str, decision: str, *, by: str, why: str, policies: Path = POLICIES
+    data: DataDirectory,
+    to_vintage: str,
+    old_code: str,
+    new_code: str,
+    decision: str,
+    *,
+    by: str,
+    why: str,
+    policies: Path = POLICIES,
 ) -> None:
     """Whether the newer unit carries the older on; an empty `new_code` with `same`: nothing does.
 
@@ -105,7 +117,9 @@ def decide_unit(
     with alone(policies / f".{UNITS}.lock", "a decision at the desk"):
         waiting = {(str(row["to_vintage"]), row["old_code"], row["new_code"] or "") for row in units(data, policies)}
         if (to_vintage, old_code, new_code) not in waiting:
-            raise NotDecided("这一变动不在待定之列（可能刚由他人决定） · this change does not wait for a decision; somebody may just have decided it")
+            raise NotDecided(
+                "这一变动不在待定之列（可能刚由他人决定） · this change does not wait for a decision; somebody may just have decided it"
+            )
         _add(policies / f"{UNITS}.csv", [to_vintage, old_code, new_code, decision, by, data.today(), why])
 
 

@@ -39,7 +39,9 @@ HOST = "MINSHENG_DESK_HOST"
 LARGEST_FILE = 1 << 30
 SHOWN = 200
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-_PAGES = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=select_autoescape(default=True), trim_blocks=True)
+_PAGES = Environment(
+    loader=FileSystemLoader(Path(__file__).parent), autoescape=select_autoescape(default=True), trim_blocks=True
+)
 
 
 def application(data: DataDirectory, policies: Path = POLICIES) -> Starlette:
@@ -49,7 +51,9 @@ def application(data: DataDirectory, policies: Path = POLICIES) -> Starlette:
     reports: dict[str, tuple[Path, str]] = {}
 
     async def index(_: Request) -> Response:
-        feeds = [{"id": f.id, "label": f"{f.label_zh} · {f.label_en}", "senders": senders(f)} for f in load_feeds().values()]
+        feeds = [
+            {"id": f.id, "label": f"{f.label_zh} · {f.label_en}", "senders": senders(f)} for f in load_feeds().values()
+        ]
         return _page("desk.j2", feeds=feeds)
 
     async def check(request: Request) -> Response:
@@ -87,7 +91,9 @@ def application(data: DataDirectory, policies: Path = POLICIES) -> Starlette:
         async with request.form(max_files=0, max_fields=10) as form:
             said = {name: str(value) for name, value in form.items()}
         origin = request.headers.get("origin")
-        if not secrets.compare_digest(said.pop("token", ""), token) or (origin and origin.split("//")[-1] != request.headers.get("host")):
+        if not secrets.compare_digest(said.pop("token", ""), token) or (
+            origin and origin.split("//")[-1] != request.headers.get("host")
+        ):
             return _refused("此页已过期，请重新打开后再决定 · this page is out of date; open it again", 403)
         try:
             return await run_in_threadpool(_decided, data, policies, request.path_params["kind"], said, token)
@@ -164,7 +170,13 @@ def _decided(data: DataDirectory, policies: Path, kind: str, said: Mapping[str, 
         decisions.let_through(data, said.get("receipt", ""), by=by, why=why)
     elif kind == "pair":
         decisions.decide_pair(
-            data, said.get("left_id", ""), said.get("right_id", ""), said.get("decision", ""), by=by, why=why, policies=policies
+            data,
+            said.get("left_id", ""),
+            said.get("right_id", ""),
+            said.get("decision", ""),
+            by=by,
+            why=why,
+            policies=policies,
         )
     elif kind == "unit":
         decisions.decide_unit(
@@ -178,7 +190,12 @@ def _decided(data: DataDirectory, policies: Path, kind: str, said: Mapping[str, 
 
 def _page(name: str, status: int = 200, **values: Any) -> HTMLResponse:
     policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'"
-    headers = {"Content-Security-Policy": policy, "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store", "Referrer-Policy": "same-origin"}
+    headers = {
+        "Content-Security-Policy": policy,
+        "X-Content-Type-Options": "nosniff",
+        "Cache-Control": "no-store",
+        "Referrer-Policy": "same-origin",
+    }
     return HTMLResponse(_PAGES.get_template(name).render(**values), status_code=status, headers=headers)
 
 

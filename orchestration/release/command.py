@@ -67,11 +67,21 @@ def tell_list(_chosen: argparse.Namespace, data: DataDirectory, console: Console
         console.print(" 尚无发布 · nothing has been released yet")
         return 1
     table = Table(box=None, pad_edge=False)
-    for heading, right in (("", 0), ("发布 release", 0), ("时间 when", 0), ("行 rows", 1), ("来文 files", 1), ("变动的表 changed tables", 0), ("", 0)):
+    for heading, right in (
+        ("", 0),
+        ("发布 release", 0),
+        ("时间 when", 0),
+        ("行 rows", 1),
+        ("来文 files", 1),
+        ("变动的表 changed tables", 0),
+        ("", 0),
+    ):
         table.add_column(heading, justify="right" if right else "left")
     for item in found:
         c = item.certificate
-        changed = f"{len(c.changed_tables)}: {', '.join(c.changed_tables[:3])}{' …' if len(c.changed_tables) > 3 else ''}"
+        changed = (
+            f"{len(c.changed_tables)}: {', '.join(c.changed_tables[:3])}{' …' if len(c.changed_tables) > 3 else ''}"
+        )
         kept = f"; 沿用旧内容 kept: {', '.join(c.kept)}" if c.kept else ""
         table.add_row(
             "→" if item.is_current else "", c.release_id, f"{c.released_at:%Y-%m-%d %H:%M}", f"{sum(t['rows'] for t in c.tables.values()):,}",
@@ -79,7 +89,9 @@ def tell_list(_chosen: argparse.Namespace, data: DataDirectory, console: Console
         )  # fmt: skip
     console.print(table)
     for note in rollbacks(data):
-        console.print(f" {note['at']}: {note['by']} 回退 went back {note['from']} → {note['to']}: {note['why']}", markup=False)
+        console.print(
+            f" {note['at']}: {note['by']} 回退 went back {note['from']} → {note['to']}: {note['why']}", markup=False
+        )
     _tell_postgres(console)
     return 0
 
@@ -90,7 +102,9 @@ def _tell_postgres(console: Console) -> None:
     try:
         target = postgres.configured()
         if target:
-            console.print(f" PostgreSQL {target.place}: {postgres.served(target) or '尚无发布 nothing yet'}", markup=False)
+            console.print(
+                f" PostgreSQL {target.place}: {postgres.served(target) or '尚无发布 nothing yet'}", markup=False
+            )
     except postgres.NotServed as failed:
         console.print(f" {failed}", markup=False)
 
@@ -118,7 +132,10 @@ def _print_difference(found: Difference, console: Console) -> None:
     from contracts.loading import load_products
 
     a, b = found.before, found.after
-    console.print(f" {a.release_id} ({a.released_at:%Y-%m-%d %H:%M}) → {b.release_id} ({b.released_at:%Y-%m-%d %H:%M})", markup=False)
+    console.print(
+        f" {a.release_id} ({a.released_at:%Y-%m-%d %H:%M}) → {b.release_id} ({b.released_at:%Y-%m-%d %H:%M})",
+        markup=False,
+    )
     for words, files in (("来文增加 files more", found.files_added), ("来文减少 files fewer", found.files_removed)):
         if files:
             console.print(f" {words}: " + ", ".join(f"{feed} {n}" for feed, n in sorted(files.items())), markup=False)
@@ -131,11 +148,23 @@ def _print_difference(found: Difference, console: Console) -> None:
         return
     products = load_products()
     table = Table(box=None, pad_edge=False)
-    for heading in ("表 table", "行数 rows", "新增 added", "删除 removed", "改动 changed", "改动的列 columns changed (rows)"):
-        table.add_column(heading, justify="left" if heading[0] in "表改" and "columns" in heading or heading[0] == "表" else "right")
+    for heading in (
+        "表 table",
+        "行数 rows",
+        "新增 added",
+        "删除 removed",
+        "改动 changed",
+        "改动的列 columns changed (rows)",
+    ):
+        table.add_column(
+            heading,
+            justify="left" if (heading[0] in "表改" and "columns" in heading) or heading[0] == "表" else "right",
+        )
     for name, change in found.tables.items():
         label = f"{name} {products[name].label_zh}" if name in products else name
-        table.add_row(label, _rows(change), f"{change.added:,}", f"{change.removed:,}", f"{change.changed:,}", _columns(change))
+        table.add_row(
+            label, _rows(change), f"{change.added:,}", f"{change.removed:,}", f"{change.changed:,}", _columns(change)
+        )
     console.print(table)
     console.print(" 每个值的前后内容见表 revision_log · every value before and after: the table revision_log")
 
@@ -147,7 +176,9 @@ def _rows(change: TableChange) -> str:
 
 def _columns(change: TableChange) -> str:
     most = sorted(change.columns.items(), key=lambda item: -item[1])
-    said = [f"{name} {n:,}" for name, n in most[:SHOWN_COLUMNS]] + ([f"… {len(most) - SHOWN_COLUMNS}"] if len(most) > SHOWN_COLUMNS else [])
+    said = [f"{name} {n:,}" for name, n in most[:SHOWN_COLUMNS]] + (
+        [f"… {len(most) - SHOWN_COLUMNS}"] if len(most) > SHOWN_COLUMNS else []
+    )
     said += [f"+{name}" for name in change.columns_added] + [f"-{name}" for name in change.columns_removed]
     return ", ".join(said)
 

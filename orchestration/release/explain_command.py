@@ -22,7 +22,12 @@ SHOWN = 20
 def register(commands: Any) -> None:
     explain = commands.add_parser("explain", help="一个数怎么来的 · where a published figure comes from")
     explain.add_argument("table", help="review_scorecard")
-    explain.add_argument("rest", nargs="+", metavar="key=value … COLUMN", help="dimension=all period_kind=month period_start=2026-02 good_rate")
+    explain.add_argument(
+        "rest",
+        nargs="+",
+        metavar="key=value … COLUMN",
+        help="dimension=all period_kind=month period_start=2026-02 good_rate",
+    )
     explain.add_argument("--page", type=Path, help="另存为网页 · where a page of it goes")
     explain.add_argument("--all", action="store_true", help="列出全部来文 · list every file")
     explain.set_defaults(do=tell)
@@ -51,19 +56,27 @@ def tell(chosen: argparse.Namespace, data: DataDirectory, console: Console) -> i
 def _print(found: Explained, console: Console, shown: int | None) -> None:
     product, column = found.product, found.column
     key = " ".join(f"{k}={found.row[k]}" for k in product.key)
-    console.print(Text(f"{product.label_zh} · {product.label_en}（{product.id}，发布 release {found.release}）", style="bold"))
+    console.print(
+        Text(f"{product.label_zh} · {product.label_en}（{product.id}，发布 release {found.release}）", style="bold")
+    )
     facts = Table(box=None, pad_edge=False, show_header=False)
     facts.add_column(no_wrap=True)
     facts.add_column()
     lines = [
         ("行 row", key),
-        ("指标 figure", f"{column.label_zh} · {column.label_en}{f' [{column.unit}]' if column.unit else ''}（{column.name}）"),
+        (
+            "指标 figure",
+            f"{column.label_zh} · {column.label_en}{f' [{column.unit}]' if column.unit else ''}（{column.name}）",
+        ),
         ("值 value", "空 null" if found.value is None else column.enum.get(str(found.value), str(found.value))),
         ("为何为空 why null", found.why_null or ""),
         ("不公布 withheld", found.withheld or ""),
         ("算法 formula", column.explanation),
         ("取自 made of", ", ".join(found.made_of)),
-        ("政策 policy", " ".join(str(found.row[c]) for c in ("policy", "policy_version", "policy_area") if found.row.get(c))),
+        (
+            "政策 policy",
+            " ".join(str(found.row[c]) for c in ("policy", "policy_version", "policy_area") if found.row.get(c)),
+        ),
         ("参数 parameters", ", ".join(f"{p} = {v}" for p, v in found.policy)),
         ("计入的行 rows counted", _counted(found)),
     ]
@@ -78,13 +91,23 @@ def _print(found: Explained, console: Console, shown: int | None) -> None:
         table.add_column(heading, justify="right" if heading.startswith("行") else "left")
     for s in found.sources[:shown]:
         when = f"{s.received_at:%Y-%m-%d %H:%M}" if s.received_at else ""
-        table.add_row(*(Text(cell) for cell in (s.feed, s.sender, s.file_name, when, s.receipt, "" if s.rows is None else f"{s.rows:,}")))
+        table.add_row(
+            *(
+                Text(cell)
+                for cell in (s.feed, s.sender, s.file_name, when, s.receipt, "" if s.rows is None else f"{s.rows:,}")
+            )
+        )
     console.print(table)
     if shown is not None and len(found.sources) > shown:
-        console.print(f" 另有 {len(found.sources) - shown} 个文件，用 --all 列出 · {len(found.sources) - shown} more files: --all")
+        console.print(
+            f" 另有 {len(found.sources) - shown} 个文件，用 --all 列出 · {len(found.sources) - shown} more files: --all"
+        )
 
 
 def _counted(found: Explained) -> str:
-    agrees = {True: "，与发布的数一致 · as published", False: "，与发布的数不一致（仓库可能比发布新） · not as published: the warehouse may be newer"}
+    agrees = {
+        True: "，与发布的数一致 · as published",
+        False: "，与发布的数不一致（仓库可能比发布新） · not as published: the warehouse may be newer",
+    }
     number = "" if found.rows is None else f"{found.rows:,} "
     return f"{number}{found.counted}{agrees.get(found.agrees, '') if found.agrees is not None else ''}"

@@ -30,7 +30,9 @@ REVIEWS: Mapping[str, str] = {
     **{f"n{level}": f"is_active and level = {level}" for level in range(1, 6)},
 }  # fmt: skip
 # Columns that are the number of exactly these rows: counting them again proves it.
-COUNTS = frozenset({"contacts", "active_reviews", "good_reviews", "bad_reviews", *(f"n{level}" for level in range(1, 6))})
+COUNTS = frozenset(
+    {"contacts", "active_reviews", "good_reviews", "bad_reviews", *(f"n{level}" for level in range(1, 6))}
+)
 
 
 class NotExplained(ValueError):
@@ -102,7 +104,9 @@ def _asked(table: str, where: Mapping[str, str], column: str) -> tuple[Product, 
     for name in (*where, column):
         if name not in product.by_name:
             near = _near(name, product.by_name)
-            raise NotExplained(f"表 {table} 没有列 {name}，相近的有：{near} · {table} has no column {name}; near are: {near}")
+            raise NotExplained(
+                f"表 {table} 没有列 {name}，相近的有：{near} · {table} has no column {name}; near are: {near}"
+            )
     return product, product.by_name[column]
 
 
@@ -117,18 +121,24 @@ def _row(con: duckdb.DuckDBPyConnection, product: Product, where: Mapping[str, s
     conditions = [f"{identifier(name)}::varchar = ?" for name in where]
     values = [_as_stored(product.by_name[name], value) for name, value in where.items()]
     condition = f" where {' and '.join(conditions)}" if conditions else ""
-    rows = con.execute(f"select {columns} from {identifier(product.id)}{condition} limit {CANDIDATES + 1}", values).fetchall()
+    rows = con.execute(
+        f"select {columns} from {identifier(product.id)}{condition} limit {CANDIDATES + 1}", values
+    ).fetchall()
     if len(rows) == 1:
         return dict(zip((f.name for f in product.fields), rows[0], strict=True))
     asked = ", ".join(f"{n}={v}" for n, v in where.items()) or "—"
     if not rows:
-        raise NotExplained(f"{product.id} 中没有 {asked} 的行 · {product.id} has no row with {asked}; its key is {', '.join(product.key)}")
+        raise NotExplained(
+            f"{product.id} 中没有 {asked} 的行 · {product.id} has no row with {asked}; its key is {', '.join(product.key)}"
+        )
     missing = [k for k in product.key if k not in where]
     keys = [i for i, f in enumerate(product.fields) if f.name in missing]
     seen = ["  " + " ".join(f"{product.fields[i].name}={r[i]}" for i in keys) for r in rows[:CANDIDATES]]
     more = "\n  …" if len(rows) > CANDIDATES else ""
     raise NotExplained(
-        f"{asked} 对应多行，请再给出 {'、'.join(missing)} · several rows have {asked}; give {', '.join(missing)} as well:\n" + "\n".join(seen) + more
+        f"{asked} 对应多行，请再给出 {'、'.join(missing)} · several rows have {asked}; give {', '.join(missing)} as well:\n"
+        + "\n".join(seen)
+        + more
     )
 
 
@@ -206,7 +216,10 @@ def _rows_of_unit(
         places = [_unit_condition(schemas, unit, code)]
     elif name == "department_scorecard":
         first = last = row["month"]
-        places = [f"department_code = {literal(row['department_code'])}", _unit_condition(schemas, row["level"], row["division_code"])]
+        places = [
+            f"department_code = {literal(row['department_code'])}",
+            _unit_condition(schemas, row["level"], row["division_code"]),
+        ]
     else:
         return None
     if any(place is None for place in places):
@@ -214,7 +227,10 @@ def _rows_of_unit(
     unit_rows = " and ".join(place for place in places if place) or "true"
     days = f"between date {literal(str(first)[:10])} and date {literal(str(last)[:10])}"
     if found.column.name in ("contacts", "covered_contacts", "covered_share"):
-        return f"{schemas['fct_contact']}.fct_contact where closed_month {days} and {unit_rows}", "服务记录 · contacts closed in the period"
+        return (
+            f"{schemas['fct_contact']}.fct_contact where closed_month {days} and {unit_rows}",
+            "服务记录 · contacts closed in the period",
+        )
     # A second review after a case was closed is told apart and counts in no rate.
     which = f"review_no = 1 and {REVIEWS.get(found.column.name, 'true')}"
     relation = f"{schemas['fct_review']}.fct_review where contact_month {days} and {unit_rows} and {which}"
@@ -223,7 +239,12 @@ def _rows_of_unit(
 
 def _unit_condition(schemas: Mapping[str, str], dimension: str, code: str) -> str | None:
     """The rows of one unit; None for a unit that is not told from one row."""
-    columns = {"department": "department_code", "service_item": "service_item_code", "facility": "facility_id", "channel": "contact_channel"}
+    columns = {
+        "department": "department_code",
+        "service_item": "service_item_code",
+        "facility": "facility_id",
+        "channel": "contact_channel",
+    }
     if dimension == "all":
         return "true"
     if dimension in columns:
@@ -246,16 +267,29 @@ def _receipts_of_feeds(
         if model not in schemas:
             continue
         relation = f"{schemas[model]}.{model}"
-        columns = {c for (c,) in con.execute(f"select column_name from information_schema.columns where table_name = '{model}'").fetchall()}
+        columns = {
+            c
+            for (c,) in con.execute(
+                f"select column_name from information_schema.columns where table_name = '{model}'"
+            ).fetchall()
+        }
         same = [k for k in found.product.key if k in columns and found.row[k] is not None]
         conditions = " and ".join(f"{identifier(k)}::varchar = {literal(str(found.row[k]))}" for k in same)
-        rows = con.execute(f"select _receipt, count(*) from {relation} where {conditions} group by 1").fetchall() if same else []
+        rows = (
+            con.execute(f"select _receipt, count(*) from {relation} where {conditions} group by 1").fetchall()
+            if same
+            else []
+        )
         if rows:
             told.append(f"{feed}: {', '.join(same)}")
-            receipts |= {receipt: n for receipt, n in rows}
+            receipts |= dict(rows)
         else:
             receipts |= {r: None for (r,) in con.execute(f"select distinct _receipt from {relation}").fetchall()}
-    found.counted = f"来文中同键的行 · rows of the feeds with the same {'; '.join(told)}" if told else "所用数据的全部来文 · every delivery of the feeds it is made of"
+    found.counted = (
+        f"来文中同键的行 · rows of the feeds with the same {'; '.join(told)}"
+        if told
+        else "所用数据的全部来文 · every delivery of the feeds it is made of"
+    )
     return receipts
 
 

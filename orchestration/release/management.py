@@ -109,7 +109,11 @@ def compare(data: DataDirectory, before: str, after: str) -> Difference:
         tables = {
             table: change
             for table in sorted(columns["one"] | columns["two"])
-            if (change := _compare_table(con, table, columns["one"].get(table), columns["two"].get(table), products.get(table)))
+            if (
+                change := _compare_table(
+                    con, table, columns["one"].get(table), columns["two"].get(table), products.get(table)
+                )
+            )
         }
     old, new = _receipts(one), _receipts(two)
     return Difference(
@@ -185,7 +189,10 @@ def _compare_table(
     change = TableChange(*rows)
     if before is None or after is None:
         return change
-    change.columns_added, change.columns_removed = [c for c in after if c not in before], [c for c in before if c not in after]
+    change.columns_added, change.columns_removed = (
+        [c for c in after if c not in before],
+        [c for c in before if c not in after],
+    )
     key = [c for c in (product.key if product else ()) if c in before and c in after]
     values = [c for c in after if c in before and c not in key]
     if not key:
@@ -204,15 +211,26 @@ def _compare_table(
 
 
 def _compare_by_key(
-    con: duckdb.DuckDBPyConnection, table: str, key: list[str], values: list[str], types: Mapping[str, str], change: TableChange
+    con: duckdb.DuckDBPyConnection,
+    table: str,
+    key: list[str],
+    values: list[str],
+    types: Mapping[str, str],
+    change: TableChange,
 ) -> None:
     on = " and ".join(f"a.{identifier(k)} is not distinct from b.{identifier(k)}" for k in key)
     differs = [_differs(v, types[v]) for v in values]
     counted = "".join(f", count(*) filter (where {d})" for d in differs)
     any_of = " or ".join(differs) or "false"
     joined = f"from one.{identifier(table)} a join two.{identifier(table)} b on {on}"
-    both, changed, *columns = con.execute(f"select count(*), count(*) filter (where {any_of}){counted} {joined}").fetchall()[0]
-    change.removed, change.added, change.changed = (change.rows_before or 0) - both, (change.rows_after or 0) - both, changed
+    both, changed, *columns = con.execute(
+        f"select count(*), count(*) filter (where {any_of}){counted} {joined}"
+    ).fetchall()[0]
+    change.removed, change.added, change.changed = (
+        (change.rows_before or 0) - both,
+        (change.rows_after or 0) - both,
+        changed,
+    )
     change.columns = {v: n for v, n in zip(values, columns, strict=True) if n}
 
 

@@ -9,7 +9,7 @@ Does not belong here: which tables and rows there are (publishing) and the depar
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,12 @@ FRICTIONLESS: Mapping[str, str] = {
 
 
 def write(
-    folder: Path, databases: Mapping[str, Path], products: Mapping[str, Product], release_id: str, at: datetime, note: str
+    folder: Path,
+    databases: Mapping[str, Path],
+    products: Mapping[str, Product],
+    release_id: str,
+    at: datetime,
+    note: str,
 ) -> None:
     """Writes `csv/` and both descriptions into a release's folder and into its public edition.
 
@@ -66,7 +71,11 @@ def point(published: Path, release_id: str, at: datetime) -> None:
 
 
 def package(
-    products: Mapping[str, Product], files: Mapping[str, Path], base: Path, rows: Mapping[str, int], about: Mapping[str, str]
+    products: Mapping[str, Product],
+    files: Mapping[str, Path],
+    base: Path,
+    rows: Mapping[str, int],
+    about: Mapping[str, str],
 ) -> dict[str, Any]:
     """A Data Package of some tables; `base` is the folder it will lie in."""
     resources = [_resource(products[t], products, files[t], base, rows[t]) for t in products if files[t].is_file()]
@@ -81,9 +90,7 @@ def package(
     }
 
 
-def _resource(
-    product: Product, products: Mapping[str, Product], file: Path, base: Path, rows: int
-) -> dict[str, Any]:
+def _resource(product: Product, products: Mapping[str, Product], file: Path, base: Path, rows: int) -> dict[str, Any]:
     is_csv = file.suffix == ".csv"
     described: dict[str, Any] = {
         "name": product.id,
@@ -98,14 +105,21 @@ def _resource(
         "schema": _schema(product, products),
     }
     if is_csv:
-        described |= {"profile": "tabular-data-resource", "encoding": "utf-8-sig", "dialect": {"delimiter": ",", "header": True}}
+        described |= {
+            "profile": "tabular-data-resource",
+            "encoding": "utf-8-sig",
+            "dialect": {"delimiter": ",", "header": True},
+        }
     return described
 
 
 def _schema(product: Product, products: Mapping[str, Product]) -> dict[str, Any]:
     """Types, labels, the primary key; keys that hold for every row as foreign keys, those with a condition in words."""
     keys = [
-        {"fields": [f.name], "reference": {"resource": "" if key.table == product.id else key.table, "fields": [key.column]}}
+        {
+            "fields": [f.name],
+            "reference": {"resource": "" if key.table == product.id else key.table, "fields": [key.column]},
+        }
         for f in product.fields
         for key in f.foreign_keys
         if key.table in products and key.column in products[key.table].by_name and not (key.where or key.unless)
@@ -138,7 +152,9 @@ def _field(f: FieldSpec) -> dict[str, Any]:
 
 def _write_csv(con: duckdb.DuckDBPyConnection, table: str, path: Path) -> None:
     """Dates and times as ISO 8601, null as nothing, an empty text as "", formulas as the texts they are."""
-    columns = con.execute("select column_name, data_type from duckdb_columns() where table_name = ? order by column_index", [table])
+    columns = con.execute(
+        "select column_name, data_type from duckdb_columns() where table_name = ? order by column_index", [table]
+    )
     selected = ", ".join(_for_spreadsheets(n, t) for n, t in columns.fetchall())
     written = path.with_suffix(".rows")
     target = str(written).replace("'", "''")
@@ -156,14 +172,14 @@ def _for_spreadsheets(name: str, sql_type: str) -> str:
     if sql_type != "VARCHAR":
         return f'"{name}"'
     starts = FORMULA.replace("'", "''")
-    return f"case when \"{name}\" <> '' and contains('{starts}', \"{name}\"[1]) then '''' || \"{name}\" else \"{name}\" end as \"{name}\""
+    return f'case when "{name}" <> \'\' and contains(\'{starts}\', "{name}"[1]) then \'\'\'\' || "{name}" else "{name}" end as "{name}"'
 
 
 def read_csv(path: Path, columns: Mapping[str, str]) -> str:
     """The relation that reads a table back from its CSV file as it was published; `columns`: name → DuckDB type."""
     types = ", ".join(f"'{n}': '{t}'" for n, t in columns.items())
     back = ", ".join(
-        f"case when \"{n}\"[1] = '''' then \"{n}\"[2:] else \"{n}\" end as \"{n}\"" if t == "VARCHAR" else f'"{n}"'
+        f'case when "{n}"[1] = \'\'\'\' then "{n}"[2:] else "{n}" end as "{n}"' if t == "VARCHAR" else f'"{n}"'
         for n, t in columns.items()
     )
     file = str(path).replace("'", "''")

@@ -102,9 +102,7 @@ def configured() -> Target | None:
             f"{SCHEMA}={schema} cannot name a schema: a lower-case letter, then lower-case letters, digits and _, 31 at most.",
         )
     if not kept.isdigit() or int(kept) < 1:
-        raise NotServed(
-            f"{KEPT}={kept} 应为不小于 1 的整数。", f"{KEPT}={kept} should be a whole number, at least 1."
-        )
+        raise NotServed(f"{KEPT}={kept} 应为不小于 1 的整数。", f"{KEPT}={kept} should be a whole number, at least 1.")
     return Target(uri, schema, int(kept))
 
 
@@ -216,7 +214,12 @@ def _load(con: Any, target: Target, database: Path, release: Release, products: 
 
 
 def load_table(
-    con: Any, file: duckdb.DuckDBPyConnection, schema: str, table: str, columns: Mapping[str, str], of: str | None = None
+    con: Any,
+    file: duckdb.DuckDBPyConnection,
+    schema: str,
+    table: str,
+    columns: Mapping[str, str],
+    of: str | None = None,
 ) -> int:
     """One table's rows (of the file's table `of`, if that is called otherwise) by PostgreSQL's binary COPY; returns how many."""
     declared = ", ".join(f"{identifier(n)} {TYPES[t]}" for n, t in columns.items())
@@ -255,9 +258,7 @@ def _departments(file: duckdb.DuckDBPyConnection, tables: Mapping[str, Any]) -> 
     return [code for (code,) in found if code not in access.NOBODY]
 
 
-def _keys(
-    schema: str, table: str, columns: Mapping[str, str], product: Product | None, rows: int
-) -> list[str]:
+def _keys(schema: str, table: str, columns: Mapping[str, str], product: Product | None, rows: int) -> list[str]:
     """The primary key, and an index on each column by which tables are joined or BI filters: codes, days, the key's own."""
     if product is None:
         return []
@@ -282,7 +283,9 @@ def _views(
 ) -> list[str]:
     """A view of each table that asks with its reader's rights, and the published comments on both."""
     of_tables = dict(file.execute("select table_name, comment from duckdb_tables()").fetchall())
-    of_columns = file.execute("select table_name, column_name, comment from duckdb_columns() where not internal").fetchall()
+    of_columns = file.execute(
+        "select table_name, column_name, comment from duckdb_columns() where not internal"
+    ).fetchall()
     statements = []
     for table, columns in tables.items():
         selected = ", ".join(map(identifier, columns))
@@ -337,7 +340,9 @@ _IMPATIENT = (
 def _exchanged(con: Any, target: Target) -> bool:
     """Whether the exchange was done; False when a reader held a view."""
     now, new, before = target.schema, f"{target.schema}_next", f"{target.schema}_before"
-    shown = [name for (name,) in _ask(con, f"select viewname from pg_views where schemaname = {literal(now)} order by 1")]
+    shown = [
+        name for (name,) in _ask(con, f"select viewname from pg_views where schemaname = {literal(now)} order by 1")
+    ]
     con.rollback()
     statements = [*_IMPATIENT]
     if shown:
@@ -513,7 +518,10 @@ def _with_timeout(uri: str) -> str:
 def _do(con: Any, statements: Sequence[str]) -> None:
     """Runs statements that give nothing back in one round trip."""
     if statements:
-        _run(con, "do $minsheng$ begin\n" + ";\n".join(s.replace("$minsheng$", "") for s in statements) + ";\nend $minsheng$")
+        _run(
+            con,
+            "do $minsheng$ begin\n" + ";\n".join(s.replace("$minsheng$", "") for s in statements) + ";\nend $minsheng$",
+        )
 
 
 def _run(con: Any, statement: str) -> None:
@@ -528,7 +536,7 @@ def _ask(con: Any, query: str) -> list[tuple[Any, ...]]:
 
 
 def _first_line(error: Exception) -> str:
-    """What libpq or the server says, without the driver's own words."""
-    text = re.sub(r"^[A-Z_]+: (\[libpq\] )?", "", str(error).split("\nQuery was:")[0])
-    text = re.sub(r"^Failed to \w+( \w+)*: ", "", text).replace("ERROR:  ", "")
-    return " ".join(text.splitlines()[0].split()).rstrip(".")[:200]
+    """What the server says, or libpq where none answers, without the driver's own words and the statement."""
+    said = re.search(r"(?:ERROR|FATAL):\s+(.+)", str(error)) or re.search(r"Failed to connect: (.+)", str(error))
+    line = said[1] if said else str(error).splitlines()[0]
+    return " ".join(line.split()).rstrip(".")[:200]

@@ -24,7 +24,12 @@ FOLDER, TABLE = "scorecards", "department_scorecard"
 MONTHS = 12
 # Said once above the figures, not a line of each month.
 NAMES = ("month", "department_code", "department_name", "division_code", "division_name", "level")
-FORMATS: Mapping[str, str] = {"integer": "#,##0", "number": "#,##0.0", "date": "yyyy-mm-dd", "timestamp": "yyyy-mm-dd hh:mm:ss"}
+FORMATS: Mapping[str, str] = {
+    "integer": "#,##0",
+    "number": "#,##0.0",
+    "date": "yyyy-mm-dd",
+    "timestamp": "yyyy-mm-dd hh:mm:ss",
+}
 SHARE = "0.0 %"
 
 
@@ -61,7 +66,9 @@ def _write(path: Path, product: Product, rows: Sequence[Mapping[str, Any]], rele
             "text": book.add_format({"num_format": "@", "text_wrap": True, "valign": "top"}),
             "title": book.add_format({"num_format": "@", "bold": True, "font_size": 14}),
             "plain": book.add_format({"num_format": "@"}),
-            "head": book.add_format({"num_format": "@", "bold": True, "bg_color": GREY, "text_wrap": True, "valign": "top"}),
+            "head": book.add_format(
+                {"num_format": "@", "bold": True, "bg_color": GREY, "text_wrap": True, "valign": "top"}
+            ),
             "share": book.add_format({"num_format": SHARE}),
             **{kind: book.add_format({"num_format": form}) for kind, form in FORMATS.items()},
         }
@@ -81,11 +88,23 @@ def _widest(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 
 def _side_by_side(
-    sheet: Worksheet, product: Product, rows: Sequence[Mapping[str, Any]], title: str, note: str, styles: Mapping[str, Any]
+    sheet: Worksheet,
+    product: Product,
+    rows: Sequence[Mapping[str, Any]],
+    title: str,
+    note: str,
+    styles: Mapping[str, Any],
 ) -> None:
     sheet.write_string(0, 0, title, styles["title"])
     where = rows[0]["division_name"] or rows[0]["division_code"]
-    for line, sentence in enumerate((str(where), "空格：没有数或不公布，原因见“…原因”行。 Empty: none, or withheld; the line of its reason says why.", note), 1):
+    for line, sentence in enumerate(
+        (
+            str(where),
+            "空格：没有数或不公布，原因见“…原因”行。 Empty: none, or withheld; the line of its reason says why.",
+            note,
+        ),
+        1,
+    ):
         sheet.write_string(line, 0, sentence, styles["plain"])
     top = 5
     sheet.write_string(top, 0, "指标 Figure", styles["head"])
@@ -113,7 +132,9 @@ def _all_rows(sheet: Worksheet, product: Product, rows: Sequence[Mapping[str, An
 
 
 def _meanings(sheet: Worksheet, product: Product, styles: Mapping[str, Any]) -> None:
-    for column, label in enumerate(("名称", "Name", "单位 Unit", "含义与算法 Meaning and formula", "取值 Values", "列 Column")):
+    for column, label in enumerate(
+        ("名称", "Name", "单位 Unit", "含义与算法 Meaning and formula", "取值 Values", "列 Column")
+    ):
         sheet.write_string(0, column, label, styles["head"])
     for line, f in enumerate(product.fields, 1):
         values = "；".join(f"{code} {label}" for code, label in f.enum.items())

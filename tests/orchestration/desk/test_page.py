@@ -121,7 +121,11 @@ def test_nothing_of_an_uploaded_file_stays(desk, tmp_path) -> None:
 
 @pytest.mark.parametrize(
     ("body", "feed", "told"),
-    [(b"", "health.institutions", "空文件"), (b"PK\x03\x04broken", "health.institutions", "不完整或已损坏"), (SENT, "health.nothing", "没有名为")],
+    [
+        (b"", "health.institutions", "空文件"),
+        (b"PK\x03\x04broken", "health.institutions", "不完整或已损坏"),
+        (SENT, "health.nothing", "没有名为"),
+    ],
 )
 def test_a_file_that_cannot_be_read_is_told_in_a_sentence(desk, body, feed, told) -> None:
     answer = sent(desk, body, feed, "机构.xlsx")
@@ -149,18 +153,40 @@ def test_a_held_file_is_let_through_by_a_person_with_a_reason(desk, data) -> Non
 def test_a_pair_of_facilities_is_decided_in_the_seed(desk, policies) -> None:
     assert "乙馆" in desk.get("/decisions").text
     assert "丙馆" not in desk.get("/decisions").text
-    said = {"token": token(desk), "left_id": "a", "right_id": "b", "decision": "same", "by": "李雷", "why": "同一院落, \"东门\""}
+    said = {
+        "token": token(desk),
+        "left_id": "a",
+        "right_id": "b",
+        "decision": "same",
+        "by": "李雷",
+        "why": '同一院落, "东门"',
+    }
     page = desk.post("/decisions/pair", data=said).text
     assert "乙馆" not in page
     assert rows(policies / "facility_link_decisions.csv") == [
-        {"left_id": "a", "right_id": "b", "decision": "same", "decided_by": "李雷", "decided_on": "2026-03-01", "reason": "同一院落, \"东门\""}
+        {
+            "left_id": "a",
+            "right_id": "b",
+            "decision": "same",
+            "decided_by": "李雷",
+            "decided_on": "2026-03-01",
+            "reason": '同一院落, "东门"',
+        }
     ]
     assert "不在待定之列" in desk.post("/decisions/pair", data=said).text
     assert len(rows(policies / "facility_link_decisions.csv")) == 1
 
 
 def test_a_change_of_a_division_is_decided_in_the_seed(desk, policies) -> None:
-    said = {"token": token(desk), "to_vintage": "2023", "old_code": "01", "new_code": "", "decision": "same", "by": "李雷", "why": "整村搬迁"}
+    said = {
+        "token": token(desk),
+        "to_vintage": "2023",
+        "old_code": "01",
+        "new_code": "",
+        "decision": "same",
+        "by": "李雷",
+        "why": "整村搬迁",
+    }
     assert "maybe" not in desk.post("/decisions/unit", data={**said, "decision": "maybe"}).text
     desk.post("/decisions/unit", data=said)
     (row,) = rows(policies / "division_change_decisions.csv")

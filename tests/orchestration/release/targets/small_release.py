@@ -26,7 +26,10 @@ ODD_NUMBERS = (0.1, 1e300, -0.0, 1e-7, 123456789.123456789, None)
 
 def row(table: str, /, **values: Any) -> list[Any]:
     fields = PRODUCTS[table].fields
-    usual = {f.name: next(iter(f.enum), SOME[f.kind]) if f.required or f.name in PRODUCTS[table].key else None for f in fields}
+    usual = {
+        f.name: next(iter(f.enum), SOME[f.kind]) if f.required or f.name in PRODUCTS[table].key else None
+        for f in fields
+    }
     return list((usual | values).values())
 
 

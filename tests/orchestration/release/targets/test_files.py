@@ -31,7 +31,14 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
         with duckdb.connect(str(database), read_only=True) as con:
             for table in TABLES:
                 con.execute(f"copy {table} to '{place / 'parquet' / table}.parquet' (format parquet)")
-    files.write(folder, {".": database, "public": folder / "public" / "minsheng_public.duckdb"}, PRODUCTS, "2026-03-01.1", AT, "FICTIONAL")
+    files.write(
+        folder,
+        {".": database, "public": folder / "public" / "minsheng_public.duckdb"},
+        PRODUCTS,
+        "2026-03-01.1",
+        AT,
+        "FICTIONAL",
+    )
     return folder
 
 
@@ -43,7 +50,9 @@ def columns(table: str) -> dict[str, str]:
 def test_a_csv_has_the_rows_of_the_database(release: Path, table: str) -> None:
     with duckdb.connect(str(release / "minsheng.duckdb"), read_only=True) as con:
         ours = con.execute(checksums.in_duckdb(columns(table), table)).fetchone()
-        theirs = con.execute(checksums.in_duckdb(columns(table), files.read_csv(release / "csv" / f"{table}.csv", columns(table)))).fetchone()
+        theirs = con.execute(
+            checksums.in_duckdb(columns(table), files.read_csv(release / "csv" / f"{table}.csv", columns(table)))
+        ).fetchone()
     assert ours == theirs
     assert ours[0] > 0
 
@@ -71,11 +80,16 @@ def test_the_description_says_what_the_files_hold(release: Path) -> None:
             for key in resource["schema"].get("foreignKeys", []):
                 target = key["reference"]["resource"] or resource["name"]
                 assert set(key["reference"]["fields"]) <= {f.name for f in PRODUCTS[target].fields}
-    fields = {f["name"]: f for f in next(r for r in described["resources"] if r["name"] == "fct_review")["schema"]["fields"]}
+    fields = {
+        f["name"]: f for f in next(r for r in described["resources"] if r["name"] == "fct_review")["schema"]["fields"]
+    }
     assert fields["reviewed_on"]["type"] == "date"
     assert fields["review_id"]["constraints"] == {"required": True}
     keys = next(r for r in described["resources"] if r["name"] == "fct_review")["schema"]["foreignKeys"]
-    assert {"fields": ["department_code"], "reference": {"resource": "dim_department", "fields": ["department_code"]}} in keys
+    assert {
+        "fields": ["department_code"],
+        "reference": {"resource": "dim_department", "fields": ["department_code"]},
+    } in keys
     # A key that holds for some rows only would be false as one that holds for all.
     assert not any(key["fields"] == ["facility_id"] for key in keys)
 
@@ -88,7 +102,9 @@ def test_the_pointer_names_one_release(tmp_path: Path) -> None:
 
 
 def test_every_department_has_a_workbook_of_its_scorecard(release: Path, tmp_path: Path) -> None:
-    written = workbooks.write(release / "minsheng.duckdb", PRODUCTS[workbooks.TABLE], tmp_path, "2026-03-01.1", "虚构 FICTIONAL")
+    written = workbooks.write(
+        release / "minsheng.duckdb", PRODUCTS[workbooks.TABLE], tmp_path, "2026-03-01.1", "虚构 FICTIONAL"
+    )
     assert [p.name for p in written] == ["health.xlsx", "sports.xlsx"]
     book = openpyxl.load_workbook(written[0])
     months, rows, notes = book.worksheets
@@ -102,4 +118,8 @@ def test_every_department_has_a_workbook_of_its_scorecard(release: Path, tmp_pat
     assert {row[0].value for row in rows.iter_rows(min_row=2)} != {None}
     assert notes.max_row == len(PRODUCTS[workbooks.TABLE].fields) + 1
     for sheet in book.worksheets:
-        assert (sheet.page_setup.orientation, sheet.page_setup.fitToHeight, sheet.print_title_rows is not None) == ("landscape", 0, True)
+        assert (sheet.page_setup.orientation, sheet.page_setup.fitToHeight, sheet.print_title_rows is not None) == (
+            "landscape",
+            0,
+            True,
+        )

@@ -10,14 +10,14 @@ from typing import Any
 
 import duckdb
 import pytest
+import small_release
 from adbc_driver_manager import ProgrammingError
 from adbc_driver_postgresql import dbapi
+from small_release import PRODUCTS, TABLES
 
 from orchestration.paths import DataDirectory
 from orchestration.release.targets import delivering, postgres
 from orchestration.release.targets.postgres import NotServed, Release, Target
-import small_release
-from small_release import PRODUCTS, TABLES
 
 ONE, TWO, THREE = (Release(f"2026-03-01.{n}", f"{n}" * 16) for n in (1, 2, 3))
 
@@ -73,7 +73,9 @@ def person(server: str) -> Iterator[Callable[..., Person]]:
 
 
 def serve(target: Target, folder: Path, release: Release = ONE, **content: Any) -> postgres.Served:
-    return postgres.serve(target, small_release.write(folder / f"{release.id}.duckdb", release.id, **content), release, PRODUCTS)
+    return postgres.serve(
+        target, small_release.write(folder / f"{release.id}.duckdb", release.id, **content), release, PRODUCTS
+    )
 
 
 # ── what is served ──────────────────────────────────────────────────────────────────────────────
@@ -86,13 +88,18 @@ def test_every_table_has_the_rows_of_the_file(target: Target, tmp_path: Path, pe
         for table in TABLES:
             columns = ", ".join(f'"{f.name}"' for f in PRODUCTS[table].fields)
             # The one thing PostgreSQL cannot keep is said in docs/delivery.md.
-            expected = [tuple(v.replace("\0", "␀") if isinstance(v, str) else v for v in r) for r in file.execute(f"select {columns} from {table}").fetchall()]
+            expected = [
+                tuple(v.replace("\0", "␀") if isinstance(v, str) else v for v in r)
+                for r in file.execute(f"select {columns} from {table}").fetchall()
+            ]
             found = reader.ask(f"select {columns} from tried.{table}")
             assert found
             assert sorted(found, key=repr) == sorted(expected, key=repr), table
 
 
-def test_a_row_that_is_lost_or_another_on_the_way_is_found_and_nothing_is_shown(target: Target, tmp_path: Path, monkeypatch, person) -> None:
+def test_a_row_that_is_lost_or_another_on_the_way_is_found_and_nothing_is_shown(
+    target: Target, tmp_path: Path, monkeypatch, person
+) -> None:
     serve(target, tmp_path)
     load = postgres.load_table
     for harm in (
@@ -120,7 +127,9 @@ def test_comments_keys_and_indexes_come_along(target: Target, tmp_path: Path, pe
     serve(target, tmp_path)
     ask = person().ask
     for place in ("tried", target.schema_of(ONE)):
-        ((table, column),) = ask(f"select obj_description('{place}.fct_review'::regclass), col_description('{place}.fct_review'::regclass, 1)")
+        ((table, column),) = ask(
+            f"select obj_description('{place}.fct_review'::regclass), col_description('{place}.fct_review'::regclass, 1)"
+        )
         assert table == f"{PRODUCTS['fct_review'].description} 表 fct_review"
         assert column.endswith("· it's fct_review")
     keys = ask(
@@ -129,7 +138,12 @@ def test_comments_keys_and_indexes_come_along(target: Target, tmp_path: Path, pe
         f"where p.contype = 'p' and c.relnamespace = '{target.schema_of(ONE)}'::regnamespace group by 1"
     )
     assert dict(keys) == {t: ",".join(PRODUCTS[t].key) for t in TABLES}
-    indexed = {name for (name,) in ask(f"select split_part(indexdef, '(', 2) from pg_indexes where schemaname = '{target.schema_of(ONE)}' and tablename = 'fct_review'")}
+    indexed = {
+        name
+        for (name,) in ask(
+            f"select split_part(indexdef, '(', 2) from pg_indexes where schemaname = '{target.schema_of(ONE)}' and tablename = 'fct_review'"
+        )
+    }
     assert {"department_code)", "division_code)", "service_item_code)"} <= indexed
 
 
@@ -142,7 +156,9 @@ def test_a_department_sees_its_rows_and_the_public_tables(target: Target, tmp_pa
     for place in ("tried", target.schema_of(ONE)):  # the tables behind the views are as closed
         assert health.ask(f"select distinct department_code from {place}.fct_review") == [("health",)]
         assert health.ask(f"select reason_id from {place}.review_reason") == [("rhealth",)]
-        assert set(health.ask(f"select reason_id, review_id from {place}.review_reason_row")) == {("rhealth", n) for n in "024"}
+        assert set(health.ask(f"select reason_id, review_id from {place}.review_reason_row")) == {
+            ("rhealth", n) for n in "024"
+        }
         assert health.ask(f"select * from {place}.revision_log") == []
         assert health.ask(f"select count(*) from {place}.dim_department") == [(3,)]
         assert health.ask(f"select count(*) from {place}.department_scorecard") == [(6,)]
@@ -182,7 +198,9 @@ def test_a_reader_writes_nothing(target: Target, tmp_path: Path, person, role) -
 # ── one release after the other ─────────────────────────────────────────────────────────────────
 
 
-def test_a_reader_in_a_transaction_keeps_its_release_and_the_next_is_shown_after_it(target: Target, tmp_path: Path, person) -> None:
+def test_a_reader_in_a_transaction_keeps_its_release_and_the_next_is_shown_after_it(
+    target: Target, tmp_path: Path, person
+) -> None:
     serve(target, tmp_path)
     reader = person("tried_reader", autocommit=False)
     assert reader.ask("select release_id from tried.release_log") == [(ONE.id,)]
@@ -193,10 +211,14 @@ def test_a_reader_in_a_transaction_keeps_its_release_and_the_next_is_shown_after
     assert reader.ask("select distinct name_en from tried.dim_department") == [(ONE.id,)]
     reader.con.commit()
     waiting.join(60)
-    assert reader.ask("select l.release_id, d.name_en from tried.release_log l cross join (select distinct name_en from tried.dim_department) d") == [(TWO.id, TWO.id)]
+    assert reader.ask(
+        "select l.release_id, d.name_en from tried.release_log l cross join (select distinct name_en from tried.dim_department) d"
+    ) == [(TWO.id, TWO.id)]
 
 
-def test_a_session_that_never_ends_is_named_and_the_served_release_stays(target: Target, tmp_path: Path, person, monkeypatch) -> None:
+def test_a_session_that_never_ends_is_named_and_the_served_release_stays(
+    target: Target, tmp_path: Path, person, monkeypatch
+) -> None:
     serve(target, tmp_path)
     reader = person("tried_reader", autocommit=False)
     ((pid,),) = reader.ask("select pg_backend_pid() from tried.release_log")
@@ -209,19 +231,30 @@ def test_a_session_that_never_ends_is_named_and_the_served_release_stays(target:
     assert postgres.served(target) == str(TWO)
 
 
-def test_older_releases_are_dropped_and_a_kept_one_is_shown_again_as_it_was(target: Target, tmp_path: Path, person) -> None:
+def test_older_releases_are_dropped_and_a_kept_one_is_shown_again_as_it_was(
+    target: Target, tmp_path: Path, person
+) -> None:
     serve(target, tmp_path)
-    before = person("tried_department_health").ask("select obj_description('tried.fct_review'::regclass), count(*) from tried.fct_review")
+    before = person("tried_department_health").ask(
+        "select obj_description('tried.fct_review'::regclass), count(*) from tried.fct_review"
+    )
     serve(target, tmp_path, TWO)
     back = serve(target, tmp_path, ONE)
     assert (back.rows, postgres.served(target)) == (0, str(ONE))
-    assert person("tried_department_health").ask("select obj_description('tried.fct_review'::regclass), count(*) from tried.fct_review") == before
+    assert (
+        person("tried_department_health").ask(
+            "select obj_description('tried.fct_review'::regclass), count(*) from tried.fct_review"
+        )
+        == before
+    )
     assert serve(target, tmp_path, THREE).dropped == [ONE.id + "/" + ONE.content[:12]]
     schemas = person().ask("select nspname from pg_namespace where nspname like 'tried%' order by 1")
     assert [s for (s,) in schemas] == ["tried", target.schema_of(TWO), target.schema_of(THREE)]
 
 
-def test_a_data_directory_made_anew_counts_from_one_and_is_another_release(target: Target, tmp_path: Path, person) -> None:
+def test_a_data_directory_made_anew_counts_from_one_and_is_another_release(
+    target: Target, tmp_path: Path, person
+) -> None:
     serve(target, tmp_path)
     serve(target, tmp_path, Release(ONE.id, "f" * 16), reviews=4)
     assert person("tried_reader").ask("select count(*) from tried.fct_review") == [(4,)]
@@ -234,22 +267,24 @@ def test_a_full_disk_is_said_and_what_is_served_stays(target: Target, tmp_path: 
     serve(target, tmp_path)
     owner = person()
     owner.do(
-        "create or replace function full() returns event_trigger language plpgsql as "
+        "create or replace function no_room() returns event_trigger language plpgsql as "
         "$$ begin raise exception 'could not extend file: No space left on device' using errcode = 'disk_full'; end $$"
     )
-    owner.do("create event trigger full on ddl_command_end when tag in ('CREATE TABLE') execute function full()")
+    owner.do("create event trigger no_room on ddl_command_end when tag in ('CREATE TABLE') execute function no_room()")
     try:
         with pytest.raises(NotServed, match=r"磁盘已满.*No space left.* · the disk of .* is full"):
             serve(target, tmp_path, TWO)
     finally:
-        owner.do("drop event trigger full")
+        owner.do("drop event trigger no_room")
     assert person("tried_reader").ask("select release_id from tried.release_log") == [(ONE.id,)]
     assert postgres.served(target) == str(ONE)
 
 
 def test_a_missing_right_is_said(target: Target, tmp_path: Path, person, server) -> None:
     serve(target, tmp_path)
-    person().do("do $$ begin if not exists (select from pg_roles where rolname = 'tried_clerk') then create role tried_clerk login; end if; end $$")
+    person().do(
+        "do $$ begin if not exists (select from pg_roles where rolname = 'tried_clerk') then create role tried_clerk login; end if; end $$"
+    )
     clerk = Target(server.replace("postgres@", "tried_clerk@").replace("//postgres:", "//tried_clerk:"), "tried_other")
     with pytest.raises(NotServed, match=r"权限不足.*lacks a right \(permission denied for database"):
         serve(clerk, tmp_path, TWO)
@@ -284,7 +319,10 @@ def test_a_server_that_is_not_there_is_said_and_the_night_goes_on(tmp_path: Path
     assert "secret" not in told[0]
 
 
-@pytest.mark.parametrize(("name", "value"), [(postgres.SCHEMA, 'x"; drop'), (postgres.SCHEMA, "Upper"), (postgres.KEPT, "0"), (postgres.KEPT, "many")])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [(postgres.SCHEMA, 'x"; drop'), (postgres.SCHEMA, "Upper"), (postgres.KEPT, "0"), (postgres.KEPT, "many")],
+)
 def test_a_setting_that_cannot_be_meant_is_refused(monkeypatch, name, value) -> None:
     monkeypatch.setenv(postgres.SERVER, "postgresql://127.0.0.1:9/city")
     monkeypatch.setenv(name, value)
