@@ -393,9 +393,7 @@ ROWS: Mapping[str, Sentences] = {
         "主键（{field}）已由另一报送方先行报送；同一编号不得指两条记录，请与对方核对后改号重报。",
         "Another sender has delivered this key ({key}) before; one number cannot mean two records: settle it with them, then send it under another.",
     ),
-    "contract_violated": Sentences(
-        "“{field}”不符合报送约定，请核对。", "{field} is not what was agreed; look at it."
-    ),
+    "contract_violated": Sentences("“{field}”不符合报送约定，请核对。", "{field} is not what was agreed; look at it."),
     "not_in_scope": Sentences(
         "该行不属于本次报送范围（布局文件的 keep 规则）。",
         "The row is outside what this delivery is for (the layout's keep rule).",

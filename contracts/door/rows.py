@@ -537,7 +537,13 @@ def _reasons(
         near = _meant((raw or "").strip(), suggest, f)
         zh, en = _sentences(
             rule,
-            {"field_zh": header, "field_en": f.label_en, "value": shown, **_near(near, _codes(f) if suggest else {}), **facts},
+            {
+                "field_zh": header,
+                "field_en": f.label_en,
+                "value": shown,
+                **_near(near, _codes(f) if suggest else {}),
+                **facts,
+            },
         )
         if rule in ("below_minimum", "above_maximum") and _looks_like_other_axis(door, name, raw):
             zh, en = f"{zh}经度与纬度可能填反了。", f"{en} Longitude and latitude may be swapped."
@@ -563,7 +569,10 @@ def _meant(raw: str, suggest: tuple[str, ...], f: FieldSpec) -> list[str]:
     if not suggest or not raw:
         return []
     meanings = _codes(f)
-    return difflib.get_close_matches(raw, suggest, n=3, cutoff=0.5) or [c for c in suggest if raw in meanings.get(c, "")][:3]
+    return (
+        difflib.get_close_matches(raw, suggest, n=3, cutoff=0.5)
+        or [c for c in suggest if raw in meanings.get(c, "")][:3]
+    )
 
 
 def _near(codes: list[str], meanings: Mapping[str, str]) -> dict[str, str]:

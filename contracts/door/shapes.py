@@ -19,7 +19,9 @@ def in_words(pattern: str, lang: Literal["zh", "en"]) -> str:
         return ""
     low, high = int(whole[2] or 1), int(whole[3] or whole[2] or 1)
     characters, length = _characters(whole[1], lang), f"{low}" if low == high else f"{low}–{high}"
-    return f"{length} 位：{characters}" if lang == "zh" else f"{length} character{'s' if high > 1 else ''}: {characters}"
+    return (
+        f"{length} 位：{characters}" if lang == "zh" else f"{length} character{'s' if high > 1 else ''}: {characters}"
+    )
 
 
 def _characters(group: str, lang: Literal["zh", "en"]) -> str:
@@ -30,7 +32,10 @@ def _characters(group: str, lang: Literal["zh", "en"]) -> str:
     capitals, small = [c for c in _CAPITALS if c in allowed], [c for c in _CAPITALS.lower() if c in allowed]
     missing = [c for c in _CAPITALS if c not in capitals] if len(capitals) > len(_CAPITALS) // 2 else []
     signs = sorted(c for c in allowed if not c.isalnum())
-    words = {"zh": ("数字", "字母", "大写字母", "小写字母", "、", "不含"), "en": ("digits", "letters", "capital letters", "small letters", ", ", "without")}[lang]
+    words = {
+        "zh": ("数字", "字母", "大写字母", "小写字母", "、", "不含"),
+        "en": ("digits", "letters", "capital letters", "small letters", ", ", "without"),
+    }[lang]
     said = []
     if digits:
         said.append(words[0] if len(digits) == 10 else f"{digits[0]}–{digits[-1]}")

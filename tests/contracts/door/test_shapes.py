@@ -26,7 +26,9 @@ def test_a_pattern_in_words(pattern: str, zh: str, en: str) -> None:
 
 
 def test_every_pattern_of_a_contract_has_an_example_words_or_is_left_to_the_form() -> None:
-    patterns = {f.options["pattern"]: f for feed in load_feeds().values() for f in feed.fields if "pattern" in f.options}
+    patterns = {
+        f.options["pattern"]: f for feed in load_feeds().values() for f in feed.fields if "pattern" in f.options
+    }
     assert patterns
     silent = {p for p, f in patterns.items() if not f.examples and not in_words(p, "zh")}
     assert all("?" in p for p in silent), silent
