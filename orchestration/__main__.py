@@ -14,7 +14,7 @@ from orchestration.desk import command as desk_command
 from orchestration.night import command
 from orchestration.paths import DataDirectory, data_directory
 from orchestration.release import command as release_command
-from orchestration.release import explain_command, reproducing
+from orchestration.release import explain_command, reproduce_command
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -28,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
     release_command.register(commands)
     desk_command.register(commands)
     explain_command.register(commands)
-    reproducing.register(commands)
+    reproduce_command.register(commands)
     commands.add_parser("home", help="prepare the data directory and print where Dagster keeps its own")
     chosen = parser.parse_args(arguments)
     # Its own handle on the terminal: what tools print while they work is redirected into the night's log.

@@ -2,23 +2,19 @@
 
 What had come by the release's time is taken in again: the archived bytes, what people had said of them, and the receipts that have no
 bytes (sent twice, overdue). Nothing of the data directory is written.
-Belongs here: which of the past belongs to a release, and the comparison. Does not belong here: the night itself.
+Belongs here: which of the past belongs to a release, and the comparison. Does not belong here: the night itself, and words
+(reproduce_command.py).
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
-
-from rich.console import Console
 
 from contracts.whole_files import NotReadable, read_json
 from orchestration.paths import PROJECT, DataDirectory
@@ -43,15 +39,6 @@ class Reproduced:
     same: dict[str, bool | None]
 
 
-def register(group: Any) -> None:
-    """`python -m orchestration reproduce RELEASE`."""
-    command = group.add_parser("reproduce", help="由存档重做一次发布并核对 · make a release again from the archive and compare")
-    command.add_argument("release", help="2026-03-01.1")
-    command.add_argument("--in", dest="folder", type=Path, help="在哪里重做 · an empty folder to make it in; else a temporary one")
-    command.add_argument("--anyway", action="store_true", help="程序或政策不同也做 · although code or policies are others")
-    command.set_defaults(do=tell)
-
-
 def reproduce(data: DataDirectory, release_id: str, folder: Path, *, anyway: bool = False) -> Reproduced:
     """Spends the night of a release again in `folder`.
 
@@ -66,7 +53,11 @@ def reproduce(data: DataDirectory, release_id: str, folder: Path, *, anyway: boo
     past = DataDirectory(folder)
     _copy_past(data, past, certificate.released_at)
     past.set_calendar(certificate.released_at.date(), data.first_day())
-    environment = {k: v for k, v in os.environ.items() if k not in ("MINSHENG_TODAY", "MINSHENG_FIRST_DAY", "DAGSTER_HOME", "MINSHENG_POSTGRES")}
+    environment = {
+        k: v
+        for k, v in os.environ.items()
+        if k not in ("MINSHENG_TODAY", "MINSHENG_FIRST_DAY", "DAGSTER_HOME", "MINSHENG_POSTGRES")
+    }
     night = subprocess.run(
         [sys.executable, "-m", "orchestration", "night"], cwd=PROJECT, env={**environment, "MINSHENG_DATA": str(past.root)},
         capture_output=True, text=True, check=False,
@@ -128,27 +119,3 @@ def _copy_past(data: DataDirectory, past: DataDirectory, until: datetime) -> Non
 def _copy(path: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copy2(path, target)
-
-
-def tell(chosen: argparse.Namespace, data: DataDirectory, console: Console) -> int:
-    """0: every table is the same, 1: one is not, 2: it could not be made."""
-    folder = chosen.folder or Path(tempfile.mkdtemp(prefix="minsheng-again-"))
-    try:
-        if chosen.folder and folder.exists() and any(folder.iterdir()):
-            raise NotReproducible(f"文件夹 {folder} 不是空的 · the folder {folder} is not empty")
-        found = reproduce(data, chosen.release, folder, anyway=chosen.anyway)
-    except NotReproducible as refused:
-        console.print(f" {refused}", markup=False)
-        return 2
-    finally:
-        if not chosen.folder:
-            shutil.rmtree(folder, ignore_errors=True)
-    other = [table for table, same in found.same.items() if same is False]
-    kept = [table for table, same in found.same.items() if same is None]
-    console.print(f" {chosen.release}: {sum(s is True for s in found.same.values())} / {len(found.same)} 个表相同 tables are the same, row for row", markup=False)
-    for table in other:
-        then, now = found.certificate.tables[table], found.again.tables.get(table)
-        console.print(f" {table}: {then['rows']:,} → {now['rows'] if now else 0:,} 行 rows, 内容不同 other content", markup=False)
-    if kept:
-        console.print(f" 当时沿用更早内容、未核对 kept an earlier content then, not compared: {', '.join(kept)}", markup=False)
-    return 1 if other else 0

@@ -26,4 +26,6 @@ def test_other_rules_than_the_releases_are_said(night_city, tmp_path: Path, monk
         reproduce(night_city.data, release_id, tmp_path / "again")
     with pytest.raises(NotReproducible, match="no release 1999"):
         reproduce(night_city.data, "1999-01-01.1", tmp_path / "again")
-    assert json.loads((night_city.data.published / "current" / "certificate.json").read_text(encoding="utf-8"))["policies"]
+    assert json.loads((night_city.data.published / "current" / "certificate.json").read_text(encoding="utf-8"))[
+        "policies"
+    ]
