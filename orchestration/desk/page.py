@@ -9,6 +9,7 @@ Does not belong here: words about a file (contracts/desk/telling.py) and decisio
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 import tempfile
@@ -64,7 +65,7 @@ def application(data: DataDirectory, policies: Path = POLICIES) -> Starlette:
             if sent is None or isinstance(sent, str) or not sent.filename:
                 return _refused("请选择要检查的文件 · choose the file to check")
             place = Path(tempfile.mkdtemp(dir=folder))
-            file = place / (Path(sent.filename.replace("\\", "/")).name or "file")
+            file = place / _safe_name(sent.filename)
             with file.open("wb") as out:
                 await run_in_threadpool(shutil.copyfileobj, sent.file, out)
         return await run_in_threadpool(_checked, file, feed_id, sender, reports)
@@ -109,6 +110,12 @@ def application(data: DataDirectory, policies: Path = POLICIES) -> Starlette:
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost", *([own] if own else [])])],
         lifespan=_emptied(folder),
     )  # fmt: skip
+
+
+def _safe_name(sent: str) -> str:
+    """The file's own name, which its format is told by, as it can stand in a folder."""
+    name = Path(re.sub(r"[\x00-\x1f\x7f]", "_", sent.replace("\\", "/"))).name
+    return f"{Path(name).stem[:60]}{Path(name).suffix[:20]}" or "file"
 
 
 def _emptied(folder: Path) -> Any:

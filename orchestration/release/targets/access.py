@@ -7,6 +7,7 @@ departments it sees no row. The roles cannot log in: an account is made a member
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 
 from contracts.model import ForeignKey, Product
@@ -15,6 +16,7 @@ from orchestration.release.targets.quoting import identifier, literal
 # Codes of the register of departments that stand for nobody in particular.
 NOBODY = frozenset({"unknown", "none"})
 DEPARTMENTS = "dim_department"
+LONGEST_NAME = 63  # bytes; PostgreSQL cuts a longer one off
 
 
 def reader(prefix: str) -> str:
@@ -24,7 +26,10 @@ def reader(prefix: str) -> str:
 
 def department(prefix: str, code: str) -> str:
     """The role of one department."""
-    return f"{prefix}_department_{code}"[:63]
+    name = f"{prefix}_department_{code}"
+    if len(name.encode()) <= LONGEST_NAME:
+        return name
+    return f"{prefix}_department_{hashlib.sha256(code.encode()).hexdigest()[:12]}"
 
 
 def everybody(prefix: str) -> str:

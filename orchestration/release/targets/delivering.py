@@ -37,8 +37,14 @@ def deliver(
                 log.info(done.facts["postgres"])
     except postgres.NotServed as failed:
         done.failed["postgres"] = str(failed)
-        if log:
-            log.warning(str(failed))
+    except Exception as unforeseen:  # the release is out: what fails behind it is told and fails nothing else
+        said = f"{type(unforeseen).__name__}: {str(unforeseen).splitlines()[0] if str(unforeseen) else ''}"
+        done.failed["postgres"] = (
+            f"PostgreSQL 未能更新（{said}），原发布仍在提供 · PostgreSQL was not brought up to date ({said}); it serves what it served"
+        )
+    if log:
+        for sentence in done.failed.values():
+            log.warning(sentence)
     return done
 
 

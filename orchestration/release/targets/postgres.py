@@ -460,6 +460,12 @@ def _connection(target: Target) -> Iterator[Any]:
                 )
             con.commit()
             yield con
+    except _Busy:
+        raise NotServed(
+            f"写入 {target.place} 时被中断或被其他会话占用。原发布仍在提供，下次运行会再试。",
+            f"writing to {target.place} was interrupted, or another session held what it needs. The last release is still served, "
+            "and the next night tries again.",
+        ) from None
     finally:
         con.close()
 

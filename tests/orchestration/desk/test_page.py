@@ -135,6 +135,11 @@ def test_a_file_that_cannot_be_read_is_told_in_a_sentence(desk, body, feed, told
     assert "uploads" not in answer.text
 
 
+@pytest.mark.parametrize("name", ["长" * 300 + ".csv", "a\tb.csv", "..", "C:\\\\x\\\\机构.csv"])
+def test_a_name_no_folder_can_hold_is_no_fault(desk, name) -> None:
+    assert sent(desk, name=name).status_code == 200
+
+
 def test_no_file_is_told_in_a_sentence(desk) -> None:
     assert "请选择要检查的文件" in desk.post("/check", data={"feed": "health.institutions"}).text
 

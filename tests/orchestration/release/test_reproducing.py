@@ -22,7 +22,7 @@ def test_a_release_is_made_again_from_the_archive(night_city, tmp_path: Path) ->
 def test_other_rules_than_the_releases_are_said(night_city, tmp_path: Path, monkeypatch) -> None:
     release_id = publishing.standing_id(night_city.data)
     monkeypatch.setattr("orchestration.release.revisions.policies_checksum", lambda: "another")
-    with pytest.raises(NotReproducible, match="政策 policies.*check out"):
+    with pytest.raises(NotReproducible, match=r"政策 policies.*check out"):
         reproduce(night_city.data, release_id, tmp_path / "again")
     with pytest.raises(NotReproducible, match="no release 1999"):
         reproduce(night_city.data, "1999-01-01.1", tmp_path / "again")
