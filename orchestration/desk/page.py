@@ -115,7 +115,7 @@ def application(data: DataDirectory, policies: Path = POLICIES) -> Starlette:
 def _safe_name(sent: str) -> str:
     """The file's own name, which its format is told by, as it can stand in a folder."""
     name = Path(re.sub(r"[\x00-\x1f\x7f]", "_", sent.replace("\\", "/"))).name
-    return f"{Path(name).stem[:60]}{Path(name).suffix[:20]}" or "file"
+    return f"{Path(name).stem[:60]}{Path(name).suffix[:20]}".strip(".") or "file"
 
 
 def _emptied(folder: Path) -> Any:
