@@ -45,6 +45,9 @@ ui: setup ## the Dagster UI and its daemon on http://127.0.0.1:3000
 	export DAGSTER_HOME=$$($(BIN)/python -m orchestration home) && \
 	exec $(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p $(or $(PORT),3000)
 
+desk: setup ## a page on http://127.0.0.1:3100 to check a file and to decide what waits for a person
+	@MINSHENG_DATA=$(DATA) exec $(BIN)/python -m orchestration desk --port $(or $(PORT),3100)
+
 test: setup .compat/duckdb ## every test, under ten minutes
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder $(TESTS)
 
@@ -88,4 +91,4 @@ bench: setup ## measurements, as ratios in one run
 clean: ## remove the demo's data (the real data directory of a bureau is never touched)
 	@test "$(DATA)" = data && rm -rf data || echo "MINSHENG_DATA is set: remove $(DATA) yourself if you mean it"
 
-.PHONY: help setup demo nightly real ui test year spark check generate lock bench clean
+.PHONY: help setup demo nightly real ui desk test year spark check generate lock bench clean

@@ -19,7 +19,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import polars as pl
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -109,43 +108,27 @@ def _check(console: Console, file: Path, feed_id: str, sender: str | None, repor
 
 
 def _tell(console: Console, checked: Checked) -> None:
-    found, totals, feed = checked.opened.table.found, checked.totals, checked.opened.arrangement.feed
-    how = [found.format, found.encoding, found.sheet and f"工作表 sheet {'、'.join(found.sheets) or found.sheet}"]
-    how.append(f"表头在第 {found.header_row} 行 header in row {found.header_row}" if found.header_row else None)
-    console.print(Text(f"{totals.file} → {feed.label_zh} · {feed.label_en}"))
-    console.print(Text("，".join(part for part in how if part)))
-    if ignored := checked.unused:
-        console.print(Text("没有用到的列 columns not used: " + "、".join(ignored)))
-    if found.unread:
-        console.print(Text("没有读取的工作表 sheets not read: " + "、".join(found.unread)))
-    if checked.outcome.message_zh:
-        console.print(Text(f"{checked.outcome.message_zh}\n{checked.outcome.message_en}", style="yellow"))
-    console.print(
-        f"共 {totals.received:,} 行：可接收 {totals.accepted:,}，不能接收 {totals.rejected:,}，有提醒 {totals.warned:,}。\n"
-        f"{totals.received:,} rows: {totals.accepted:,} would be accepted, {totals.rejected:,} would not, "
-        f"{totals.warned:,} with a warning."
-    )
-    if checked.reasons.height == 0:
-        return
-    table = Table("行 row", "行数 rows", "列 field", "值 value", "怎么改", "what is wrong", padding=(0, 1))
-    alike = checked.reasons.group_by(
-        "header", "value", "severity", "message_zh", "message_en", maintain_order=True
-    ).agg(pl.col("_row").first().alias("first"), pl.len().alias("rows"))
-    for row in alike.head(SHOWN).iter_rows(named=True):
-        style = "red" if row["severity"] == "error" else "yellow"
-        cells = (
-            found.place(row["first"]),
-            f"{row['rows']:,}",
-            row["header"],
-            row["value"],
-            row["message_zh"],
-            row["message_en"],
-        )
-        # Text, not markup: a value such as [red] is the sender's and stays as it is.
-        table.add_row(*(Text(cell or "") for cell in cells), style=style)
-    console.print(table)
-    if (more := alike.height - SHOWN) > 0:
-        console.print(f"另有 {more:,} 种问题，见工作簿 · {more:,} more in the workbook")
+    from contracts.desk.telling import COLUMNS, HEADINGS, counted, opening, problems, whole_file
+
+    for line in opening(checked):
+        console.print(Text(line))
+    for line in whole_file(checked):
+        console.print(Text(line, style="yellow"))
+    console.print("\n".join(counted(checked)))
+    found = problems(checked)
+    for severity, heading in HEADINGS.items():
+        alike = [problem for problem in found if problem.severity == severity]
+        if not alike:
+            continue
+        console.print(Text(heading, style="bold"))
+        table = Table(*COLUMNS, padding=(0, 1))
+        style = "red" if severity == "error" else "yellow"
+        for p in alike[:SHOWN]:
+            # Text, not markup: a value such as [red] is the sender's and stays as it is.
+            table.add_row(*(Text(cell) for cell in (p.row, f"{p.rows:,}", p.header, p.value, p.zh, p.en)), style=style)
+        console.print(table)
+        if (more := len(alike) - SHOWN) > 0:
+            console.print(f"另有 {more:,} 种问题，见工作簿 · {more:,} more in the workbook")
 
 
 def _template(console: Console, feed_id: str, out: Path | None) -> int:

@@ -56,11 +56,11 @@ FILES: Mapping[str, Sentences] = {
         "{file} has {size}, this format may have {limit}; send CSV or NDJSON, or several files.",
     ),
     "truncated_file": Sentences(
-        "{file} 不完整或已损坏（{detail}），请重新导出或重新传输。",
+        "{file} 不完整或已损坏，请重新导出或重新传输。",
         "{file} is cut short or damaged ({detail}); export or transfer it again.",
     ),
     "damaged_file": Sentences(
-        "{file} 无法作为 {format} 打开（{detail}），请在原软件中打开并另存后重新发送。",
+        "{file} 无法作为 {format} 打开，请在原软件中打开并另存后重新发送。",
         "{file} cannot be opened as {format} ({detail}); open it where it was made, save it again and send it.",
     ),
     "encrypted_file": Sentences(
@@ -177,7 +177,7 @@ FILES: Mapping[str, Sentences] = {
         "{file} does not begin like a table ({detail}); save it as XLSX or CSV and send that.",
     ),
     "not_json": Sentences(
-        "{file} 不是有效的 JSON（{detail}），请重新导出。", "{file} is not valid JSON ({detail}); export it again."
+        "{file} 不是有效的 JSON，请重新导出。", "{file} is not valid JSON ({detail}); export it again."
     ),
     "records_not_found": Sentences(
         "{file} 里按路径“{expected}”找不到记录：{detail}。请检查布局文件的 records 或文件结构。",
@@ -342,16 +342,16 @@ VALUES: Mapping[str, Sentences] = {
 ROWS: Mapping[str, Sentences] = {
     "required_missing": Sentences("“{field}”必填，请补填。", "{field} is required; fill it in."),
     "pattern": Sentences(
-        "“{value}”格式不符；“{field}”应形如 {example}（{pattern}）。",
-        "{value} is not shaped like {field}; write it like {example} ({pattern}).",
+        "“{value}”格式不符；“{field}”{shape}。",
+        "{value} is not shaped like {field}: {shape_en}.",
     ),
     "too_short": Sentences(
         "“{value}”太短，至少 {limit} 个字符。", "{value} is too short; at least {limit} characters."
     ),
     "too_long": Sentences("内容太长，最多 {limit} 个字符。", "Too long; at most {limit} characters."),
     "not_in_code_list": Sentences(
-        "“{value}”不在代码表 {list} 中；{near}请按代码表填写。",
-        "{value} is not in the code list {list}; {near_en}use a code of the list.",
+        "“{value}”不在“{field}”的代码表中；{near}请按代码表填写。",
+        "{value} is not in the code list of {field}; {near_en}use a code of the list.",
     ),
     "code_not_in_scheme": Sentences(
         "代码不属于所声明的代码体系；请核对“{source}”或布局文件中的声明。",
@@ -381,8 +381,8 @@ ROWS: Mapping[str, Sentences] = {
         "银行卡号校验位不符，请核对。", "The bank card number fails its check digit; check it."
     ),
     "unknown_reference": Sentences(
-        "“{value}”在 {to} 中查不到；请核对代码或先报送名录。",
-        "{value} is not known in {to}; check the code or send the register first.",
+        "“{value}”在“{field}”所指的名录中查不到；请核对代码或先报送名录。",
+        "{value} is not known in the register that {field} refers to; check the code or send the register first.",
     ),
     "cross_field": Sentences("{rule_zh}", "{rule_en}"),
     "key_repeated": Sentences(
@@ -405,9 +405,7 @@ ROWS: Mapping[str, Sentences] = {
         "“{field}”里有个人号码（{value}），不会照样入库，以“〔…〕”代替；请改用本单位自己的编号。",
         "{field} holds a person's number ({value}): it is not stored, a word and a hash stand in its place. Use a number of your own.",
     ),
-    "contract_violated": Sentences(
-        "不符合合同规则 {check}，请核对“{field}”。", "Does not meet the contract's check {check}; look at {field}."
-    ),
+    "contract_violated": Sentences("“{field}”不符合报送约定，请核对。", "{field} is not what was agreed; look at it."),
     "not_in_scope": Sentences(
         "该行不属于本次报送范围（布局文件的 keep 规则）。",
         "The row is outside what this delivery is for (the layout's keep rule).",

@@ -11,9 +11,11 @@ from rich.console import Console
 
 from contracts.door.privacy import KeyRefused
 from contracts.whole_files import NotReadable
+from orchestration.desk import command as desk_command
 from orchestration.night import command
 from orchestration.paths import DataDirectory, data_directory
-from orchestration.release import periods
+from orchestration.release import command as release_command
+from orchestration.release import explain_command, periods, reproduce_command
 
 KEPT_PUBLIC = "releases/*/public/minsheng_public.duckdb"
 
@@ -28,9 +30,11 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("real", help="a night on the public files beside the project")
     tried = commands.add_parser("attack", help="what an outsider works out of the public editions about few people")
     tried.add_argument("files", nargs="*", help="public files of releases, oldest first (default: all that are kept)")
+    release_command.register(commands)
+    desk_command.register(commands)
+    explain_command.register(commands)
+    reproduce_command.register(commands)
     commands.add_parser("home", help="prepare the data directory and print where Dagster keeps its own")
-    release = commands.add_parser("release", help="what was released and approved")
-    periods.add_approve(release.add_subparsers(dest="what", required=True))
     chosen = parser.parse_args(arguments)
     # Its own handle on the terminal: what tools print while they work is redirected into the night's log.
     width = None if sys.stdout.isatty() else 120
@@ -57,12 +61,11 @@ def _age(file: Path) -> float:
 
 
 def _do(chosen: argparse.Namespace, data: DataDirectory, console: Console) -> int:
+    if hasattr(chosen, "do"):
+        return int(chosen.do(chosen, data, console))
     if chosen.command == "home":
         command.prepare(data)
         print(data.dagster_home)
-        return 0
-    if chosen.command == "release":
-        console.print(f" {chosen.run(chosen, data)}", markup=False)
         return 0
     if chosen.command == "attack":
         return _attack([Path(f) for f in chosen.files] or sorted(data.published.glob(KEPT_PUBLIC), key=_age), console)

@@ -47,8 +47,8 @@ def _without(rows: pl.DataFrame, cases: pl.DataFrame) -> tuple[pl.DataFrame, pl.
         pl.lit("contract_violated").alias("rule"),
         pl.lit("error").alias("severity"),
         pl.lit(None, dtype=pl.String).alias("value"),
-        pl.format("不符合合同规则 {}", "check").alias("message_zh"),
-        pl.format("does not meet the contract's check {}", "check").alias("message_en"),
+        pl.format("“{}”不符合报送约定，请核对。", "column").alias("message_zh"),
+        pl.format("{} is not what was agreed; look at it.", "column").alias("message_en"),
         pl.lit(None, dtype=pl.String).alias("row_says"),
     )
     return numbered.join(cases, on="index", how="anti").drop("index"), reasons

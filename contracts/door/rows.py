@@ -23,6 +23,7 @@ from contracts.door.arranging import MELTED, Arrangement, fields_of, sender_head
 from contracts.door.casting import CastOptions, cast
 from contracts.door.identifiers import SEMANTIC_CHECKS
 from contracts.door.privacy import holds_a_number, mask_value, searched_for
+from contracts.door.shapes import in_words
 from contracts.loading import code_list, code_spellings
 from contracts.messages import message
 from contracts.model import Feed, FieldSpec, Rule
@@ -270,6 +271,14 @@ def _severity(f: FieldSpec, what: str, default: str = "error") -> str:
     return str((f.custom.get("severity") or {}).get(what, default))
 
 
+def _shape(pattern: str, f: FieldSpec) -> dict[str, str]:
+    """How a text should look, for its sentence: an example where the contract has one, else the pattern in words."""
+    if f.examples:
+        return {"shape": f"应形如 {f.examples[0]}", "shape_en": f"write it like {f.examples[0]}"}
+    zh, en = in_words(pattern, "zh"), in_words(pattern, "en")
+    return {"shape": f"应为 {zh}" if zh else "请按模板的说明填写", "shape_en": en or "see the notes of the form"}
+
+
 def _field_checks(f: FieldSpec, known: Mapping[str, pl.Series]) -> list[Check]:
     value, options, checks = pl.col(f.name), f.options, []
 
@@ -284,7 +293,7 @@ def _field_checks(f: FieldSpec, known: Mapping[str, pl.Series]) -> list[Check]:
             found = partial(holds_a_number, kinds=kinds)
             add("personal_number", value.map_batches(found, return_dtype=pl.Boolean, is_elementwise=True), "warning")
         if (pattern := options.get("pattern")) is not None:
-            add("pattern", ~value.str.contains(pattern), pattern=pattern, example=next(iter(f.examples), ""))
+            add("pattern", ~value.str.contains(pattern), **_shape(pattern, f))
         if (low := options.get("minLength")) is not None:
             add("too_short", value.str.len_chars() < low, limit=low)
         if (high := options.get("maxLength")) is not None:
@@ -528,11 +537,19 @@ def _reasons(
     told = []
     for raw, rule in distinct.iter_rows():
         shown = mask_value(raw, f) if raw is not None else ""
-        near = difflib.get_close_matches((raw or "").strip(), suggest, n=3, cutoff=0.5) if suggest else []
+        near = _meant((raw or "").strip(), suggest, f)
         zh, en = _sentences(
             rule,
-            {"field_zh": header, "field_en": f.label_en, "value": shown, **_near(near), **facts},
+            {
+                "field_zh": header,
+                "field_en": f.label_en,
+                "value": shown,
+                **_near(near, _codes(f) if suggest else {}),
+                **facts,
+            },
         )
+        if rule in ("below_minimum", "above_maximum") and _looks_like_other_axis(door, name, raw):
+            zh, en = f"{zh}经度与纬度可能填反了。", f"{en} Longitude and latitude may be swapped."
         told.append((raw, rule, shown, zh, en))
     sentences = pl.DataFrame(
         told, schema=dict.fromkeys(("raw", "rule", "value", "message_zh", "message_en"), pl.String), orient="row"
@@ -550,11 +567,38 @@ def _reasons(
     )
 
 
-def _near(codes: list[str]) -> dict[str, str]:
-    """The codes of the list that look like what was written."""
+def _meant(raw: str, suggest: tuple[str, ...], f: FieldSpec) -> list[str]:
+    """Codes of the list that look like what was written, else those whose meaning has it."""
+    if not suggest or not raw:
+        return []
+    meanings = _codes(f)
+    return (
+        difflib.get_close_matches(raw, suggest, n=3, cutoff=0.5)
+        or [c for c in suggest if raw in meanings.get(c, "")][:3]
+    )
+
+
+def _near(codes: list[str], meanings: Mapping[str, str]) -> dict[str, str]:
+    """The question whether one of these was meant, with what each means."""
     if not codes:
         return {"near": "", "near_en": ""}
-    return {"near": f"是否为 {'、'.join(codes)}？", "near_en": f"did you mean {', '.join(codes)}? "}
+    said = [f"{code} {meanings[code]}".strip() if meanings.get(code) else code for code in codes]
+    return {"near": f"是否为 {'、'.join(said)}？", "near_en": f"did you mean {', '.join(said)}? "}
+
+
+AXES: Mapping[str, str] = {"longitude": "latitude", "latitude": "longitude"}
+
+
+def _looks_like_other_axis(door: Checker, name: str, raw: str | None) -> bool:
+    """Whether a coordinate that cannot be what its column says could be the other one."""
+    fields = door.arrangement.feed.by_name
+    if name not in AXES or AXES[name] not in fields:
+        return False
+    bounds = fields[AXES[name]].options
+    try:
+        return bool(bounds.get("minimum", -180) <= float(raw or "") <= bounds.get("maximum", 180))
+    except ValueError:
+        return False
 
 
 def _value_field(door: Checker) -> str | None:

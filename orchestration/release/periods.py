@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+from rich.console import Console
 
 from contracts.model import Product
 from contracts.whole_files import read_json, write_json
@@ -171,24 +172,27 @@ def add_approve(commands: Any) -> None:
     parser.add_argument("period", help="2026-02, 2026Q1 or 2026")
     parser.add_argument("--by", required=True, help="who approves, by name")
     parser.add_argument("--reason", help="why; needed to revise a period that is closed")
-    parser.set_defaults(run=_run)
+    parser.set_defaults(do=_approve)
 
 
-def _run(chosen: Namespace, data: DataDirectory) -> str:
+def _approve(chosen: Namespace, data: DataDirectory, console: Console) -> int:
     from orchestration.release.publishing import standing_id
     from orchestration.warehouse.dbt_assets import only_writer
 
     with only_writer(data):
         done = approve(data, chosen.period, chosen.by, chosen.reason, standing_id(data))
     if done.release_id:
-        return (
+        said = (
             f"{done.period} 已核准，数字以 {done.release_id} 为准。"
             f"· {done.period} is closed; its figures are those of {done.release_id}."
         )
-    return (
-        f"{done.period} 第 {done.revision} 版将随下一次发布修订，原因：{done.reason}。"
-        f"· The next release revises {done.period} (revision {done.revision}): {done.reason}."
-    )
+    else:
+        said = (
+            f"{done.period} 第 {done.revision} 版将随下一次发布修订，原因：{done.reason}。"
+            f"· The next release revises {done.period} (revision {done.revision}): {done.reason}."
+        )
+    console.print(f" {said}", markup=False)
+    return 0
 
 
 def _path(data: DataDirectory) -> Path:

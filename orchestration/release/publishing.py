@@ -32,6 +32,7 @@ from orchestration.disclosure.records import records
 from orchestration.intake import ledger
 from orchestration.paths import PROJECT, DataDirectory, data_directory
 from orchestration.release import charts, data_docs, keeping, periods, revisions, worklists
+from orchestration.release.targets import delivering, files, workbooks
 from orchestration.warehouse.dbt_assets import POOL, only_writer
 
 # The oldest format that today's DuckDB writes; BI tools bundle 1.x clients, which cannot open a newer one.
@@ -111,6 +112,7 @@ def release(data: DataDirectory, log: Any = None) -> tuple[Certificate, bool]:
         data_docs.write(checked, load_products(), candidate / data_docs.FOLDER, certificate.release_id)
         _write_worklists(data, candidate, products, certificate)
         (candidate / NOTICE).write_text(INTERNAL + "\n", encoding="utf-8")
+        _write_other_forms(candidate, certificate)
         write_json(candidate / "certificate.json", asdict(certificate))
         _publish(data, candidate, certificate.release_id)
         periods.settle(data, certificate.release_id)
@@ -259,7 +261,7 @@ def _write(
         if product.is_public:
             if name in listed and name not in kept:
                 disclosure[name] = public_edition.write(
-                    con, product, listed[name], source, schemas, warehouse,
+                    con, product, listed[name], f'release."{name}"', schemas, warehouse,
                     data.disclosed / (before or "none") / f"{name}.parquet", data.disclosed / release_id / f"{name}.parquet",
                 )  # fmt: skip
             elif name not in listed and product.disclosure["rule"] == "none":
@@ -438,6 +440,17 @@ def _write_worklists(
         )  # fmt: skip
 
 
+def _write_other_forms(candidate: Path, certificate: Certificate) -> None:
+    """CSV, descriptions and the departments' scorecards: the rows of the finished database in forms that others open."""
+    databases = {".": candidate / DATABASE, PUBLIC: candidate / PUBLIC / PUBLIC_DATABASE}
+    products = load_products()
+    files.write(candidate, databases, products, certificate.release_id, certificate.released_at, certificate.notes)
+    if workbooks.TABLE in products:
+        workbooks.write(
+            candidate / DATABASE, products[workbooks.TABLE], candidate / workbooks.FOLDER, certificate.release_id, certificate.notes,
+        )  # fmt: skip
+
+
 def _log_row(certificate: Certificate) -> dict[str, Any]:
     row = asdict(certificate)
     row["changed_tables"] = ", ".join(certificate.changed_tables)
@@ -450,7 +463,9 @@ def _comment(
 ) -> None:
     """Table comments begin with the grain, column comments carry both labels, the unit, the formula and the keys."""
     text = " ".join(
-        filter(None, [product.description, f"{product.label_zh} · {product.label_en}.", edition, fictional and FICTIONAL])
+        filter(
+            None, [product.description, f"{product.label_zh} · {product.label_en}.", edition, fictional and FICTIONAL]
+        )
     )
     con.execute(f'comment on table {catalog}."{product.id}" is {_literal(text)}')
     for f in product.fields:
@@ -491,18 +506,23 @@ def _publish(data: DataDirectory, candidate: Path, release_id: str) -> None:
     access.show(candidate)
     put_folder(candidate, folder)
     write_json(data.published / "certificates" / f"{release_id}.json", read_json(folder / "certificate.json"))
-    _link(data.published / "current", Path("releases") / release_id)
-    _link(data.published / DATABASE, Path("current") / DATABASE)
-    _link(data.published / "parquet", Path("current") / "parquet")
-    _link(data.published / worklists.FOLDER, Path("current") / worklists.FOLDER)
-    _link(data.published / "charts", Path("current") / "charts")
-    _link(data.published / data_docs.FOLDER, Path("current") / data_docs.FOLDER)
-    _link(data.published / PUBLIC, Path("current") / PUBLIC)
-    _link(data.published / NOTICE, Path("current") / NOTICE)
+    show(data, release_id)
     for old in sorted(folder.parent.iterdir(), key=lambda p: p.stat().st_mtime)[:-KEPT_RELEASES]:
         shutil.rmtree(old)
     access.close(data)
     access.show(data.published)
+
+
+def show(data: DataDirectory, release_id: str) -> None:
+    """Readers see this release from now on; its folder is there."""
+    _link(data.published / "current", Path("releases") / release_id)
+    files.point(data.published, release_id, data.now())
+    through_current = (
+        DATABASE, "parquet", files.CSV, worklists.FOLDER, workbooks.FOLDER, "charts", data_docs.FOLDER, PUBLIC,
+        NOTICE,
+    )  # fmt: skip
+    for name in through_current:
+        _link(data.published / name, Path("current") / name)
 
 
 def _link(link: Path, target: Path) -> None:
@@ -584,7 +604,12 @@ def release_asset(products: list[dg.AssetKey]) -> dg.AssetsDefinition:
             check_name="audit", asset_key=key, passed=not told, description=told or None,
             metadata={"expectations": certificate.expectations},
         )  # fmt: skip
-        yield dg.MaterializeResult(metadata=_metadata(data, certificate, new))
+        delivered = delivering.deliver(
+            data, certificate.release_id, certificate.content_checksum, load_products(), context.log
+        )
+        yield dg.MaterializeResult(
+            metadata={**_metadata(data, certificate, new), **delivered.facts, **delivered.failed}
+        )
 
     return published
 

@@ -91,6 +91,11 @@ def _write(path: Path, product: Product, rows: Sequence[Mapping[str, Any]], day:
         sheet.set_column(0, len(columns) - 1, 18)
         sheet.freeze_panes(top + 1, len(urgency))
         sheet.autofilter(top, 0, top + len(rows), len(columns) - 1)
+        # On paper: landscape A4, as wide as the page, the headings on every page.
+        sheet.set_landscape()
+        sheet.set_paper(9)
+        sheet.fit_to_pages(1, 0)
+        sheet.repeat_rows(top)
 
 
 def _counted(product: Product, rows: Sequence[Mapping[str, Any]]) -> str:

@@ -164,3 +164,18 @@ def test_a_check_starts_without_the_heavy_libraries(tmp_path: Path) -> None:
         capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2],
     )  # fmt: skip
     assert done.stdout.splitlines()[-1] == "[] 0"
+
+
+def test_a_department_reads_no_pattern_and_no_internal_name(send, capsys: pytest.CaptureFixture[str]) -> None:
+    header = f"{HEADER},经度,纬度,统一社会信用代码"
+    rows = (
+        "510107001,一院,综合医院,120,1,510107001001,104.06,30.66,",
+        "510107002,二院,A100,1,1,510107001001,30.66,104.06,",
+        "510107003,三院,A100,1,1,510107001001,104.06,30.66,123",
+    )
+    assert send(*rows, header=header) == 1
+    told = " ".join(capsys.readouterr().out.split())
+    for internal in ("[0-9", "institution_categories", "^", "Traceback"):
+        assert internal not in told
+    for hint in ("是否为 A100", "可能填反了", "不含"):
+        assert hint in told.replace(" ", "") or hint in told

@@ -137,3 +137,10 @@ def test_the_workbooks_come_and_go_with_the_release(tmp_path: Path, monkeypatch:
     assert published() == ["health.xlsx"]
     second, _ = publishing.release(data)
     assert (first.release_id, second.release_id, published()) == ("2026-03-01.1", "2026-03-01.2", ["sports.xlsx"])
+
+
+def test_it_prints_on_landscape_pages_with_the_headings_on_each(tmp_path: Path) -> None:
+    printed = sheet(written(tmp_path, *[{} for _ in range(3)]) / "health.xlsx")
+    assert printed.page_setup.orientation == "landscape"
+    assert (printed.page_setup.fitToWidth, printed.page_setup.fitToHeight) == (1, 0)
+    assert printed.print_title_rows == f"${FIRST_ROW - 1}:${FIRST_ROW - 1}"

@@ -1,0 +1,161 @@
+"""What waits for a person, and writing down what the person says: the approvals and seeds that one may also write by hand.
+
+Every decision has a name, a day and a reason. Belongs here: which files, pairs and units wait, and the line in the seed.
+Does not belong here: what follows from a decision (the next night).
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from contracts.door import approvals
+from contracts.loading import POLICIES
+from contracts.whole_files import write_text
+from orchestration.holding import alone
+from orchestration.paths import DataDirectory
+
+PAIRS, UNITS = "facility_link_decisions", "division_change_decisions"
+SAME, DIFFERENT = "same", "different"
+# A weak sign of what became of a division is shown, the weakest first.
+SHOWN_UNITS, SURE_FROM = 200, 0.9
+
+
+class NotDecided(ValueError):
+    """What was said cannot be written down; the sentence says why."""
+
+
+def held(data: DataDirectory) -> list[dict[str, Any]]:
+    """Deliveries that wait for a person and have not been let through, the newest first."""
+    from orchestration.intake import landing
+
+    said = approvals.approvals(data.root)
+    waiting = [
+        a for a in landing.latest(landing.attempts(data)).values() if a.verdict == "held" and a.receipt not in said
+    ]
+    return [vars(a) for a in sorted(waiting, key=lambda a: a.received_at, reverse=True)]
+
+
+def let_through(data: DataDirectory, receipt: str, *, by: str, why: str) -> None:
+    """A held file comes in with the next night.
+
+    Raises:
+        NotDecided: nobody's name, no reason, or the file does not wait.
+    """
+    by, why = _person(by, why)
+    try:
+        approvals.approve(data.root, receipt, by=by, why=why, at=data.now())
+    except approvals.NotHeld as refused:
+        raise NotDecided(str(refused)) from None
+
+
+def pairs(data: DataDirectory, policies: Path = POLICIES) -> list[dict[str, Any]]:
+    """Pairs of facilities that a person should look at, as the current release has them, without those decided since."""
+    decided = {frozenset((row["left_id"], row["right_id"])) for row in _rows(policies / f"{PAIRS}.csv")}
+    found = _published(
+        data, "facility_link",
+        "select left_id, right_id, left_name, right_name, left_address, right_address, distance_m, probability from facility_link "
+        "where decision = 'review' order by probability desc nulls last, left_id, right_id",
+    )  # fmt: skip
+    return [row for row in found if frozenset((row["left_id"], row["right_id"])) not in decided]
+
+
+def decide_pair(
+    data: DataDirectory, left_id: str, right_id: str, decision: str, *, by: str, why: str, policies: Path = POLICIES
+) -> None:
+    """Whether two registrations are one building.
+
+    Raises:
+        NotDecided: nobody's name, no reason, another word, or the pair does not wait for a person.
+    """
+    by, why = _person(by, why)
+    _one_of(decision)
+    with alone(policies / f".{PAIRS}.lock", "a decision at the desk"):
+        if (left_id, right_id) not in {(row["left_id"], row["right_id"]) for row in pairs(data, policies)}:
+            raise NotDecided(
+                "这一对设施不在待定之列（可能刚由他人决定） · this pair does not wait for a decision; somebody may just have decided it"
+            )
+        _add(policies / f"{PAIRS}.csv", [left_id, right_id, decision, by, data.today(), why])
+
+
+def units(data: DataDirectory, policies: Path = POLICIES) -> list[dict[str, Any]]:
+    """What is thought to have become of divisions on a weak sign, the weakest first, without what was decided since."""
+    decided = {(row["to_vintage"], row["old_code"], row["new_code"]) for row in _rows(policies / f"{UNITS}.csv")}
+    found = _published(
+        data, "division_successor",
+        "select from_vintage, to_vintage, level, old_code, old_name, new_code, new_name, change, reason, confidence from division_successor "
+        f"where old_code is not null and reason <> 'decided_by_hand' and confidence < {SURE_FROM} "
+        f"order by confidence, old_code, new_code limit {SHOWN_UNITS}",
+    )  # fmt: skip
+    return [row for row in found if (str(row["to_vintage"]), row["old_code"], row["new_code"] or "") not in decided]
+
+
+def decide_unit(
+    data: DataDirectory,
+    to_vintage: str,
+    old_code: str,
+    new_code: str,
+    decision: str,
+    *,
+    by: str,
+    why: str,
+    policies: Path = POLICIES,
+) -> None:
+    """Whether the newer unit carries the older on; an empty `new_code` with `same`: nothing does.
+
+    Raises:
+        NotDecided: nobody's name, no reason, another word, or the pair does not wait for a person.
+    """
+    by, why = _person(by, why)
+    _one_of(decision)
+    with alone(policies / f".{UNITS}.lock", "a decision at the desk"):
+        waiting = {(str(row["to_vintage"]), row["old_code"], row["new_code"] or "") for row in units(data, policies)}
+        if (to_vintage, old_code, new_code) not in waiting:
+            raise NotDecided(
+                "这一变动不在待定之列（可能刚由他人决定） · this change does not wait for a decision; somebody may just have decided it"
+            )
+        _add(policies / f"{UNITS}.csv", [to_vintage, old_code, new_code, decision, by, data.today(), why])
+
+
+def _person(by: str, why: str) -> tuple[str, str]:
+    by, why = " ".join(by.split()), " ".join(why.split())
+    if not by or not why:
+        raise NotDecided("请填写决定人姓名和原因 · give your name and the reason")
+    return by, why
+
+
+def _one_of(decision: str) -> None:
+    if decision not in (SAME, DIFFERENT):
+        raise NotDecided(f"只能选 {SAME} 或 {DIFFERENT} · choose {SAME} or {DIFFERENT}")
+
+
+def _published(data: DataDirectory, table: str, query: str) -> list[dict[str, Any]]:
+    """Rows of the current release; none before the first, or where it has no such table."""
+    database = data.published / "minsheng.duckdb"
+    if not database.exists():
+        return []
+    with duckdb.connect(str(database), read_only=True) as con:
+        if not con.execute("select 1 from duckdb_tables() where table_name = ?", [table]).fetchone():
+            return []
+        cursor = con.execute(query)
+        names = [d[0] for d in cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def _rows(path: Path) -> list[Mapping[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _add(path: Path, values: Sequence[Any]) -> None:
+    """One line more; the others stay byte for byte as they are."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow([v.isoformat() if isinstance(v, date) else v for v in values])
+    there = path.read_text(encoding="utf-8")
+    write_text(path, f"{there}{'' if there.endswith(chr(10)) else chr(10)}{line.getvalue()}")

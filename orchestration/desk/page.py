@@ -1,0 +1,214 @@
+"""The desk as a web application: forms in, pages out.
+
+One process on the loopback address, no login: behind a proxy that asks for one, `MINSHENG_DESK_HOST` names the host the
+proxy serves it under (docs/desk.md). A decision is taken only from a page of this process (its token), and only under a
+host name that is expected, so that no other site can decide through somebody's browser.
+Does not belong here: words about a file (contracts/desk/telling.py) and decisions (decisions.py).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import Environment, FileSystemLoader, select_autoescape
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, HTMLResponse, Response
+from starlette.routing import Route
+
+from contracts.desk.checking import Checked, NotKnown, check_file, find_feed, find_layout, senders
+from contracts.desk.telling import COLUMNS, HEADINGS, counted, opening, problems, whole_file
+from contracts.desk.workbooks import write_report, write_template
+from contracts.loading import POLICIES, load_feeds
+from contracts.model import ContractError
+from contracts.reading import Unreadable
+from orchestration.desk import decisions
+from orchestration.paths import DataDirectory
+
+HOST = "MINSHENG_DESK_HOST"
+LARGEST_FILE = 1 << 30
+SHOWN = 200
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+_PAGES = Environment(
+    loader=FileSystemLoader(Path(__file__).parent), autoescape=select_autoescape(default=True), trim_blocks=True
+)
+
+
+def application(data: DataDirectory, policies: Path = POLICIES) -> Starlette:
+    """The desk of one data directory; what is uploaded and reported lies in a folder of its own until the process ends."""
+    folder = Path(tempfile.mkdtemp(prefix="minsheng-desk-"))  # 0700: files hold what departments send
+    token = secrets.token_urlsafe(24)
+    reports: dict[str, tuple[Path, str]] = {}
+
+    async def index(_: Request) -> Response:
+        feeds = [
+            {"id": f.id, "label": f"{f.label_zh} · {f.label_en}", "senders": senders(f)} for f in load_feeds().values()
+        ]
+        return _page("desk.j2", feeds=feeds)
+
+    async def check(request: Request) -> Response:
+        if int(request.headers.get("content-length") or 0) > LARGEST_FILE:
+            return _refused("文件超过 1 GB，请拆分 · the file is larger than 1 GB; split it", 413)
+        async with request.form(max_files=1, max_fields=4) as form:
+            sent, feed_id, sender = form.get("file"), str(form.get("feed") or ""), str(form.get("sender") or "") or None
+            if sent is None or isinstance(sent, str) or not sent.filename:
+                return _refused("请选择要检查的文件 · choose the file to check")
+            place = Path(tempfile.mkdtemp(dir=folder))
+            file = place / _safe_name(sent.filename)
+            with file.open("wb") as out:
+                await run_in_threadpool(shutil.copyfileobj, sent.file, out)
+        return await run_in_threadpool(_checked, file, feed_id, sender, reports)
+
+    async def report(request: Request) -> Response:
+        found = reports.get(request.path_params["token"])
+        if found is None or not found[0].is_file():
+            return _refused("检查结果已不在，请重新检查 · the report is gone; check the file again", 404)
+        return FileResponse(found[0], media_type=XLSX, headers=_attached(found[1]))
+
+    async def template(request: Request) -> Response:
+        try:
+            feed = find_feed(request.path_params["feed"])
+        except NotKnown as unknown:
+            return _refused(str(unknown), 404)
+        path = Path(tempfile.mkdtemp(dir=folder)) / "form.xlsx"
+        await run_in_threadpool(write_template, path, feed)
+        return FileResponse(path, media_type=XLSX, headers=_attached(f"{feed.label_zh}.xlsx"))
+
+    async def waiting(_: Request) -> Response:
+        return await run_in_threadpool(_waiting, data, policies, token)
+
+    async def decide(request: Request) -> Response:
+        async with request.form(max_files=0, max_fields=10) as form:
+            said = {name: str(value) for name, value in form.items()}
+        origin = request.headers.get("origin")
+        if not secrets.compare_digest(said.pop("token", ""), token) or (
+            origin and origin.split("//")[-1] != request.headers.get("host")
+        ):
+            return _refused("此页已过期，请重新打开后再决定 · this page is out of date; open it again", 403)
+        try:
+            return await run_in_threadpool(_decided, data, policies, request.path_params["kind"], said, token)
+        except decisions.NotDecided as refused:
+            return _refused(str(refused))
+
+    own = os.environ.get(HOST, "").strip()
+    return Starlette(
+        routes=[
+            Route("/", index), Route("/check", check, methods=["POST"]), Route("/report/{token}", report),
+            Route("/template/{feed}", template), Route("/decisions", waiting), Route("/decisions/{kind}", decide, methods=["POST"]),
+        ],
+        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost", *([own] if own else [])])],
+        lifespan=_emptied(folder),
+    )  # fmt: skip
+
+
+def _safe_name(sent: str) -> str:
+    """The file's own name, which its format is told by, as it can stand in a folder."""
+    name = Path(re.sub(r"[\x00-\x1f\x7f]", "_", sent.replace("\\", "/"))).name
+    return f"{Path(name).stem[:60]}{Path(name).suffix[:20]}".strip(".") or "file"
+
+
+def _emptied(folder: Path) -> Any:
+    from contextlib import asynccontextmanager
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> Any:
+        yield
+        shutil.rmtree(folder, ignore_errors=True)
+
+    return lifespan
+
+
+def _checked(file: Path, feed_id: str, sender: str | None, reports: dict[str, tuple[Path, str]]) -> Response:
+    """The same check as `python -m contracts check`; the uploaded file is gone when this returns."""
+    try:
+        feed = find_feed(feed_id)
+        layout = find_layout(feed, sender)
+        checked = check_file(file, feed, layout)
+        link = None
+        if checked.reasons.height:
+            path, link = file.parent / "report.xlsx", secrets.token_urlsafe(16)
+            write_report(
+                path, feed=feed, layout=layout, found=checked.opened.table.found, rows=checked.opened.table.batches(),
+                reasons=checked.reasons, summary=checked.totals,
+            )  # fmt: skip
+            reports[link] = (path, f"{file.stem}.检查.xlsx")
+        return _page("desk_checked.j2", **_told(checked), link=link, feed=feed)
+    except Unreadable as refused:
+        return _page("desk_checked.j2", refused=[refused.zh, refused.en], feed=feed)
+    except (NotKnown, ContractError, OSError) as error:
+        return _refused(str(error).replace(str(file.parent) + "/", ""))
+    finally:
+        file.unlink(missing_ok=True)
+
+
+def _told(checked: Checked) -> Mapping[str, Any]:
+    found = problems(checked)
+    by_severity = [
+        (severity, heading, [p for p in found if p.severity == severity]) for severity, heading in HEADINGS.items()
+    ]
+    return {
+        "opening": opening(checked), "whole": whole_file(checked), "counted": counted(checked), "columns": COLUMNS, "shown": SHOWN,
+        "groups": [group for group in by_severity if group[2]],
+        "fine": checked.totals.rejected == 0 and checked.outcome.verdict != "held",
+    }  # fmt: skip
+
+
+def _waiting(data: DataDirectory, policies: Path, token: str, done: str = "") -> Response:
+    return _page(
+        "desk_decisions.j2", token=token, done=done, held=decisions.held(data), pairs=decisions.pairs(data, policies),
+        units=decisions.units(data, policies),
+    )  # fmt: skip
+
+
+def _decided(data: DataDirectory, policies: Path, kind: str, said: Mapping[str, str], token: str) -> Response:
+    by, why = said.get("by", ""), said.get("why", "")
+    if kind == "held":
+        decisions.let_through(data, said.get("receipt", ""), by=by, why=why)
+    elif kind == "pair":
+        decisions.decide_pair(
+            data,
+            said.get("left_id", ""),
+            said.get("right_id", ""),
+            said.get("decision", ""),
+            by=by,
+            why=why,
+            policies=policies,
+        )
+    elif kind == "unit":
+        decisions.decide_unit(
+            data, said.get("to_vintage", ""), said.get("old_code", ""), said.get("new_code", ""), said.get("decision", ""),
+            by=by, why=why, policies=policies,
+        )  # fmt: skip
+    else:
+        raise decisions.NotDecided("没有这一类决定 · there is no such kind of decision")
+    return _waiting(data, policies, token, done="已记录，下一次运行时生效 · written down; the next night follows it")
+
+
+def _page(name: str, status: int = 200, **values: Any) -> HTMLResponse:
+    policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'"
+    headers = {
+        "Content-Security-Policy": policy,
+        "X-Content-Type-Options": "nosniff",
+        "Cache-Control": "no-store",
+        "Referrer-Policy": "same-origin",
+    }
+    return HTMLResponse(_PAGES.get_template(name).render(**values), status_code=status, headers=headers)
+
+
+def _refused(sentence: str, status: int = 400) -> HTMLResponse:
+    return _page("desk_checked.j2", status=status, refused=sentence.split("\n"))
+
+
+def _attached(name: str) -> dict[str, str]:
+    return {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}", "Cache-Control": "no-store"}

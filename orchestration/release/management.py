@@ -1,0 +1,242 @@
+"""Releases as a whole: which there are, how two differ, and going back to an earlier one.
+
+Belongs here: reading certificates and files of releases that were made. Does not belong here: making one (publishing) and
+saying it in a terminal (command.py).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from contracts.loading import load_products
+from contracts.model import Product
+from contracts.whole_files import NotReadable, read_json, write_json
+from orchestration.paths import DataDirectory
+from orchestration.release import publishing
+from orchestration.release.publishing import Certificate
+from orchestration.release.targets import delivering
+from orchestration.release.targets.quoting import identifier, literal
+from orchestration.warehouse.dbt_assets import only_writer
+
+ROLLBACKS = "rollbacks"
+
+
+class NotThere(ValueError):
+    """A release that was never made, or whose files are no longer kept; the sentence names those there are."""
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One release: `has_files`: it can be read, compared and gone back to."""
+
+    certificate: Certificate
+    has_files: bool
+    is_current: bool
+
+
+@dataclass
+class TableChange:
+    """How a table differs between two releases; `columns`: column → rows in which its value is another."""
+
+    rows_before: int | None
+    rows_after: int | None
+    added: int = 0
+    removed: int = 0
+    changed: int = 0
+    columns: dict[str, int] = field(default_factory=dict)
+    columns_added: list[str] = field(default_factory=list)
+    columns_removed: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Difference:
+    """Two releases side by side: what changed, and what lies between them that explains it."""
+
+    before: Certificate
+    after: Certificate
+    tables: dict[str, TableChange]
+    files_added: Counter[str]  # feed → deliveries
+    files_removed: Counter[str]
+    policies_changed: bool
+    code_changed: bool
+
+
+def listed(data: DataDirectory) -> list[Listed]:
+    """Every release ever made, oldest first."""
+    shown = publishing.standing_id(data)
+    return [Listed(c, _folder(data, c.release_id).is_dir(), c.release_id == shown) for c in publishing.releases(data)]
+
+
+def folder_of(data: DataDirectory, release_id: str) -> Path:
+    """Where a release's files lie.
+
+    Raises:
+        NotThere: they do not.
+    """
+    folder = _folder(data, release_id)
+    if (folder / publishing.DATABASE).is_file():
+        return folder
+    there = [item.certificate.release_id for item in listed(data) if item.has_files]
+    zh, en = "、".join(there) or "（无）", ", ".join(there) or "none"
+    if any(item.certificate.release_id == release_id for item in listed(data)):
+        raise NotThere(
+            f"发布 {release_id} 的文件已按保留期删除（证书仍在）；仍保留：{zh} · "
+            f"the files of {release_id} are no longer kept (its certificate is); there are: {en}"
+        )
+    raise NotThere(f"没有发布 {release_id}；仍保留：{zh} · there is no release {release_id}; kept are: {en}")
+
+
+def compare(data: DataDirectory, before: str, after: str) -> Difference:
+    """What the release `after` has other than `before`, row by row of every table's key.
+
+    Raises:
+        NotThere: the files of one are not kept.
+    """
+    one, two = folder_of(data, before), folder_of(data, after)
+    certificates = {item.certificate.release_id: item.certificate for item in listed(data)}
+    then, now = certificates[before], certificates[after]
+    products = load_products()
+    with duckdb.connect() as con:
+        for name, folder in (("one", one), ("two", two)):
+            con.execute(f"attach {literal(str(folder / publishing.DATABASE))} as {name} (read_only)")
+        columns = {name: _columns(con, name) for name in ("one", "two")}
+        tables = {
+            table: change
+            for table in sorted(columns["one"] | columns["two"])
+            if (
+                change := _compare_table(
+                    con, table, columns["one"].get(table), columns["two"].get(table), products.get(table)
+                )
+            )
+        }
+    old, new = _receipts(one), _receipts(two)
+    return Difference(
+        then, now, tables,
+        Counter(feed for receipt, feed in new.items() if receipt not in old),
+        Counter(feed for receipt, feed in old.items() if receipt not in new),
+        then.policies != now.policies, then.code != now.code or then.code_version != now.code_version,
+    )  # fmt: skip
+
+
+def roll_back(data: DataDirectory, release_id: str, *, by: str, why: str, log: Any = None) -> delivering.Delivered:
+    """Readers see an earlier release again, everywhere it is served; who said so and why is kept beside the certificates.
+
+    Raises:
+        NotThere: its files are not kept.
+        ValueError: nobody's name or no reason is given, or it is the current one.
+    """
+    if not by.strip() or not why.strip():
+        raise ValueError("请说明由谁、为什么回退（--by、--why） · say who goes back and why (--by, --why)")
+    folder = folder_of(data, release_id)
+    with only_writer(data, log):
+        shown = publishing.standing_id(data)
+        if shown == release_id:
+            raise ValueError(f"{release_id} 就是当前发布 · {release_id} is the current release already")
+        certificate = next(i.certificate for i in listed(data) if i.certificate.release_id == release_id)
+        at = data.now()
+        note = {"from": shown, "to": release_id, "by": by.strip(), "why": why.strip(), "at": at}
+        write_json(data.published / ROLLBACKS / f"{at:%Y%m%dT%H%M%S}.json", note)
+        publishing.show(data, folder.name)
+        return delivering.deliver(data, release_id, certificate.content_checksum, load_products(), log)
+
+
+def rollbacks(data: DataDirectory) -> list[dict[str, Any]]:
+    """Who went back to which release, when and why; oldest first."""
+    found = []
+    for path in sorted((data.published / ROLLBACKS).glob("*.json")):
+        try:
+            found.append(dict(read_json(path)))
+        except NotReadable:
+            continue  # it changes nothing; the release that is shown says itself which it is
+    return found
+
+
+def _folder(data: DataDirectory, release_id: str) -> Path:
+    return data.published / "releases" / Path(release_id).name
+
+
+def _receipts(folder: Path) -> Mapping[str, str]:
+    path = folder / publishing.RECEIPTS
+    return dict(read_json(path)) if path.is_file() else {}
+
+
+def _columns(con: duckdb.DuckDBPyConnection, database: str) -> dict[str, dict[str, str]]:
+    tables: dict[str, dict[str, str]] = {}
+    query = f"select table_name, column_name, data_type from duckdb_columns() where database_name = '{database}' order by column_index"
+    for table, column, kind in con.execute(query).fetchall():
+        tables.setdefault(table, {})[column] = kind
+    return tables
+
+
+def _compare_table(
+    con: duckdb.DuckDBPyConnection,
+    table: str,
+    before: Mapping[str, str] | None,
+    after: Mapping[str, str] | None,
+    product: Product | None,
+) -> TableChange | None:
+    """None where the table is the same in both."""
+    rows = [
+        con.execute(f"select count(*) from {name}.{identifier(table)}").fetchall()[0][0] if there is not None else None
+        for name, there in (("one", before), ("two", after))
+    ]
+    change = TableChange(*rows)
+    if before is None or after is None:
+        return change
+    change.columns_added, change.columns_removed = (
+        [c for c in after if c not in before],
+        [c for c in before if c not in after],
+    )
+    key = [c for c in (product.key if product else ()) if c in before and c in after]
+    values = [c for c in after if c in before and c not in key]
+    if not key:
+        same = ", ".join(map(identifier, values))
+        added, removed = (
+            con.execute(
+                f"select count(*) from (select {same} from {x}.{identifier(table)} except all select {same} from {y}.{identifier(table)})"
+            ).fetchall()[0][0]
+            for x, y in (("two", "one"), ("one", "two"))
+        )
+        change.added, change.removed = added, removed
+    else:
+        _compare_by_key(con, table, key, values, before, change)
+    touched = change.added or change.removed or change.changed or change.columns_added or change.columns_removed
+    return change if touched else None
+
+
+def _compare_by_key(
+    con: duckdb.DuckDBPyConnection,
+    table: str,
+    key: list[str],
+    values: list[str],
+    types: Mapping[str, str],
+    change: TableChange,
+) -> None:
+    on = " and ".join(f"a.{identifier(k)} is not distinct from b.{identifier(k)}" for k in key)
+    differs = [_differs(v, types[v]) for v in values]
+    counted = "".join(f", count(*) filter (where {d})" for d in differs)
+    any_of = " or ".join(differs) or "false"
+    joined = f"from one.{identifier(table)} a join two.{identifier(table)} b on {on}"
+    both, changed, *columns = con.execute(
+        f"select count(*), count(*) filter (where {any_of}){counted} {joined}"
+    ).fetchall()[0]
+    change.removed, change.added, change.changed = (
+        (change.rows_before or 0) - both,
+        (change.rows_after or 0) - both,
+        changed,
+    )
+    change.columns = {v: n for v, n in zip(values, columns, strict=True) if n}
+
+
+def _differs(column: str, sql_type: str) -> str:
+    """Whether a value is another; numbers to 12 digits, as the certificate has them."""
+    a, b = f"a.{identifier(column)}", f"b.{identifier(column)}"
+    if sql_type == "DOUBLE":
+        a, b = f"printf('%.12g', {a})", f"printf('%.12g', {b})"
+    return f"{a} is distinct from {b}"

@@ -1,0 +1,121 @@
+"""An old release made again from the archive, in a folder of its own, and held against its certificate table by table.
+
+What had come by the release's time is taken in again: the archived bytes, what people had said of them, and the receipts that have no
+bytes (sent twice, overdue). Nothing of the data directory is written.
+Belongs here: which of the past belongs to a release, and the comparison. Does not belong here: the night itself, and words
+(reproduce_command.py).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from contracts.whole_files import NotReadable, read_json
+from orchestration.paths import PROJECT, DataDirectory
+from orchestration.release import publishing, revisions
+from orchestration.release.publishing import Certificate
+
+WITHOUT_BYTES = ("duplicate", "missing")
+# They tell of releases, not of a city: a directory made anew has one release.
+OF_RELEASES = frozenset({"release_log", "revision_log"})
+
+
+class NotReproducible(ValueError):
+    """The release cannot be made again here; the sentence says what is needed."""
+
+
+@dataclass(frozen=True)
+class Reproduced:
+    """Table → whether it is the same; None where the release had kept an earlier release's content."""
+
+    certificate: Certificate
+    again: Certificate
+    same: dict[str, bool | None]
+
+
+def reproduce(data: DataDirectory, release_id: str, folder: Path, *, anyway: bool = False) -> Reproduced:
+    """Spends the night of a release again in `folder`.
+
+    Raises:
+        NotReproducible: there is no such release, code or policies are others now, or the night gave no release.
+    """
+    certificate = next((c for c in publishing.releases(data) if c.release_id == release_id), None)
+    if certificate is None:
+        raise NotReproducible(f"没有发布 {release_id} · there is no release {release_id}")
+    if not anyway:
+        _same_rules(certificate)
+    past = DataDirectory(folder)
+    _copy_past(data, past, certificate.released_at)
+    past.set_calendar(certificate.released_at.date(), data.first_day())
+    environment = {
+        k: v
+        for k, v in os.environ.items()
+        if k not in ("MINSHENG_TODAY", "MINSHENG_FIRST_DAY", "DAGSTER_HOME", "MINSHENG_POSTGRES")
+    }
+    night = subprocess.run(
+        [sys.executable, "-m", "orchestration", "night"], cwd=PROJECT, env={**environment, "MINSHENG_DATA": str(past.root)},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    again = publishing.current(past)
+    if again is None:
+        last = (night.stdout or night.stderr).strip().splitlines()[-1:]
+        raise NotReproducible(f"重做的运行没有发布 · the night that was spent again released nothing: {' '.join(last)}")
+    same = {
+        table: None if table in certificate.kept else again.tables.get(table) == facts
+        for table, facts in certificate.tables.items()
+        if table not in OF_RELEASES
+    }
+    return Reproduced(certificate, again, same)
+
+
+def _same_rules(certificate: Certificate) -> None:
+    for what, then, now in (
+        ("政策 policies", certificate.policies, revisions.policies_checksum()),
+        ("程序 code", certificate.code, revisions.code_checksum()),
+    ):
+        if then and then != now:
+            raise NotReproducible(
+                f"{what}：{certificate.release_id} 用的是另一版，请先取出版本 {certificate.code_version}，或加 --anyway · "
+                f"{certificate.release_id} was made with others: check out {certificate.code_version} first, or say --anyway"
+            )
+
+
+def _copy_past(data: DataDirectory, past: DataDirectory, until: datetime) -> None:
+    """Everything that had come and been said by `until`; bytes as links, for an archive may be large."""
+    for label in data.archive.glob("*/*/*.json"):
+        try:
+            if datetime.fromisoformat(read_json(label)["received_at"]) > until:
+                continue
+        except (NotReadable, KeyError):
+            continue
+        for path in label.parent.glob(f"{label.stem}.*"):
+            target = past.archive / path.relative_to(data.archive)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                target.hardlink_to(path)
+            except OSError:  # another disk
+                shutil.copy2(path, target)
+    for path in data.receipts.glob("*/*/*.json"):
+        try:
+            receipt = read_json(path)
+        except NotReadable:
+            continue
+        if receipt.get("verdict") in WITHOUT_BYTES and datetime.fromisoformat(receipt["attempted_at"]) <= until:
+            _copy(path, past.receipts / path.relative_to(data.receipts))
+    for name in ("approvals", "withdrawals"):
+        for path in (data.root / name).glob("*.json"):
+            if datetime.fromisoformat(read_json(path)["at"]) <= until:
+                _copy(path, past.root / name / path.name)
+    if (data.root / "privacy.key").is_file():
+        _copy(data.root / "privacy.key", past.root / "privacy.key")
+
+
+def _copy(path: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy2(path, target)

@@ -1,0 +1,196 @@
+"""A release as files for whoever opens no database: CSV with BOM, descriptions that other programs read, and the pointer.
+
+`datapackage.json` (Frictionless Data Package) describes the Parquet files with their types, keys and foreign keys;
+`csv/` holds the same tables for spreadsheets, with a description of its own. `pointer.json` beside the releases says in
+one line which release is current, for readers that do not follow links.
+Does not belong here: which tables and rows there are (publishing) and the departments' workbooks (workbooks.py).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from contracts.model import FieldSpec, Product
+from contracts.whole_files import whole, write_json
+from orchestration.paths import ZONE
+
+POINTER, PACKAGE, CSV = "pointer.json", "datapackage.json", "csv"
+BOM = b"\xef\xbb\xbf"
+# A spreadsheet takes a text that begins so for a formula; such a text, and one that begins with ', has a ' put before it.
+FORMULA = "'=+-@\t\r"
+FRICTIONLESS: Mapping[str, str] = {
+    "string": "string", "integer": "integer", "number": "number", "boolean": "boolean", "date": "date", "timestamp": "datetime",
+}  # fmt: skip
+
+
+def write(
+    folder: Path,
+    databases: Mapping[str, Path],
+    products: Mapping[str, Product],
+    release_id: str,
+    at: datetime,
+    note: str,
+) -> None:
+    """Writes `csv/` and both descriptions into a release's folder and into its public edition.
+
+    Args:
+        databases: edition (a folder below `folder`, `.` the release itself) → its DuckDB file.
+    """
+    for edition, database in databases.items():
+        place = folder / edition
+        with duckdb.connect(str(database), read_only=True) as con:
+            tables = [t for (t,) in con.execute("select table_name from duckdb_tables() order by 1").fetchall()]
+            known = {t: products[t] for t in tables if t in products}
+            (place / CSV).mkdir(parents=True, exist_ok=True)
+            for table in tables:
+                _write_csv(con, table, place / CSV / f"{table}.csv")
+            counts = {t: _count(con, t) for t in tables}
+        about = {"release": release_id, "created": at.replace(tzinfo=ZONE).isoformat(), "note": note}
+        parquet = {t: place / "parquet" / f"{t}.parquet" for t in known}
+        write_json(place / PACKAGE, package(known, parquet, place, counts, about))
+        csv = {t: place / CSV / f"{t}.csv" for t in known}
+        write_json(place / CSV / PACKAGE, package(known, csv, place / CSV, counts, about))
+
+
+def point(published: Path, release_id: str, at: datetime) -> None:
+    """Says which release is current, for readers that cannot resolve the link `current`; each of both names a whole release."""
+    folder = f"releases/{release_id}"
+    write_json(
+        published / POINTER,
+        {
+            "release": release_id, "since": at, "folder": folder, "duckdb": f"{folder}/minsheng.duckdb",
+            "parquet": f"{folder}/parquet", "csv": f"{folder}/{CSV}", "public": f"{folder}/public",
+        },
+    )  # fmt: skip
+
+
+def package(
+    products: Mapping[str, Product],
+    files: Mapping[str, Path],
+    base: Path,
+    rows: Mapping[str, int],
+    about: Mapping[str, str],
+) -> dict[str, Any]:
+    """A Data Package of some tables; `base` is the folder it will lie in."""
+    resources = [_resource(products[t], products, files[t], base, rows[t]) for t in products if files[t].is_file()]
+    return {
+        "profile": "data-package",
+        "name": "minsheng",
+        "title": "民生公共服务数据 · Minsheng public-service tables",
+        "description": about["note"],
+        "version": about["release"],
+        "created": about["created"],
+        "resources": resources,
+    }
+
+
+def _resource(product: Product, products: Mapping[str, Product], file: Path, base: Path, rows: int) -> dict[str, Any]:
+    is_csv = file.suffix == ".csv"
+    described: dict[str, Any] = {
+        "name": product.id,
+        "path": file.relative_to(base).as_posix(),
+        "title": f"{product.label_zh} · {product.label_en}",
+        "description": product.description,
+        "format": file.suffix[1:],
+        "mediatype": "text/csv" if is_csv else "application/vnd.apache.parquet",
+        "bytes": file.stat().st_size,
+        "hash": f"sha256:{_sha256(file)}",
+        "rows": rows,
+        "schema": _schema(product, products),
+    }
+    if is_csv:
+        described |= {
+            "profile": "tabular-data-resource",
+            "encoding": "utf-8-sig",
+            "dialect": {"delimiter": ",", "header": True},
+        }
+    return described
+
+
+def _schema(product: Product, products: Mapping[str, Product]) -> dict[str, Any]:
+    """Types, labels, the primary key; keys that hold for every row as foreign keys, those with a condition in words."""
+    keys = [
+        {
+            "fields": [f.name],
+            "reference": {"resource": "" if key.table == product.id else key.table, "fields": [key.column]},
+        }
+        for f in product.fields
+        for key in f.foreign_keys
+        if key.table in products and key.column in products[key.table].by_name and not (key.where or key.unless)
+    ]
+    schema: dict[str, Any] = {"fields": [_field(f) for f in product.fields], "missingValues": [""]}
+    if product.key:
+        schema["primaryKey"] = list(product.key)
+    if keys:
+        schema["foreignKeys"] = keys
+    return schema
+
+
+def _field(f: FieldSpec) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "name": f.name,
+        "type": FRICTIONLESS[f.kind],
+        "title": f"{f.label_zh} · {f.label_en}",
+        "description": f.explanation,
+    }
+    if f.unit:
+        described["unit"] = f.unit
+    constraints: dict[str, Any] = {"required": True} if f.required else {}
+    if f.enum:
+        constraints["enum"] = list(f.enum)
+        described["labels"] = dict(f.enum)
+    if constraints:
+        described["constraints"] = constraints
+    return described
+
+
+def _write_csv(con: duckdb.DuckDBPyConnection, table: str, path: Path) -> None:
+    """Dates and times as ISO 8601, null as nothing, an empty text as "", formulas as the texts they are."""
+    columns = con.execute(
+        "select column_name, data_type from duckdb_columns() where table_name = ? order by column_index", [table]
+    )
+    selected = ", ".join(_for_spreadsheets(n, t) for n, t in columns.fetchall())
+    written = path.with_suffix(".rows")
+    target = str(written).replace("'", "''")
+    con.execute(
+        f"copy (select {selected} from \"{table}\") to '{target}' (format csv, header, timestampformat '%Y-%m-%dT%H:%M:%S')"
+    )
+    with whole(path) as staged, staged.open("wb") as out, written.open("rb") as rows:
+        out.write(BOM)
+        while chunk := rows.read(1 << 20):
+            out.write(chunk)
+    written.unlink()
+
+
+def _for_spreadsheets(name: str, sql_type: str) -> str:
+    if sql_type != "VARCHAR":
+        return f'"{name}"'
+    starts = FORMULA.replace("'", "''")
+    return f'case when "{name}" <> \'\' and contains(\'{starts}\', "{name}"[1]) then \'\'\'\' || "{name}" else "{name}" end as "{name}"'
+
+
+def read_csv(path: Path, columns: Mapping[str, str]) -> str:
+    """The relation that reads a table back from its CSV file as it was published; `columns`: name → DuckDB type."""
+    types = ", ".join(f"'{n}': '{t}'" for n, t in columns.items())
+    back = ", ".join(
+        f'case when "{n}"[1] = \'\'\'\' then "{n}"[2:] else "{n}" end as "{n}"' if t == "VARCHAR" else f'"{n}"'
+        for n, t in columns.items()
+    )
+    file = str(path).replace("'", "''")
+    return f"(select {back} from read_csv('{file}', header = true, auto_detect = false, delim = ',', quote = '\"', escape = '\"', columns = {{{types}}}))"
+
+
+def _count(con: duckdb.DuckDBPyConnection, table: str) -> int:
+    (count,) = con.execute(f'select count(*) from "{table}"').fetchall()[0]
+    return int(count)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

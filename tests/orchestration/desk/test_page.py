@@ -1,0 +1,213 @@
+"""The desk says what the command line says, keeps nothing of a file, and writes decisions where people write them by hand."""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+import re
+import tempfile
+from datetime import date, datetime
+from pathlib import Path
+
+import duckdb
+import openpyxl
+import pytest
+from starlette.testclient import TestClient
+
+from contracts.__main__ import main
+from contracts.door.approvals import approvals
+from contracts.loading import POLICIES
+from orchestration.desk.page import application
+from orchestration.intake import landing
+from orchestration.intake.landing import Attempt
+from orchestration.paths import DataDirectory
+
+HEADER = "机构代码,机构名称,类别代码,床位数,运营状态,区划代码"
+ROWS = "510107001,一院,A100,120,1,510107001001\n510107002,<script>二院</script>,A100,很多,1,510107001001\n"
+SENT = f"{HEADER}\n{ROWS}".encode("gb18030")
+RECEIPT = "0123456789abcdef"
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> DataDirectory:
+    directory = DataDirectory(tmp_path / "data")
+    directory.set_calendar(date(2026, 3, 1), date(2026, 1, 1))
+    held = Attempt(
+        receipt=RECEIPT, feed="health.institutions", sender="default", file_name="机构.csv", sha256="f" * 64, size_bytes=1,
+        received_at=datetime(2026, 2, 3, 2, 10), received_on=date(2026, 2, 3), attempted_at=datetime(2026, 3, 1, 2), verdict="held",
+        message_zh="整份文件暂缓入库", message_en="the file is held",
+    )  # fmt: skip
+    landing.record(directory, held)
+    directory.published.mkdir(parents=True)
+    with duckdb.connect(str(directory.published / "minsheng.duckdb")) as con:
+        con.execute(
+            "create table facility_link as select 'a' left_id, 'b' right_id, '甲馆' left_name, '乙馆' right_name, null::varchar left_address, "
+            "null::varchar right_address, 12.0 distance_m, 0.6 probability, 'review' decision union all select 'a', 'c', '甲馆', '丙馆', null, null, 1.0, 0.99, 'linked'"
+        )
+        con.execute(
+            "create table division_successor as select 2016 from_vintage, 2023 to_vintage, 'village' \"level\", '01' old_code, '旧村' old_name, "
+            "null::varchar new_code, null::varchar new_name, 'abolished' change, 'no_trace' reason, 0.4 confidence"
+        )
+    return directory
+
+
+@pytest.fixture
+def policies(tmp_path: Path) -> Path:
+    folder = tmp_path / "policies"
+    folder.mkdir()
+    for name in ("facility_link_decisions.csv", "division_change_decisions.csv"):
+        (folder / name).write_bytes((POLICIES / name).read_bytes())
+    return folder
+
+
+@pytest.fixture
+def desk(data: DataDirectory, policies: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "uploads").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "uploads"))
+    with TestClient(application(data, policies), base_url="http://127.0.0.1:3100") as client:
+        yield client
+
+
+def sent(desk: TestClient, body: bytes = SENT, feed: str = "health.institutions", name: str = "机构.csv"):
+    return desk.post("/check", data={"feed": feed, "sender": ""}, files={"file": (name, body)})
+
+
+def token(desk: TestClient) -> str:
+    return re.search(r'name="token" value="([^"]+)"', desk.get("/decisions").text)[1]
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(path.open(encoding="utf-8", newline="")))
+
+
+def test_a_file_is_told_in_the_words_of_the_command_line(desk, tmp_path, monkeypatch, capsys) -> None:
+    page = html.unescape(sent(desk).text)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "机构.csv").write_bytes(SENT)
+    main(["check", "机构.csv", "--feed", "health.institutions"])
+    said = capsys.readouterr().out
+    for line in said.splitlines()[:4]:
+        assert line.strip() in page
+    assert "“很多”不是数字" in page
+    assert "很多" in said
+    assert "不能接收，须更正" in said
+    assert "不能接收，须更正" in page
+
+
+def test_a_senders_value_is_text_on_the_page(desk) -> None:
+    body = f"{HEADER}\n510107002,x,A100,<script>alert(1)</script>,1,510107001001\n".encode()
+    page = sent(desk, body).text
+    assert "&lt;script&gt;alert(1)" in page
+    assert "<script>alert(1)" not in page
+
+
+def test_the_marked_workbook_and_the_form_are_downloaded(desk) -> None:
+    link = re.search(r'href="(/report/[^"]+)"', sent(desk).text)[1]
+    answer = desk.get(link)
+    assert "%E6%A3%80%E6%9F%A5.xlsx" in answer.headers["content-disposition"]
+    marked = openpyxl.load_workbook(io.BytesIO(answer.content))["检查结果 Rows"]["D3"]
+    assert (marked.value, marked.fill.fill_type) == ("很多", "solid")
+    form = openpyxl.load_workbook(io.BytesIO(desk.get("/template/health.institutions").content))
+    assert [c.value for c in form.worksheets[0][1]][:2] == ["机构代码", "机构名称"]
+
+
+def test_nothing_of_an_uploaded_file_stays(desk, tmp_path) -> None:
+    sent(desk)
+    sent(desk, b"PK\x03\x04broken", name="../../x.xlsx")
+    left = [p.name for p in (tmp_path / "uploads").rglob("*") if p.is_file()]
+    assert left == ["report.xlsx"]
+
+
+@pytest.mark.parametrize(
+    ("body", "feed", "told"),
+    [
+        (b"", "health.institutions", "空文件"),
+        (b"PK\x03\x04broken", "health.institutions", "不完整或已损坏"),
+        (SENT, "health.nothing", "没有名为"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_told_in_a_sentence(desk, body, feed, told) -> None:
+    answer = sent(desk, body, feed, "机构.xlsx")
+    assert answer.status_code < 500
+    assert told in answer.text
+    assert "Traceback" not in answer.text
+    assert "uploads" not in answer.text
+
+
+@pytest.mark.parametrize("name", ["长" * 300 + ".csv", "a\tb.csv", "..", "C:\\\\x\\\\机构.csv"])
+def test_a_name_no_folder_can_hold_is_no_fault(desk, name) -> None:
+    assert sent(desk, name=name).status_code == 200
+
+
+def test_no_file_is_told_in_a_sentence(desk) -> None:
+    assert "请选择要检查的文件" in desk.post("/check", data={"feed": "health.institutions"}).text
+
+
+def test_a_held_file_is_let_through_by_a_person_with_a_reason(desk, data) -> None:
+    said = {"token": token(desk), "receipt": RECEIPT, "by": " 王 芳 ", "why": "人口普查\n后补报"}
+    for missing in ("by", "why"):
+        assert "请填写决定人姓名和原因" in desk.post("/decisions/held", data={**said, missing: "  "}).text
+    assert not approvals(data.root)
+    page = desk.post("/decisions/held", data=said).text
+    approval = approvals(data.root)[RECEIPT]
+    assert (approval.by, approval.why) == ("王 芳", "人口普查 后补报")
+    assert RECEIPT not in page
+
+
+def test_a_pair_of_facilities_is_decided_in_the_seed(desk, policies) -> None:
+    assert "乙馆" in desk.get("/decisions").text
+    assert "丙馆" not in desk.get("/decisions").text
+    said = {
+        "token": token(desk),
+        "left_id": "a",
+        "right_id": "b",
+        "decision": "same",
+        "by": "李雷",
+        "why": '同一院落, "东门"',
+    }
+    page = desk.post("/decisions/pair", data=said).text
+    assert "乙馆" not in page
+    assert rows(policies / "facility_link_decisions.csv") == [
+        {
+            "left_id": "a",
+            "right_id": "b",
+            "decision": "same",
+            "decided_by": "李雷",
+            "decided_on": "2026-03-01",
+            "reason": '同一院落, "东门"',
+        }
+    ]
+    assert "不在待定之列" in desk.post("/decisions/pair", data=said).text
+    assert len(rows(policies / "facility_link_decisions.csv")) == 1
+
+
+def test_a_change_of_a_division_is_decided_in_the_seed(desk, policies) -> None:
+    said = {
+        "token": token(desk),
+        "to_vintage": "2023",
+        "old_code": "01",
+        "new_code": "",
+        "decision": "same",
+        "by": "李雷",
+        "why": "整村搬迁",
+    }
+    assert "maybe" not in desk.post("/decisions/unit", data={**said, "decision": "maybe"}).text
+    desk.post("/decisions/unit", data=said)
+    (row,) = rows(policies / "division_change_decisions.csv")
+    assert (row["old_code"], row["new_code"], row["decision"], row["decided_by"]) == ("01", "", "same", "李雷")
+
+
+def test_another_site_decides_nothing(desk, data) -> None:
+    said = {"receipt": RECEIPT, "by": "x", "why": "y"}
+    assert desk.post("/decisions/held", data=said).status_code == 403
+    said["token"] = token(desk)
+    assert desk.post("/decisions/held", data=said, headers={"origin": "http://evil.example"}).status_code == 403
+    assert desk.get("/decisions", headers={"host": "evil.example"}).status_code == 400
+    assert not approvals(data.root)
+
+
+def test_before_the_first_release_nothing_waits(tmp_path, policies) -> None:
+    with TestClient(application(DataDirectory(tmp_path / "new"), policies), base_url="http://localhost:3100") as client:
+        assert client.get("/decisions").text.count("没有 · none") == 3
+        assert client.get("/").status_code == 200

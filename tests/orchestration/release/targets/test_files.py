@@ -1,0 +1,125 @@
+"""The same rows as files: read back by other programs, described truly, and safe to open in a spreadsheet."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+import openpyxl
+import pytest
+import small_release
+from small_release import PRODUCTS, TABLES
+
+from contracts.whole_files import read_json
+from orchestration.release.targets import checksums, files, workbooks
+
+AT = datetime(2026, 3, 1, 23, 59, 59)
+
+
+@pytest.fixture(scope="module")
+def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A release's folder with its database, Parquet and what is made from them; the public edition is the same here."""
+    folder = tmp_path_factory.mktemp("release")
+    database = small_release.write(folder / "minsheng.duckdb")
+    small_release.write(folder / "public" / "minsheng_public.duckdb")
+    for place in (folder, folder / "public"):
+        (place / "parquet").mkdir()
+        with duckdb.connect(str(database), read_only=True) as con:
+            for table in TABLES:
+                con.execute(f"copy {table} to '{place / 'parquet' / table}.parquet' (format parquet)")
+    files.write(
+        folder,
+        {".": database, "public": folder / "public" / "minsheng_public.duckdb"},
+        PRODUCTS,
+        "2026-03-01.1",
+        AT,
+        "FICTIONAL",
+    )
+    return folder
+
+
+def columns(table: str) -> dict[str, str]:
+    return {f.name: f.sql_type for f in PRODUCTS[table].fields}
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_csv_has_the_rows_of_the_database(release: Path, table: str) -> None:
+    with duckdb.connect(str(release / "minsheng.duckdb"), read_only=True) as con:
+        ours = con.execute(checksums.in_duckdb(columns(table), table)).fetchone()
+        theirs = con.execute(
+            checksums.in_duckdb(columns(table), files.read_csv(release / "csv" / f"{table}.csv", columns(table)))
+        ).fetchone()
+    assert ours == theirs
+    assert ours[0] > 0
+
+
+def test_a_spreadsheet_gets_a_byte_order_mark_and_no_formula(release: Path) -> None:
+    path = release / "csv" / "dim_division.csv"
+    assert path.read_bytes().startswith(b"\xef\xbb\xbfdivision_code,")
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        names = [row["name"] for row in csv.DictReader(file)]
+    assert sorted(names) == sorted(["a", "'=1+1", "''quoted", '说"明",逗号\n换行', "a\0b", "b"])
+
+
+def test_the_description_says_what_the_files_hold(release: Path) -> None:
+    for place, ending in ((release, "parquet"), (release / "csv", "csv"), (release / "public", "parquet")):
+        described = read_json(place / "datapackage.json")
+        assert described["version"] == "2026-03-01.1"
+        assert described["created"] == "2026-03-01T23:59:59+08:00"
+        assert {r["name"] for r in described["resources"]} == set(TABLES)
+        for resource in described["resources"]:
+            product, file = PRODUCTS[resource["name"]], place / resource["path"]
+            assert file.suffix == f".{ending}"
+            assert resource["hash"] == f"sha256:{hashlib.sha256(file.read_bytes()).hexdigest()}"
+            assert [f["name"] for f in resource["schema"]["fields"]] == [f.name for f in product.fields]
+            assert resource["schema"]["primaryKey"] == list(product.key)
+            for key in resource["schema"].get("foreignKeys", []):
+                target = key["reference"]["resource"] or resource["name"]
+                assert set(key["reference"]["fields"]) <= {f.name for f in PRODUCTS[target].fields}
+    fields = {
+        f["name"]: f for f in next(r for r in described["resources"] if r["name"] == "fct_review")["schema"]["fields"]
+    }
+    assert fields["reviewed_on"]["type"] == "date"
+    assert fields["review_id"]["constraints"] == {"required": True}
+    keys = next(r for r in described["resources"] if r["name"] == "fct_review")["schema"]["foreignKeys"]
+    assert {
+        "fields": ["department_code"],
+        "reference": {"resource": "dim_department", "fields": ["department_code"]},
+    } in keys
+    # A key that holds for some rows only would be false as one that holds for all.
+    assert not any(key["fields"] == ["facility_id"] for key in keys)
+
+
+def test_the_pointer_names_one_release(tmp_path: Path) -> None:
+    files.point(tmp_path, "2026-03-01.2", AT)
+    said = json.loads((tmp_path / "pointer.json").read_text(encoding="utf-8"))
+    assert said["release"] == "2026-03-01.2"
+    assert {said[k].split("/")[1] for k in ("folder", "duckdb", "parquet", "csv", "public")} == {"2026-03-01.2"}
+
+
+def test_every_department_has_a_workbook_of_its_scorecard(release: Path, tmp_path: Path) -> None:
+    written = workbooks.write(
+        release / "minsheng.duckdb", PRODUCTS[workbooks.TABLE], tmp_path, "2026-03-01.1", "虚构 FICTIONAL"
+    )
+    assert [p.name for p in written] == ["health.xlsx", "sports.xlsx"]
+    book = openpyxl.load_workbook(written[0])
+    months, rows, notes = book.worksheets
+    assert months["A1"].value.startswith("health")
+    assert "虚构 FICTIONAL" in [months.cell(n, 1).value for n in range(1, 6)]
+    assert [c.value for c in months[6]][1:4] == ["2026-03", "2026-02", "2026-01"]
+    rate = next(r for r in months.iter_rows(min_row=7) if r[0].value and r[0].value.startswith("好评率 "))
+    assert [c.value for c in rate[1:4]] == [0.3, 0.2, 0.1]
+    assert rate[1].number_format == "0.0 %"
+    assert rows.max_row == 4
+    assert {row[0].value for row in rows.iter_rows(min_row=2)} != {None}
+    assert notes.max_row == len(PRODUCTS[workbooks.TABLE].fields) + 1
+    for sheet in book.worksheets:
+        assert (sheet.page_setup.orientation, sheet.page_setup.fitToHeight, sheet.print_title_rows is not None) == (
+            "landscape",
+            0,
+            True,
+        )

@@ -1,0 +1,90 @@
+"""Every counted figure of the evaluation is counted again from its rows, and its rows lead to files that were sent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from orchestration.__main__ import main
+from orchestration.release.explaining import COUNTS, NotExplained, explain
+
+MONTH = {"period_kind": "month"}
+
+
+@pytest.fixture(scope="module")
+def units(night_city) -> list[tuple[str, str, str]]:
+    """A unit of every dimension of the newest month, the busiest, with nothing withheld."""
+    with duckdb.connect(str(night_city.data.published / "minsheng.duckdb"), read_only=True) as con:
+        return con.execute(
+            "select dimension, code, period_start::varchar from review_scorecard where period_kind = 'month' and suppressed_reason is null "
+            "and code not like 'rest:%' qualify row_number() over (partition by dimension order by active_reviews desc, code) = 1"
+        ).fetchall()
+
+
+def test_what_is_counted_again_is_what_is_published(night_city, units) -> None:
+    assert {"all", "department", "service_item", "county", "facility", "channel"} <= {u[0] for u in units}
+    for dimension, code, month in units:
+        for column in sorted(COUNTS):
+            found = explain(
+                night_city.data,
+                "review_scorecard",
+                {**MONTH, "period_start": month[:7], "dimension": dimension, "code": code},
+                column,
+            )
+            assert found.agrees is True, (dimension, code, column, found.rows, found.value)
+            assert sum(s.rows for s in found.sources) == found.value
+            assert all(
+                s.feed in ("evaluation.reviews", "evaluation.contacts") and s.file_name != "?" for s in found.sources
+            )
+
+
+def test_a_figure_is_told_with_formula_policy_and_senders(
+    night_city, units, capsys, monkeypatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("MINSHENG_DATA", str(night_city.data.root))
+    month = units[0][2][:7]
+    page = tmp_path / "why.html"
+    arguments = [
+        "review_scorecard",
+        "period_kind=month",
+        f"period_start={month}",
+        "dimension=all",
+        "good_rate",
+        "--page",
+        str(page),
+    ]
+    assert main(["explain", *arguments]) == 0
+    said = capsys.readouterr().out
+    for part in ("good_reviews / active_reviews", "evaluation.reviews", "min_reviews = 10", "回执 receipt"):
+        assert part in said
+        assert part in page.read_text(encoding="utf-8")
+
+
+def test_of_a_withheld_figure_no_rows_are_counted(night_city) -> None:
+    with duckdb.connect(str(night_city.data.published / "minsheng.duckdb"), read_only=True) as con:
+        row = con.execute(
+            "select period_kind, period_start::varchar, dimension, code from review_scorecard where suppressed_reason is not null and dimension in ('facility', 'village', 'town') limit 1"
+        ).fetchone()
+    if row is None:
+        pytest.skip("the small city withholds nothing this time")
+    where = dict(zip(("period_kind", "period_start", "dimension", "code"), row, strict=True))
+    found = explain(night_city.data, "review_scorecard", where, "active_reviews")
+    assert found.withheld
+    assert (found.value, found.rows, found.agrees) == (None, None, None)
+    assert all(s.rows is None for s in found.sources)
+
+
+@pytest.mark.parametrize(
+    ("table", "where", "column", "told"),
+    [
+        ("review_scorecards", {}, "x", "review_scorecard"),
+        ("review_scorecard", {}, "god_rate", "good_rate"),
+        ("review_scorecard", {"dimension": "all"}, "good_rate", "period_start"),
+        ("review_scorecard", {"dimension": "nothing"}, "good_rate", "has no row"),
+    ],
+)
+def test_what_cannot_be_explained_is_told_with_what_there_is(night_city, table, where, column, told) -> None:
+    with pytest.raises(NotExplained, match=told):
+        explain(night_city.data, table, where, column)

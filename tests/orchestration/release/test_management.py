@@ -1,0 +1,112 @@
+"""Releases side by side, and going back to one that is kept: readers see it, and who said so is written down."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import asdict
+from datetime import date, datetime
+from pathlib import Path
+
+import duckdb
+import pytest
+from rich.console import Console
+
+from contracts.whole_files import read_json, write_json
+from orchestration.__main__ import main
+from orchestration.paths import DataDirectory
+from orchestration.release import command, publishing
+from orchestration.release.management import NotThere, compare, listed, roll_back, rollbacks
+
+COLUMNS = "month date, department_code varchar, habit varchar, bad_reviews bigint, bad_share double"
+JANUARY = "(date '2026-01-01', '{code}', 'late', {n}, {n} / 7.0)"
+
+
+def make(data: DataDirectory, number: int, rows: str, *, receipts: dict[str, str], policies: str = "p") -> str:
+    """A release as `publishing` leaves it: files, certificate, receipts; it is then the current one."""
+    release_id = f"2026-03-01.{number}"
+    folder = data.published / "releases" / release_id
+    folder.mkdir(parents=True)
+    with duckdb.connect(str(folder / publishing.DATABASE)) as con:
+        con.execute(f"create table department_habit ({COLUMNS})")
+        con.execute(f"insert into department_habit values {rows}")
+        (count,) = con.execute("select count(*) from department_habit").fetchall()[0]
+    certificate = publishing.Certificate(
+        release_id, datetime(2026, 3, 1, number), "code", f"{number}" * 64, len(receipts), "r", {"department_habit": {"rows": count, "checksum": "1"}},
+        ["department_habit"], policies=policies,
+    )  # fmt: skip
+    write_json(folder / publishing.RECEIPTS, receipts)
+    for path in (folder / "certificate.json", data.published / "certificates" / f"{release_id}.json"):
+        write_json(path, asdict(certificate))
+    publishing.show(data, release_id)
+    return release_id
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DataDirectory:
+    monkeypatch.delenv("MINSHENG_POSTGRES", raising=False)
+    directory = DataDirectory(tmp_path / "data")
+    directory.set_calendar(date(2026, 3, 1), date(2026, 1, 1))
+    rows = [JANUARY.format(code=c, n=n) for c, n in (("health", 1), ("sports", 2), ("culture", 3))]
+    make(directory, 1, ", ".join(rows), receipts={"a": "evaluation.reviews", "b": "evaluation.contacts"})
+    rows = [JANUARY.format(code=c, n=n) for c, n in (("health", 1), ("sports", 5), ("tourism", 3))]
+    make(directory, 2, ", ".join(rows), receipts={"a": "evaluation.reviews", "c": "evaluation.reviews"}, policies="q")
+    return directory
+
+
+def test_a_difference_counts_rows_and_names_columns_and_causes(data: DataDirectory) -> None:
+    found = compare(data, "2026-03-01.1", "2026-03-01.2")
+    (change,) = found.tables.values()
+    assert (change.rows_before, change.rows_after, change.added, change.removed, change.changed) == (3, 3, 1, 1, 1)
+    assert change.columns == {"bad_reviews": 1, "bad_share": 1}
+    assert (dict(found.files_added), dict(found.files_removed)) == (
+        {"evaluation.reviews": 1},
+        {"evaluation.contacts": 1},
+    )
+    assert (found.policies_changed, found.code_changed) == (True, False)
+    assert compare(data, "2026-03-01.1", "2026-03-01.1").tables == {}
+
+
+def test_going_back_shows_the_earlier_release_everywhere_and_says_who(data: DataDirectory) -> None:
+    for by, why in (("", "x"), ("x", " ")):
+        with pytest.raises(ValueError, match="--by"):
+            roll_back(data, "2026-03-01.1", by=by, why=why)
+    roll_back(data, "2026-03-01.1", by="王芳", why="来文有误")
+    assert publishing.standing_id(data) == read_json(data.published / "pointer.json")["release"] == "2026-03-01.1"
+    with duckdb.connect(str(data.published / publishing.DATABASE), read_only=True) as con:
+        assert con.execute("select count(*) from department_habit where department_code = 'culture'").fetchone() == (1,)
+    (note,) = rollbacks(data)
+    assert (note["from"], note["to"], note["by"], note["why"]) == ("2026-03-01.2", "2026-03-01.1", "王芳", "来文有误")
+    assert [item.is_current for item in listed(data)] == [True, False]
+    with pytest.raises(ValueError, match="is the current release already"):
+        roll_back(data, "2026-03-01.1", by="王芳", why="again")
+
+
+@pytest.mark.parametrize("release_id", ["2026-03-09.1", "../certificates", ""])
+def test_a_release_that_is_not_there_is_told_with_those_that_are(data: DataDirectory, release_id: str) -> None:
+    with pytest.raises(NotThere, match=r"2026-03-01\.1, 2026-03-01\.2"):
+        roll_back(data, release_id, by="x", why="y")
+    assert publishing.standing_id(data) == "2026-03-01.2"
+
+
+def test_the_commands_say_it_in_a_terminal_and_on_a_page(
+    data: DataDirectory, tmp_path: Path, monkeypatch, capsys
+) -> None:
+    monkeypatch.setenv("MINSHENG_DATA", str(data.root))
+    assert main(["release", "list"]) == 0
+    assert "2026-03-01.2" in capsys.readouterr().out
+    page = tmp_path / "diff.html"
+    assert main(["release", "diff", "2026-03-01.1", "2026-03-01.2", "--page", str(page)]) == 0
+    said = capsys.readouterr().out
+    for part in ("bad_reviews 1", "政策有变", "evaluation.reviews 1"):
+        assert part in said
+        assert part in page.read_text(encoding="utf-8")
+    assert main(["release", "diff", "2026-03-01.1", "nothing"]) == 1
+    assert main(["release", "rollback", "2026-03-01.1", "--by", "王芳", "--why", "来文有误"]) == 0
+    assert main(["release", "list"]) == 0
+    assert "王芳" in capsys.readouterr().out
+
+
+def test_before_the_first_release_the_list_says_so(tmp_path: Path) -> None:
+    told = io.StringIO()
+    assert command.tell_list(None, DataDirectory(tmp_path), Console(file=told)) == 1
+    assert "nothing has been released yet" in told.getvalue()
