@@ -19,11 +19,11 @@ INK, SOFT, GRID, BLUE, BAND = "#1b2733", "#566370", "#e3e8ed", "#1d5a86", "#cfdf
 GOOD, BAD = "#1a7446", "#b3382c"
 CONFIG: dict[str, Any] = {
     "background": "transparent", "aria": False, "font": FONT, "view": {"stroke": None},
-    "axis": {"labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal", "labelColor": SOFT, "titleColor": SOFT, "gridColor": GRID,
+    "axis": {"labelFontSize": 12.5, "titleFontSize": 12.5, "titleFontWeight": "normal", "labelColor": SOFT, "titleColor": SOFT, "gridColor": GRID,
              "domainColor": "#9aa7b3", "tickColor": "#9aa7b3", "labelPadding": 5, "titlePadding": 8},
     "legend": {"labelFontSize": 12, "titleFontSize": 12, "labelColor": INK, "titleColor": SOFT, "symbolSize": 90},
 }  # fmt: skip
-WIDTH = 600
+WIDTH = 480
 # More points than this are drawn as tiles.
 MANY_POINTS = 1500
 
@@ -59,7 +59,7 @@ def trend(months: Sequence[Row], language: Language, height: int = 190) -> str |
         {"mark": {"type": "line", "color": BLUE, "strokeWidth": 2}, "encoding": {"x": x, "y": {"field": "rate", **y}}},
         {"mark": {"type": "point", "size": 55, "filled": True, "opacity": 1, "color": BLUE}, "encoding": {"x": x, "y": {"field": "rate", **y}}},
     ]  # fmt: skip
-    return _svg({"width": WIDTH - 110, "height": height, "data": {"values": values}, "layer": layers})
+    return _svg({"width": WIDTH - 105, "height": height, "data": {"values": values}, "layer": layers})
 
 
 def map_of(points: Sequence[Row], language: Language) -> str | None:

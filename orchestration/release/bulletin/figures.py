@@ -68,7 +68,7 @@ class Reviews:
     units: Mapping[str, Sequence[Unit]]
 
     def counted(self, kind: str) -> dict[str, int]:
-        states = [u.state for u in self.units.get(kind, ())]
+        states = [u.state for u in self.units.get(kind, ()) if u.code != "unknown"]
         return {state: states.count(state) for state in (*VERDICTS, "withheld")}
 
     def changed(self, better: bool) -> list[Unit]:

@@ -216,7 +216,6 @@ def _environment(edition: Edition, language: Language) -> Environment:
     words = Environment(
         loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    drawn: dict[str, Any] = {}
 
     def chart(kind: str, *arguments: Any) -> Any:
         made = getattr(charts, kind)(*arguments, language)
@@ -229,7 +228,7 @@ def _environment(edition: Edition, language: Language) -> Environment:
         "coded": lambda code_list, code: edition.coded(code_list, code)[language],
         "reason": lambda text: both(text)[language],
         "chart": chart,
-        "drawn": drawn,
+        "steps_of": _steps,
         "PAGES": PAGES,
         "KINDS": KINDS,
         "STATES": STATES,
@@ -242,6 +241,7 @@ def _environment(edition: Edition, language: Language) -> Environment:
     words.filters |= {
         "pct": _percent,
         "num": _number,
+        "signed": lambda v: f"{v:+.1f}".replace("-", "−"),
         "points": lambda v: "–" if v is None else f"{v:.1f}",
         "month": lambda d: _month(d, language),
         "day": lambda d: _day(d, language),
@@ -260,6 +260,14 @@ def _field(language: Language) -> Any:
         return {"label": spec.label_zh if language == "zh" else spec.label_en, "unit": unit, "text": spec.description}
 
     return field
+
+
+def _steps(low: float, high: float) -> int:
+    """Into how many round steps a scale is cut: at most six."""
+    for step in (1, 2, 5, 10, 20, 25, 50, 100):
+        if (high - low) / step <= 6 and not (high - low) % step:
+            return round((high - low) / step)
+    return 4
 
 
 def _percent(value: float | None, places: int = 1) -> str:
