@@ -1,7 +1,7 @@
 """Write – audit – publish: the only code that touches `published/`.
 
 A release is a folder with a DuckDB file, Parquet files, the departments' worklists, a certificate and Data Docs; `public` in it is
-the edition that may leave the bureau, without the tables of single events. It is written beside, audited there, and
+the edition that may leave the bureau, without the tables of single events, and `bulletin` the pages made from that. It is written beside, audited there, and
 becomes current by one rename; a reader sees the old release or the new one, never a part.
 What is published is what the product contracts list, column by column.
 """
@@ -27,7 +27,7 @@ from contracts.whole_files import NotReadable, put_folder, read_json, write_json
 from orchestration.disclosure import withholding
 from orchestration.intake import ledger
 from orchestration.paths import PROJECT, DataDirectory, data_directory
-from orchestration.release import charts, data_docs, keeping, revisions, worklists
+from orchestration.release import bulletin, charts, data_docs, keeping, revisions, worklists
 from orchestration.warehouse.dbt_assets import POOL, only_writer
 
 # The oldest format that today's DuckDB writes; BI tools bundle 1.x clients, which cannot open a newer one.
@@ -102,6 +102,7 @@ def release(data: DataDirectory, log: Any = None) -> tuple[Certificate, bool]:
         charts.write(candidate / DATABASE, candidate / "charts")
         data_docs.write(checked, load_products(), candidate / data_docs.FOLDER, certificate.release_id)
         _write_worklists(data, candidate, products, certificate)
+        _write_bulletin(data, candidate, certificate, previous)
         write_json(candidate / "certificate.json", asdict(certificate))
         _publish(data, candidate, certificate.release_id)
     finally:
@@ -413,6 +414,26 @@ def _write_worklists(
         )  # fmt: skip
 
 
+def _write_bulletin(
+    data: DataDirectory, candidate: Path, certificate: Certificate, previous: Certificate | None
+) -> None:
+    """The pages for everybody, from the public edition; of the bureau's log of revisions only how many values changed, and why."""
+    last = data.published / "current" / PUBLIC / PUBLIC_DATABASE if previous else None
+    with duckdb.connect(str(candidate / DATABASE), read_only=True) as con:
+        changed = revisions.counted(con, certificate.release_id)
+    public = {n: p for n, p in load_products().items() if p.is_public}
+    about = bulletin.About(
+        release=certificate.release_id,
+        released_at=certificate.released_at,
+        fictional=certificate.fictional,
+        causes=[c for c in changed if c.table in public],
+        kept={t: k["release"] for t, k in certificate.kept.items() if t in public},
+        changed_tables=[t for t in certificate.changed_tables if t in public],
+        last=previous.release_id if previous else None,
+    )
+    bulletin.write(candidate / PUBLIC / PUBLIC_DATABASE, candidate / bulletin.FOLDER, about, last)
+
+
 def _log_row(certificate: Certificate) -> dict[str, Any]:
     row = asdict(certificate)
     row["changed_tables"] = ", ".join(certificate.changed_tables)
@@ -455,7 +476,7 @@ def _same(previous: Certificate, new: Certificate) -> bool:
 def _publish(data: DataDirectory, candidate: Path, release_id: str) -> None:
     """The candidate becomes `releases/<id>`, and one rename of the link `current` shows it to everybody.
 
-    `minsheng.duckdb`, `parquet`, `worklists`, `data_docs` and `public` point through `current`, so they change in the same instant.
+    `minsheng.duckdb`, `parquet`, `worklists`, `bulletin`, `data_docs` and `public` point through `current`, so they change in the same instant.
     Connections that are open keep the file they have.
     """
     folder = data.published / "releases" / release_id
@@ -469,6 +490,7 @@ def _publish(data: DataDirectory, candidate: Path, release_id: str) -> None:
     _link(data.published / "parquet", Path("current") / "parquet")
     _link(data.published / worklists.FOLDER, Path("current") / worklists.FOLDER)
     _link(data.published / "charts", Path("current") / "charts")
+    _link(data.published / bulletin.FOLDER, Path("current") / bulletin.FOLDER)
     _link(data.published / data_docs.FOLDER, Path("current") / data_docs.FOLDER)
     _link(data.published / PUBLIC, Path("current") / PUBLIC)
     for old in sorted(folder.parent.iterdir(), key=lambda p: p.stat().st_mtime)[:-KEPT_RELEASES]:
@@ -575,6 +597,7 @@ def _metadata(data: DataDirectory, certificate: Certificate, new: bool) -> dict[
         "withheld": {
             t: f["primary"] + f["secondary"] for t, f in certificate.disclosure.items() if f["rule"] == "count"
         },
+        "bulletin": dg.MetadataValue.path(str(data.published / bulletin.FOLDER / "index.html")),
         "certificate": dg.MetadataValue.path(str(data.published / "current" / "certificate.json")),
         "database": dg.MetadataValue.path(str(data.published / DATABASE)),
     }

@@ -4,6 +4,6 @@ edition (the public file, read by contract) â†’ figures (what each page says) â†
 Does not belong here: any figure that the public edition does not hold. No Dagster.
 """
 
-from orchestration.release.bulletin.pages import FOLDER, write
+from orchestration.release.bulletin.pages import FOLDER, About, write
 
-__all__ = ["FOLDER", "write"]
+__all__ = ["FOLDER", "About", "write"]

@@ -14,7 +14,7 @@ from typing import Any
 
 from orchestration.release.bulletin.edition import Language, Row
 
-FONT = "system-ui, 'PingFang SC', 'Microsoft YaHei', 'Noto Sans CJK SC', 'Source Han Sans SC', 'WenQuanYi Zen Hei', sans-serif"
+FONT = "-apple-system, 'Segoe UI', 'PingFang SC', 'Microsoft YaHei', 'Noto Sans CJK SC', 'Source Han Sans SC', 'WenQuanYi Zen Hei', system-ui, sans-serif"
 INK, SOFT, GRID, BLUE, BAND = "#1b2733", "#566370", "#e3e8ed", "#1d5a86", "#cfdfec"
 GOOD, BAD = "#1a7446", "#b3382c"
 CONFIG: dict[str, Any] = {
@@ -72,8 +72,8 @@ def map_of(points: Sequence[Row], language: Language) -> str | None:
     span_x = (max(p["longitude"] for p in points) - min(p["longitude"] for p in points)) * wide or 0.01
     span_y = max(p["latitude"] for p in points) - min(p["latitude"] for p in points) or 0.01
     width = WIDTH - 80
-    height = min(620, max(220, int(width * span_y / span_x)))
-    width = int(height * span_x / span_y) if height == 620 else width
+    height = min(560, max(220, int(width * span_y / span_x)))
+    width = int(height * span_x / span_y) if height == 560 else width
     axes: dict[str, Any] = {
         "x": {"type": "quantitative", "scale": {"zero": False, "nice": False, "padding": 8}, "title": "东经（度）" if zh else "Longitude (degrees east)",
               "axis": {"grid": False, "tickCount": 5, "format": ".2f"}},
@@ -142,7 +142,7 @@ def drivers(rows: Sequence[Row], names: Sequence[str], language: Language) -> st
         {"mark": {"type": "point", "filled": True, "size": 70, "opacity": 1, "color": BLUE}, "encoding": {"x": {"field": "score", **x}, "y": {"field": "importance", **y}}},
         {"mark": {"type": "text", "dy": -11, "fontSize": 12, "color": INK}, "encoding": {"x": {"field": "score", **x}, "y": {"field": "importance", **y}, "text": {"field": "name"}}},
     ]  # fmt: skip
-    return _svg({"width": WIDTH - 80, "height": 340, "data": {"values": values}, "layer": layers})
+    return _svg({"width": WIDTH + 40, "height": 330, "data": {"values": values}, "layer": layers})
 
 
 def _svg(spec: dict[str, Any]) -> str:

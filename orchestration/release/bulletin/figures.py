@@ -249,7 +249,7 @@ class Indicator:
 
 def indicators(edition: Edition) -> list[Indicator]:
     """Every indicator in its newest period, plan indicators first; its whole is the highest level below the country."""
-    rows = edition.rows("indicator_value", "where division_level in ('city', 'county') order by period, division_code")
+    rows = edition.rows("indicator_value", "where division_level in ('city', 'county') order by period, division_code, case area_type when 'all' then 0 when 'urban' then 1 else 2 end")
     listed = {r["code"]: r for r in _listed("indicators")}
     levels = {r["division_code"]: r["name"] for r in edition.rows("dim_division", "where level in ('city', 'county')")}
     found = []
@@ -328,7 +328,8 @@ class Wave:
 
 def waves(edition: Edition) -> list[Wave]:
     """Every wave, the newest first."""
-    found = []
+    short = {r["division_code"]: r["name"] for r in edition.rows("dim_division", "where level = 'county'")}
+    found: list[Wave] = []
     for head in edition.rows("survey_score", "where area_level = 'all' and group_name = 'all' order by held_on desc, wave desc"):
         wave = head["wave"]
         if any(w.wave == wave for w in found):
@@ -341,7 +342,7 @@ def waves(edition: Edition) -> list[Wave]:
                 overall=next((r for r in of_all if r["role"] == "outcome" and r["question_id"] == "all"), Row()),
                 dimensions=[r for r in of_all if r["question_id"] == "all"],
                 questions=[r for r in of_all if r["question_id"] != "all"],
-                areas=edition.rows("survey_score", "where wave = ? and area_level = 'county' and group_name = 'all' and question_id = 'all' and role = 'outcome' order by division_code", wave),
+                areas=[Row(r, short_name=short.get(r["division_code"])) for r in edition.rows("survey_score", "where wave = ? and area_level = 'county' and group_name = 'all' and question_id = 'all' and role = 'outcome' order by division_code", wave)],
                 groups=edition.rows("survey_score", "where wave = ? and area_level = 'all' and group_name <> 'all' and question_id = 'all' and role = 'outcome' order by group_name, group_value", wave),
                 drivers=edition.rows("survey_driver", "where wave = ? order by importance desc nulls last, driver", wave),
                 diagnostics={r["item"]: r for r in edition.rows("survey_diagnostics", "where wave = ? and topic in ('sample', 'weights', 'quality')", wave)},

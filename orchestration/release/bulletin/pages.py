@@ -11,15 +11,19 @@ import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
+from math import floor, log10
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from contracts.loading import load_products
 from contracts.model import SUPPRESSED
 from orchestration.release.bulletin import charts, figures
-from orchestration.release.bulletin.edition import LANGUAGES, Edition, Language, Names, Row, both, open_edition
+from orchestration.release.bulletin.edition import LANGUAGES, Edition, Language, Names, Row, both, open_edition, spelled
 
 if TYPE_CHECKING:
+    from orchestration.release.revisions import Counted
+
     from jinja2 import Environment
 
 FOLDER = "bulletin"
@@ -74,7 +78,7 @@ class About:
     release: str
     released_at: datetime
     fictional: bool
-    causes: Sequence[Mapping[str, Any]]  # table, kind of change, cause → how many values
+    causes: Sequence[Counted]
     kept: Mapping[str, str]  # table → the release whose content it keeps
     changed_tables: Sequence[str]
     last: str | None
@@ -121,16 +125,16 @@ class _Site:
         self._write_data()
         shown = [figures.unit_page(self.edition, self.reviews, unit) for unit in self.units]
         for language in LANGUAGES:
-            words = _environment(self.edition, language)
+            words = _words(self.edition, language)
             for page in PAGES:
                 self._page(words, language, f"{page}.html", f"{page}.html.j2", page=page)
             for about_unit in shown:
                 self._page(words, language, about_unit.unit.page or "", "unit.html.j2", page="board", of=about_unit)
         return self.pages
 
-    def _page(self, words: Environment, language: Language, name: str, template: str, **more: Any) -> None:
-        text = words.get_template(template).render(
-            site=self, about=self.about, reviews=self.reviews, language=language, name=name, root="" if language == "zh" else "../",
+    def _page(self, words: Mapping[str, Any], language: Language, name: str, template: str, **more: Any) -> None:
+        text = _environment().get_template(template).render(
+            **words, site=self, about=self.about, reviews=self.reviews, name=name, root="" if language == "zh" else "../",
             other=f"en/{name}" if language == "zh" else f"../{name}", place=self.place, **more,
         )  # fmt: skip
         path = self.folder / name if language == "zh" else self.folder / "en" / name
@@ -208,46 +212,61 @@ def _cell(value: Any, field: Any) -> Any:
 # ── words ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def _environment(edition: Edition, language: Language) -> Environment:
-    """Jinja2 with the words and number forms of one language; every value is escaped."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-    from markupsafe import Markup
+@lru_cache
+def _environment() -> Environment:
+    """Jinja2 with the forms of numbers and dates; every value is escaped. Made once: compiling templates takes longer than filling them."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 
-    words = Environment(
+    made = Environment(
         loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-
-    def chart(kind: str, *arguments: Any) -> Any:
-        made = getattr(charts, kind)(*arguments, language)
-        return Markup(made) if made else None  # noqa: S704: drawn by charts.py, in which Vega escapes every text
-
-    words.globals |= {
-        "t": lambda zh, en: zh if language == "zh" else en,
-        "say": lambda name: name[language] if isinstance(name, Names) else name,
-        "label": lambda table, column, code: edition.label(table, column, code)[language],
-        "coded": lambda code_list, code: edition.coded(code_list, code)[language],
-        "reason": lambda text: both(text)[language],
-        "chart": chart,
+    made.globals |= {
         "steps_of": _steps,
+        "rounded": _rounded,
         "PAGES": PAGES,
         "KINDS": KINDS,
         "STATES": STATES,
         "PARTS": PARTS,
         "NOT_COUNTED": figures.NOT_COUNTED,
         "MAX_SHOWN_ROWS": figures.MAX_SHOWN_ROWS,
-        "field": _field(language),
         "WITHHELD": SUPPRESSED,
     }
-    words.filters |= {
+    made.filters |= {
         "pct": _percent,
         "num": _number,
         "signed": lambda v: f"{v:+.1f}".replace("-", "−"),
         "points": lambda v: "–" if v is None else f"{v:.1f}",
-        "month": lambda d: _month(d, language),
-        "day": lambda d: _day(d, language),
-        "value": lambda r, unit=None: _value(r, unit),
+        "month": pass_context(lambda context, day: _month(day, context["language"])),
+        "day": pass_context(lambda context, day: _day(day, context["language"])),
+        "value": _value,
     }
-    return words
+    return made
+
+
+def _words(edition: Edition, language: Language) -> dict[str, Any]:
+    """What a template calls to say something in one language."""
+    from markupsafe import Markup
+
+    def chart(kind: str, *arguments: Any) -> Any:
+        made = getattr(charts, kind)(*arguments, language)
+        return Markup(made) if made else None  # noqa: S704: drawn by charts.py, in which Vega escapes every text
+
+    return {
+        "language": language,
+        "t": lambda zh, en: zh if language == "zh" else en,
+        "say": lambda name: name[language] if isinstance(name, Names) else name,
+        "label": lambda table, column, code: edition.label(table, column, code)[language],
+        "coded": lambda code_list, code: edition.coded(code_list, code)[language],
+        "reason": lambda text: both(text)[language],
+        "table_name": lambda table: _table_name(table)[language],
+        "chart": chart,
+        "field": _field(language),
+    }
+
+
+def _table_name(table: str) -> Names:
+    product = load_products().get(table)
+    return Names(product.label_zh, product.label_en) if product else spelled(table)
 
 
 def _field(language: Language) -> Any:
@@ -264,10 +283,17 @@ def _field(language: Language) -> Any:
 
 def _steps(low: float, high: float) -> int:
     """Into how many round steps a scale is cut: at most six."""
-    for step in (1, 2, 5, 10, 20, 25, 50, 100):
-        if (high - low) / step <= 6 and not (high - low) % step:
-            return round((high - low) / step)
+    for step in (1, 2, 5, 10, 20, 25, 50, 100, 200, 500):
+        steps = round((high - low) / step, 6)
+        if steps <= 6 and steps.is_integer():
+            return int(steps)
     return 4
+
+
+def _rounded(top: float) -> float:
+    """The next round number: where an axis ends."""
+    size = 10.0 ** floor(log10(top)) if top > 0 else 1.0
+    return next(size * m for m in (1, 2, 3, 4, 5, 6, 8, 10) if size * m >= top)
 
 
 def _percent(value: float | None, places: int = 1) -> str:
