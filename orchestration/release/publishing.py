@@ -430,6 +430,7 @@ def _write_bulletin(
         kept={t: k["release"] for t, k in certificate.kept.items() if t in public},
         changed_tables=[t for t in certificate.changed_tables if t in public],
         last=previous.release_id if previous else None,
+        feeds_of=revisions.feeds_of_tables(data, certificate.tables),
     )
     bulletin.write(candidate / PUBLIC / PUBLIC_DATABASE, candidate / bulletin.FOLDER, about, last)
 

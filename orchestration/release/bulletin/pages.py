@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import lru_cache
 from math import floor, log10
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from contracts.loading import load_products
 from contracts.model import SUPPRESSED
-from orchestration.release.bulletin import charts, figures
+from orchestration.release.bulletin import charts, dictionary, figures
 from orchestration.release.bulletin.edition import LANGUAGES, Edition, Language, Names, Row, both, open_edition, spelled
 
 if TYPE_CHECKING:
@@ -82,6 +82,7 @@ class About:
     kept: Mapping[str, str]  # table → the release whose content it keeps
     changed_tables: Sequence[str]
     last: str | None
+    feeds_of: Mapping[str, frozenset[str]] = field(default_factory=dict)  # table → the feeds it is made from
 
 
 def write(database: Path, folder: Path, about: About, last_database: Path | None = None) -> int:
@@ -114,6 +115,7 @@ class _Site:
         self.equality = figures.equality(edition)
         self.problems = figures.problems(edition)
         self.revised = figures.revised(edition, before)
+        self.dictionary = dictionary.tables(edition, about.feeds_of)
         self.units = [u for kind in figures.WITH_PAGE for u in self.reviews.units.get(kind, ()) if u.page]
         self.pages = 0
 
@@ -128,6 +130,7 @@ class _Site:
             words = _words(self.edition, language)
             for page in PAGES:
                 self._page(words, language, f"{page}.html", f"{page}.html.j2", page=page)
+            self._page(words, language, "dictionary.html", "dictionary.html.j2", page="method")
             for about_unit in shown:
                 self._page(words, language, about_unit.unit.page or "", "unit.html.j2", page="board", of=about_unit)
         return self.pages
@@ -171,6 +174,9 @@ class _Site:
         self._csv("policy", "review_policy", self.edition.rows("review_policy", "order by policy, version, area, parameter"))
         for table, rows in self.equality.items():
             self._csv(table, table, self.edition.rows(table), tuple(rows[0]))  # fmt: skip
+
+        with (self.folder / "dictionary.csv").open("w", encoding="utf-8-sig", newline="") as file:
+            csv.writer(file).writerows([dictionary.COLUMNS, *dictionary.lines(self.dictionary)])
 
     def _csv(self, name: str, table: str, rows: Iterable[Row], columns: Sequence[str] = ()) -> None:
         """A file as a spreadsheet opens it: a byte-order mark, both labels in the heading, every code beside its meaning."""

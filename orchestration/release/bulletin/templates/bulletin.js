@@ -40,6 +40,32 @@ for (const link of document.querySelectorAll("[data-language]"))
     link.hash = at ? [at.section.id, ...at.states.filter((s) => s.checked).map((s) => s.value)].join("&") : location.hash;
   });
 
+for (const form of document.querySelectorAll("[data-dictionary]")) {
+  const entries = [...document.querySelectorAll(".entry")].map((entry) => ({
+    entry, head: entry.querySelector("h2").textContent.toLowerCase(),
+    rows: [...entry.querySelectorAll("tbody tr")].map((row) => ({ row, text: row.textContent.toLowerCase() })),
+  }));
+  const output = form.querySelector("output");
+  const apply = () => {
+    const words = form.querySelector("input").value.trim().toLowerCase().split(/\s+/);
+    let shown = 0;
+    for (const { entry, head, rows } of entries) {
+      let here = 0;
+      for (const { row, text } of rows) {
+        row.hidden = !words.every((word) => head.includes(word) || text.includes(word));
+        here += !row.hidden;
+      }
+      entry.hidden = !here;
+      shown += here;
+    }
+    output.textContent = form.dataset.wordsOf.replace("{n}", shown);
+  };
+  form.hidden = false;
+  form.addEventListener("input", apply);
+  form.addEventListener("submit", (event) => event.preventDefault());
+  apply();
+}
+
 for (const table of document.querySelectorAll("table.sortable")) {
   const heads = [...table.tHead.rows[0].cells], body = table.tBodies[0];
   heads.forEach((head, column) => {
