@@ -151,6 +151,8 @@ def _svg(spec: dict[str, Any]) -> str:
 
     drawn = vl_convert.vegalite_to_svg({"$schema": "https://vega.github.io/schema/vega-lite/v6.json", "config": CONFIG, **spec}, allowed_base_urls=[])  # fmt: skip
     drawn = re.sub(r'(<svg[^>]*?) width="[\d.]+" height="[\d.]+"', r"\1", drawn, count=1)
+    # The page names the drawing as a whole and has its figures in a table; its parts have no names of their own.
+    drawn = re.sub(r' (?:role|aria-[a-z]+)="[^"]*"', "", drawn)
     mark = hashlib.sha256(drawn.encode()).hexdigest()[:6]
     return re.sub(r'(id="|url\(#)(clip|gradient)', rf"\g<1>{mark}\g<2>", drawn)
 
