@@ -10,7 +10,7 @@ import hashlib
 import json
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -27,7 +27,7 @@ from contracts.whole_files import NotReadable, put_folder, read_json, write_json
 from orchestration.disclosure import withholding
 from orchestration.intake import ledger
 from orchestration.paths import PROJECT, DataDirectory, data_directory
-from orchestration.release import bulletin, charts, data_docs, keeping, revisions, worklists
+from orchestration.release import bulletin, charts, code_names, data_docs, keeping, revisions, worklists
 from orchestration.warehouse.dbt_assets import POOL, only_writer
 
 # The oldest format that today's DuckDB writes; BI tools bundle 1.x clients, which cannot open a newer one.
@@ -326,19 +326,26 @@ def _one(con: duckdb.DuckDBPyConnection, query: str) -> tuple[Any, ...]:
 
 
 def _write_log(data: DataDirectory, candidate: Path, certificate: Certificate) -> None:
-    """The release log: every release so far and this one, as a table of the release itself."""
-    product = load_products()["release_log"]
-    rows = [_log_row(c) for c in [*releases(data), certificate]]
+    """The release log, every release so far and this one, and the names of codes, as tables of the release itself."""
+    products = load_products()
+    columns = [f.name for f in products["release_log"].fields]
+    rows = [[r[c] for c in columns] for r in map(_log_row, [*releases(data), certificate])]
+    _write_own(candidate, products["release_log"], rows, certificate.fictional)
+    if code_names.TABLE in products:
+        _write_own(candidate, products[code_names.TABLE], code_names.lines(products.values()), certificate.fictional)
+
+
+def _write_own(candidate: Path, product: Product, rows: Sequence[Sequence[Any]], fictional: bool) -> None:
+    """A table that the release makes, into both editions."""
     columns = ", ".join(f'"{f.name}" {f.sql_type}' for f in product.fields)
-    places = ", ".join("?" for _ in product.fields)
+    found = pl.DataFrame(rows, schema=[f.name for f in product.fields], orient="row", infer_schema_length=None).to_arrow()
     for database in (candidate / DATABASE, candidate / PUBLIC / PUBLIC_DATABASE):
         con = duckdb.connect()
         con.execute(f"attach '{_quoted(database)}' as release")
-        con.execute(f"create table release.release_log ({columns})")
-        con.executemany(
-            f"insert into release.release_log values ({places})", [[r[f.name] for f in product.fields] for r in rows]
-        )
-        _comment(con, product, certificate.fictional)
+        con.execute(f'create table release."{product.id}" ({columns})')
+        con.register("found", found)
+        con.execute(f'insert into release."{product.id}" select * from found')
+        _comment(con, product, fictional)
         if database.name == DATABASE:
             _copy_parquet(con, candidate, product)
         con.execute("detach release")
