@@ -13,6 +13,8 @@ from contracts.model import FieldSpec, Product
 
 TABLE = "code_name"
 BETWEEN = " · "
+# The columns of code lists that hold what the list names.
+NAMED_BY = ("code", "level", "channel")
 Line = tuple[str, str, str, int, str, str, str | None]
 
 
@@ -28,7 +30,7 @@ def coded_by(f: FieldSpec, products: Iterable[str] = ()) -> tuple[str, str] | No
     if f.code_list:
         return f.code_list, "code"
     known = set(products) or set(load_products())
-    found = [(k.table, k.column) for k in f.foreign_keys if k.table not in known and not k.where]
+    found = [(k.table, k.column) for k in f.foreign_keys if k.table not in known and not k.where and k.column in NAMED_BY]
     return next(((table, column) for table, column in found if "name_zh" in seed(table)[0]), None)
 
 
