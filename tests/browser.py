@@ -42,7 +42,9 @@ def page(opened: Any, size: tuple[int, int] = DESK, **options: Any) -> Iterator[
     said: list[str] = []
     shown.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
     shown.on("pageerror", lambda error: said.append(str(error)))
-    shown.on("request", lambda request: None if request.url.startswith(("file:", "data:")) else said.append(request.url))
+    shown.on(
+        "request", lambda request: None if request.url.startswith(("file:", "data:")) else said.append(request.url)
+    )
     shown.on("requestfailed", lambda request: said.append(f"not found: {request.url}"))
     try:
         yield shown, said

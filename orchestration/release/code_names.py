@@ -30,7 +30,9 @@ def coded_by(f: FieldSpec, products: Iterable[str] = ()) -> tuple[str, str] | No
     if f.code_list:
         return f.code_list, "code"
     known = set(products) or set(load_products())
-    found = [(k.table, k.column) for k in f.foreign_keys if k.table not in known and not k.where and k.column in NAMED_BY]
+    found = [
+        (k.table, k.column) for k in f.foreign_keys if k.table not in known and not k.where and k.column in NAMED_BY
+    ]
     return next(((table, column) for table, column in found if "name_zh" in seed(table)[0]), None)
 
 
@@ -42,4 +44,12 @@ def _of_column(product: Product, f: FieldSpec) -> Iterator[Line]:
         names = {row[cited[1]]: row for row in reversed(seed(cited[0]))}
         for position, row in enumerate(dict.fromkeys(row[cited[1]] for row in seed(cited[0])), 1):
             named = names[row]
-            yield product.id, f.name, row, position, named["name_zh"], named.get("name_en") or named["name_zh"], cited[0]
+            yield (
+                product.id,
+                f.name,
+                row,
+                position,
+                named["name_zh"],
+                named.get("name_en") or named["name_zh"],
+                cited[0],
+            )

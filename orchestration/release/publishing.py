@@ -338,7 +338,9 @@ def _write_log(data: DataDirectory, candidate: Path, certificate: Certificate) -
 def _write_own(candidate: Path, product: Product, rows: Sequence[Sequence[Any]], fictional: bool) -> None:
     """A table that the release makes, into both editions."""
     columns = ", ".join(f'"{f.name}" {f.sql_type}' for f in product.fields)
-    found = pl.DataFrame(rows, schema=[f.name for f in product.fields], orient="row", infer_schema_length=None).to_arrow()
+    found = pl.DataFrame(
+        rows, schema=[f.name for f in product.fields], orient="row", infer_schema_length=None
+    ).to_arrow()
     for database in (candidate / DATABASE, candidate / PUBLIC / PUBLIC_DATABASE):
         con = duckdb.connect()
         con.execute(f"attach '{_quoted(database)}' as release")

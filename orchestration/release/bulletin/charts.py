@@ -91,7 +91,11 @@ def map_of(points: Sequence[Row], language: Language) -> str | None:
         {"lon": round(p["longitude"], 4), "lat": round(p["latitude"], 4), "served": has if p["is_served"] else lacks}
         for p in points
     ]
-    shape = {"field": "served", "type": "nominal", "scale": {"domain": [has, lacks], "range": ["circle", "triangle-up"]}}
+    shape = {
+        "field": "served",
+        "type": "nominal",
+        "scale": {"domain": [has, lacks], "range": ["circle", "triangle-up"]},
+    }
     where = {"x": {"field": "lon", **axes["x"]}, "y": {"field": "lat", **axes["y"]}}
     spec = {
         "width": width, "height": height, "data": {"values": values},
@@ -100,7 +104,9 @@ def map_of(points: Sequence[Row], language: Language) -> str | None:
     return _svg(spec)
 
 
-def _tiles(points: Sequence[Row], axes: dict[str, Any], width: int, height: int, span_x: float, wide: float, zh: bool) -> str:
+def _tiles(
+    points: Sequence[Row], axes: dict[str, Any], width: int, height: int, span_x: float, wide: float, zh: bool
+) -> str:
     """Squares of equal size; the colour is the share of their communities with a facility."""
     side = span_x / 40
     counted: dict[tuple[int, int], list[bool]] = {}
@@ -119,7 +125,13 @@ def _tiles(points: Sequence[Row], axes: dict[str, Any], width: int, height: int,
         "x": {"field": "lon", **axes["x"]}, "x2": {"field": "lon2"},
         "y": {"field": "lat", **axes["y"]}, "y2": {"field": "lat2"},
     }  # fmt: skip
-    spec = {"width": width, "height": height, "data": {"values": values}, "mark": "rect", "encoding": {**where, "color": colour}}
+    spec = {
+        "width": width,
+        "height": height,
+        "data": {"values": values},
+        "mark": "rect",
+        "encoding": {**where, "color": colour},
+    }
     return _svg(spec)
 
 
@@ -155,5 +167,3 @@ def _svg(spec: dict[str, Any]) -> str:
     drawn = re.sub(r' (?:role|aria-[a-z]+)="[^"]*"', "", drawn)
     mark = hashlib.sha256(drawn.encode()).hexdigest()[:6]
     return re.sub(r'(id="|url\(#)(clip|gradient)', rf"\g<1>{mark}\g<2>", drawn)
-
-

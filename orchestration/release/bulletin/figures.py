@@ -137,8 +137,12 @@ def _names(edition: Edition, kind: str) -> Mapping[str, Row]:
         return {r["division_code"]: r for r in edition.rows("dim_division", "where level = ?", kind)}
     if kind != "facility":
         return {}
-    counties = {r["division_code"]: r["name"] for r in edition.rows("dim_division", "where level in ('county', 'city')")}
-    towns = {r["division_code"]: r["county_code"] for r in edition.rows("dim_division", "where county_code is not null")}
+    counties = {
+        r["division_code"]: r["name"] for r in edition.rows("dim_division", "where level in ('county', 'city')")
+    }
+    towns = {
+        r["division_code"]: r["county_code"] for r in edition.rows("dim_division", "where county_code is not null")
+    }
     return {
         r["facility_id"]: Row(r, place=counties.get(towns.get(r["division_code"], r["division_code"]), ""))
         for r in edition.rows(
@@ -249,7 +253,10 @@ class Indicator:
 
 def indicators(edition: Edition) -> list[Indicator]:
     """Every indicator in its newest period, plan indicators first; its whole is the highest level below the country."""
-    rows = edition.rows("indicator_value", "where division_level in ('city', 'county') order by period, division_code, case area_type when 'all' then 0 when 'urban' then 1 else 2 end")
+    rows = edition.rows(
+        "indicator_value",
+        "where division_level in ('city', 'county') order by period, division_code, case area_type when 'all' then 0 when 'urban' then 1 else 2 end",
+    )
     listed = {r["code"]: r for r in _listed("indicators")}
     levels = {r["division_code"]: r["name"] for r in edition.rows("dim_division", "where level in ('city', 'county')")}
     found = []
@@ -330,11 +337,17 @@ def waves(edition: Edition) -> list[Wave]:
     """Every wave, the newest first."""
     short = {r["division_code"]: r["name"] for r in edition.rows("dim_division", "where level = 'county'")}
     found: list[Wave] = []
-    for head in edition.rows("survey_score", "where area_level = 'all' and group_name = 'all' order by held_on desc, wave desc"):
+    for head in edition.rows(
+        "survey_score", "where area_level = 'all' and group_name = 'all' order by held_on desc, wave desc"
+    ):
         wave = head["wave"]
         if any(w.wave == wave for w in found):
             continue
-        of_all = edition.rows("survey_score", "where wave = ? and area_level = 'all' and group_name = 'all' order by mean desc nulls last, dimension, question_id", wave)
+        of_all = edition.rows(
+            "survey_score",
+            "where wave = ? and area_level = 'all' and group_name = 'all' order by mean desc nulls last, dimension, question_id",
+            wave,
+        )
         found.append(
             Wave(
                 wave=wave,
@@ -342,10 +355,28 @@ def waves(edition: Edition) -> list[Wave]:
                 overall=next((r for r in of_all if r["role"] == "outcome" and r["question_id"] == "all"), Row()),
                 dimensions=[r for r in of_all if r["question_id"] == "all"],
                 questions=[r for r in of_all if r["question_id"] != "all"],
-                areas=[Row(r, short_name=short.get(r["division_code"])) for r in edition.rows("survey_score", "where wave = ? and area_level = 'county' and group_name = 'all' and question_id = 'all' and role = 'outcome' order by division_code", wave)],
-                groups=edition.rows("survey_score", "where wave = ? and area_level = 'all' and group_name <> 'all' and question_id = 'all' and role = 'outcome' order by group_name, group_value", wave),
-                drivers=edition.rows("survey_driver", "where wave = ? order by importance desc nulls last, driver", wave),
-                diagnostics={r["item"]: r for r in edition.rows("survey_diagnostics", "where wave = ? and topic in ('sample', 'weights', 'quality')", wave)},
+                areas=[
+                    Row(r, short_name=short.get(r["division_code"]))
+                    for r in edition.rows(
+                        "survey_score",
+                        "where wave = ? and area_level = 'county' and group_name = 'all' and question_id = 'all' and role = 'outcome' order by division_code",
+                        wave,
+                    )
+                ],
+                groups=edition.rows(
+                    "survey_score",
+                    "where wave = ? and area_level = 'all' and group_name <> 'all' and question_id = 'all' and role = 'outcome' order by group_name, group_value",
+                    wave,
+                ),
+                drivers=edition.rows(
+                    "survey_driver", "where wave = ? order by importance desc nulls last, driver", wave
+                ),
+                diagnostics={
+                    r["item"]: r
+                    for r in edition.rows(
+                        "survey_diagnostics", "where wave = ? and topic in ('sample', 'weights', 'quality')", wave
+                    )
+                },
             )
         )
     return found  # fmt: skip
@@ -376,10 +407,15 @@ def feeds(edition: Edition) -> list[Row]:
                 files=len([f for f in files if f["verdict"] != "missing"]),
                 refused=sum(f["verdict"] in ("refused", "held") for f in counted),
                 last_accepted_at=max((f["last_accepted_at"] for f in files if f["last_accepted_at"]), default=None),
-                days_since=min((f["days_since_last_accepted"] for f in files if f["days_since_last_accepted"] is not None), default=None),
+                days_since=min(
+                    (f["days_since_last_accepted"] for f in files if f["days_since_last_accepted"] is not None),
+                    default=None,
+                ),
                 allowed_days=files[-1]["allowed_days"],
                 is_overdue=any(f["is_overdue"] for f in files),
-                quarantined_share=total["rows_quarantined"] / total["rows_received"] if total["rows_received"] else None,
+                quarantined_share=total["rows_quarantined"] / total["rows_received"]
+                if total["rows_received"]
+                else None,
             )
         )
     return sorted(found, key=lambda f: (not f["is_overdue"], f["feed"], f["sender"]))  # fmt: skip

@@ -22,9 +22,9 @@ from orchestration.release.bulletin import charts, dictionary, figures
 from orchestration.release.bulletin.edition import LANGUAGES, Edition, Language, Names, Row, both, open_edition, spelled
 
 if TYPE_CHECKING:
-    from orchestration.release.revisions import Counted
-
     from jinja2 import Environment
+
+    from orchestration.release.revisions import Counted
 
 FOLDER = "bulletin"
 HERE = Path(__file__).parent
@@ -155,23 +155,73 @@ class _Site:
 
     @property
     def policies(self) -> list[Row]:
-        judged = [self.reviews.everything["policy"], *(u.now["policy"] for u in self.reviews.units.get("department", ()))]
+        judged = [
+            self.reviews.everything["policy"],
+            *(u.now["policy"] for u in self.reviews.units.get("department", ())),
+        ]
         return figures.policy(self.edition, self.reviews.month, judged)
 
     # ── downloads ───────────────────────────────────────────────────────────────────────────────
 
     def _write_data(self) -> None:
         for kind, units in self.reviews.units.items():
-            self._csv(f"reviews-{kind}", "review_scorecard", [Row(r, name_zh=u.name.zh) for u in units for r in u.months], CSV_OF_UNITS)
+            self._csv(
+                f"reviews-{kind}",
+                "review_scorecard",
+                [Row(r, name_zh=u.name.zh) for u in units for r in u.months],
+                CSV_OF_UNITS,
+            )
         self._csv("reviews-all", "review_scorecard", self.reviews.months, CSV_OF_UNITS)
-        self._csv("scorecard", "department_scorecard", self.edition.rows("department_scorecard", "order by month, department_code, division_code"))
-        self._csv("indicators", "indicator_value", [r for i in self.indicators for r in (*i.history, *i.whole, *i.parts)])
-        self._csv("surveys", "survey_score", [r for w in self.waves for r in (*w.dimensions, *w.questions, *w.areas, *w.groups)])
+        self._csv(
+            "scorecard",
+            "department_scorecard",
+            self.edition.rows("department_scorecard", "order by month, department_code, division_code"),
+        )
+        self._csv(
+            "indicators", "indicator_value", [r for i in self.indicators for r in (*i.history, *i.whole, *i.parts)]
+        )
+        self._csv(
+            "surveys",
+            "survey_score",
+            [r for w in self.waves for r in (*w.dimensions, *w.questions, *w.areas, *w.groups)],
+        )
         self._csv("survey-drivers", "survey_driver", [r for w in self.waves for r in w.drivers])
-        self._csv("feeds", "", self.feeds, ("feed", "sender", "files", "rows_received", "rows_accepted", "rows_quarantined", "last_accepted_at", "days_since", "allowed_days", "is_overdue"))
+        self._csv(
+            "feeds",
+            "",
+            self.feeds,
+            (
+                "feed",
+                "sender",
+                "files",
+                "rows_received",
+                "rows_accepted",
+                "rows_quarantined",
+                "last_accepted_at",
+                "days_since",
+                "allowed_days",
+                "is_overdue",
+            ),
+        )
         self._csv("problems", "feed_problem", self.edition.rows("feed_problem", "order by feed, problem"))
-        self._csv("communities", "dim_division", self.communities, ("division_code", "full_name", "area_type", "longitude", "latitude", "households", "population", "is_served"))
-        self._csv("policy", "review_policy", self.edition.rows("review_policy", "order by policy, version, area, parameter"))
+        self._csv(
+            "communities",
+            "dim_division",
+            self.communities,
+            (
+                "division_code",
+                "full_name",
+                "area_type",
+                "longitude",
+                "latitude",
+                "households",
+                "population",
+                "is_served",
+            ),
+        )
+        self._csv(
+            "policy", "review_policy", self.edition.rows("review_policy", "order by policy, version, area, parameter")
+        )
         for table, rows in self.equality.items():
             self._csv(table, table, self.edition.rows(table), tuple(rows[0]))  # fmt: skip
 
@@ -255,7 +305,7 @@ def _words(edition: Edition, language: Language) -> dict[str, Any]:
 
     def chart(kind: str, *arguments: Any) -> Any:
         made = getattr(charts, kind)(*arguments, language)
-        return Markup(made) if made else None  # noqa: S704: drawn by charts.py, in which Vega escapes every text
+        return Markup(made) if made else None  # noqa: S704 (Vega escapes every text)
 
     return {
         "language": language,

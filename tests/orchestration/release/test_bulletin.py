@@ -78,7 +78,10 @@ def broken_links(site: Path) -> list[str]:
 
 
 def test_a_release_with_nothing_but_departments_has_every_page_and_each_says_what_is_missing(tmp_path: Path) -> None:
-    site = written(tmp_path, dim_department=[{"department_code": "health", "name_zh": "卫生健康委", "name_en": "Health Commission"}])
+    site = written(
+        tmp_path,
+        dim_department=[{"department_code": "health", "name_zh": "卫生健康委", "name_en": "Health Commission"}],
+    )
     for name, zh, en in [
         ("index", "居民评价数据", "reviews by residents"), ("board", "居民评价数据", "reviews by residents"), ("indicators", "指标数据", "indicators"),
         ("surveys", "满意度调查", "survey"), ("map", "带坐标的社区", "communities with a point"), ("feeds", "报送记录", "record of what was sent"),
@@ -92,7 +95,10 @@ def test_a_release_with_nothing_but_departments_has_every_page_and_each_says_wha
 
 
 def test_a_withheld_unit_is_a_sign_with_its_reason_and_never_a_zero(tmp_path: Path) -> None:
-    hidden = {**dict.fromkeys(SHOWN), **{k: SHOWN[k] for k in ("period_kind", "period_start", "period_end", "is_complete")}}
+    hidden = {
+        **dict.fromkeys(SHOWN),
+        **{k: SHOWN[k] for k in ("period_kind", "period_start", "period_end", "is_complete")},
+    }
     site = written(
         tmp_path,
         dim_department=[{"department_code": c, "name_zh": n, "name_en": n} for c, n in (("sports", "体育局"), ("housing", "住房局"))],
@@ -113,7 +119,9 @@ def test_a_withheld_unit_is_a_sign_with_its_reason_and_never_a_zero(tmp_path: Pa
         rows = {r["代码 Code"] if "代码 Code" in r else list(r.values())[2]: r for r in csv.DictReader(file)}
     of_sports = next(r for r in rows.values() if "体育局" in r.values())
     assert WITHHELD in of_sports.values()
-    assert [v for k, v in of_sports.items() if "Good rate" in k] == [""] * len([k for k in of_sports if "Good rate" in k])
+    assert [v for k, v in of_sports.items() if "Good rate" in k] == [""] * len(
+        [k for k in of_sports if "Good rate" in k]
+    )
 
 
 def test_names_cannot_break_a_page_or_a_spreadsheet(tmp_path: Path) -> None:
@@ -166,8 +174,14 @@ def site(night_city: City) -> Path:
 def test_every_link_of_the_bulletin_leads_somewhere_and_none_leaves_the_folder(site: Path) -> None:
     assert broken_links(site) == []
     for path in [*site.rglob("*.html"), *site.glob("*.css"), *site.glob("*.js")]:
-        text = path.read_text("utf-8").replace("http://www.w3.org/2000/svg", "").replace("http://www.w3.org/1999/xlink", "")
-        assert not re.search(r"(?:https?:)?//[a-z]", text.split("<body>")[-1].replace("* //", "")) or path.suffix == ".js", path.name
+        text = (
+            path.read_text("utf-8")
+            .replace("http://www.w3.org/2000/svg", "")
+            .replace("http://www.w3.org/1999/xlink", "")
+        )
+        assert (
+            not re.search(r"(?:https?:)?//[a-z]", text.split("<body>")[-1].replace("* //", "")) or path.suffix == ".js"
+        ), path.name
         assert "http" not in text, path.name
 
 
@@ -204,9 +218,14 @@ def test_the_dictionary_knows_every_column_that_leaves_and_the_feeds_it_comes_fr
     assert rate["withheld"] == "yes"
     assert "evaluation.reviews" in rate["feeds"]
     assert rate["example"]
-    assert "surely_below_bad_line = 区间低于差线 · surely below the bad line" in entries["review_scorecard", "verdict_reason"]["codes"]
+    assert (
+        "surely_below_bad_line = 区间低于差线 · surely below the bad line"
+        in entries["review_scorecard", "verdict_reason"]["codes"]
+    )
     assert entries["fct_review", "review_id"]["where"] == "bureau"
-    assert entries["fct_review", "review_id"]["example"] == "", "a value of the bureau's own tables is shown to everybody"
+    assert entries["fct_review", "review_id"]["example"] == "", (
+        "a value of the bureau's own tables is shown to everybody"
+    )
 
 
 def test_in_a_browser_the_dictionary_is_searched(site: Path) -> None:
@@ -236,7 +255,9 @@ def test_in_a_browser_every_page_is_quiet_accessible_and_fits_the_screen(site: P
                 assert wide <= 0, f"{name} is wider than the screen"
                 if name in ("dictionary.html", "board.html"):
                     # Hundreds of rows alike: the first of them stand for the others.
-                    shown.evaluate("document.querySelectorAll('section:nth-of-type(n+3), tbody tr:nth-child(n+4)').forEach(e => e.remove())")
+                    shown.evaluate(
+                        "document.querySelectorAll('section:nth-of-type(n+3), tbody tr:nth-child(n+4)').forEach(e => e.remove())"
+                    )
                 assert axe_violations(shown) == [], name
 
 
@@ -266,7 +287,13 @@ def test_in_a_browser_the_language_filters_sorting_and_downloads_work_by_keyboar
         assert 1 <= shown.locator("#department tbody tr:visible").count() < everything
         shown.locator("#department [data-words]").fill("")
         shown.locator("#department th button").nth(4).press("Enter")
-        order = [int(v) for v in shown.locator("#department tbody tr td:nth-child(6)").evaluate_all("c => c.map(x => x.dataset.order)") if v]
+        order = [
+            int(v)
+            for v in shown.locator("#department tbody tr td:nth-child(6)").evaluate_all(
+                "c => c.map(x => x.dataset.order)"
+            )
+            if v
+        ]
         assert order == sorted(order)
         with shown.expect_download() as waiting:
             shown.locator("#department ~ * .download, #department .download").first.click()

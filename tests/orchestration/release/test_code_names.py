@@ -15,7 +15,10 @@ def test_every_value_of_a_coded_column_has_one_name_in_both_languages() -> None:
     assert len(keys) == len(set(keys))
     names = {line[:3]: line[4:6] for line in found}
     assert names["review_scorecard", "verdict", "undetermined"] == ("尚不能判定", "undetermined")
-    assert names["indicator_value", "indicator_code", "rural_comprehensive_facility_coverage"][0] == "农村社区综合服务设施覆盖率"
+    assert (
+        names["indicator_value", "indicator_code", "rural_comprehensive_facility_coverage"][0]
+        == "农村社区综合服务设施覆盖率"
+    )
     assert all(zh and en for zh, en in names.values())
 
 
