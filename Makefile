@@ -10,6 +10,7 @@ UV_VERSION := 0.13.9
 DUCKDB_CLIENT := duckdb==1.4.4
 # What builds the models on Spark; an environment of its own, for it shares nothing with the project but the SQL.
 SPARK := dbt-core==1.11.16 dbt-spark[session]==1.11.0 pyspark==4.3.0
+BROWSER := chromium fonts-noto-cjk
 export DAGSTER_DISABLE_TELEMETRY := 1
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export GX_ANALYTICS_ENABLED := false
@@ -48,8 +49,15 @@ ui: setup ## the Dagster UI and its daemon on http://127.0.0.1:3000
 desk: setup ## a page on http://127.0.0.1:3100 to check a file and to decide what waits for a person
 	@MINSHENG_DATA=$(DATA) exec $(BIN)/python -m orchestration desk --port $(or $(PORT),3100)
 
-test: setup .compat/duckdb ## every test, under ten minutes
+test: setup .compat/duckdb browser ## every test, under ten minutes
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder $(TESTS)
+
+# Debian's Chromium and Chinese letters, for the tests that look at pages as a reader does.
+browser:
+	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && \
+	{ printf ' installing a browser for the tests ... '; apt-get install -y -qq --no-install-recommends $(BROWSER) >/dev/null 2>&1 || \
+	{ apt-get update -qq >/dev/null 2>&1 && apt-get install -y -qq --no-install-recommends $(BROWSER) >/dev/null 2>&1; }; } && echo done; } || \
+	echo 'make test: there is no Chromium, and it can only be installed by root on Debian: tests in a browser are skipped'
 
 .compat/duckdb: Makefile $(VENV)/.ready
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --target $@ $(DUCKDB_CLIENT) && touch $@
@@ -91,4 +99,4 @@ bench: setup ## measurements, as ratios in one run
 clean: ## remove the demo's data (the real data directory of a bureau is never touched)
 	@test "$(DATA)" = data && rm -rf data || echo "MINSHENG_DATA is set: remove $(DATA) yourself if you mean it"
 
-.PHONY: help setup demo nightly real ui desk test year spark check generate lock bench clean
+.PHONY: help setup demo nightly real ui desk test browser year spark check generate lock bench clean

@@ -6,7 +6,7 @@ What a ten is and why it gives nobody away is in `tens`; whether it does is trie
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any

@@ -2,7 +2,7 @@
 
 A release is a folder with a DuckDB file, Parquet files, the departments' worklists, a certificate and Data Docs: the bureau's own
 edition, which withholds nothing and must not leave. `public` in it is the edition that may: fewer tables and rows, and counts of
-people by their tens (`orchestration.disclosure.public_edition`). It is written beside, audited there, and
+people by their tens (`orchestration.disclosure.public_edition`), and `bulletin` the pages made from that. It is written beside, audited there, and
 becomes current by one rename; a reader sees the old release or the new one, never a part.
 What is published is what the product contracts list, column by column.
 """
@@ -11,7 +11,7 @@ import hashlib
 import json
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -31,7 +31,7 @@ from orchestration.disclosure import public_edition
 from orchestration.disclosure.records import records
 from orchestration.intake import ledger
 from orchestration.paths import PROJECT, DataDirectory, data_directory
-from orchestration.release import charts, data_docs, keeping, periods, revisions, worklists
+from orchestration.release import bulletin, charts, code_names, data_docs, keeping, periods, revisions, worklists
 from orchestration.release.targets import delivering, files, workbooks
 from orchestration.warehouse.dbt_assets import POOL, only_writer
 
@@ -113,6 +113,7 @@ def release(data: DataDirectory, log: Any = None) -> tuple[Certificate, bool]:
         _write_worklists(data, candidate, products, certificate)
         (candidate / NOTICE).write_text(INTERNAL + "\n", encoding="utf-8")
         _write_other_forms(candidate, certificate)
+        _write_bulletin(data, candidate, certificate, previous)
         write_json(candidate / "certificate.json", asdict(certificate))
         _publish(data, candidate, certificate.release_id)
         periods.settle(data, certificate.release_id)
@@ -352,19 +353,28 @@ def _one(con: duckdb.DuckDBPyConnection, query: str) -> tuple[Any, ...]:
 
 
 def _write_log(data: DataDirectory, candidate: Path, certificate: Certificate) -> None:
-    """The release log: every release so far and this one, as a table of the release itself."""
-    product = load_products()["release_log"]
-    rows = [_log_row(c) for c in [*releases(data), certificate]]
+    """The release log, every release so far and this one, and the names of codes, as tables of the release itself."""
+    products = load_products()
+    columns = [f.name for f in products["release_log"].fields]
+    rows = [[r[c] for c in columns] for r in map(_log_row, [*releases(data), certificate])]
+    _write_own(candidate, products["release_log"], rows, certificate.fictional)
+    if code_names.TABLE in products:
+        _write_own(candidate, products[code_names.TABLE], code_names.lines(products.values()), certificate.fictional)
+
+
+def _write_own(candidate: Path, product: Product, rows: Sequence[Sequence[Any]], fictional: bool) -> None:
+    """A table that the release makes, into both editions."""
     columns = ", ".join(f'"{f.name}" {f.sql_type}' for f in product.fields)
-    places = ", ".join("?" for _ in product.fields)
+    found = pl.DataFrame(
+        rows, schema=[f.name for f in product.fields], orient="row", infer_schema_length=None
+    ).to_arrow()
     for database in (candidate / DATABASE, candidate / PUBLIC / PUBLIC_DATABASE):
         con = duckdb.connect()
         con.execute(f"attach '{_quoted(database)}' as release")
-        con.execute(f"create table release.release_log ({columns})")
-        con.executemany(
-            f"insert into release.release_log values ({places})", [[r[f.name] for f in product.fields] for r in rows]
-        )
-        _comment(con, "release", product, certificate.fictional, INTERNAL if database.name == DATABASE else "")
+        con.execute(f'create table release."{product.id}" ({columns})')
+        con.register("found", found)
+        con.execute(f'insert into release."{product.id}" select * from found')
+        _comment(con, "release", product, fictional, INTERNAL if database.name == DATABASE else "")
         _copy_parquet(con, "release", database.parent, product)
         con.execute("detach release")
         con.close()
@@ -451,6 +461,27 @@ def _write_other_forms(candidate: Path, certificate: Certificate) -> None:
         )  # fmt: skip
 
 
+def _write_bulletin(
+    data: DataDirectory, candidate: Path, certificate: Certificate, previous: Certificate | None
+) -> None:
+    """The pages for everybody, from the public edition; of the bureau's log of revisions only how many values changed, and why."""
+    last = data.published / "current" / PUBLIC / PUBLIC_DATABASE if previous else None
+    with duckdb.connect(str(candidate / DATABASE), read_only=True) as con:
+        changed = revisions.counted(con, certificate.release_id)
+    public = {n: p for n, p in load_products().items() if p.is_public}
+    about = bulletin.About(
+        release=certificate.release_id,
+        released_at=certificate.released_at,
+        fictional=certificate.fictional,
+        causes=[c for c in changed if c.table in public],
+        kept={t: k["release"] for t, k in certificate.kept.items() if t in public},
+        changed_tables=[t for t in certificate.changed_tables if t in public],
+        last=previous.release_id if previous else None,
+        feeds_of=revisions.feeds_of_tables(data, certificate.tables),
+    )
+    bulletin.write(candidate / PUBLIC / PUBLIC_DATABASE, candidate / bulletin.FOLDER, about, last)
+
+
 def _log_row(certificate: Certificate) -> dict[str, Any]:
     row = asdict(certificate)
     row["changed_tables"] = ", ".join(certificate.changed_tables)
@@ -496,7 +527,7 @@ def _same(previous: Certificate, new: Certificate) -> bool:
 def _publish(data: DataDirectory, candidate: Path, release_id: str) -> None:
     """The candidate becomes `releases/<id>`, and one rename of the link `current` shows it to everybody.
 
-    `minsheng.duckdb`, `parquet`, `worklists`, `data_docs` and `public` point through `current`, so they change in the same instant.
+    `minsheng.duckdb`, `parquet`, `worklists`, `bulletin`, `data_docs` and `public` point through `current`, so they change in the same instant.
     Connections that are open keep the file they have.
     """
     folder = data.published / "releases" / release_id
@@ -519,7 +550,7 @@ def show(data: DataDirectory, release_id: str) -> None:
     files.point(data.published, release_id, data.now())
     through_current = (
         DATABASE, "parquet", files.CSV, worklists.FOLDER, workbooks.FOLDER, "charts", data_docs.FOLDER, PUBLIC,
-        NOTICE,
+        bulletin.FOLDER, NOTICE,
     )  # fmt: skip
     for name in through_current:
         _link(data.published / name, Path("current") / name)
@@ -630,6 +661,7 @@ def _metadata(data: DataDirectory, certificate: Certificate, new: bool) -> dict[
         "figures not told to the public": {
             t: f["below_ten"] for t, f in certificate.disclosure.items() if f["rule"] == "tens"
         },
+        "bulletin": dg.MetadataValue.path(str(data.published / bulletin.FOLDER / "index.html")),
         "certificate": dg.MetadataValue.path(str(data.published / "current" / "certificate.json")),
         "database": dg.MetadataValue.path(str(data.published / DATABASE)),
     }

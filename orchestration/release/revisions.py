@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -125,6 +126,27 @@ def write(
     for product in products:
         if set(product.key) <= before.get(product.id, set()):
             _compare(con, product, before[product.id], release_id, because.get(product.id, "day"), released_on, revised)
+
+
+@dataclass(frozen=True)
+class Counted:
+    """How many values of a table a release changed in one way; no value itself."""
+
+    table: str
+    change: str
+    causes: tuple[str, ...]
+    rows: int
+
+
+def counted(con: duckdb.DuckDBPyConnection, release_id: str) -> list[Counted]:
+    """What a release changed, by table, change and cause; nothing where there is no log."""
+    if TABLE not in {name for (name,) in con.execute("select table_name from duckdb_tables()").fetchall()}:
+        return []
+    found = con.execute(
+        f'select table_name, change, cause, sum("rows")::bigint from "{TABLE}" where release_id = ? group by all order by 4 desc, 1, 2',
+        [release_id],
+    ).fetchall()
+    return [Counted(table, change, tuple(cause.split(", ")), rows) for table, change, cause, rows in found]
 
 
 def _columns(con: duckdb.DuckDBPyConnection, database: str) -> dict[str, set[str]]:

@@ -1,0 +1,478 @@
+"""What each page of the bulletin says: rows of the public edition, chosen and put beside each other.
+
+Belongs here: which period, which units, which comparison. Does not belong here: any estimate (the tables have them), words and
+markup (templates), drawing (charts.py).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from orchestration.release.bulletin.edition import Edition, Names, Row, slug, spelled
+
+VERDICTS = ("bad", "watch", "undetermined", "good")
+# The kinds of unit that the board shows, and which of them have a page.
+BOARD = ("department", "facility", "county", "town", "service_item", "channel")
+WITH_PAGE = ("department", "facility")
+# Contacts at no facility at all are no hall.
+NO_UNIT = ("none",)
+# The reasons for which a review does not count, in the order of review_scorecard.
+NOT_COUNTED = (
+    "default_reviews", "suspect_reviews", "invalid_before_close", "invalid_contact_open", "invalid_after_window", "invalid_duplicate",
+    "invalid_withdrawn", "invalid_decided", "invalid_no_contact", "invalid_other", "refused_reviews", "unmatched_reviews",
+)  # fmt: skip
+PARTS = ("reviews", "participation", "coverage", "loop", "survey", "timeliness", "quality")
+# Tables of other subjects that get a section of their own where a release has them.
+EQUALITY = ("equalisation", "facility_access", "shortfall")
+# A column of such a table that says what a row is about comes before its figures.
+MAX_SHOWN_ROWS = 60
+
+
+@dataclass
+class Unit:
+    """A department, hall, place, item or channel with its rows of all periods."""
+
+    kind: str
+    code: str
+    name: Names
+    place: str
+    now: Row
+    months: list[Row] = field(default_factory=list)
+    year: Row = field(default_factory=Row)
+
+    @property
+    def page(self) -> str | None:
+        return f"{self.kind}-{slug(self.code)}.html" if self.kind in WITH_PAGE and self.code != "unknown" else None
+
+    @property
+    def state(self) -> str:
+        """The verdict, or that there is none to show."""
+        if self.now.is_withheld:
+            return "withheld"
+        return str(self.now["verdict"] or "undetermined")
+
+
+@dataclass
+class Reviews:
+    """The evaluation as of one month."""
+
+    month: date | None
+    is_complete: bool
+    everything: Row
+    months: list[Row]
+    year: Row
+    units: Mapping[str, Sequence[Unit]]
+
+    def counted(self, kind: str) -> dict[str, int]:
+        states = [u.state for u in self.units.get(kind, ()) if u.code != "unknown"]
+        return {state: states.count(state) for state in (*VERDICTS, "withheld")}
+
+    def changed(self, better: bool) -> list[Unit]:
+        """Units whose good rate surely rose or fell against the month before, the largest change first."""
+        real = [
+            u for kind in ("department", "county", "facility") for u in self.units.get(kind, ()) if u.now["is_real_change"]
+        ]  # fmt: skip
+        found = [u for u in real if (u.now["good_rate_change"] > 0) == better]
+        return sorted(found, key=lambda u: -abs(u.now["good_rate_change"]))
+
+    @property
+    def lowest(self) -> float:
+        """Where the scale of good rates begins: a multiple of 5 % below all but the widest intervals of departments and halls."""
+        lows = sorted(u.now["good_rate_lo"] for k in WITH_PAGE for u in self.units.get(k, ()) if u.now["good_rate_lo"])
+        return min(0.85, int(lows[len(lows) // 20] * 20) / 20) if lows else 0.8
+
+
+def reviews(edition: Edition) -> Reviews:
+    """The newest complete month, or the newest where none is complete yet."""
+    of_all = edition.rows("review_scorecard", "where dimension = 'all' and period_kind = 'month' order by period_start")
+    complete = [r for r in of_all if r["is_complete"] is not False]
+    everything = (complete or of_all or [Row()])[-1]
+    month = everything["period_start"]
+    months = [r for r in of_all if month and r["period_start"] <= month]
+    return Reviews(
+        month=month,
+        is_complete=bool(complete),
+        everything=everything,
+        months=months,
+        year=edition.one("review_scorecard", "where dimension = 'all' and period_kind = 'trailing_12_months' and period_end = ?", everything["period_end"]),
+        units={kind: _units(edition, kind, month) for kind in BOARD},
+    )  # fmt: skip
+
+
+def _units(edition: Edition, kind: str, month: date | None) -> list[Unit]:
+    """Units with a row in the month, most reviewed first; `unknown` and rests of a division come last."""
+    if month is None:
+        return []
+    rows = edition.rows(
+        "review_scorecard",
+        "where dimension = ? and period_kind in ('month', 'trailing_12_months') and period_end <= last_day(?::date) order by period_start",
+        kind, month,
+    )  # fmt: skip
+    months: dict[str, list[Row]] = defaultdict(list)
+    years: dict[str, Row] = {}
+    for row in rows:
+        if row["period_kind"] == "month":
+            months[row["code"]].append(row)
+        else:
+            years[row["code"]] = row
+    named = _names(edition, kind)
+    found = []
+    for code, of_unit in months.items():
+        if of_unit[-1]["period_start"] != month or code in NO_UNIT:
+            continue
+        name, place = _called(edition, kind, code, of_unit[-1], named)
+        found.append(Unit(kind, code, name, place, of_unit[-1], of_unit, years.get(code, Row())))
+    return sorted(found, key=lambda u: (u.code == "unknown" or ":" in u.code[:5], -(u.now["contacts"] or 0), u.code))
+
+
+def _names(edition: Edition, kind: str) -> Mapping[str, Row]:
+    """The register that names units of this kind, by code."""
+    if kind == "department":
+        return {r["department_code"]: r for r in edition.rows("dim_department")}
+    if kind in ("county", "town"):
+        return {r["division_code"]: r for r in edition.rows("dim_division", "where level = ?", kind)}
+    if kind != "facility":
+        return {}
+    counties = {
+        r["division_code"]: r["name"] for r in edition.rows("dim_division", "where level in ('county', 'city')")
+    }
+    towns = {
+        r["division_code"]: r["county_code"] for r in edition.rows("dim_division", "where county_code is not null")
+    }
+    return {
+        r["facility_id"]: Row(r, place=counties.get(towns.get(r["division_code"], r["division_code"]), ""))
+        for r in edition.rows(
+            "dim_facility",
+            "where facility_id in (select code from review_scorecard where dimension = 'facility')",
+        )
+    }  # fmt: skip
+
+
+def _called(edition: Edition, kind: str, code: str, row: Row, named: Mapping[str, Row]) -> tuple[Names, str]:
+    known = named.get(code, Row())
+    if code == "unknown":
+        return Names("未能识别", "Could not be told"), ""
+    if kind == "department" and known["name_zh"]:
+        return Names(known["name_zh"], known["name_en"] or known["name_zh"]), ""
+    if kind == "channel":
+        return edition.coded("handling_channels", code), ""
+    if code.startswith("rest:"):
+        return Names("未落到下一级的办件", "Contacts in none of its parts"), _place(edition, code.removeprefix("rest:"))
+    if kind in ("county", "town") and known["name"]:
+        return Names(known["name"], known["name"]), _place(edition, known["parent_code"]) if kind == "town" else ""
+    name = row["name_zh"] or known["name"]
+    if kind == "facility" and not name:
+        return Names("未登记的服务点", "A hall that no register lists"), code.removeprefix("hall:").replace(":", " ")
+    return (Names(name, name) if name else spelled(code)), str(known["place"] or "")
+
+
+def _place(edition: Edition, code: str | None) -> str:
+    return str(edition.one("dim_division", "where division_code = ?", code)["name"] or "") if code else ""
+
+
+# ── one unit ────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass
+class UnitPage:
+    """What the page of a department or hall shows beside its row."""
+
+    unit: Unit
+    parts: list[dict[str, Any]]
+    scored: Row
+    places: list[Row]
+    halls: list[Unit]
+    reasons: list[Row]
+    feeds: list[Row]
+
+
+def unit_page(edition: Edition, shown: Reviews, unit: Unit) -> UnitPage:
+    of_department = unit.kind == "department"
+    levels = "case level when 'city' then 0 when 'county' then 1 else 2 end"
+    places = edition.rows(
+        "department_scorecard", f"where month = ? and department_code = ? order by {levels}, division_code", shown.month, unit.code,
+    ) if of_department else []  # fmt: skip
+    scored = next((p for p in places if p["level"] == "city"), Row())
+    return UnitPage(
+        unit=unit,
+        scored=scored,
+        parts=[_part(scored, p) for p in PARTS if scored[f"weight_{p}"] is not None],
+        places=[p for p in places if p["level"] == "county"],
+        halls=_halls(edition, shown, unit.code) if of_department else [],
+        reasons=edition.rows(
+            "review_reason",
+            "where dimension = ? and unit_code = ? and month = ? order by abs(change) desc nulls last limit 12",
+            unit.kind,
+            unit.code,
+            shown.month,
+        ),
+        feeds=[f for f in feeds(edition) if f["department"] == unit.code] if of_department else [],
+    )
+
+
+def _part(scored: Row, part: str) -> dict[str, Any]:
+    measured, assumed = scored[f"{part}_part"], scored[f"assumed_{part}"]
+    return {"part": part, "points": measured, "assumed": assumed, "weight": scored[f"weight_{part}"]}
+
+
+def _halls(edition: Edition, shown: Reviews, department: str) -> list[Unit]:
+    owned = {r["facility_id"] for r in edition.rows("dim_facility", "where department_code = ?", department)}
+    return [u for u in shown.units["facility"] if u.code in owned]
+
+
+# ── indicators, places ──────────────────────────────────────────────────────────────────────────
+
+
+@dataclass
+class Indicator:
+    """One indicator: the whole city by area type, its counties, and the way to its target."""
+
+    code: str
+    name: Names
+    unit: str
+    better: str
+    whole: list[Row]
+    parts: list[Row]
+    history: list[Row]
+
+    @property
+    def main(self) -> Row:
+        """The row of all areas, or of the one area type that the indicator is about."""
+        return next((r for r in self.whole if r["area_type"] == "all"), (self.whole or [Row()])[0])
+
+    @property
+    def gap(self) -> float | None:
+        """Urban less rural, where both are known."""
+        by = {r["area_type"]: r["value"] for r in self.whole}
+        return by["urban"] - by["rural"] if by.get("urban") is not None and by.get("rural") is not None else None
+
+
+def indicators(edition: Edition) -> list[Indicator]:
+    """Every indicator in its newest period, plan indicators first; its whole is the highest level below the country."""
+    rows = edition.rows(
+        "indicator_value",
+        "where division_level in ('city', 'county') order by period, division_code, case area_type when 'all' then 0 when 'urban' then 1 else 2 end",
+    )
+    listed = {r["code"]: r for r in _listed("indicators")}
+    levels = {r["division_code"]: r["name"] for r in edition.rows("dim_division", "where level in ('city', 'county')")}
+    found = []
+    for code in dict.fromkeys(r["indicator_code"] for r in rows):
+        mine = [Row(r, short_name=levels.get(r["division_code"]) or r["division_name"]) for r in rows if r["indicator_code"] == code]  # fmt: skip
+        newest = max(r["period"] for r in mine)
+        wholes = [r for r in mine if r["division_level"] == "city"] or mine
+        area = next((a for a in ("all", "rural", "urban") if any(r["area_type"] == a for r in wholes)), "all")
+        found.append(
+            Indicator(
+                code=code,
+                name=edition.coded("indicators", code),
+                unit=mine[-1]["unit"] or "",
+                better=listed.get(code, {}).get("better", "up"),
+                whole=[r for r in wholes if r["period"] == newest],
+                parts=[r for r in mine if r["division_level"] == "county" and r["period"] == newest and r["area_type"] == area],
+                history=[r for r in wholes if r["area_type"] == area],
+            )
+        )  # fmt: skip
+    return sorted(found, key=lambda i: (i.main["target"] is None, i.code))
+
+
+def _listed(code_list: str) -> Sequence[Mapping[str, str]]:
+    from contracts.loading import seed
+
+    return seed(code_list)
+
+
+def communities(edition: Edition) -> list[Row]:
+    """Communities with a point, their county, and whether an open comprehensive facility lies in them."""
+    served = {
+        r["division_code"]
+        for r in edition.rows("dim_facility", "where is_open and facility_type = 'comprehensive_community_facility'")
+    }
+    counties = {r["division_code"]: r["name"] for r in edition.rows("dim_division", "where level = 'county'")}
+    points = edition.rows(
+        "dim_division", "where level = 'village' and is_in_force and not coalesce(is_virtual, false) and longitude is not null and latitude is not null"
+    )  # fmt: skip
+    return [Row(r, is_served=r["division_code"] in served, county=counties.get(r["county_code"], "")) for r in points]
+
+
+def equality(edition: Edition) -> dict[str, list[Row]]:
+    """Rows of the tables about equality that this release has, the newest period of each, city and counties."""
+    found = {}
+    for table in EQUALITY:
+        rows = edition.rows(table)
+        period = next((c for c in ("period", "month", "year") if rows and c in rows[0]), None)
+        if period:
+            newest = max((r[period] for r in rows if r[period] is not None), default=None)
+            rows = [r for r in rows if r[period] == newest]
+        level = next((c for c in ("division_level", "level") if rows and c in rows[0]), None)
+        if level:
+            rows = [r for r in rows if r[level] in ("city", "county")] or rows
+        if rows:
+            found[table] = rows
+    return found
+
+
+# ── surveys ─────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass
+class Wave:
+    """One wave of the survey."""
+
+    wave: str
+    held_on: date | None
+    overall: Row
+    dimensions: list[Row]
+    questions: list[Row]
+    areas: list[Row]
+    groups: list[Row]
+    drivers: list[Row]
+    diagnostics: Mapping[str, Row]
+
+
+def waves(edition: Edition) -> list[Wave]:
+    """Every wave, the newest first."""
+    short = {r["division_code"]: r["name"] for r in edition.rows("dim_division", "where level = 'county'")}
+    found: list[Wave] = []
+    for head in edition.rows(
+        "survey_score", "where area_level = 'all' and group_name = 'all' order by held_on desc, wave desc"
+    ):
+        wave = head["wave"]
+        if any(w.wave == wave for w in found):
+            continue
+        of_all = edition.rows(
+            "survey_score",
+            "where wave = ? and area_level = 'all' and group_name = 'all' order by mean desc nulls last, dimension, question_id",
+            wave,
+        )
+        found.append(
+            Wave(
+                wave=wave,
+                held_on=head["held_on"],
+                overall=next((r for r in of_all if r["role"] == "outcome" and r["question_id"] == "all"), Row()),
+                dimensions=[r for r in of_all if r["question_id"] == "all"],
+                questions=[r for r in of_all if r["question_id"] != "all"],
+                areas=[
+                    Row(r, short_name=short.get(r["division_code"]))
+                    for r in edition.rows(
+                        "survey_score",
+                        "where wave = ? and area_level = 'county' and group_name = 'all' and question_id = 'all' and role = 'outcome' order by division_code",
+                        wave,
+                    )
+                ],
+                groups=edition.rows(
+                    "survey_score",
+                    "where wave = ? and area_level = 'all' and group_name <> 'all' and question_id = 'all' and role = 'outcome' order by group_name, group_value",
+                    wave,
+                ),
+                drivers=edition.rows(
+                    "survey_driver", "where wave = ? order by importance desc nulls last, driver", wave
+                ),
+                diagnostics={
+                    r["item"]: r
+                    for r in edition.rows(
+                        "survey_diagnostics", "where wave = ? and topic in ('sample', 'weights', 'quality')", wave
+                    )
+                },
+            )
+        )
+    return found  # fmt: skip
+
+
+# ── feeds, policy ───────────────────────────────────────────────────────────────────────────────
+
+
+def feeds(edition: Edition) -> list[Row]:
+    """What each sender of a feed sent in all, and how old its newest accepted file is; the overdue first."""
+    rows = edition.rows("feed_health", "order by feed, sender, received_at")
+    by: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for row in rows:
+        by[row["feed"], row["sender"]].append(row)
+    owners = {r["code"]: r["department"] for r in _listed("feeds")}
+    found = []
+    for (feed, sender), files in by.items():
+        counted = [f for f in files if f["is_latest"] is not False and f["superseded_by"] is None]
+        total = {c: sum(f[c] or 0 for f in counted) for c in ("rows_received", "rows_accepted", "rows_quarantined")}
+        found.append(
+            Row(
+                total,
+                feed=feed,
+                name=edition.coded("feeds", feed),
+                department=owners.get(feed),
+                sender=sender,
+                senders=sum(f == feed for f, _ in by),
+                files=len([f for f in files if f["verdict"] != "missing"]),
+                refused=sum(f["verdict"] in ("refused", "held") for f in counted),
+                last_accepted_at=max((f["last_accepted_at"] for f in files if f["last_accepted_at"]), default=None),
+                days_since=min(
+                    (f["days_since_last_accepted"] for f in files if f["days_since_last_accepted"] is not None),
+                    default=None,
+                ),
+                allowed_days=files[-1]["allowed_days"],
+                is_overdue=any(f["is_overdue"] for f in files),
+                quarantined_share=total["rows_quarantined"] / total["rows_received"]
+                if total["rows_received"]
+                else None,
+            )
+        )
+    return sorted(found, key=lambda f: (not f["is_overdue"], f["feed"], f["sender"]))  # fmt: skip
+
+
+def problems(edition: Edition) -> list[Row]:
+    """What accepted rows could not be matched to, by feed and kind of problem."""
+    counted: dict[tuple[str, str], Row] = {}
+    for row in edition.rows("feed_problem"):
+        known = counted.setdefault((row["feed"], row["problem"]), Row(feed=row["feed"], problem=row["problem"], rows=0, values_named=0))  # fmt: skip
+        known["rows"] += row["rows"] or 1
+        known["values_named"] += 1
+    return sorted(counted.values(), key=lambda r: -r["rows"])
+
+
+def policy(edition: Edition, day: date | None, names: Iterable[str]) -> list[Row]:
+    """The parameters in force everywhere on a day, of the policies that this release judged by."""
+    listed = [n for n in dict.fromkeys(names) if n]
+    if not listed or day is None:
+        return []
+    places = ", ".join("?" for _ in listed)
+    rows = edition.rows(
+        "review_policy",
+        f"where policy in ({places}) and area = '' and valid_from <= ? and coalesce(valid_to, date '9999-12-31') >= ? "
+        "order by policy, parameter, version", *listed, day, day,
+    )  # fmt: skip
+    return list({(r["policy"], r["parameter"]): r for r in rows}.values())
+
+
+# ── against the last release ────────────────────────────────────────────────────────────────────
+
+
+@dataclass
+class Change:
+    """A figure that both releases show, and that is another now."""
+
+    what: Names
+    unit: Names
+    period: date
+    before: Row
+    now: Row
+
+
+def revised(edition: Edition, before: Edition | None) -> list[Change]:
+    """Good rates of departments and of everything that the release before published otherwise; what either withholds is left out."""
+    if before is None:
+        return []
+    where = "where period_kind = 'month' and dimension in ('all', 'department') and is_complete order by period_start desc, code"
+    last = {(r["dimension"], r["code"], r["period_start"]): r for r in before.rows("review_scorecard", where)}
+    named = _names(edition, "department")
+    found = []
+    for row in edition.rows("review_scorecard", where):
+        old = last.get((row["dimension"], row["code"], row["period_start"]))
+        if old is None or row.is_withheld or old.is_withheld or row["good_rate"] is None or old["good_rate"] is None:
+            continue
+        if (row["active_reviews"], row["good_reviews"]) != (old["active_reviews"], old["good_reviews"]):
+            is_all = row["dimension"] == "all"
+            unit = Names("全部", "Everything") if is_all else _called(edition, "department", row["code"], row, named)[0]
+            found.append(Change(Names("好评率", "Good rate"), unit, row["period_start"], old, row))
+    return found

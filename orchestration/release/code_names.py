@@ -1,0 +1,55 @@
+"""`code_name`: what every value of every coded column of a release is called, as a table that leaves with the figures.
+
+Belongs here: which columns are coded and by what. Does not belong here: the words (contracts and code lists). A column whose codes are
+units of a published table (divisions, facilities, departments, items) is not here: the table has their names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from contracts.loading import load_products, seed
+from contracts.model import FieldSpec, Product
+
+TABLE = "code_name"
+BETWEEN = " · "
+# The columns of code lists that hold what the list names.
+NAMED_BY = ("code", "level", "channel")
+Line = tuple[str, str, str, int, str, str, str | None]
+
+
+def lines(products: Iterable[Product]) -> list[Line]:
+    """Rows of the table in the order of its contract's columns, without those of tables that are not there."""
+    return [line for product in products for f in product.fields for line in _of_column(product, f)]
+
+
+def coded_by(f: FieldSpec, products: Iterable[str] = ()) -> tuple[str, str] | None:
+    """The code list and its column that a column's values are codes of; None where its contract lists them, or they are units."""
+    if f.enum:
+        return None
+    if f.code_list:
+        return f.code_list, "code"
+    known = set(products) or set(load_products())
+    found = [
+        (k.table, k.column) for k in f.foreign_keys if k.table not in known and not k.where and k.column in NAMED_BY
+    ]
+    return next(((table, column) for table, column in found if "name_zh" in seed(table)[0]), None)
+
+
+def _of_column(product: Product, f: FieldSpec) -> Iterator[Line]:
+    for position, (code, label) in enumerate(f.enum.items(), 1):
+        zh, mark, en = label.partition(BETWEEN)
+        yield product.id, f.name, code, position, zh or code, en if mark else zh or code, None
+    if cited := coded_by(f):
+        names = {row[cited[1]]: row for row in reversed(seed(cited[0]))}
+        for position, row in enumerate(dict.fromkeys(row[cited[1]] for row in seed(cited[0])), 1):
+            named = names[row]
+            yield (
+                product.id,
+                f.name,
+                row,
+                position,
+                named["name_zh"],
+                named.get("name_en") or named["name_zh"],
+                cited[0],
+            )

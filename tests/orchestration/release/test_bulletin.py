@@ -1,0 +1,308 @@
+"""The bulletin: what a resident, a department head and a journalist can open, from the public edition alone."""
+
+from __future__ import annotations
+
+import csv
+import re
+from datetime import date, datetime
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from contracts.loading import load_products
+from orchestration.release.bulletin import About, write
+from orchestration.release.bulletin.edition import slug
+from orchestration.release.bulletin.pages import PAGES
+from orchestration.release.revisions import Counted
+from tests.browser import DESK, TELEPHONE, address, axe_violations, browser, page, printed_sides
+from tests.orchestration.conftest import City
+
+ABOUT = About("2026-03-01.1", datetime(2026, 3, 1, 23, 59), True, [], {}, [], None)
+WITHHELD = "人数过少或可由其他数字推出 · too few people, or it would give away a figure of too few"
+SHOWN: dict[str, Any] = {
+    "period_kind": "month", "period_start": date(2026, 2, 1), "period_end": date(2026, 2, 28), "is_complete": True,
+    "contacts": 4039, "active_reviews": 1462, "good_reviews": 1278, "bad_reviews": 184, "good_rate": 0.8741, "good_rate_lo": 0.8561,
+    "good_rate_hi": 0.8902, "participation_rate": 0.362, "verdict": "bad", "verdict_reason": "surely_below_bad_line", "good_line": 0.95, "bad_line": 0.9,
+}  # fmt: skip
+
+
+def edition(folder: Path, **tables: list[dict[str, Any]]) -> Path:
+    """A public edition with these tables and rows; what a row does not say is null."""
+    path = folder / "public.duckdb"
+    with duckdb.connect(str(path)) as con:
+        for table, rows in tables.items():
+            fields = load_products()[table].fields
+            con.execute(f"create table {table} ({', '.join(f'{f.name} {f.sql_type}' for f in fields)})")
+            for row in rows:
+                con.execute(f"insert into {table} ({', '.join(row)}) values ({', '.join('?' for _ in row)})", list(row.values()))  # fmt: skip
+    return path
+
+
+def written(folder: Path, about: About = ABOUT, **tables: list[dict[str, Any]]) -> Path:
+    write(edition(folder, **tables), folder / "site", about)
+    return folder / "site"
+
+
+class Links(HTMLParser):
+    """Where a page points, and the places in it that can be pointed at."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.to: list[str] = []
+        self.ids: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        for name, value in attrs:
+            if name in ("href", "src") and value and not value.startswith("data:"):
+                self.to.append(value)
+            if name == "id" and value:
+                self.ids.append(value)
+
+
+def broken_links(site: Path) -> list[str]:
+    parsed = {p.resolve(): Links(p.read_text("utf-8")) for p in site.rglob("*.html")}
+    broken = []
+    for path, links in parsed.items():
+        for link in links.to:
+            target, _, place = link.partition("#")
+            at = (path.parent / target).resolve() if target else path
+            ids = parsed[at].ids if at in parsed else []
+            # #facility&bad is a place and a filter of it.
+            if not at.is_file() or (place and place.split("&")[0] not in ids):
+                broken.append(f"{path.name}: {link}")
+    return broken
+
+
+def test_a_release_with_nothing_but_departments_has_every_page_and_each_says_what_is_missing(tmp_path: Path) -> None:
+    site = written(
+        tmp_path,
+        dim_department=[{"department_code": "health", "name_zh": "卫生健康委", "name_en": "Health Commission"}],
+    )
+    for name, zh, en in [
+        ("index", "居民评价数据", "reviews by residents"), ("board", "居民评价数据", "reviews by residents"), ("indicators", "指标数据", "indicators"),
+        ("surveys", "满意度调查", "survey"), ("map", "带坐标的社区", "communities with a point"), ("feeds", "报送记录", "record of what was sent"),
+        ("equality", "十五分钟生活圈", "The fifteen-minute circle"),
+    ]:  # fmt: skip
+        assert f"本次发布没有{zh}。" in (site / f"{name}.html").read_text("utf-8"), name
+        assert f"This release has no {en}." in (site / "en" / f"{name}.html").read_text("utf-8"), name
+    assert "这是第一次发布" in (site / "changes.html").read_text("utf-8")
+    assert {p.stem for p in site.glob("*.html")} == {*PAGES, "dictionary"}
+    assert broken_links(site) == []
+
+
+def test_a_withheld_unit_is_a_sign_with_its_reason_and_never_a_zero(tmp_path: Path) -> None:
+    hidden = {
+        **dict.fromkeys(SHOWN),
+        **{k: SHOWN[k] for k in ("period_kind", "period_start", "period_end", "is_complete")},
+    }
+    site = written(
+        tmp_path,
+        dim_department=[{"department_code": c, "name_zh": n, "name_en": n} for c, n in (("sports", "体育局"), ("housing", "住房局"))],
+        review_scorecard=[
+            {**SHOWN, "dimension": "all", "code": "all"}, {**SHOWN, "dimension": "department", "code": "housing"},
+            {**hidden, "dimension": "department", "code": "sports", "contacts": 954, "suppressed_reason": WITHHELD},
+        ],
+    )  # fmt: skip
+    text = (site / "department-sports.html").read_text("utf-8")
+    main = text[text.index("<main") : text.index("</main>")]
+    assert "不公布是" not in main
+    assert "本月数字不公布" in main
+    assert 'title="人数过少或可由其他数字推出"' in main
+    assert not re.search(r">\s*0(\.0)?( %)?\s*<", main), "a withheld figure is shown as nothing"
+    board = (site / "board.html").read_text("utf-8")
+    assert 'data-state="withheld"' in board
+    with (site / "data" / "reviews-department.csv").open(encoding="utf-8-sig") as file:
+        rows = {r["代码 Code"] if "代码 Code" in r else list(r.values())[2]: r for r in csv.DictReader(file)}
+    of_sports = next(r for r in rows.values() if "体育局" in r.values())
+    assert WITHHELD in of_sports.values()
+    assert [v for k, v in of_sports.items() if "Good rate" in k] == [""] * len(
+        [k for k in of_sports if "Good rate" in k]
+    )
+
+
+def test_names_cannot_break_a_page_or_a_spreadsheet(tmp_path: Path) -> None:
+    nasty = '=HYPERLINK("http://evil")<script>alert(1)</script>'
+    site = written(
+        tmp_path,
+        dim_department=[{"department_code": "x/..y", "name_zh": nasty, "name_en": nasty}],
+        review_scorecard=[{**SHOWN, "dimension": "all", "code": "all"}, {**SHOWN, "dimension": "department", "code": "x/..y"}],
+    )  # fmt: skip
+    assert all("<script>alert" not in p.read_text("utf-8") for p in site.rglob("*.html"))
+    assert ",\"'=HYPERLINK" in (site / "data" / "reviews-department.csv").read_text("utf-8-sig")
+    assert broken_links(site) == []
+    assert slug("x/..y") != slug("x-y"), "two units would share a page"
+
+
+def test_what_changed_shows_both_published_values_and_no_value_that_either_release_withholds(tmp_path: Path) -> None:
+    (tmp_path / "last").mkdir()
+    departments = [{"department_code": c, "name_zh": c, "name_en": c} for c in ("housing", "sports")]
+    row = {**SHOWN, "dimension": "department"}
+    last = edition(
+        tmp_path / "last", dim_department=departments,
+        review_scorecard=[{**row, "code": "housing", "good_rate": 0.9111, "good_reviews": 1332}, {**row, "code": "sports", "good_rate": 0.7777}],
+    )  # fmt: skip
+    now = edition(
+        tmp_path, dim_department=departments,
+        review_scorecard=[{**row, "code": "housing"}, {**row, "code": "sports", "good_rate": None, "active_reviews": 3, "suppressed_reason": WITHHELD}],
+    )  # fmt: skip
+    about = About(
+        "2026-03-02.1", datetime(2026, 3, 2), False, [Counted("review_scorecard", "changed", ("late_file", "policy"), 12)],
+        {"survey_score": "2026-03-01.1"}, ["review_scorecard"], "2026-03-01.1",
+    )  # fmt: skip
+    write(now, tmp_path / "site", about, last)
+    text = (tmp_path / "site" / "changes.html").read_text("utf-8")
+    assert "91.1 %" in text
+    assert "87.4 %" in text
+    assert "77.8 %" not in text
+    assert "迟到的文件、政策变化" in text
+    assert "沿用 2026-03-01.1" in text
+    assert "虚构" not in text, "a real place is not called fictional"
+
+
+# ── the small city's, as its night wrote it ─────────────────────────────────────────────────────
+
+
+@pytest.fixture(scope="module")
+def site(night_city: City) -> Path:
+    return night_city.data.published / "bulletin"
+
+
+def test_every_link_of_the_bulletin_leads_somewhere_and_none_leaves_the_folder(site: Path) -> None:
+    assert broken_links(site) == []
+    for path in [*site.rglob("*.html"), *site.glob("*.css"), *site.glob("*.js")]:
+        text = (
+            path.read_text("utf-8")
+            .replace("http://www.w3.org/2000/svg", "")
+            .replace("http://www.w3.org/1999/xlink", "")
+        )
+        assert (
+            not re.search(r"(?:https?:)?//[a-z]", text.split("<body>")[-1].replace("* //", "")) or path.suffix == ".js"
+        ), path.name
+        assert "http" not in text, path.name
+
+
+def test_every_page_says_that_the_city_is_fictional_and_none_shows_a_raw_code(site: Path) -> None:
+    lists = {c for p in load_products().values() for f in p.fields for c in f.enum if "_" in c}
+    for path in site.rglob("*.html"):
+        text = path.read_text("utf-8")
+        assert "FICTIONAL" in text, path.name
+        if path.stem == "dictionary":
+            continue
+        said = re.sub(r"<[^>]+>", " ", text[text.index("<main") : text.index("</main>")]).replace("review_reason", "")
+        assert not [code for code in lists if re.search(rf"\b{re.escape(code)}\b", said)], path.name
+
+
+def test_the_board_says_what_the_public_edition_says(site: Path, night_city: City) -> None:
+    with duckdb.connect(str(night_city.data.published / "public" / "minsheng_public.duckdb"), read_only=True) as con:
+        asked = con.execute(
+            "select name_zh, good_rate from review_scorecard where dimension = 'department' and period_kind = 'month' and good_rate is not null and code <> 'unknown' "
+            "and period_start = (select max(period_start) from review_scorecard where dimension = 'all' and period_kind = 'month' and is_complete)"
+        ).fetchall()  # fmt: skip
+    board = (site / "board.html").read_text("utf-8")
+    assert asked
+    for name, rate in asked:
+        row = next(r for r in board.split("<tr") if f">{name}</a>" in r)
+        assert f"{100 * rate:.1f} %" in row
+
+
+def test_the_dictionary_knows_every_column_that_leaves_and_the_feeds_it_comes_from(site: Path) -> None:
+    with (site / "dictionary.csv").open(encoding="utf-8-sig") as file:
+        rows = list(csv.DictReader(file))
+    entries = {(r["table"], r["column"]): r for r in rows}
+    assert {(p.id, f.name) for p in load_products().values() for f in p.fields} <= set(entries)
+    rate = entries["review_scorecard", "good_rate"]
+    assert rate["withheld"] == "yes"
+    assert "evaluation.reviews" in rate["feeds"]
+    assert rate["example"]
+    assert (
+        "surely_below_bad_line = 区间低于差线 · surely below the bad line"
+        in entries["review_scorecard", "verdict_reason"]["codes"]
+    )
+    assert entries["fct_review", "review_id"]["where"] == "bureau"
+    assert entries["fct_review", "review_id"]["example"] == "", (
+        "a value of the bureau's own tables is shown to everybody"
+    )
+
+
+def test_in_a_browser_the_dictionary_is_searched(site: Path) -> None:
+    with browser() as opened, page(opened) as (shown, said):
+        shown.goto(address(site / "dictionary.html"))
+        assert shown.locator(".entry tbody tr:visible").count() > 500
+        shown.locator("[data-dictionary] input").fill("review_scorecard 参评率")
+        assert 1 <= shown.locator(".entry tbody tr:visible").count() < 40
+        assert shown.locator(".entry:visible").count() == 1
+        assert said == []
+
+
+def test_the_first_page_is_light(site: Path) -> None:
+    assert sum((site / f).stat().st_size for f in ("index.html", "bulletin.css", "bulletin.js")) < 2_000_000
+
+
+def test_in_a_browser_every_page_is_quiet_accessible_and_fits_the_screen(site: Path) -> None:
+    units = [next(iter(sorted(p.name for p in site.glob(f"{kind}-*.html")))) for kind in ("department", "facility")]
+    with browser() as opened:
+        # Both languages are made from the same templates: each page is tried in one of them, at one width.
+        for number, name in enumerate([*(f"{p}.html" for p in (*PAGES, "dictionary")), *units, "index.html", units[0]]):
+            folder, size = (site / "en", TELEPHONE) if number % 2 else (site, DESK)
+            with page(opened, size) as (shown, said):
+                shown.goto(address(folder / name))
+                assert said == [], name
+                wide = shown.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+                assert wide <= 0, f"{name} is wider than the screen"
+                if name in ("dictionary.html", "board.html"):
+                    # Hundreds of rows alike: the first of them stand for the others.
+                    shown.evaluate(
+                        "document.querySelectorAll('section:nth-of-type(n+3), tbody tr:nth-child(n+4)').forEach(e => e.remove())"
+                    )
+                assert axe_violations(shown) == [], name
+
+
+def test_in_a_browser_the_language_filters_sorting_and_downloads_work_by_keyboard(site: Path) -> None:
+    with browser() as opened, page(opened) as (shown, said):
+        shown.goto(address(site / "index.html"))
+        paint = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 9e9"
+        assert min(shown.evaluate(paint) for _ in range(3) if shown.reload()) < 1000
+        shown.keyboard.press("Tab")
+        assert shown.evaluate("document.activeElement.className") == "skip"
+        shown.keyboard.press("Enter")
+        assert shown.evaluate("document.activeElement.id") == "main"
+        shown.goto(address(site / "board.html"))
+        departments = shown.locator("#department tbody tr:visible")
+        everything = departments.count()
+        state = shown.locator("#department tbody tr").first.get_attribute("data-state")
+        shown.locator(f"#department input[value={state}]").press("Space")
+        same = shown.locator(f"#department tbody tr[data-state={state}]").count()
+        assert departments.count() == same <= everything
+        assert f"{same} / {everything}" in shown.locator("#department output").inner_text()
+        shown.locator("[data-language]").press("Enter")
+        shown.wait_for_url("**/en/board.html*")
+        assert shown.locator("html").get_attribute("lang") == "en"
+        assert shown.locator("#department tbody tr:visible").count() == same, "the filter is lost with the language"
+        shown.locator(f"#department input[value={state}]").press("Space")
+        shown.locator("#department [data-words]").fill("health")
+        assert 1 <= shown.locator("#department tbody tr:visible").count() < everything
+        shown.locator("#department [data-words]").fill("")
+        shown.locator("#department th button").nth(4).press("Enter")
+        order = [
+            int(v)
+            for v in shown.locator("#department tbody tr td:nth-child(6)").evaluate_all(
+                "c => c.map(x => x.dataset.order)"
+            )
+            if v
+        ]
+        assert order == sorted(order)
+        with shown.expect_download() as waiting:
+            shown.locator("#department ~ * .download, #department .download").first.click()
+        assert Path(waiting.value.path()).read_bytes().startswith(b"\xef\xbb\xbf")
+        assert said == []
+
+
+def test_on_paper_a_department_takes_two_sides(site: Path) -> None:
+    with browser() as opened, page(opened) as (shown, _):
+        for path in [*site.glob("department-*.html"), *(site / "en").glob("department-*.html")]:
+            shown.goto(address(path))
+            assert printed_sides(shown) <= 2, path.name
