@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -172,7 +173,11 @@ def _bounds(
     shown = rows[measure].cast(pl.Float64)
     if kind == "exact":
         # Rows used to be withheld for their active reviews, of which there is then at least one.
-        few = rows["suppressed_reason"].is_not_null() & shown.is_null() & pl.lit(measure == "active_reviews").pipe(pl.select).to_series()
+        few = (
+            rows["suppressed_reason"].is_not_null()
+            & shown.is_null()
+            & pl.lit(measure == "active_reviews").pipe(pl.select).to_series()
+        )
         lo = np.where(shown.is_null(), np.where(few, 1.0, 0.0), shown.fill_null(0))
         return lo, np.where(shown.is_null(), np.inf, shown.fill_null(0))
     tens = (shown.fill_null(TEN // 2) - TEN // 2).to_numpy()
@@ -216,9 +221,11 @@ def bracket(
     kinds = np.array([u == np.inf for u in upper], dtype=bool)  # true: equal, false: at most
     for chain in within:
         present = [m for m in chain if m in offset]
-        for less, more in zip(present, present[1:], strict=False):
+        for less, more in pairwise(present):
             first = len(upper)
-            entries += [e for i in range(n) for e in ((first + i, offset[less] + i, 1.0), (first + i, offset[more] + i, -1.0))]
+            entries += [
+                e for i in range(n) for e in ((first + i, offset[less] + i, 1.0), (first + i, offset[more] + i, -1.0))
+            ]
             upper += [0.0] * n
     equal = np.concatenate([kinds, np.zeros(len(upper) - len(kinds), dtype=bool)])
     i, j, v = (np.array(x) for x in zip(*entries, strict=True)) if entries else (np.array([], int),) * 3
@@ -321,12 +328,19 @@ def _told_elsewhere(con: duckdb.DuckDBPyConnection, present: set[str]) -> Iterat
         )
     """
     for month, department, division, mean in con.execute(twice).fetchall():
-        yield Found("department_scorecard", f"{month} {department} {division}", "survey_mean", mean, mean, "same figure elsewhere")
+        yield Found(
+            "department_scorecard",
+            f"{month} {department} {division}",
+            "survey_mean",
+            mean,
+            mean,
+            "same figure elsewhere",
+        )
 
 
 def _between(editions: Sequence[Path], k: int) -> Iterator[Found]:
     """A figure told as it is in one release and as another in the next: the difference is about few people."""
-    for earlier, later in zip(editions, editions[1:], strict=False):
+    for earlier, later in pairwise(editions):
         with duckdb.connect() as con:
             con.execute(f"attach '{earlier}' as earlier (read_only)")
             con.execute(f"attach '{later}' as later (read_only)")

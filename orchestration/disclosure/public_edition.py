@@ -6,7 +6,7 @@ What a ten is and why it gives nobody away is in `tens`; whether it does is trie
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -122,7 +122,13 @@ def _listed(names: Any) -> str:
 
 def kind(table: Table, column: str) -> str:
     """How a column is told; what stands on no list is left out, so that nothing leaves because somebody forgot it."""
-    listed = {PLAIN: table.plain, TENS: table.tens, DERIVED: table.derived, ROUNDED: table.rounded, SHARES: table.shares}
+    listed = {
+        PLAIN: table.plain,
+        TENS: table.tens,
+        DERIVED: table.derived,
+        ROUNDED: table.rounded,
+        SHARES: table.shares,
+    }
     copied = table.copied.get("columns", ())
     return COPIED if column in copied else next((k for k, names in listed.items() if column in names), LEFT_OUT)
 
@@ -216,9 +222,7 @@ def tell(
     return Told(frame, keys.with_columns(**state), facts)
 
 
-def _earlier(
-    table: Table, rows: pl.DataFrame, measure: str, before: pl.DataFrame | None
-) -> tuple[Any, Any] | None:
+def _earlier(table: Table, rows: pl.DataFrame, measure: str, before: pl.DataFrame | None) -> tuple[Any, Any] | None:
     """What the last release told of each figure, and the figure when it was first told so; −1 where it was not there."""
     wanted = {*table.cell, f"told_{measure}", f"since_{measure}"}
     if before is None or not wanted <= {*before.columns}:
@@ -256,7 +260,9 @@ def withheld_samples(table: Table, rows: pl.DataFrame, k: int = TEN) -> pl.DataF
     unit, divide, topic = list(stated["unit"]), list(stated["divide"]), stated["topic"]
     few = pl.col("_least") < k
     by_topic = rows.with_columns(_least=count.min().over([*unit, topic]), _most=count.max().over(unit))
-    units = by_topic.group_by(unit, maintain_order=True).agg(_least=pl.col("_least").max(), _most=pl.col("_most").first())
+    units = by_topic.group_by(unit, maintain_order=True).agg(
+        _least=pl.col("_least").max(), _most=pl.col("_most").first()
+    )
     # An area or a group is small where even its best answered topic is; a question that few were asked hides itself only.
     hidden: list[dict[str, Any]] = []
     for _, part in units.group_by(divide, maintain_order=True):
@@ -276,4 +282,6 @@ def withheld_samples(table: Table, rows: pl.DataFrame, k: int = TEN) -> pl.DataF
     # A question few of one group answered is hidden for every group of the same division of the sample.
     of_topic = (pl.col("_least") < k) & pl.col("_gone").is_null()
     joined = joined.with_columns(_topic=of_topic.any().over([*divide, topic]))
-    return joined.with_columns(_hidden=pl.col("_gone").fill_null(False) | pl.col("_topic")).select(*rows.columns, "_hidden")
+    return joined.with_columns(_hidden=pl.col("_gone").fill_null(False) | pl.col("_topic")).select(
+        *rows.columns, "_hidden"
+    )

@@ -240,27 +240,21 @@ def _write(
         if name in kept:
             disclosure[name] = _keep(con, data, product, order, release_id, previous)
         else:
-            columns = ", ".join(f'source."{f.name}"' for f in product.fields)
-            con.execute(f'create table release."{name}" as select {columns} from {source} as source order by {order}')
-            disclosure[name] = dict(product.disclosure)
-        if product.disclosure["rule"] == "records" and name not in kept:
-            disclosure[name] = records(product, con.sql(f'select * from release."{name}"').pl(), data.today())
+            disclosure[name] = _take(con, data, product, source, order)
         _comment(con, "release", product, fictional, INTERNAL)
         rows, total = _one(
             con, f'select count(*), coalesce(sum(hash({_content(product)})::hugeint), 0)::varchar from release."{name}"'
         )
         tables[name] = {"rows": rows, "checksum": total}
         _copy_parquet(con, "release", candidate, product)
-        if product.is_public:
-            if name in listed and name not in kept:
-                disclosure[name] = public_edition.write(
-                    con, product, listed[name], source, schemas, warehouse,
-                    data.disclosed / (before or "none") / f"{name}.parquet", data.disclosed / release_id / f"{name}.parquet",
-                )  # fmt: skip
-            elif name not in listed and product.disclosure["rule"] == "none":
-                con.execute(f'create table public."{name}" as select * from release."{name}" order by {order}')
-            elif name not in listed:
-                continue
+        if product.is_public and name in listed and name not in kept:
+            disclosure[name] = public_edition.write(
+                con, product, listed[name], source, schemas, warehouse,
+                data.disclosed / (before or "none") / f"{name}.parquet", data.disclosed / release_id / f"{name}.parquet",
+            )  # fmt: skip
+        elif product.is_public and name not in listed and product.disclosure["rule"] == "none" and name not in kept:
+            con.execute(f'create table public."{name}" as select * from release."{name}" order by {order}')
+        if _is_there(con, name):
             _comment(con, "public", product, fictional)
             _copy_parquet(con, "public", candidate / PUBLIC, product)
     con.execute("detach public")
@@ -294,6 +288,25 @@ def _write(
             for table, cause in sorted(kept.items())
         },
     )
+
+
+def _take(
+    con: duckdb.DuckDBPyConnection, data: DataDirectory, product: Product, source: str, order: str
+) -> dict[str, Any]:
+    """A table as the warehouse has it; returns what its contract says of the few, or how recognisable its rows are."""
+    columns = ", ".join(f'source."{f.name}"' for f in product.fields)
+    con.execute(f'create table release."{product.id}" as select {columns} from {source} as source order by {order}')
+    if product.disclosure["rule"] != "records":
+        return dict(product.disclosure)
+    wanted = ", ".join(f'"{c}"' for c in product.disclosure["quasi_identifiers"])
+    return records(product, con.sql(f'select {wanted} from release."{product.id}"').pl(), data.today())
+
+
+def _is_there(con: duckdb.DuckDBPyConnection, name: str) -> bool:
+    """Whether a table is in the public edition: one with figures about people that nobody has listed is not."""
+    query = "select count(*) from duckdb_tables() where database_name = 'public' and table_name = ?"
+    ((n,),) = con.execute(query, [name]).fetchall()
+    return bool(n)
 
 
 def _keep(
@@ -443,7 +456,9 @@ def _comment(
 ) -> None:
     """Table comments begin with the grain, column comments carry both labels, the unit, the formula and the keys."""
     text = " ".join(
-        filter(None, [product.description, f"{product.label_zh} · {product.label_en}.", edition, fictional and FICTIONAL])
+        filter(
+            None, [product.description, f"{product.label_zh} · {product.label_en}.", edition, fictional and FICTIONAL]
+        )
     )
     con.execute(f'comment on table {catalog}."{product.id}" is {_literal(text)}')
     for f in product.fields:
