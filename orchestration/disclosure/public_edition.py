@@ -101,11 +101,14 @@ def write(
         write_parquet(kept_now, told.state)
     con.register("told_rows", told.rows.to_arrow())
     con.execute(f'create table public."{product.id}" as {_select(product, table, source, leaves, free)}')
-    con.executemany(
-        f"insert into public.{COLUMNS} values (?, ?, ?)",
-        [[product.id, f.name, kind(table, f.name)] for f in product.fields],
-    )
+    say_how(con, product, table)
     return told.facts
+
+
+def say_how(con: duckdb.DuckDBPyConnection, product: Product, table: Table | None) -> None:
+    """Writes how each column of a table is told; one without figures about people is told as it is."""
+    told = [[product.id, f.name, kind(table, f.name) if table else EXACT] for f in product.fields]
+    con.executemany(f"insert into public.{COLUMNS} values (?, ?, ?)", told)
 
 
 def _periods(table: Table) -> list[str]:

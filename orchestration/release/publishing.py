@@ -254,9 +254,12 @@ def _write(
             )  # fmt: skip
         elif product.is_public and name not in listed and product.disclosure["rule"] == "none" and name not in kept:
             con.execute(f'create table public."{name}" as select * from release."{name}" order by {order}')
+            public_edition.say_how(con, product, None)
         if _is_there(con, name):
             _comment(con, "public", product, fictional)
             _copy_parquet(con, "public", candidate / PUBLIC, product)
+    columns_of = candidate / PUBLIC / "parquet" / f"{public_edition.COLUMNS}.parquet"
+    con.execute(f"copy public.{public_edition.COLUMNS} to '{_quoted(columns_of)}' (format parquet)")
     con.execute("detach public")
     con.execute("detach release")
     con.close()
@@ -332,13 +335,14 @@ def _keep(
         ) from None
     if product.is_public:
         before = data.published / "current" / PUBLIC / PUBLIC_DATABASE
-        with suppress(duckdb.CatalogException):
+        # An edition that does not say how its columns are told is of a time when it told figures as they were.
+        with suppress(duckdb.CatalogException, duckdb.IOException):
             con.execute(f"attach if not exists '{_quoted(before)}' as last_public (read_only)")
-            con.execute(f'create table public."{product.id}" as from last_public."{product.id}" order by {order}')
             con.execute(
                 f"insert into public.{public_edition.COLUMNS} from last_public.{public_edition.COLUMNS} where table_name = ?",
                 [product.id],
             )
+            con.execute(f'create table public."{product.id}" as from last_public."{product.id}" order by {order}')
     cells = data.disclosed / str(standing_id(data)) / f"{product.id}.parquet"
     if cells.is_file():
         (data.disclosed / release_id).mkdir(parents=True, exist_ok=True)
