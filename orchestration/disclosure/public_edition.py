@@ -70,6 +70,13 @@ def prepare(con: duckdb.DuckDBPyConnection) -> None:
     )
 
 
+def finish(con: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    """Puts that table beside the others as Parquet, and closes the edition."""
+    target = str(folder / "parquet" / f"{COLUMNS}.parquet").replace("'", "''")
+    con.execute(f"copy public.{COLUMNS} to '{target}' (format parquet, compression zstd)")
+    con.execute("detach public")
+
+
 def write(
     con: duckdb.DuckDBPyConnection,
     product: Product,

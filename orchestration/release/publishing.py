@@ -258,9 +258,7 @@ def _write(
         if _is_there(con, name):
             _comment(con, "public", product, fictional)
             _copy_parquet(con, "public", candidate / PUBLIC, product)
-    columns_of = candidate / PUBLIC / "parquet" / f"{public_edition.COLUMNS}.parquet"
-    con.execute(f"copy public.{public_edition.COLUMNS} to '{_quoted(columns_of)}' (format parquet)")
-    con.execute("detach public")
+    public_edition.finish(con, candidate / PUBLIC)
     con.execute("detach release")
     con.close()
     standing = ledger.table(data).filter(pl.col("superseded_by").is_null(), is_latest=True, verdict="accepted")
