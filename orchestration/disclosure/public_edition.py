@@ -181,9 +181,9 @@ def _column(name: str, sql_type: str, product: Product, table: Table) -> str:
     if name == SUPPRESSED:
         said = f"case when _hidden then '{FEW}' when _few then '{BELOW_TEN}' end"
     elif how == ROUNDED:
-        said = f'case when not coalesce(_hidden, false) then round("{name}", {table.rounded[name]}) end'
+        said = f'case when not coalesce(_hidden, true) then round("{name}", {table.rounded[name]}) end'
     elif how == SHARES:
-        said = f'case when not coalesce(_hidden, false) and ({table.shares_of}) then tens_share("{name}", _source."{table.shares[name]}") end'
+        said = f'case when not coalesce(_hidden, true) and ({table.shares_of}) then tens_share("{name}", _source."{table.shares[name]}") end'
     elif how == DERIVED:
         said = table.derived[name]
     elif how in (PLAIN, TENS, COPIED):
