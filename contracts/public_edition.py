@@ -30,6 +30,7 @@ class Table:
     derived: Mapping[str, str] = field(default_factory=dict)
     rounded: Mapping[str, int] = field(default_factory=dict)
     shares: Mapping[str, str] = field(default_factory=dict)
+    shares_of: str = "true"
     copied: Mapping[str, Any] = field(default_factory=dict)
     people: Mapping[str, Any] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()

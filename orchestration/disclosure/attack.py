@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -220,7 +221,7 @@ def bracket(
     kinds = np.array([u == np.inf for u in upper], dtype=bool)  # true: equal, false: at most
     for chain in within:
         present = [m for m in chain if m in offset]
-        for less, more in zip(present, present[1:], strict=False):
+        for less, more in pairwise(present):
             first = len(upper)
             entries += [
                 e for i in range(n) for e in ((first + i, offset[less] + i, 1.0), (first + i, offset[more] + i, -1.0))
@@ -339,7 +340,7 @@ def _told_elsewhere(con: duckdb.DuckDBPyConnection, present: set[str]) -> Iterat
 
 def _between(editions: Sequence[Path], k: int) -> Iterator[Found]:
     """A figure told as it is in one release and as another in the next: the difference is about few people."""
-    for earlier, later in zip(editions, editions[1:], strict=False):
+    for earlier, later in pairwise(editions):
         with duckdb.connect() as con:
             con.execute(f"attach '{earlier}' as earlier (read_only)")
             con.execute(f"attach '{later}' as later (read_only)")

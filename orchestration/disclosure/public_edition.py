@@ -70,6 +70,13 @@ def prepare(con: duckdb.DuckDBPyConnection) -> None:
     )
 
 
+def finish(con: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    """Puts that table beside the others as Parquet, and closes the edition."""
+    target = str(folder / "parquet" / f"{COLUMNS}.parquet").replace("'", "''")
+    con.execute(f"copy public.{COLUMNS} to '{target}' (format parquet, compression zstd)")
+    con.execute("detach public")
+
+
 def write(
     con: duckdb.DuckDBPyConnection,
     product: Product,
@@ -101,11 +108,14 @@ def write(
         write_parquet(kept_now, told.state)
     con.register("told_rows", told.rows.to_arrow())
     con.execute(f'create table public."{product.id}" as {_select(product, table, source, leaves, free)}')
-    con.executemany(
-        f"insert into public.{COLUMNS} values (?, ?, ?)",
-        [[product.id, f.name, kind(table, f.name)] for f in product.fields],
-    )
+    say_how(con, product, table)
     return told.facts
+
+
+def say_how(con: duckdb.DuckDBPyConnection, product: Product, table: Table | None) -> None:
+    """Writes how each column of a table is told; one without figures about people is told as it is."""
+    told = [[product.id, f.name, kind(table, f.name) if table else EXACT] for f in product.fields]
+    con.executemany(f"insert into public.{COLUMNS} values (?, ?, ?)", told)
 
 
 def _periods(table: Table) -> list[str]:
@@ -171,9 +181,9 @@ def _column(name: str, sql_type: str, product: Product, table: Table) -> str:
     if name == SUPPRESSED:
         said = f"case when _hidden then '{FEW}' when _few then '{BELOW_TEN}' end"
     elif how == ROUNDED:
-        said = f'case when not coalesce(_hidden, false) then round("{name}", {table.rounded[name]}) end'
+        said = f'case when not coalesce(_hidden, true) then round("{name}", {table.rounded[name]}) end'
     elif how == SHARES:
-        said = f'case when not coalesce(_hidden, false) then tens_share("{name}", _source."{table.shares[name]}") end'
+        said = f'case when not coalesce(_hidden, true) and ({table.shares_of}) then tens_share("{name}", _source."{table.shares[name]}") end'
     elif how == DERIVED:
         said = table.derived[name]
     elif how in (PLAIN, TENS, COPIED):

@@ -247,31 +247,25 @@ def _write(
         if name in kept:
             disclosure[name] = _keep(con, data, product, order, release_id, previous)
         else:
-            columns = ", ".join(f'source."{f.name}"' for f in product.fields)
-            con.execute(f'create table release."{name}" as select {columns} from {source} as source order by {order}')
-            periods.hold(con, product, closings, data.published / "current" / DATABASE)
-            disclosure[name] = dict(product.disclosure)
-        if product.disclosure["rule"] == "records" and name not in kept:
-            disclosure[name] = records(product, con.sql(f'select * from release."{name}"').pl(), data.today())
+            disclosure[name] = _take(con, data, product, source, order, closings)
         _comment(con, "release", product, fictional, INTERNAL)
         rows, total = _one(
             con, f'select count(*), coalesce(sum(hash({_content(product)})::hugeint), 0)::varchar from release."{name}"'
         )
         tables[name] = {"rows": rows, "checksum": total}
         _copy_parquet(con, "release", candidate, product)
-        if product.is_public:
-            if name in listed and name not in kept:
-                disclosure[name] = public_edition.write(
-                    con, product, listed[name], f'release."{name}"', schemas, warehouse,
-                    data.disclosed / (before or "none") / f"{name}.parquet", data.disclosed / release_id / f"{name}.parquet",
-                )  # fmt: skip
-            elif name not in listed and product.disclosure["rule"] == "none":
-                con.execute(f'create table public."{name}" as select * from release."{name}" order by {order}')
-            elif name not in listed:
-                continue
+        if product.is_public and name in listed and name not in kept:
+            disclosure[name] = public_edition.write(
+                con, product, listed[name], f'release."{name}"', schemas, warehouse,
+                data.disclosed / (before or "none") / f"{name}.parquet", data.disclosed / release_id / f"{name}.parquet",
+            )  # fmt: skip
+        elif product.is_public and name not in listed and product.disclosure["rule"] == "none" and name not in kept:
+            con.execute(f'create table public."{name}" as select * from release."{name}" order by {order}')
+            public_edition.say_how(con, product, None)
+        if _is_there(con, name):
             _comment(con, "public", product, fictional)
             _copy_parquet(con, "public", candidate / PUBLIC, product)
-    con.execute("detach public")
+    public_edition.finish(con, candidate / PUBLIC)
     con.execute("detach release")
     con.close()
     standing = ledger.table(data).filter(pl.col("superseded_by").is_null(), is_latest=True, verdict="accepted")
@@ -305,6 +299,32 @@ def _write(
     )
 
 
+def _take(
+    con: duckdb.DuckDBPyConnection,
+    data: DataDirectory,
+    product: Product,
+    source: str,
+    order: str,
+    closings: Sequence[periods.Closing],
+) -> dict[str, Any]:
+    """A table as the warehouse has it, closed periods as the last release; returns what its contract says of the few, or how
+    recognisable its rows are."""
+    columns = ", ".join(f'source."{f.name}"' for f in product.fields)
+    con.execute(f'create table release."{product.id}" as select {columns} from {source} as source order by {order}')
+    periods.hold(con, product, closings, data.published / "current" / DATABASE)
+    if product.disclosure["rule"] != "records":
+        return dict(product.disclosure)
+    wanted = ", ".join(f'"{c}"' for c in product.disclosure["quasi_identifiers"])
+    return records(product, con.sql(f'select {wanted} from release."{product.id}"').pl(), data.today())
+
+
+def _is_there(con: duckdb.DuckDBPyConnection, name: str) -> bool:
+    """Whether a table is in the public edition: one with figures about people that nobody has listed is not."""
+    query = "select count(*) from duckdb_tables() where database_name = 'public' and table_name = ?"
+    ((n,),) = con.execute(query, [name]).fetchall()
+    return bool(n)
+
+
 def _keep(
     con: duckdb.DuckDBPyConnection,
     data: DataDirectory,
@@ -328,13 +348,14 @@ def _keep(
         ) from None
     if product.is_public:
         before = data.published / "current" / PUBLIC / PUBLIC_DATABASE
-        with suppress(duckdb.CatalogException):
+        # An edition that does not say how its columns are told is of a time when it told figures as they were.
+        with suppress(duckdb.CatalogException, duckdb.IOException):
             con.execute(f"attach if not exists '{_quoted(before)}' as last_public (read_only)")
-            con.execute(f'create table public."{product.id}" as from last_public."{product.id}" order by {order}')
             con.execute(
                 f"insert into public.{public_edition.COLUMNS} from last_public.{public_edition.COLUMNS} where table_name = ?",
                 [product.id],
             )
+            con.execute(f'create table public."{product.id}" as from last_public."{product.id}" order by {order}')
     cells = data.disclosed / str(standing_id(data)) / f"{product.id}.parquet"
     if cells.is_file():
         (data.disclosed / release_id).mkdir(parents=True, exist_ok=True)
