@@ -27,6 +27,8 @@ from orchestration.release.targets import postgres
 
 RELEASES, READERS, TABLES, ROWS = 20, 8, 12, 2_000
 LOADED_ROWS = 1_000_000
+# Between two readings of a reader: without it the readers leave no processor to whoever publishes.
+PAUSE_SECONDS = 0.1
 
 
 def write(data: DataDirectory, number: int) -> str:
@@ -94,6 +96,7 @@ def reader(target: str, published: Path, begin: Any, over: Any, told: Any) -> No
         except Exception as error:  # whatever a reader would see
             counts["errors"] += 1
             first = first or f"{type(error).__name__}: {error}"
+        time.sleep(PAUSE_SECONDS)
     told.put((target, dict(counts), first))
 
 

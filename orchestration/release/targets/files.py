@@ -183,7 +183,7 @@ def read_csv(path: Path, columns: Mapping[str, str]) -> str:
         for n, t in columns.items()
     )
     file = str(path).replace("'", "''")
-    return f"(select {back} from read_csv('{file}', header = true, auto_detect = false, delim = ',', quote = '\"', escape = '\"', columns = {{{types}}}))"
+    return f"(select {back} from read_csv('{file}', header = true, auto_detect = false, allow_quoted_nulls = false, delim = ',', quote = '\"', escape = '\"', columns = {{{types}}}))"
 
 
 def _count(con: duckdb.DuckDBPyConnection, table: str) -> int:

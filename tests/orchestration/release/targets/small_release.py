@@ -39,7 +39,7 @@ def write(path: Path, release_id: str = "2026-03-01.1", reviews: int = 6) -> Pat
     content = {
         "dim_department": [row("dim_department", department_code=c, name_en=release_id) for c in (*codes, "unknown")],
         "dim_division": [
-            row("dim_division", division_code=f"99{n}", name=text, longitude=number)
+            row("dim_division", division_code=f"99{n}", name=text, full_name="", longitude=number)
             for n, (text, number) in enumerate(zip(("a", *ODD_TEXTS[1:-1], "b"), ODD_NUMBERS, strict=True))
         ],
         "dim_date": [row("dim_date", date_day=date(2026, 3, 1))],

@@ -47,13 +47,14 @@ def columns(table: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_a_csv_has_the_rows_of_the_database(release: Path, table: str) -> None:
+def test_csv_and_parquet_have_the_rows_of_the_database(release: Path, table: str) -> None:
     with duckdb.connect(str(release / "minsheng.duckdb"), read_only=True) as con:
         ours = con.execute(checksums.in_duckdb(columns(table), table)).fetchone()
         theirs = con.execute(
             checksums.in_duckdb(columns(table), files.read_csv(release / "csv" / f"{table}.csv", columns(table)))
         ).fetchone()
-    assert ours == theirs
+        parquet = con.execute(checksums.in_duckdb(columns(table), f"'{release}/parquet/{table}.parquet'")).fetchone()
+    assert ours == theirs == parquet
     assert ours[0] > 0
 
 
