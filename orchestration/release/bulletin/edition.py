@@ -22,7 +22,7 @@ from contracts.model import SUPPRESSED, ContractError
 Language: TypeAlias = Literal["zh", "en"]
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
 # Where a name in two languages is cut.
-BETWEEN = " · "
+BETWEEN = re.compile(r"(?<=[。！？；\s])·\s+")
 
 
 class Row(dict[str, Any]):
@@ -112,9 +112,9 @@ def open_edition(database: Path) -> Edition:
 
 
 def both(text: str | None) -> Names:
-    """A text "中文 · English" cut in two; one without the mark is the same in both."""
-    zh, mark, en = (text or "").partition(BETWEEN)
-    return Names(zh.strip(), en.strip() if mark else zh.strip())
+    """A text "中文 · English", or "中文。· English", cut in two; one without the mark is the same in both."""
+    zh, *rest = re.split(BETWEEN, text or "", maxsplit=1)
+    return Names(zh.strip(), rest[0].strip() if rest else zh.strip())
 
 
 def spelled(code: str) -> Names:
