@@ -305,7 +305,9 @@ def _refuse_missing_columns(delivery: Delivery, found: Found) -> None:
 
 
 # Systems whose longitude and latitude are those of WGS-84, or as good as.
-_WGS84 = re.compile(r"CRS84|(?:EPSG|epsg)\D*(?:[\d.]+[:/])?(?:4326|4490|4979)$|^(?:4326|4490|4979)$|WGS[ _-]?(?:19)?84$")
+_WGS84 = re.compile(
+    r"CRS84|(?:EPSG|epsg)\D*(?:[\d.]+[:/])?(?:4326|4490|4979)$|^(?:4326|4490|4979)$|WGS[ _-]?(?:19)?84$"
+)
 
 
 def _refuse_repeated_questions(delivery: Delivery, found: Found) -> None:

@@ -164,7 +164,7 @@ def _rare_characters(sample: bytes) -> tuple[float, int]:
     pairs = _PAIR.findall(_UTF_8_RUN.sub(b"", sample))
 
     def is_rare(pair: bytes) -> bool:
-        if _ORDINARY_GB.fullmatch(pair) or b"\xd8" <= pair[:1] <= b"\xf7" and pair[1:] >= b"\xa1":  # level 2
+        if _ORDINARY_GB.fullmatch(pair) or (b"\xd8" <= pair[:1] <= b"\xf7" and pair[1:] >= b"\xa1"):  # level 2
             return False
         traditional = pair.decode("gb18030", "replace").encode("big5", "replace")
         return not _ORDINARY_BIG5.fullmatch(traditional)

@@ -146,7 +146,9 @@ def _denies(word: str) -> bool:
 def _asks_in_scorn(tokens: Sequence[tuple[str, str]], at: int) -> bool:
     """哪有耐心, 哪里方便: there is none, it is not."""
     word, after = tokens[at][0], tokens[at + 1 : at + 2]
-    return (word == "哪" and after == [("有", "v")]) or (word in ("哪里", "哪儿") and bool(after) and after[0][1] == "a")
+    return (word == "哪" and after == [("有", "v")]) or (
+        word in ("哪里", "哪儿") and bool(after) and after[0][1] == "a"
+    )
 
 
 def _denied(tokens: Sequence[tuple[str, str]], at: int) -> tuple[int, int]:
