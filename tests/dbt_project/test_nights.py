@@ -228,6 +228,10 @@ def test_what_is_no_delivery_builds_everything(city: City) -> None:
             f"insert into facilities.dim_facility values ({', '.join(registered)})",
             "delete from facilities.dim_facility where facility_code = 'H1'",
         ),
+        "whose a number is": (
+            "insert into reviews.contact_namesakes (case_no, contact_no, sender) values ('new', 1, 'x')",
+            "delete from reviews.contact_namesakes where case_no = 'new'",
+        ),
         "a code map": (
             "insert into seeds.department_codes (sender, sent_code) values ('shifan', 'new')",
             "delete from seeds.department_codes where sent_code = 'new'",
