@@ -349,7 +349,7 @@ def hidden_numbers(codes: pl.Series, key: Key, kinds: tuple[Kind, ...] = IN_CODE
         # In letters alone, so that no hash is taken for a number.
         return f"{label[:-1]}:{made[:12].translate(_LETTERS)}{label[-1]}"
 
-    holds = codes_searched(codes) if kinds else None
+    holds = codes_searched(codes) if kinds and codes.dtype == pl.String else None
     if holds is None or not holds.any():
         return codes
     once = codes.filter(holds).unique()

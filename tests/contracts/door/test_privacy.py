@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 
@@ -180,7 +181,7 @@ def test_a_key_does_not_show_itself() -> None:
     st.lists(st.one_of(st.none(), st.from_regex(r"\A[A-Z0-9]{1,80}\Z")), min_size=1, max_size=20),
 )
 def test_a_pseudonym_is_the_hmac_of_the_standard_library(secret: str, values: list[str | None]) -> None:
-    key = Key(secret)
+    key = Key(secret, is_stretched=False)  # stretched or not, the HMAC is the same
     values = [v for v in values if v is None or len(v) != 15] or [None]  # 15 characters may be an old resident id
     expected = [v and f"{key.id}:{hmac.new(secret.encode(), v.encode(), 'sha256').hexdigest()}" for v in values]
     assert keyed_hash(pl.Series(values, dtype=pl.String), None, key).to_list() == expected
@@ -328,7 +329,8 @@ def test_the_quick_look_misses_nothing_the_thorough_one_finds(text: str) -> None
 
 @pytest.mark.parametrize("classification", sorted(PERSONAL))
 def test_of_a_personal_value_a_message_tells_the_length_only(classification: str) -> None:
-    assert mask_value(RESIDENT_ID, field(classification if classification != "name" else "secret")) == "‹18 characters›"
+    personal = replace(field("secret"), classification=classification)
+    assert mask_value(RESIDENT_ID, personal) == "‹18 characters›"
 
 
 def test_of_a_column_nobody_knows_a_message_tells_the_length_only() -> None:
