@@ -485,9 +485,9 @@ HOUSE: Mapping[str, Sentences] = {
         "platform's team changes policies/intake_policies.csv.",
     ),
     "file_ends_the_reader": Sentences(
-        "{file} 使读取程序意外退出，文件已存档，未写入任何数据；请换一种格式（如 CSV）重新导出，并联系数据平台。",
-        "The program that read {file} came to an end by it; the file is archived, nothing was written. Export it in another format (CSV), "
-        "and tell the platform's team.",
+        "{file} 使读取程序意外退出，文件已存档，未写入任何数据，下次运行会重试；请换一种格式（如 CSV）重新导出，并联系数据平台。",
+        "The program that read {file} came to an end by it; the file is archived, nothing was written, and the next night "
+        "tries again. Export it in another format (CSV), and tell the platform's team.",
     ),
     "file_not_there": Sentences(
         "{file} 无法读取（{problem}）；请核对报送清单中的路径或重新发送。",

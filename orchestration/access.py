@@ -36,6 +36,9 @@ def close(data: DataDirectory) -> None:
     """
     keep_private()
     data.root.mkdir(parents=True, exist_ok=True)
+    status = data.root.stat()
+    if status.st_mode & stat.S_ISVTX or status.st_uid not in (os.geteuid(), 0):
+        return  # a common folder such as /tmp is nobody's to close
     _set(data.root, 0o711)
     data.inbox.mkdir(exist_ok=True)
     for path in data.root.iterdir():

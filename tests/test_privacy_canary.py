@@ -123,7 +123,7 @@ def numbered(feed: Feed, canaries: Canaries) -> list[list[str]]:
     for n, kind in enumerate(("resident_id", "phone", "bank_card", "phone")):
         cells = []
         for f in sent:
-            value = misplaced(f, canaries.make(kind))
+            value = misplaced(f, getattr(canaries, kind)())
             takes_any = (
                 f.kind == "string" and not f.enum and not f.code_list and not f.semantic and f.classification in OPEN
             )
@@ -132,9 +132,11 @@ def numbered(feed: Feed, canaries: Canaries) -> list[list[str]]:
                 and re.search(f.options.get("pattern", ""), value)
                 and len(value) <= f.options.get("maxLength", 99)
             )
-            cells.append(
-                value if is_free else personal(f, canaries) if f.classification not in OPEN else plausible(f, 20 + n)
-            )
+            if is_free and value:
+                canaries.planted.add(value)
+                cells.append(value)
+            else:
+                cells.append(personal(f, canaries) if f.classification not in OPEN else plausible(f, 20 + n))
         rows.append(cells)
     return rows
 
@@ -236,6 +238,11 @@ def as_came(data: DataDirectory, path: Path) -> bool:
 
 def text_of(path: Path) -> str:
     """Every character a file holds, decoded where it is compressed."""
+    if path.suffix == ".bin" and zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            return "".join(
+                f"{name} {archive.read(name).decode('utf-8', errors='replace')}" for name in archive.namelist()
+            )
     if path.suffix == ".parquet":
         return pl.read_parquet(path).write_json()
     return path.read_bytes().decode("utf-8", errors="replace")
@@ -267,6 +274,7 @@ def test_the_night_took_every_kind_of_way(city) -> None:
 def test_what_was_planted_is_in_the_archive(city) -> None:
     data, canaries, _ = city
     kept = "".join(text_of(path) for path in data.archive.rglob("*") if path.is_file())
+    kept += "".join(str(path) for path in data.inbox.rglob("*"))  # folders stay
     assert len(found_in(kept, canaries.planted)) > 0.9 * len(canaries.planted)
 
 

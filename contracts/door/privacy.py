@@ -160,12 +160,12 @@ def read_keys(folder: Path) -> list[Key]:
     """
     path = folder / KEY_FILE
     status = path.lstat()
-    if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
+    if not stat.S_ISREG(status.st_mode):
         raise KeyRefused(
-            f"密钥文件 {path.name} 不是单独的普通文件（是链接，或另有名称指向它）；请把密钥本身放在这里。"
-            f" · {path.name} is no plain file of its own (a link, or it has a second name); put the key itself there."
+            f"密钥文件 {path.name} 不是普通文件（是链接）；请把密钥本身放在这里。"
+            f" · {path.name} is no plain file (a link?); put the key itself there."
         )
-    if status.st_uid not in (os.geteuid(), 0):
+    if status.st_uid not in (os.geteuid(), 0, folder.stat().st_uid):
         raise KeyRefused(
             f"密钥文件 {path.name} 属于另一个用户（uid {status.st_uid}），他可以更换密钥；请执行 chown。"
             f" · {path.name} belongs to another user (uid {status.st_uid}), who could change it; chown it to the platform's user."
@@ -333,6 +333,9 @@ def searched_for(f: FieldSpec) -> tuple[Kind, ...]:
     return BESIDE_TELEPHONES if f.name == "phone" or f.semantic == "phone" else IN_CODES
 
 
+_LETTERS = str.maketrans("0123456789", "ghijklmnop")
+
+
 def hidden_numbers(codes: pl.Series, key: Key, kinds: tuple[Kind, ...] = IN_CODES) -> pl.Series:
     """Codes and names without the numbers of persons in them; in place of each stands what it is and a keyed hash.
 
@@ -343,9 +346,10 @@ def hidden_numbers(codes: pl.Series, key: Key, kinds: tuple[Kind, ...] = IN_CODE
     def word(label: str, found: str) -> str:
         digits = re.sub("^(?:00)?86(?=1[3-9][0-9]{9}$)", "", found.upper())
         made = hmac.digest(key.hashed_with.encode(), b"in a code\0" + digits.encode(), "sha256").hex()
-        return f"{label[:-1]}:{made[:12]}{label[-1]}"
+        # In letters alone, so that no hash is taken for a number.
+        return f"{label[:-1]}:{made[:12].translate(_LETTERS)}{label[-1]}"
 
-    holds = codes_searched(codes) if kinds else None
+    holds = codes_searched(codes) if kinds and codes.dtype == pl.String else None
     if holds is None or not holds.any():
         return codes
     once = codes.filter(holds).unique()

@@ -34,7 +34,7 @@ LOOK_SECONDS = 0.05
 # Where computing time cannot be read (no /proc), and for a process that waits for nothing: so many times as long.
 WALL_TIMES = 20
 TOO_LONG, TOO_MUCH, BROKE = "file_takes_too_long", "file_takes_too_much_memory", "file_ends_the_reader"
-CODES = frozenset({TOO_LONG, TOO_MUCH, BROKE})
+CODES = frozenset({TOO_LONG, TOO_MUCH})  # what another policy would change
 
 
 @dataclass(frozen=True)
@@ -72,21 +72,28 @@ def read(work: Callable[[Item], Outcome], item: Item, name: str, within: Bounds)
     reader = _ready_reader()
     if reader is None or reader.stdin is None or reader.stdout is None:
         return work(item)
-    beyond = BROKE
-    with suppress(OSError, EOFError):  # it came to an end
-        pickle.dump((work, item), reader.stdin)
-        reader.stdin.flush()
-        stopped = _watched(reader, within)
-        if stopped is None:
-            is_made, answer = pickle.load(reader.stdout)  # noqa: S301 - from our own process
-            if is_made and isinstance(answer, Outcome):
-                return answer
-            raise answer
-        beyond = stopped
-    _reader.cache_clear()
-    reader.kill()
-    reader.wait()
-    return refusal(beyond, name, within)
+    answer: tuple[bool, object] | None = None
+    stopped: str | None = BROKE
+    try:
+        with suppress(OSError, EOFError):  # it came to an end
+            settings = {name: value for name, value in os.environ.items() if name.startswith("MINSHENG_")}
+            pickle.dump((work, item, settings), reader.stdin)
+            reader.stdin.flush()
+            stopped = _watched(reader, within)
+            if stopped is None:
+                stopped = BROKE
+                answer = pickle.load(reader.stdout)  # noqa: S301 - from our own process
+    finally:
+        if answer is None:  # also when whoever waits is interrupted: nobody may get this answer later
+            _reader.cache_clear()
+            reader.kill()
+            reader.wait()
+    if answer is None:
+        return refusal(stopped or BROKE, name, within)
+    _, made = answer
+    if isinstance(made, Outcome):
+        return made
+    raise made if isinstance(made, BaseException) else TypeError(type(made).__name__)
 
 
 def refusal(code: str, name: str, within: Bounds) -> Outcome:

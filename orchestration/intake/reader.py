@@ -1,6 +1,6 @@
 """A process that reads files for another: `python -m orchestration.intake.reader PARENT`, begun by `bounded`, which ends it.
 
-It takes (function, item) on its standard input and gives what the function made of the item, or raised, on its standard output,
+It takes (function, item, settings of the environment) on its standard input and gives what the function made of the item, or raised, on its standard output,
 pickled. It is begun by its name and not as a copy of its parent, so that whatever program takes files in can begin it.
 """
 
@@ -25,9 +25,12 @@ def main() -> None:
         pickle.dump((True, os.getpid()), answers)
         answers.flush()
         try:
-            work, item = pickle.load(sys.stdin.buffer)  # noqa: S301 - from the parent alone
+            work, item, settings = pickle.load(sys.stdin.buffer)  # noqa: S301 - from the parent alone
         except EOFError:
             return
+        for name in [name for name in os.environ if name.startswith("MINSHENG_")]:
+            del os.environ[name]
+        os.environ.update(settings)
         try:
             answer = (True, work(item))
         except Exception as error:

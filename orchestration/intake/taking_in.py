@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -243,7 +243,7 @@ class IntakeContext:
     @cached_property
     def key(self) -> Key:
         refuse_a_lost_key(self.data.root, lambda: pseudonyms_stand(self.data))
-        return load_key(self.data.root, stands=lambda key_id: pseudonyms_stand(self.data, key_id))
+        return load_key(self.data.root, stands=lambda key_id: _stood_before(self.data, key_id))
 
     @cached_property
     def known(self) -> Mapping[str, pl.Series]:
@@ -376,7 +376,7 @@ def _land(data: DataDirectory, feed: Feed, arrival: arriving.Arrival, log: Any =
 
 def _is_pending(context: IntakeContext, item: Archived, outcome: Attempt | None, basis: str) -> bool:
     """Whether a delivery is to go through the door: never tried, or tried when something it depends on was otherwise."""
-    if outcome is None or outcome.verdict == "duplicate" or outcome.reason_code == "door_failed":
+    if outcome is None or outcome.verdict == "duplicate" or outcome.reason_code in ("door_failed", bounded.BROKE):
         return True
     if (item.receipt in context.withdrawn) != (outcome.verdict == "withdrawn"):
         return item.receipt not in context.withdrawn or outcome.verdict == "accepted"
@@ -496,6 +496,12 @@ def _remove_empty_days(data: DataDirectory, feed: Feed) -> None:
         for day in (side / feed.id).glob("*/"):
             if not any(day.iterdir()):
                 day.rmdir()
+
+
+@cache
+def _stood_before(data: DataDirectory, key_id: str) -> bool:
+    """`pseudonyms_stand`, looked up once: none of a key that is no longer used are added."""
+    return pseudonyms_stand(data, key_id)
 
 
 def pseudonyms_stand(data: DataDirectory, key_id: str = "") -> bool:
