@@ -6,6 +6,7 @@ as dbt reports them, and the peak memory of its process; the tree is asked for t
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import resource
@@ -18,7 +19,6 @@ from typing import Any
 
 import duckdb
 import numpy as np
-from sklearn.neighbors import BallTree
 
 from contracts.loading import load_feeds, seed_path
 from orchestration.derived import linkage, review_words, survey_estimates
@@ -93,6 +93,8 @@ def measure(data: DataDirectory) -> tuple[float, float]:
 
 def tree(communities: Any, facilities: Any) -> tuple[float, list[Any], list[Any]]:
     """Seconds, metres to the nearest and facilities within reach, type by type."""
+    from sklearn.neighbors import BallTree  # of nobody else here
+
     start, nearest, within = time.perf_counter(), [], []
     at = np.radians(communities[:, ::-1])
     for kind in range(TYPES):
@@ -122,6 +124,9 @@ def compare(data: DataDirectory, nearest: list[Any], within: list[Any]) -> tuple
 
 def main() -> None:
     """Print the measurements beside what is allowed."""
+    if importlib.util.find_spec("sklearn") is None:
+        print("not measured: scikit-learn is needed for comparison only (pip install scikit-learn)")
+        return
     share = float(sys.argv[1]) if len(sys.argv) > 1 else 1.0
     communities, facilities = country(share, np.random.default_rng(17))
     with tempfile.TemporaryDirectory() as folder:

@@ -1,7 +1,7 @@
 {#-
-  The grid of facilities. A cell is `size` degrees of latitude high and two of them wide: at 60° it is square. `access_cells` says in
-  which cells a circle of `reach` degrees of latitude around a point may have facilities: at most 3 × 7 offsets, of which few lie within the
-  circle's box. The box is right up to 80°; it does not reach over the 180th meridian.
+  The grid of facilities. A cell is `size` degrees of latitude high and two of them wide: at 60° it is square. `cells_around` says
+  in which cells a circle of `size` degrees of latitude around a point may have facilities: at most 3 × 7 offsets, of which few
+  lie within the circle's box. The box is right up to 80°; it does not reach over the 180th meridian.
 -#}
 {% macro access_cell(axis, size) -%}
     cast(floor({{ axis }} / {{ size if axis.endswith('latitude') else 2 * size }}) as bigint)

@@ -1,6 +1,6 @@
 {#-
-  CTEs up to `final`: for every row of the CTE `asked` (division_code, circle_type, longitude, latitude) the nearest of the CTE `sites` in
-  cells of `size` degrees around it. `is_settled`: nothing outside these cells can be nearer. `metres` are of the straight line.
+  CTEs up to `final`: for every row of the CTE `asked` (division_code, circle_type, longitude, latitude) the nearest of the CTE
+  `sites` in cells of `size` degrees around it. `is_settled`: nothing outside these cells can be nearer. `metres` are of the straight line.
 -#}
 {% macro nearest_in_cells(size) -%}
 offsets as (

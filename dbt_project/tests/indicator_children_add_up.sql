@@ -1,4 +1,4 @@
--- What lies right below a division adds up to it, its remainder included: numerators and denominators, for every indicator and period.
+-- What lies right below a division adds up to it, its remainder included: numerators and denominators alike.
 {{ config(meta={'dagster': {'ref': {'name': 'indicator_value'}}}) }}
 with
 

@@ -1,6 +1,7 @@
 {#-
-  The nearest facility is looked for in cells of 0.01°, then 0.1° and 10°: a wider search is only for those whom the narrower one did not
-  settle. A facility found in neighbouring cells is the nearest if it is nearer than a cell is high; the widest search settles what is left.
+  The nearest facility is looked for in cells of 0.01°, then 0.1° and 10°: a wider search is only for those whom the narrower one
+  did not settle. A facility found in neighbouring cells is the nearest if it is nearer than a cell is high; the widest search
+  settles what is left.
 -#}
 with
 

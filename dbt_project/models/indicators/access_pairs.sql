@@ -1,4 +1,4 @@
-{#- Cells of 0.01° are 1.1 km high: wider than the widest straight line the circle allows, which a test holds against the policy. -#}
+{#- Cells of 0.01° are 1.1 km high: wider than the straight line the circle allows, which a test holds against the policy. -#}
 {%- set size = 0.01 -%}
 with
 
@@ -41,7 +41,8 @@ measured as (
         around.division_code,
         gridded.circle_type,
         gridded.facility_id,
-        rules.detour * {{ metres_apart('around.longitude', 'around.latitude', 'gridded.longitude', 'gridded.latitude') }} as metres,
+        rules.detour
+        * {{ metres_apart('around.longitude', 'around.latitude', 'gridded.longitude', 'gridded.latitude') }} as metres,
         rules.reach,
         around.residents,
         gridded.supply

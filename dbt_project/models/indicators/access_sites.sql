@@ -18,7 +18,12 @@ final as (
         facilities.facility_id,
         circle.circle_type,
         coalesce(
-            divisions.city_code, divisions.province_code, divisions.county_code, divisions.town_code, divisions.village_code, 'unknown'
+            divisions.city_code,
+            divisions.province_code,
+            divisions.county_code,
+            divisions.town_code,
+            divisions.village_code,
+            'unknown'
         ) as register_code,
         facilities.longitude,
         facilities.latitude,

@@ -96,7 +96,8 @@ indices as (
         case when max(mean) > 0.0 then sqrt(sum(people_share * power(value - mean, 2))) / max(mean) end as cv_weighted,
         sum(case when resource_share > 0.0 then resource_share * ln(resource_share / people_share) else 0.0 end) as theil_t,
         case when min(resource) > 0.0 then sum(people_share * ln(people_share / resource_share)) end as theil_l,
-        sum(case when unweighted_share > 0.0 then unweighted_share * ln(unweighted_share * units) else 0.0 end) as theil_t_unweighted,
+        sum(case when unweighted_share > 0.0 then unweighted_share * ln(unweighted_share * units) else 0.0 end)
+            as theil_t_unweighted,
         case when min(resource) > 0.0 then sum(-ln(unweighted_share * units)) / max(units) end as theil_l_unweighted,
         1.0 - sum(people_share * (resource_share_to + resource_share_before)) as gini,
         2.0 * sum(value_rank * unweighted_share) / max(units) - (max(units) + 1.0) / max(units) as gini_unweighted,
@@ -197,7 +198,10 @@ final as (
         reasoned.target,
         reasoned.share_reaching,
         reasoned.people_share_reaching,
-        {%- for index in ['cv', 'cv_sample', 'cv_weighted', 'theil_t', 'theil_l', 'theil_t_unweighted', 'theil_l_unweighted', 'gini', 'gini_unweighted'] %}
+        {%- for index in [
+            'cv', 'cv_sample', 'cv_weighted', 'theil_t', 'theil_l', 'theil_t_unweighted', 'theil_l_unweighted',
+            'gini', 'gini_unweighted'
+        ] %}
         case when reasoned.null_reason is null then reasoned.{{ index }} end as {{ index }},
         {%- endfor %}
         {%- for grouping in ['urban_rural', 'parent'] %}

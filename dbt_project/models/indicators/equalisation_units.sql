@@ -1,7 +1,7 @@
 {%- set levels = ['province', 'city', 'county', 'town', 'village'] -%}
 with
 
--- Inequality is between units with residents (or beds, households …) and a known resource; the others are counted, never dropped unseen.
+-- Inequality is between units with residents (or beds, households …) and a known resource; the others are counted.
 cells as (
     select * from {{ ref('indicator_cells') }}
     where

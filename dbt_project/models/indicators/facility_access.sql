@@ -49,7 +49,7 @@ rules as (
     from {{ ref('access_rules') }}
 ),
 
--- Two-step floating catchment areas: what a facility has for each resident within its reach, and the sum of it within a community's.
+-- Two-step floating catchment areas: what a facility has for each resident in reach, and the sum of it in a community's.
 demanded as (
     select
         circle_type,
@@ -133,13 +133,17 @@ summed as (
         sum(case when spread.has_point then 0 else spread.residents end) as residents_without_point,
         sum(case when spread.is_measured then spread.residents end) as residents_measured,
         {%- for reach in reaches %}
-        sum(case when spread.is_measured and spread.metres <= rules.{{ reach }}_m then 1 else 0 end) as communities_within_{{ reach }},
-        sum(case when spread.is_measured and spread.metres <= rules.{{ reach }}_m then spread.residents else 0 end) as residents_within_{{ reach }},
+        sum(case when spread.is_measured and spread.metres <= rules.{{ reach }}_m then 1 else 0 end)
+            as communities_within_{{ reach }},
+        sum(case when spread.is_measured and spread.metres <= rules.{{ reach }}_m then spread.residents else 0 end)
+            as residents_within_{{ reach }},
         {%- endfor %}
         sum(case when spread.is_measured then 1 else 0 end) as communities_measured,
-        sum(case when spread.is_measured then spread.residents * spread.accessibility end) / nullif(sum(case when spread.is_measured then spread.residents end), 0)
+        sum(case when spread.is_measured then spread.residents * spread.accessibility end)
+        / nullif(sum(case when spread.is_measured then spread.residents end), 0)
             as accessibility,
-        sum(case when spread.is_measured then spread.residents * spread.accessibility_gaussian end) / nullif(sum(case when spread.is_measured then spread.residents end), 0)
+        sum(case when spread.is_measured then spread.residents * spread.accessibility_gaussian end)
+        / nullif(sum(case when spread.is_measured then spread.residents end), 0)
             as accessibility_gaussian,
         case when count(*) = 1 then max(spread.facility_id) end as nearest_facility_id,
         case when count(*) = 1 then max(spread.metres) end as nearest_m,
@@ -186,7 +190,10 @@ final as (
             as communities_within_{{ reach }},
         case when reasoned.null_reason is null then cast(reasoned.residents_within_{{ reach }} as bigint) end
             as residents_within_{{ reach }},
-        case when reasoned.null_reason is null then {{ ratio('reasoned.residents_within_' ~ reach, 'reasoned.residents_measured') }} end
+        case
+            when reasoned.null_reason is null
+                then {{ ratio('reasoned.residents_within_' ~ reach, 'reasoned.residents_measured') }}
+        end
             as share_within_{{ reach }},
         {%- endfor %}
         case when reasoned.null_reason is null then reasoned.accessibility end as accessibility,

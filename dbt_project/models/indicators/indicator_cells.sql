@@ -174,7 +174,7 @@ parts as (
             and cells.scope_code = known.scope_code
 ),
 
--- A unit of another vintage has nothing of its own in the period; a city that sends a list says of a division it leaves out: none.
+-- A unit of another vintage has nothing in the period; a city that sends a list says of a division it leaves out: none.
 measured as (
     select
         parts.*,
@@ -225,8 +225,8 @@ final as (
         case
             when not was_in_force then 'not_in_force'
             when numerator_value is null then not_reported
-            when is_of_one_area and denominator_value is null and unstated_units is not null then 'area_type_not_stated'
-            when is_of_one_area and coalesce(denominator_value, 0.0) = 0.0 and unstated_units is not null then 'area_type_not_stated'
+            when is_of_one_area and coalesce(denominator_value, 0.0) = 0.0 and unstated_units is not null
+                then 'area_type_not_stated'
             when is_of_one_area and coalesce(denominator_value, 0.0) = 0.0 then 'no_' || area_type || '_villages'
             when denominator is null or denominator = '' then null
             when denominator_value is null then denominator_unknown

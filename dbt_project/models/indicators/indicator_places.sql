@@ -85,7 +85,8 @@ final as (
         history.{{ level }}_code,
         {%- endfor %}
         coalesce(history.area_type, 'not_stated') as area_type,
-        coalesce(history.city_code, history.province_code, history.county_code, history.town_code, history.village_code) as register_code
+        coalesce(history.city_code, history.province_code, history.county_code, history.town_code, history.village_code)
+            as register_code
     from heirs
     inner join history
         on

@@ -1,6 +1,6 @@
 {#-
-  Greedy maximal covering: again and again the site that brings most residents within reach who are not yet. No set of as many sites
-  reaches more than 1 / (1 − 1/e) = 1.58 times as many residents (Nemhauser, Wolsey and Fisher 1978).
+  Greedy maximal covering: again and again the site that brings most residents within reach who are not yet. No set of as many
+  sites reaches more than 1 / (1 − 1/e) = 1.58 times as many residents (Nemhauser, Wolsey and Fisher 1978).
 -#}
 with
 
