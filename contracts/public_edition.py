@@ -49,7 +49,7 @@ def load_public_edition(path: Path = PATH) -> dict[str, Table]:
 
 def _table(path: Path, name: str, raw: Mapping[str, Any]) -> Table:
     try:
-        listed = {k: tuple(raw[k]) for k in ("cell", "plain", "tens", "left_out", "parts") if k in raw}
+        listed: dict[str, Any] = {k: tuple(raw[k]) for k in ("cell", "plain", "tens", "left_out", "parts") if k in raw}
         within = tuple(tuple(chain) for chain in raw.get("within", ()))
         rest = {k: v for k, v in raw.items() if k not in listed and k != "within"}
         return Table(name=name, **listed, **rest, within=within)

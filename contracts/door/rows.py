@@ -271,7 +271,7 @@ def _severity(f: FieldSpec, what: str, default: str = "error") -> str:
     return str((f.custom.get("severity") or {}).get(what, default))
 
 
-def _shape(pattern: str, f: FieldSpec) -> dict[str, str]:
+def _shape(pattern: str, f: FieldSpec) -> dict[str, Any]:
     """How a text should look, for its sentence: an example where the contract has one, else the pattern in words."""
     if f.examples:
         return {"shape": f"应形如 {f.examples[0]}", "shape_en": f"write it like {f.examples[0]}"}

@@ -65,7 +65,8 @@ class Attacked:
 
 def attack(editions: Sequence[Path], k: int = TEN) -> Attacked:
     """What the public files of one release, or of several one after the other, tell together."""
-    withheld, found = 0, []
+    withheld = 0
+    found: list[Found] = []
     for edition in editions:
         with duckdb.connect(str(edition), read_only=True) as con:
             present = {name for (name,) in con.execute("select table_name from duckdb_tables()").fetchall()}
@@ -234,8 +235,8 @@ def bracket(
     known = lo == hi
     free = np.flatnonzero(~known)
     right = -(matrix @ np.where(known, lo, 0.0))
-    for variable in np.flatnonzero(known & (lo > 0) & (lo < k)):
-        yield measures[variable // n], int(variable % n), float(lo[variable]), float(hi[variable]), "shown"
+    for variable in map(int, np.flatnonzero(known & (lo > 0) & (lo < k))):
+        yield measures[variable // n], variable % n, float(lo[variable]), float(hi[variable]), "shown"
     open_part = matrix[:, free].tocsc()
     _, group = connected_components(abs(open_part).T @ abs(open_part), directed=False)
     order = np.argsort(group, kind="stable")
@@ -246,8 +247,8 @@ def bracket(
         touched = np.unique(matrix[:, index].tocoo().coords[0])
         sums = Sums(matrix[touched][:, index].tocsr(), right[touched], equal[touched], lo[index], hi[index])
         # A figure may have been told lower than its ten so as to tell less: then the tens do not agree, and are at least so much.
-        for more in (0.0, float(TEN), np.inf):
-            agreeing = replace(sums, hi=np.where(sums.hi < k, sums.hi, sums.hi + more)) if more else sums
+        for wider in (0.0, float(TEN), np.inf):
+            agreeing = replace(sums, hi=np.where(sums.hi < k, sums.hi, sums.hi + wider)) if wider else sums
             if agreeing.furthest(np.zeros(len(index))) is not None:
                 break
         for place, low, high in _narrowed(agreeing, wanted, k):

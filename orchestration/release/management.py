@@ -182,11 +182,11 @@ def _compare_table(
     product: Product | None,
 ) -> TableChange | None:
     """None where the table is the same in both."""
-    rows = [
+    rows_before, rows_after = (
         con.execute(f"select count(*) from {name}.{identifier(table)}").fetchall()[0][0] if there is not None else None
         for name, there in (("one", before), ("two", after))
-    ]
-    change = TableChange(*rows)
+    )
+    change = TableChange(rows_before, rows_after)
     if before is None or after is None:
         return change
     change.columns_added, change.columns_removed = (

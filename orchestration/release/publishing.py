@@ -28,6 +28,7 @@ from contracts.public_edition import load_public_edition
 from contracts.whole_files import NotReadable, put_folder, read_json, write_json
 from orchestration import access
 from orchestration.disclosure import public_edition
+from orchestration.disclosure.attack import COLUMNS
 from orchestration.disclosure.records import records
 from orchestration.intake import ledger
 from orchestration.paths import PROJECT, DataDirectory, data_directory
@@ -352,7 +353,7 @@ def _keep(
         with suppress(duckdb.CatalogException, duckdb.IOException):
             con.execute(f"attach if not exists '{_quoted(before)}' as last_public (read_only)")
             con.execute(
-                f"insert into public.{public_edition.COLUMNS} from last_public.{public_edition.COLUMNS} where table_name = ?",
+                f"insert into public.{COLUMNS} from last_public.{COLUMNS} where table_name = ?",
                 [product.id],
             )
             con.execute(f'create table public."{product.id}" as from last_public."{product.id}" order by {order}')
@@ -516,7 +517,13 @@ def _comment(
     """Table comments begin with the grain, column comments carry both labels, the unit, the formula and the keys."""
     text = " ".join(
         filter(
-            None, [product.description, f"{product.label_zh} · {product.label_en}.", edition, fictional and FICTIONAL]
+            None,
+            [
+                product.description,
+                f"{product.label_zh} · {product.label_en}.",
+                edition,
+                FICTIONAL if fictional else None,
+            ],
         )
     )
     con.execute(f'comment on table {catalog}."{product.id}" is {_literal(text)}')
