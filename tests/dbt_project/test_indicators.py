@@ -293,7 +293,7 @@ def counted(town: Town, part: Part | list[Part], division: str, area: str, perio
         return code.startswith(prefix) and (area == "all" or town.villages[code]["urban"] == (area == "urban"))
 
     if part == VILLAGES:
-        return sum(is_in(code) for code, v in town.villages.items() if v["in_force"])
+        return sum(is_in(code) for code, v in town.villages.items() if v["in_force"] and not code.startswith("9903"))
     if isinstance(part, str):
         year = min(period.year, 2025)
         rows = [r for r in town.population if r["year"] == year]

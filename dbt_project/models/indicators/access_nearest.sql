@@ -1,5 +1,5 @@
 {#-
-  The nearest facility is looked for in cells of 0.01°, then 0.1° and 10°: a wider search is only for those whom the narrower one
+  The nearest facility is looked for in cells of 0.01°, then 0.1°, 1° and 10°: a wider search is only for those whom the narrower one
   did not settle. A facility found in neighbouring cells is the nearest if it is nearer than a cell is high; the widest search
   settles what is left.
 -#}
@@ -11,6 +11,10 @@ near as (
 
 middle as (
     select * from {{ ref('access_search_middle') }}
+),
+
+far as (
+    select * from {{ ref('access_search_far') }}
 ),
 
 wide as (
@@ -37,6 +41,14 @@ settled as (
         facility_id,
         metres
     from middle
+    where is_settled
+    union all
+    select
+        division_code,
+        circle_type,
+        facility_id,
+        metres
+    from far
     where is_settled
     union all
     select

@@ -10,7 +10,7 @@ asked as (
         circle_type,
         longitude,
         latitude
-    from {{ ref('access_search_middle') }}
+    from {{ ref('access_search_far') }}
     where not is_settled
 ),
 
