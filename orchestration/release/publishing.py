@@ -32,7 +32,8 @@ from orchestration.disclosure.attack import COLUMNS
 from orchestration.disclosure.records import records
 from orchestration.intake import ledger
 from orchestration.paths import PROJECT, DataDirectory, data_directory
-from orchestration.release import bulletin, charts, code_names, data_docs, keeping, periods, revisions, worklists
+from orchestration.release import charts, code_names, data_docs, keeping, periods, revisions, worklists
+from orchestration.release.bulletin import pages as bulletin
 from orchestration.release.targets import delivering, files, workbooks
 from orchestration.warehouse.dbt_assets import POOL, only_writer
 

@@ -3,7 +3,3 @@
 edition (the public file, read by contract) → figures (what each page says) → charts (Vega-Lite specs to SVG) → pages (Jinja2, CSV).
 Does not belong here: any figure that the public edition does not hold. No Dagster.
 """
-
-from orchestration.release.bulletin.pages import FOLDER, About, write
-
-__all__ = ["FOLDER", "About", "write"]

@@ -13,9 +13,8 @@ import duckdb
 import pytest
 
 from contracts.loading import load_products
-from orchestration.release.bulletin import About, write
 from orchestration.release.bulletin.edition import slug
-from orchestration.release.bulletin.pages import PAGES
+from orchestration.release.bulletin.pages import PAGES, About, write
 from orchestration.release.revisions import Counted
 from tests.browser import DESK, TELEPHONE, address, axe_violations, browser, page, printed_sides
 from tests.orchestration.conftest import City
