@@ -62,7 +62,7 @@ browser:
 .compat/duckdb: Makefile $(VENV)/.ready
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --target $@ $(DUCKDB_CLIENT) && touch $@
 
-year: setup ## 365 nights of a whole city, mended, held against one build (slow; NIGHTS=40 for fewer)
+year: setup ## 365 nights of a whole city, updated night by night, held against one build (slow; NIGHTS=40 for fewer)
 	@$(BIN)/python -m pytest -q -m slow tests/dbt_project/test_year.py
 
 attack: setup ## what an outsider works out of the public edition about few people: 0, or who and how

@@ -187,7 +187,7 @@ def main() -> None:
         whole, whole_cpu = night(data, "+review_scorecard")
         _, idle_cpu = night(data, "review_deliveries", *KEPT)
         make_feeds(data, "new_day", NEW_DAY, first_case=reviews * 3 // 2, first_day=HISTORY_DAYS, days=1)
-        mended, mended_cpu = night(data, "review_deliveries", *KEPT)
+        updated, updated_cpu = night(data, "review_deliveries", *KEPT)
         months = touched_months(data)
         peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
         pairs = [(evaluating(data), counting(data)) for _ in range(PAIRS)]
@@ -198,14 +198,14 @@ def main() -> None:
     )
     print(f"  {'':28} {'whole':>8} {'new day':>8}")
     for model in dict.fromkeys((*STANDARD, *EVALUATION)):
-        day = f"{mended[model]:6.1f} s" if model in mended else ""
+        day = f"{updated[model]:6.1f} s" if model in updated else ""
         print(f"  {model:28} {whole[model]:6.1f} s {day:>8}")
-    of_whole, of_day = (sum(times[model] for model in KEPT) for times in (whole, mended))
+    of_whole, of_day = (sum(times[model] for model in KEPT) for times in (whole, updated))
     print(
         f"  {'tables that are kept':28} {of_whole:6.1f} s {of_day:6.1f} s   a new day costs {of_day / of_whole:.1%} of everything"
     )
     print(
-        f"  processor time of dbt        {whole_cpu:6.0f} s {mended_cpu:6.0f} s   of which {idle_cpu:.0f} s when nothing came"
+        f"  processor time of dbt        {whole_cpu:6.0f} s {updated_cpu:6.0f} s   of which {idle_cpu:.0f} s when nothing came"
     )
     print(f"  evaluation models alone      {evaluation:6.1f} s, counts by one statement {by_hand:.1f} s")
     print(

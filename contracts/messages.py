@@ -414,7 +414,7 @@ ROWS: Mapping[str, Sentences] = {
 
 # ── the whole file is refused or held (door, landing) ───────────────────────────────────────────
 
-HOUSE: Mapping[str, Sentences] = {
+PLATFORM: Mapping[str, Sentences] = {
     "required_columns_missing": Sentences(
         "{file} 缺少必需的列：{expected}；文件中有：{found}。请补上这些列，或按模板填报。",
         "{file} lacks required columns: {expected}; it has: {found}. Add them, or fill in the template.",
@@ -536,4 +536,4 @@ HOUSE: Mapping[str, Sentences] = {
     ),
 }
 
-MESSAGES: dict[str, Sentences] = {**FILES, **SHAPES, **VALUES, **ROWS, **HOUSE}
+MESSAGES: dict[str, Sentences] = {**FILES, **SHAPES, **VALUES, **ROWS, **PLATFORM}

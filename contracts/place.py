@@ -1,4 +1,4 @@
-"""The place a house works for: time zone, calendar, what codes look like, levels and addresses, as policies/place.yaml says.
+"""The place a bureau works for: time zone, calendar, what codes look like, levels and addresses, as policies/place.yaml says.
 
 Belongs here: what that file may say. Does not belong here: what follows from it, which is where it is used.
 """

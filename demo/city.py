@@ -103,13 +103,13 @@ def parcels(plan: Plan, city: City) -> Iterator[Parcel]:
 DIVISION_FAULTS = (
     Fault("urban_rural_code", "pattern", "311"),
     Fault("level", "not_in_code_list", "居委会"),
-    Fault("code", "mended", full_width),
+    Fault("code", "repaired", full_width),
 )
 POPULATION_FAULTS = (
     Fault("population", "below_minimum", negative),
     Fault("population", "not_a_number", "待核"),
     Fault("aged_65_plus", "cross_field", "9999999"),
-    Fault("households", "mended", lambda text: f"{int(text):,}户"),
+    Fault("households", "repaired", lambda text: f"{int(text):,}户"),
 )
 
 

@@ -32,19 +32,19 @@ FACILITY_FAULTS = (
     Fault("funding_wan_yuan", "cross_field", "99999.5"),
     Fault("office_area_m2", "cross_field", "150000"),
     Fault("total_area_m2", "not_a_number", "约三百"),
-    Fault("total_area_m2", "mended", full_width),
-    Fault("total_area_m2", "mended", lambda text: f"{text}平方米"),
+    Fault("total_area_m2", "repaired", full_width),
+    Fault("total_area_m2", "repaired", lambda text: f"{text}平方米"),
     Fault("is_comprehensive", "not_yes_or_no", "在建"),
     Fault("library_rooms", "unknown_unit", "2套"),
     Fault("facility_code", "required_missing", None),
-    Fault("facility_name", "mended", lambda text: f"\u3000{text} "),
+    Fault("facility_name", "repaired", lambda text: f"\u3000{text} "),
 )
 HOME_FAULTS = (
     Fault("nursing_beds", "cross_field", "9000"),
     Fault("total_beds", "below_minimum", negative),
-    Fault("total_beds", "mended", lambda text: f"{text}张"),
+    Fault("total_beds", "repaired", lambda text: f"{text}张"),
     Fault("residents", "not_a_number", "满员"),
-    Fault("month", "mended", lambda text: chinese_date(text)[:-2]),
+    Fault("month", "repaired", lambda text: chinese_date(text)[:-2]),
     Fault("institution_type", "warned", "7"),
 )
 BENEFIT_FAULTS = (
@@ -52,9 +52,9 @@ BENEFIT_FAULTS = (
     Fault("benefit_type", "not_in_code_list", "90"),
     Fault("disability_grade", "cross_field", None, among=pl.col("benefit_type").is_in(["31", "32"])),
     Fault("amount_yuan", "below_minimum", negative),
-    Fault("amount_yuan", "mended", lambda text: f"{text}元"),
+    Fault("amount_yuan", "repaired", lambda text: f"{text}元"),
     Fault("end_month", "cross_field", "2001-01-01"),
-    Fault("start_month", "mended", lambda text: chinese_date(text)[:-2]),
+    Fault("start_month", "repaired", lambda text: chinese_date(text)[:-2]),
     Fault("", "too_few_cells"),
 )
 WORKER_FAULTS = (

@@ -59,10 +59,10 @@ FIELDS = (
 )  # fmt: skip
 FAULTS = (
     Fault("channel", "not_in_code_list", "8"),
-    Fault("opened_at", "mended", chinese_date),
+    Fault("opened_at", "repaired", chinese_date),
     Fault("closed_at", "cross_field", "2020-01-01 08:00:00"),
     Fault("closed_at", "cross_field", "2099-01-01 08:00:00"),
-    Fault("case_no", "mended", full_width),
+    Fault("case_no", "repaired", full_width),
     Fault("department_code", "required_missing", None),
     Fault("promised_days", "unknown_unit", "3周"),
     Fault("division_code", "unknown_reference", "990199999999"),

@@ -37,16 +37,16 @@ FIELDS = (
 FAULTS = (
     Fault("venue_type_code", "warned", "L9"),
     Fault("grade", "not_in_code_list", "5"),
-    Fault("holdings", "mended", lambda text: f"{int(text):,}册", among=pl.col("holdings") > 1000),
-    Fault("holdings", "mended", lambda text: f"{int(text) / 10_000:.4f}万", among=pl.col("holdings") > 1000),
+    Fault("holdings", "repaired", lambda text: f"{int(text):,}册", among=pl.col("holdings") > 1000),
+    Fault("holdings", "repaired", lambda text: f"{int(text) / 10_000:.4f}万", among=pl.col("holdings") > 1000),
     Fault("seats", "not_a_number", "若干"),
     Fault("seats", "below_minimum", negative, among=pl.col("seats") > 0),
-    Fault("opened_on", "mended", chinese_date),
+    Fault("opened_on", "repaired", chinese_date),
     Fault("name", "required_missing", None),
 )
 ACTIVITY_FAULTS = (
     Fault("activity_type", "not_in_code_list", "77"),
-    Fault("participants", "mended", full_width),
+    Fault("participants", "repaired", full_width),
     Fault("held_on", "impossible_date", impossible_date),
     Fault("sessions", "not_a_whole_number", "1.5"),
     Fault("activity_id", "key_repeated"),

@@ -47,7 +47,7 @@ def cases(plan: Plan, reviews: pl.DataFrame) -> pl.DataFrame:
     received = _in_office(reviewed + _days(rng.uniform(0.05, 1.2, n)))
     accepted = np.where(received < reviewed, received + _days(np.ones(n)), received)
     verified = _in_office(accepted + _days(rng.uniform(0.3, 3, n)))
-    # Most are mended in time, some late, some not at all.
+    # Most are corrected in time, some late, some not at all.
     speed = rng.choice([0, 1, 2], n, p=[0.8, 0.14, 0.06])
     rectified = _in_office(verified + _days(np.where(speed == 0, rng.uniform(0.5, 8, n), rng.uniform(18, 35, n))))
     replied = _in_office(np.where(judged_true, rectified, verified) + _days(rng.uniform(0.3, 2, n)))

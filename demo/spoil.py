@@ -1,7 +1,7 @@
 """What goes wrong in real files, planted on purpose and written down.
 
 Belongs here: the kinds of mistakes and where they were put. The list of planted faults is the truth against which
-the door is proved: each one is quarantined for its reason, warned of, or read as what it means (`mended`).
+the door is proved: each one is quarantined for its reason, warned of, or read as what it means (`repaired`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import polars as pl
 
 MISSHAPEN = ("too_many_cells", "too_few_cells")
 REPEATED = "key_repeated"
-KEPT = ("mended", "warned", "unknown_reference", "unmapped")  # reasons for which a row still passes the door
+KEPT = ("repaired", "warned", "unknown_reference", "unmapped")  # reasons for which a row still passes the door
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Fault:
 
     Attributes:
         field: where it is made; empty for the shape of the whole row.
-        reason: the door's reason code, `mended` for what the door reads rightly, `warned` for what it lets in and
+        reason: the door's reason code, `repaired` for what the door reads rightly, `warned` for what it lets in and
             marks, `unmapped` for a code that only the
             warehouse finds unknown, or `key_repeated`, for which the row takes the field of the row above.
         value: what is written instead, or what becomes of the text that stood there; None empties the cell.

@@ -43,12 +43,12 @@ KAIFAQU_HEADERS = {
 FAULTS = (
     Fault("venue_type_code", "warned", "99"),
     Fault("area_m2", "below_minimum", negative),
-    Fault("area_m2", "mended", lambda text: f"{text}㎡"),
+    Fault("area_m2", "repaired", lambda text: f"{text}㎡"),
     Fault("area_m2", "unknown_unit", "3亩"),
     Fault("free_to_public", "not_yes_or_no", "部分"),
-    Fault("opened_on", "mended", chinese_date),
+    Fault("opened_on", "repaired", chinese_date),
     Fault("opened_on", "impossible_date", impossible_date),
-    Fault("division_code", "mended", full_width),
+    Fault("division_code", "repaired", full_width),
     Fault("venue_id", "key_repeated"),
     Fault("", "too_many_cells"),
 )

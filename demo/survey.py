@@ -76,8 +76,8 @@ SAMPLE_FAULTS = (
     Fault("sex", "not_in_code_list", "男士"),
     Fault("base_weight", "below_minimum", "-1"),
     Fault("mode", "not_in_code_list", "walk"),
-    Fault("seconds", "mended", lambda text: f"{text}秒", among=pl.col("seconds").is_not_null()),
-    Fault("respondent_id", "mended", full_width),
+    Fault("seconds", "repaired", lambda text: f"{text}秒", among=pl.col("seconds").is_not_null()),
+    Fault("respondent_id", "repaired", full_width),
 )
 ANSWER_FAULTS = (
     Fault("answer", "required_missing", None),

@@ -1,8 +1,8 @@
 {#-
-  From which state to which one tonight's deliveries lead the tables that are mended by them: [run, from, to] (see kept_and_mended).
+  From which state to which one tonight's deliveries lead the tables that are updated by them: [run, from, to] (see update_in_place).
   `from` is '' where something other than deliveries has changed (code, code maps, policies, divisions, the facility of a
   counter, whose a contact number is), where an upserted delivery went (which rows it had overruled nobody has kept), or where the tables are not in the
-  state that the deliveries stood in: then they are built whole. Reads the tables as they are, so call it before they are mended.
+  state that the deliveries stood in: then they are built whole. Reads the tables as they are, so call it before they are updated.
 -#}
 {% macro find_review_steps() -%}
     {{ return(adapter.dispatch('find_review_steps', 'minsheng')()) }}

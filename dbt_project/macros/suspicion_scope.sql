@@ -51,7 +51,7 @@
     )
 {%- endmacro %}
 
-{#- Of a table that is mended: a join to the touched places, and so many days before and after. `days`: see suspicion_days. -#}
+{#- Of a table that is updated: a join to the touched places, and so many days before and after. `days`: see suspicion_days. -#}
 {% macro of_touched_places(days, before=0, after=0) -%}
     {%- if is_incremental() %}
     inner join touched

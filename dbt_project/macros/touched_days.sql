@@ -26,7 +26,7 @@
     {{ return('(' ~ spans | join(' or ') ~ ')' if spans else '1 = 0') }}
 {%- endmacro %}
 
-{#- Where the sums are mended, only rows of touched days; for use after a `from`. -#}
+{#- Where the sums are updated, only rows of touched days; for use after a `from`. -#}
 {% macro of_touched_days(feed, column) -%}
     {%- if is_incremental() %}where {{ touched_days(column, feed) }}{% endif -%}
 {%- endmacro %}

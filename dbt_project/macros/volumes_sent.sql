@@ -2,7 +2,7 @@
   CTEs up to `measured`: what the feeds of volumes counted, one row a row as it was sent. A snapshot's month that was reported again is
   taken from its newest delivery, and from the later word of two senders; its rows without any figure are no volumes. Where codes are
   each sender's own, a sender's volumes are those of the facility that it registered itself.
-  Where the table in hand is mended, only the days that tonight's deliveries are of.
+  Where the table in hand is updated, only the days that tonight's deliveries are of.
 -#}
 {% macro volumes_sent(measures) -%}
 {%- set feeds = contract_feeds('volume') -%}

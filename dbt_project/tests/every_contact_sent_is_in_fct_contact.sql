@@ -1,4 +1,4 @@
--- Every contact that was sent is in fct_contact once, and closed if any row of it says so. Only what the night has mended is
+-- Every contact that was sent is in fct_contact once, and closed if any row of it says so. Only what the night has updated is
 -- looked at; after a build of everything, everything is.
 {{ config(meta={'dagster': {'ref': {'name': 'fct_contact'}}}) }}
 with
@@ -9,7 +9,7 @@ sent as (
         contact_no,
         max(case when closed_at is not null and is_of_first_sender then 1 else 0 end) as is_closed
     from {{ ref('sent_contacts') }}
-    {{ of_mended_contacts() }}
+    {{ of_updated_contacts() }}
     group by case_no, contact_no
 ),
 
@@ -20,7 +20,7 @@ known as (
         count(*) as contacts,
         max(case when closed_at is not null then 1 else 0 end) as is_closed
     from {{ ref('fct_contact') }}
-    {{ of_mended_contacts() }}
+    {{ of_updated_contacts() }}
     group by case_no, contact_no
 )
 

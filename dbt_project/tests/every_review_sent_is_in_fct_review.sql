@@ -1,4 +1,4 @@
--- Every key under which a review was sent is in fct_review, valid or not. Only what the night has mended is looked at; after a
+-- Every key under which a review was sent is in fct_review, valid or not. Only what the night has updated is looked at; after a
 -- build of everything, everything is.
 {{ config(meta={'dagster': {'ref': {'name': 'fct_review'}}}) }}
 with
@@ -9,12 +9,12 @@ sent as (
         contact_no,
         review_no
     from {{ ref('sent_reviews') }}
-    {{ of_mended_contacts() }}
+    {{ of_updated_contacts() }}
 ),
 
 judgements as (
     select * from {{ ref('review_judgements') }}
-    {{ of_mended_contacts() }}
+    {{ of_updated_contacts() }}
 ),
 
 judged as (

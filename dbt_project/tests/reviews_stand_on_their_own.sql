@@ -1,16 +1,16 @@
--- Contacts and reviews are there once and under codes the platform knows. Only what the night has mended is looked at; after a
+-- Contacts and reviews are there once and under codes the platform knows. Only what the night has updated is looked at; after a
 -- build of everything, everything is.
 {{ config(meta={'dagster': {'ref': {'name': 'fct_contact'}}}) }}
 with
 
 contacts as (
     select * from {{ ref('fct_contact') }}
-    {{ of_mended_contacts() }}
+    {{ of_updated_contacts() }}
 ),
 
 judgements as (
     select * from {{ ref('review_judgements') }}
-    {{ of_mended_contacts() }}
+    {{ of_updated_contacts() }}
 ),
 
 coded as (

@@ -1,6 +1,6 @@
 """inbox → archive + receipt: which files have come, kept as they came, and what became of each attempt.
 
-Belongs here: archiving bytes by content hash, the ledger of receipts, and mending both. Does not belong here: what has
+Belongs here: archiving bytes by content hash, the ledger of receipts, and updating both. Does not belong here: what has
 arrived (arriving), what a file says (contracts) and when this runs (feeds, schedules).
 """
 

@@ -116,8 +116,8 @@ class City:
         with duckdb.connect(str(self.data.warehouse)) as con:
             return con.execute(query).fetchall()
 
-    def was_mended(self, by: str = "review_delta") -> bool:
-        """Whether the last night mended the tables, rather than building them whole."""
+    def was_updated(self, by: str = "review_delta") -> bool:
+        """Whether the last night updated the tables, rather than building them whole."""
         ((said,),) = self.ask(f"select comment from duckdb_tables() where table_name = '{by}'")
         return bool(said.split(" ")[1])
 

@@ -135,8 +135,8 @@ class _Drawn:
         _, share, good = DEPARTMENTS[department]
         if not self.maybe(share):
             return
-        mended = 0.18 if department == "education" and closed.year == 2026 else 0
-        level = int(rng.choice([5, 4, 3] if self.maybe(good + mended) else [2, 1]))
+        updated = 0.18 if department == "education" and closed.year == 2026 else 0
+        level = int(rng.choice([5, 4, 3] if self.maybe(good + updated) else [2, 1]))
         if self.maybe(0.005):
             key = key | {"case_no": f"98{n:06}"}
         self.first_review(key, level, closed, f"P{n}")

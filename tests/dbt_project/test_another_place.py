@@ -1,4 +1,4 @@
-"""A house in Prague: two files of policies/, as docs/your-own-place.md prints them, and no code.
+"""A bureau in Prague: two files of policies/, as docs/your-own-place.md prints them, and no code.
 
 In a copy of the project, in a process of its own, which knows the copy alone; what it does at home is asked beside.
 """

@@ -1,4 +1,4 @@
-"""Tables that are mended night by night are the tables that one build of everything makes, to the row."""
+"""Tables that are updated night by night are the tables that one build of everything makes, to the row."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ def test_nights_of_every_kind_leave_what_one_build_of_everything_makes(city: Cit
         for happens in happenings:
             happens(city)
         city.night()
-        assert city.was_mended()
+        assert city.was_updated()
         states.append(city.tables())
         caught.append(suspects(city))
         closed += closings(city)
@@ -194,7 +194,7 @@ def test_nights_of_every_kind_leave_what_one_build_of_everything_makes(city: Cit
 
 
 def test_a_row_that_nothing_touched_is_not_written_again(city: City) -> None:
-    """A mark that no build would make stands beside a mended row after a night, and not after a build of everything."""
+    """A mark that no build would make stands beside a updated row after a night, and not after a build of everything."""
     day_of_reviews(city, FIRST + timedelta(days=60), "60")
     marked = "select count(*) from reviews.review_judgements where tags = 'a mark'"
     city.ask("update reviews.review_judgements set tags = 'a mark' where reviewed_on < date '2026-03-01'")
@@ -244,11 +244,11 @@ def test_what_is_no_delivery_builds_everything(city: City) -> None:
     for what, (change, undone) in changes.items():
         city.ask(change)
         city.night("review_deliveries", "review_delta")
-        assert not city.was_mended(), what
+        assert not city.was_updated(), what
         city.ask(undone)
     city.night("review_deliveries", "review_delta")
-    assert city.was_mended()
+    assert city.was_updated()
     # Which rows an upserted file had overruled nobody has kept.
     city.withdraw("r_corrected")
     city.night("review_deliveries", "review_delta")
-    assert not city.was_mended()
+    assert not city.was_updated()

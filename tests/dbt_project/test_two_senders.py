@@ -71,7 +71,7 @@ def test_a_late_file_of_the_first_sender_and_a_quiet_night_rename_nobody(city: C
     city.deliver("sports.venues", "v0", venues(["001", "002"]), RECEIVED + timedelta(days=3), "east")
     city.deliver(SPORTS, "s4", [opened("001", 100)], RECEIVED + timedelta(days=3), "aoxi")
     night(city)
-    assert city.was_mended("volume_deliveries")
+    assert city.was_updated("volume_deliveries")
     assert city.ask("select facility_id, name from facilities.dim_facility order by facility_id") == before
     assert city.ask(VOLUMES) == [("sports:001", 11, True), ("sports:aoxi/001", 103, True)]
     left = city.tables()

@@ -1,4 +1,4 @@
-"""Sums of volumes are mended where days came, went or were corrected, and are then what one build of everything makes."""
+"""Sums of volumes are updated where days came, went or were corrected, and are then what one build of everything makes."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_nights_of_every_kind_leave_what_one_build_of_everything_makes(city: Cit
     ):
         happens(city)
         city.night(*("+" + name for name in CHAIN))
-        assert city.was_mended("volume_deliveries")
+        assert city.was_updated("volume_deliveries")
         states.append(city.tables())
         assert states[-1] != states[-2], happens.__name__
     city.night(full_refresh=True)
@@ -90,7 +90,7 @@ def test_a_late_row_moves_exactly_its_keys(city: City) -> None:
 
 def test_volumes_of_chance_are_what_one_build_makes(city: City) -> None:
     """Each night some files come, of any days; some go; some are read again under their receipt with other rows."""
-    mended = ("volume_deliveries", "service_volume_sums")
+    updated = ("volume_deliveries", "service_volume_sums")
     for night in range(5):
         standing = sorted(r for r, feed in city.feeds.items() if r in city.checksums and feed in (HEALTH, SPORTS))
         for receipt in city.rng.choice(standing, 3, replace=False):
@@ -104,8 +104,8 @@ def test_volumes_of_chance_are_what_one_build_makes(city: City) -> None:
             if receipt in city.checksums:
                 city.withdraw(receipt)
             city.deliver(HEALTH, receipt, rows, RECEIVED)
-        city.night(*mended)
-        assert city.was_mended("volume_deliveries"), night
+        city.night(*updated)
+        assert city.was_updated("volume_deliveries"), night
     left = city.tables()
-    city.night(*mended, full_refresh=True)
+    city.night(*updated, full_refresh=True)
     assert city.tables() == left

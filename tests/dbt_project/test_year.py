@@ -1,4 +1,4 @@
-"""A year of nights of a whole city, mended and kept, leaves what one build of everything makes."""
+"""A year of nights of a whole city, updated and kept, leaves what one build of everything makes."""
 
 from __future__ import annotations
 
@@ -60,9 +60,9 @@ def test_a_year_of_nights_leaves_what_one_build_of_everything_makes(tmp_path: Pa
         if number == VINTAGE_COMES:
             city.deliver("reference.divisions", "d1", divisions(shifan.NEWEST).to_dicts(), day)
         city.night("*", day=day.date())
-        assert city.was_mended("volume_deliveries"), number
+        assert city.was_updated("volume_deliveries"), number
         # Other divisions are no delivery of reviews: what carries them is built whole.
-        assert city.was_mended() or number == VINTAGE_COMES, number
+        assert city.was_updated() or number == VINTAGE_COMES, number
         if number % 30 == 0 or number == nights:
             left = city.tables()
             city.night("*", full_refresh=True, day=day.date())

@@ -312,13 +312,13 @@ def test_planting_makes_each_fault_once_in_rows_of_their_own() -> None:
     typed = pl.DataFrame({"code": ["a", "b", "c", "d", "e", "f"], "n": [1, 2, 3, 4, 5, 6]})
     text = typed.cast(pl.String)
     faults = (
-        Fault("n", "mended", full_width, among=pl.col("n") == 3),
+        Fault("n", "repaired", full_width, among=pl.col("n") == 3),
         Fault("code", "key_repeated"),
         Fault("", "too_many_cells"),
         Fault("n", "below_minimum", "-1", among=pl.col("n") > 99),
     )
     spoilt, planted = plant(Plan().rng("test"), typed, text, faults)
-    assert [p.reason for p in planted] == ["mended", "key_repeated", "too_many_cells"]
+    assert [p.reason for p in planted] == ["repaired", "key_repeated", "too_many_cells"]
     assert len({p.row for p in planted}) == 3
     assert spoilt["n"][2] == "３"
     repeated = planted[1].row
@@ -356,7 +356,7 @@ def test_the_door_finds_every_planted_fault_and_refuses_nothing_else(made: list[
         assert found >= expected, d.path.name
         assert {row for row, _ in found} == {row for row, _ in expected}, d.path.name
         kinds |= {p.reason for p in d.planted}
-    assert kinds >= {"mended", "key_repeated", "too_many_cells", "too_few_cells", "cross_field", "not_in_code_list"}
+    assert kinds >= {"repaired", "key_repeated", "too_many_cells", "too_few_cells", "cross_field", "not_in_code_list"}
     assert kinds >= {"impossible_date", "below_minimum", "unknown_unit", "required_missing", "code_not_in_layout"}
     assert kinds >= set(KEPT)
 

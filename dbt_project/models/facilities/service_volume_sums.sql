@@ -2,7 +2,7 @@
     materialized=kept(),
     meta={'steps': 'volume_deliveries'},
     pre_hook="{{ take_out(touched_days('period_start')) }}",
-    post_hook="{{ say_mended() }}",
+    post_hook="{{ say_updated() }}",
 ) }}
 {%- set measures = ['visits', 'participants', 'sessions', 'open_hours', 'residents'] -%}
 {{ after('volume_deliveries') }}

@@ -1,7 +1,7 @@
 {{ config(
     materialized=kept(),
     pre_hook="{{ take_out('(case_no, contact_no) in (select case_no, contact_no from ' ~ ref('review_delta') ~ ')') }}",
-    post_hook="{{ say_mended() }}",
+    post_hook="{{ say_updated() }}",
 ) }}
 {{ after('review_delta') }}
 with

@@ -1,7 +1,7 @@
 {{ config(
     materialized=kept(),
     pre_hook="{{ take_out('month in (' ~ touched_months() ~ ')') }}",
-    post_hook="{{ say_mended() }}",
+    post_hook="{{ say_updated() }}",
 ) }}
 {%- set dimensions = ['department_code', 'service_item_code', 'division_code', 'facility_id', 'contact_channel'] -%}
 {%- set invalid = invalid_reasons() -%}

@@ -1,5 +1,5 @@
 {{ config(materialized='table', post_hook="{{ say_built_from(find_review_steps() | join(' ')) }}") }}
-{#- What was there before is read from the tables that are mended after this one: they are not upstream of it. -#}
+{#- What was there before is read from the tables that are updated after this one: they are not upstream of it. -#}
 {%- set feeds = ['contacts', 'reviews', 'rectifications'] -%}
 {%- set is_led_from = find_review_steps()[1] != '' -%}
 with

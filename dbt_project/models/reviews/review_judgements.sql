@@ -1,7 +1,7 @@
 {{ config(
     materialized=kept(),
     pre_hook="{{ take_out('(case_no, contact_no) in (select case_no, contact_no from ' ~ ref('review_delta') ~ ')') }}",
-    post_hook="{{ say_mended() }}",
+    post_hook="{{ say_updated() }}",
 ) }}
 {%- set sent_columns = [
     'case_no', 'contact_no', 'review_no', 'level', 'tags', 'has_comment', 'channel_code', 'reviewed_at', 'reviewer_key',

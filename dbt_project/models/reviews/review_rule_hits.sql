@@ -1,11 +1,11 @@
 {{ config(
     materialized=kept(),
     pre_hook="{{ take_out(in_suspicion_scope()) }}",
-    post_hook="{{ say_mended() }}",
+    post_hook="{{ say_updated() }}",
 ) }}
 {#- A rule here looks at one place and one month of reviews: one that looks further must say so in suspicion_scope. -#}
-{%- set is_mended = is_incremental() -%}
-{%- set days = suspicion_days() if is_mended else none -%}
+{%- set is_updated = is_incremental() -%}
+{%- set days = suspicion_days() if is_updated else none -%}
 {{ after('review_delta') }}
 with
 
@@ -13,7 +13,7 @@ policies as (
     select * from {{ ref('dim_review_policy') }}
 ),
 
-{% if is_mended -%}
+{% if is_updated -%}
 touched as (
     {{ suspicion_scope() }}
 ),

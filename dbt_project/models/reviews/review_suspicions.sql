@@ -1,12 +1,12 @@
 {{ config(
     materialized=kept(),
     pre_hook="{{ take_out(in_suspicion_scope()) }}",
-    post_hook="{{ say_mended() }}",
+    post_hook="{{ say_updated() }}",
 ) }}
 {#- No rule but surge reaches beyond a place and a month (docs/decisions/0014). -#}
-{%- set is_mended = is_incremental() -%}
-{%- set reach = suspicion_reach() if is_mended else 0 -%}
-{%- set days = suspicion_days() if is_mended else none -%}
+{%- set is_updated = is_incremental() -%}
+{%- set reach = suspicion_reach() if is_updated else 0 -%}
+{%- set days = suspicion_days() if is_updated else none -%}
 {%- set unit_day = ['department_code', 'place', 'reviewed_on'] -%}
 {{ after('review_delta') }}
 with
@@ -19,7 +19,7 @@ hits as (
     select * from {{ ref('review_rule_hits') }}
 ),
 
-{% if is_mended -%}
+{% if is_updated -%}
 touched as (
     {{ suspicion_scope() }}
 ),
@@ -73,7 +73,7 @@ habits as (
             and busy.reviews >= policies.surge_min_reviews
             and busy.reviewed_on > usual.reviewed_on
             and {{ days_between('usual.reviewed_on', 'busy.reviewed_on') }} <= policies.surge_baseline_days
-    {%- if is_mended %}
+    {%- if is_updated %}
     inner join touched
         on
             busy.place = touched.place
@@ -141,7 +141,7 @@ final as (
     from caught
     inner join {{ ref('review_judgements') }} as judgements on caught.review_id = judgements.review_id
     {{ of_touched_places(days, after=reach) }}
-    {%- if is_mended %}
+    {%- if is_updated %}
     left join kept on caught.review_id = kept.review_id
     where kept.review_id is null
     {%- endif %}

@@ -248,7 +248,9 @@ def test_the_bureau_sees_every_figure_and_the_public_sees_tens(data) -> None:
         assert "must not leave" in comment
     assert "must not leave" in (data.published / publishing.NOTICE).read_text(encoding="utf-8")
     found = told(data)
-    assert found["facility", "community:hall"] == (35, 35, None, False), "none was rectified: below ten, so the row says why"
+    assert found["facility", "community:hall"] == (35, 35, None, False), (
+        "none was rectified: below ten, so the row says why"
+    )
     assert found["town", "990101002000"] == (None, None, None, False)
     assert found["town", "990101001000"] == (405, None, 0.988, False)
     assert not any(dimension == "village" for dimension, _ in found)

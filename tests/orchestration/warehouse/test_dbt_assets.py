@@ -81,18 +81,18 @@ def test_a_build_goes_on_to_the_release_only_where_kept_tables_tell_all_that_fai
     assert _is_told(failed, unmade, reached, data) is is_told
 
 
-def test_a_table_was_built_or_mended(tmp_path: Path) -> None:
+def test_a_table_was_built_or_updated(tmp_path: Path) -> None:
     models = tmp_path / "run" / "minsheng" / "models" / "reviews"
     models.mkdir(parents=True)
     statements = {
-        "mended": 'insert into "reviews"."mended" (select 1)',
+        "updated": 'insert into "reviews"."updated" (select 1)',
         "whole": '\n  create  table\n "reviews"."whole" as (select 1)',
         "a_view": '\n create view "reviews"."a_view" as (select 1)',
         "a_test": "select count(*) as failures from x",
     }
     for name, statement in statements.items():
         (models / f"{name}.sql").write_text(statement, encoding="utf-8")
-    assert _how_written(tmp_path) == {"mended": "updated", "whole": "rebuilt"}
+    assert _how_written(tmp_path) == {"updated": "updated", "whole": "rebuilt"}
 
 
 def test_dagster_starts_dbt_once_a_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

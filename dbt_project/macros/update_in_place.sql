@@ -45,13 +45,13 @@
 {% macro own_steps() -%}{{ return(steps_of(model.config.meta.get('steps', 'review_delta'))) }}{%- endmacro %}
 
 {#- Whether what arrived leads from the state this model's table is in to tonight's. -#}
-{% macro is_mendable() -%}
+{% macro is_updatable() -%}
     {%- set steps = own_steps() -%}
     {{ return(steps[0] == invocation_id and steps[1] != '' and steps[1] == comment_of(this)) }}
 {%- endmacro %}
 
 {#- For a hook after a kept model: it is in tonight's state, if it was this run that found out what that is. -#}
-{% macro say_mended() -%}
+{% macro say_updated() -%}
     {%- if execute -%}
         {%- set steps = own_steps() -%}
         {{ say_built_from(steps[2] if steps[0] == invocation_id else 'unknown') }}
@@ -63,21 +63,21 @@
     {%- if is_incremental() %}delete from {{ this }} where {{ condition }}{% endif -%}
 {%- endmacro %}
 
-{#- dbt's own question, asked of every incremental model: a table that cannot be mended is built whole. -#}
+{#- dbt's own question, asked of every incremental model: a table that cannot be updated is built whole. -#}
 {% macro should_full_refresh() -%}
     {%- set asked = config.get('full_refresh') -%}
     {%- set asked = flags.FULL_REFRESH if asked is none else asked -%}
     {%- set is_kept = model is defined and model.config.materialized == 'incremental' -%}
-    {{ return(asked or (execute and is_kept and not is_mendable())) }}
+    {{ return(asked or (execute and is_kept and not is_updatable())) }}
 {%- endmacro %}
 
-{#- Where a model is mended, only rows of contacts that tonight's deliveries touch; for use after a `from`. -#}
+{#- Where a model is updated, only rows of contacts that tonight's deliveries touch; for use after a `from`. -#}
 {% macro of_touched_contacts() -%}
     {%- if is_incremental() %}where (case_no, contact_no) in (select case_no, contact_no from {{ ref('review_delta') }}){% endif -%}
 {%- endmacro %}
 
 {#- The same for a test: after a build of everything, everything. -#}
-{% macro of_mended_contacts() -%}
+{% macro of_updated_contacts() -%}
     {%- set delta = ref('review_delta') -%}
     {%- set steps = steps_of('review_delta') if execute else ['', '', ''] -%}
     {%- if steps[0] == invocation_id and steps[1] %}where (case_no, contact_no) in (select case_no, contact_no from {{ delta }}){% endif -%}
