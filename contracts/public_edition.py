@@ -30,6 +30,7 @@ class Table:
     derived: Mapping[str, str] = field(default_factory=dict)
     rounded: Mapping[str, int] = field(default_factory=dict)
     shares: Mapping[str, str] = field(default_factory=dict)
+    implied: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     shares_of: str = "true"
     copied: Mapping[str, Any] = field(default_factory=dict)
     people: Mapping[str, Any] = field(default_factory=dict)
@@ -68,7 +69,16 @@ def forgotten(product: Product) -> list[str]:
             "contracts/public_edition.yaml, or say `audience: bureau` in its contract"
         ]
     copied = table.copied.get("columns", ())
-    listed = [*table.plain, *table.tens, *table.derived, *table.rounded, *table.shares, *copied, *table.left_out]
+    listed = [
+        *table.plain,
+        *table.tens,
+        *table.derived,
+        *table.rounded,
+        *table.shares,
+        *table.implied,
+        *copied,
+        *table.left_out,
+    ]
     twice = sorted({c for c in listed if listed.count(c) > 1})
     said = [f"{product.id}.{c} is listed twice in contracts/public_edition.yaml" for c in twice]
     said += [

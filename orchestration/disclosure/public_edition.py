@@ -45,8 +45,8 @@ create or replace temp macro tens_share(share, whole) as
         1 - least(1.0, (floor((1 - share) * whole / {TEN}) * {TEN} + {TEN // 2}) / (floor(whole / {TEN}) * {TEN} + {TEN // 2})) end;
 """
 # What `summary` and the certificate call the ways in which a column is told.
-PLAIN, TENS, DERIVED, ROUNDED, SHARES, COPIED, LEFT_OUT, EXACT = (
-    "plain", "tens", "derived", "rounded", "shares", "copied", "left_out", "exact",
+PLAIN, TENS, DERIVED, ROUNDED, SHARES, IMPLIED, COPIED, LEFT_OUT, EXACT = (
+    "plain", "tens", "derived", "rounded", "shares", "implied", "copied", "left_out", "exact",
 )  # fmt: skip
 
 
@@ -138,6 +138,7 @@ def kind(table: Table, column: str) -> str:
         DERIVED: table.derived,
         ROUNDED: table.rounded,
         SHARES: table.shares,
+        IMPLIED: table.implied,
     }
     copied = table.copied.get("columns", ())
     return COPIED if column in copied else next((k for k, names in listed.items() if column in names), LEFT_OUT)
@@ -155,7 +156,7 @@ def _exempt(product: Product, rows: str = "") -> str | None:
 
 def _select(product: Product, table: Table, source: str, leaves: str, free: str | None) -> str:
     """The columns of a public table: the counts as they are told, what follows from them, and what is no figure."""
-    read = [f'source."{f.name}"' for f in product.fields if kind(table, f.name) in (PLAIN, ROUNDED, SHARES)]
+    read = [f'source."{f.name}"' for f in product.fields if kind(table, f.name) in (PLAIN, ROUNDED, SHARES, IMPLIED)]
     tens = [f'told_rows."t_{m}" as "{m}", told_rows."most_{m}" as "{m}__most"' for m in table.tens]
     copied = [f'told."{c}"' for c in table.copied.get("columns", ())]
     given = [*read, *tens, *copied, *_factor(table), "told_rows._hidden", "told_rows._few"]
@@ -186,6 +187,11 @@ def _column(name: str, sql_type: str, product: Product, table: Table) -> str:
         said = f'case when not coalesce(_hidden, true) and ({table.shares_of}) then tens_share("{name}", _source."{table.shares[name]}") end'
     elif how == DERIVED:
         said = table.derived[name]
+    elif how == IMPLIED:
+        implied = [
+            f"when \"{name}\" = '{value}' and ({told}) then '{value}'" for value, told in table.implied[name].items()
+        ]
+        said = f"case {' '.join(implied)} end"
     elif how in (PLAIN, TENS, COPIED):
         said = f'"{name}"'
     else:

@@ -50,10 +50,10 @@ class Unit:
 
     @property
     def state(self) -> str:
-        """The verdict, or that there is none to show."""
-        if self.now.is_withheld:
-            return "withheld"
-        return str(self.now["verdict"] or "undetermined")
+        """The verdict; where there is none, whether the good rate can be shown at all."""
+        if self.now["verdict"]:
+            return str(self.now["verdict"])
+        return "withheld" if self.now["good_rate"] is None and self.now.is_withheld else "undetermined"
 
 
 @dataclass
@@ -469,7 +469,7 @@ def revised(edition: Edition, before: Edition | None) -> list[Change]:
     found = []
     for row in edition.rows("review_scorecard", where):
         old = last.get((row["dimension"], row["code"], row["period_start"]))
-        if old is None or row.is_withheld or old.is_withheld or row["good_rate"] is None or old["good_rate"] is None:
+        if old is None or row["good_rate"] is None or old["good_rate"] is None:
             continue
         if (row["active_reviews"], row["good_reviews"]) != (old["active_reviews"], old["good_reviews"]):
             is_all = row["dimension"] == "all"

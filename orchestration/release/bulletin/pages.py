@@ -59,7 +59,7 @@ PARTS: Mapping[str, Names] = {
     "reviews": Names("好评率", "Good rate"),
     "participation": Names("参评率", "Participation"),
     "coverage": Names("报送覆盖", "Coverage by files"),
-    "loop": Names("差评按期整改", "Bad reviews updated in time"),
+    "loop": Names("差评按期整改", "Bad reviews put right in time"),
     "survey": Names("满意度调查", "Survey"),
     "timeliness": Names("报送及时", "Files in time"),
     "quality": Names("报送质量", "Rows accepted"),

@@ -173,10 +173,11 @@ def usual(name: str, **values: Any) -> list[Any]:
 TOWNS = {"990101001000": (400, 7), "990101002000": (3, 3), "990102001000": (30, 30), "990102002000": (219, 12)}
 
 
-def score(dimension: str, code: str, active: int, bad: int, month: date = MONTH) -> list[Any]:
+def score(dimension: str, code: str, active: int, bad: int, month: date = MONTH, verdict: str = "good") -> list[Any]:
     return usual(
         "review_scorecard", period_kind="month", period_start=month, period_end=date(2026, 2, 28), month=month, dimension=dimension,
         code=code, contacts=3 * active, active_reviews=active, bad_reviews=bad, good_reviews=active - bad, interval_z=1.96,
+        good_line=0.95, bad_line=0.9, participation_floor=0.1, verdict=verdict,
     )  # fmt: skip
 
 
@@ -254,6 +255,22 @@ def test_the_bureau_sees_every_figure_and_the_public_sees_tens(data) -> None:
     assert found["town", "990101002000"] == (None, None, None, False)
     assert found["town", "990101001000"] == (405, None, 0.988, False)
     assert not any(dimension == "village" for dimension, _ in found)
+
+
+def test_a_verdict_is_told_where_the_told_figures_alone_say_so(data) -> None:
+    """Seven of 400 are below ten, so 391 at least are good, which is good whatever the seven are; 12 of 219 say nothing alone."""
+    publishing.release(data)
+    with duckdb.connect(str(public(data)), read_only=True) as con:
+        said = dict(con.execute("select code, verdict from review_scorecard where dimension = 'town'").fetchall())
+    assert said == {"990101001000": "good", "990101002000": None, "990102001000": None, "990102002000": None}
+
+
+def test_no_verdict_is_told_that_the_bureau_does_not_give(data) -> None:
+    with duckdb.connect(str(data.warehouse)) as con:
+        con.execute("update s.review_scorecard set verdict = 'undetermined'")
+    publishing.release(data)
+    with duckdb.connect(str(public(data)), read_only=True) as con:
+        assert con.execute("select distinct verdict from review_scorecard").fetchall() == [(None,)]
 
 
 def test_single_events_are_nowhere_in_the_public_files(data) -> None:
