@@ -46,10 +46,10 @@ final as (
     inner join spoken on newest._sender = spoken._sender
     inner join months
         on
-            months.month >= spoken.first_month
-            and months.month <= spoken.last_month
-            and months.month >= newest.start_month
-            and months.month <= coalesce(newest.end_month, cast('9999-12-31' as date))
+            spoken.first_month <= months.month
+            and spoken.last_month >= months.month
+            and newest.start_month <= months.month
+            and coalesce(newest.end_month, cast('9999-12-31' as date)) >= months.month
     left join divisions on newest.division_code = divisions.division_code
 )
 

@@ -125,17 +125,22 @@ smallest as (
     group by indicator_code, period, province_code
 ),
 
+compared_areas as (
+    select distinct area_code
+    from units
+),
+
 counted as (
     select
-        indicator_code,
-        period,
-        division_level as unit_level,
-        area.area_code,
+        cells.indicator_code,
+        cells.period,
+        cells.division_level as unit_level,
+        compared_areas.area_code,
         cast(count(*) as bigint) as units_expected
     from cells
-    inner join (select distinct area_code from units) as area
-        on area.area_code in (cells.province_code, cells.city_code, cells.county_code, cells.town_code)
-    group by indicator_code, period, division_level, area.area_code
+    inner join compared_areas
+        on compared_areas.area_code in (cells.province_code, cells.city_code, cells.county_code, cells.town_code)
+    group by cells.indicator_code, cells.period, cells.division_level, compared_areas.area_code
 ),
 
 rules as (

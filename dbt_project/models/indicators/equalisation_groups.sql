@@ -5,7 +5,8 @@ units as (
 ),
 
 groupings as (
-    select 'urban_rural' as grouping union all
+    select 'urban_rural' as grouping
+    union all
     select 'parent' as grouping
 ),
 

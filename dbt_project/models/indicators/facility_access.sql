@@ -3,11 +3,15 @@
 with
 
 -- Cities that send facilities of any type.
+sending as (
+    select distinct register_code
+    from {{ ref('access_sites') }}
+),
+
 points as (
     select access_points.*
     from {{ ref('access_points') }} as access_points
-    inner join (select distinct register_code from {{ ref('access_sites') }}) as sending
-        on access_points.register_code = sending.register_code
+    inner join sending on access_points.register_code = sending.register_code
 ),
 
 pairs as (

@@ -27,8 +27,10 @@ division_levels as (
 ),
 
 areas as (
-    select 'all' as area_type union all
-    select 'urban' as area_type union all
+    select 'all' as area_type
+    union all
+    select 'urban' as area_type
+    union all
     select 'rural' as area_type
 ),
 

@@ -40,7 +40,7 @@ earlier as (
     inner join cells as before
         on
             {{ same('cells', 'before', ['indicator_code', 'division_code', 'area_type', 'season']) }}
-            and before.period < cells.period
+            and cells.period > before.period
 ),
 
 middles as (

@@ -33,11 +33,11 @@ final as (
     from history
     inner join asked
         on
-            asked.year >= history.valid_from_year
-            and asked.year <= coalesce(history.valid_to_year, 9999)
-            and asked.register_code = coalesce(
+            history.valid_from_year <= asked.year
+            and coalesce(history.valid_to_year, 9999) >= asked.year
+            and coalesce(
                 history.city_code, history.province_code, history.county_code, history.town_code, history.village_code
-            )
+            ) = asked.register_code
     where
         history.level = 'village'
         and not history.is_virtual
