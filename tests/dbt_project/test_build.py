@@ -24,7 +24,15 @@ def columns(con: Any, table: str) -> set[str]:
 READ_THEMSELVES = {"review_deliveries", "volume_deliveries"}
 # What puts the rows of all feeds of a kind below each other: a unit test would have to be told of every new feed. Tried by
 # test_another_feed and by the tests of each night that nothing is lost.
-PUT_TOGETHER = {"facility_registrations", "named_places", "sent_volumes"}
+PUT_TOGETHER = {
+    "facility_registrations", "named_places", "sent_volumes", "sent_contacts", "sent_reviews", "sent_rectifications",
+}  # fmt: skip
+# Rounds after the first: the macro is the same, and test_divisions follows units through them.
+LATER_ROUNDS = {"division_refound_2", "division_refound_3", "division_late_heirs_2"}
+# What becomes an indicator, an index or a distance is counted a second time from the accepted rows by other code, whole, in
+# test_indicators; a unit test of one model among them would show less.
+COUNTED_AGAIN = {"elderly_care_months", "institution_months"}
+SUBJECTS_COUNTED_AGAIN = {"indicators"}
 
 
 @pytest.fixture(scope="module")
@@ -48,12 +56,13 @@ def test_every_branch_of_a_model_that_has_a_unit_test_does_what_it_says(empty_ci
     results = [r for r in results if r["unique_id"].startswith("unit_test.")]
     assert [r["unique_id"] for r in results if r["status"] != "pass"] == [], run.said[-5000:]
     models = {r["unique_id"].split(".")[2] for r in results}
-    assert without_unit_test(models) <= READ_THEMSELVES | PUT_TOGETHER
+    assert without_unit_test(models) <= READ_THEMSELVES | PUT_TOGETHER | LATER_ROUNDS | COUNTED_AGAIN
 
 
 def without_unit_test(tested: set[str]) -> set[str]:
     """Models that decide something (staging only renames and casts) and have no unit test."""
-    models = (p for p in (DBT_PROJECT / "models").rglob("*.sql") if "staging" not in p.parts)
+    elsewhere = {"staging", *SUBJECTS_COUNTED_AGAIN}
+    models = (p for p in (DBT_PROJECT / "models").rglob("*.sql") if not elsewhere & {*p.parts})
     return {p.stem for p in models} - tested
 
 
@@ -70,6 +79,7 @@ def test_what_a_product_promises_is_never_null_in_its_table(nothing_sent: Any) -
     tables = {name for (name,) in nothing_sent.execute("select table_name from duckdb_tables()").fetchall()}
     promised = {(p.id, f.name) for p in load_products().values() if p.id in tables for f in p.fields if f.required}
     assert {product for product in load_products() if product not in tables} == {
+        "code_name",
         "fct_review",
         "fct_service_volume",
         "release_log",
