@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cache, cached_property
+from graphlib import TopologicalSorter
 from importlib import import_module
 from pathlib import Path
 from threading import Thread
@@ -198,13 +199,20 @@ def warehouse_assets() -> list[dg.AssetsDefinition]:
             table = str(event.metadata["unique_id"].value).rpartition(".")[2] if isinstance(event, dg.Output) else None
             yield event.with_metadata({**event.metadata, **metadata[table]}) if table in metadata else event
         # The release goes on without the tables that a failure reaches; what waits for them would wait for ever.
-        for key in unmade if failure else ():
+        for key in _in_order(unmade, context.assets_def) if failure else ():
             why = f"{KEPT} {listed[reached[key.path[-1]]]}"
             yield dg.MaterializeResult(asset_key=key, metadata={TONIGHT: why})
         for why in listed.values():
             context.log.error(why)
 
     return [warehouse]
+
+
+def _in_order(keys: Sequence[dg.AssetKey], assets: dg.AssetsDefinition) -> list[dg.AssetKey]:
+    """Each after what it is made from: Dagster takes them in no other order."""
+    wanted = {*keys}
+    before = {key: assets.asset_deps[key] & wanted for key in sorted(keys)}
+    return list(TopologicalSorter(before).static_order())
 
 
 def row_counts(data: DataDirectory) -> dict[str, int]:

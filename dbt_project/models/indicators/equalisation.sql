@@ -199,22 +199,24 @@ final as (
         reasoned.per * reasoned.urban_value as urban_value,
         reasoned.per * reasoned.rural_value as rural_value,
         reasoned.urban_value / nullif(reasoned.rural_value, 0.0) as urban_rural_ratio,
-        reasoned.per * (reasoned.urban_value - reasoned.rural_value) as urban_rural_gap,
+        round(reasoned.per * (reasoned.urban_value - reasoned.rural_value), 12) + 0.0 as urban_rural_gap,
         reasoned.target,
         reasoned.share_reaching,
         reasoned.people_share_reaching,
+        -- An index is a difference of sums that add up in another order each night: more than twelve places of it are chance, and
+        -- added to zero it is no negative zero.
         {%- for index in [
             'cv', 'cv_sample', 'cv_weighted', 'theil_t', 'theil_l', 'theil_t_unweighted', 'theil_l_unweighted',
             'gini', 'gini_unweighted'
         ] %}
-        case when reasoned.null_reason is null then reasoned.{{ index }} end as {{ index }},
+        case when reasoned.null_reason is null then round(reasoned.{{ index }}, 12) + 0.0 end as {{ index }},
         {%- endfor %}
         {%- for grouping in ['urban_rural', 'parent'] %}
         {%- for part in ['theil_t_between', 'theil_t_within', 'theil_l_between', 'theil_l_within'] %}
-        case when reasoned.null_reason is null then {{ grouping }}_groups.{{ part }} end as {{ part }}_{{ grouping }},
+        case when reasoned.null_reason is null then round({{ grouping }}_groups.{{ part }}, 12) + 0.0 end as {{ part }}_{{ grouping }},
         {%- endfor %}
         {%- endfor %}
-        lag(case when reasoned.null_reason is null then reasoned.gini end) over (
+        lag(case when reasoned.null_reason is null then round(reasoned.gini, 12) + 0.0 end) over (
             partition by reasoned.indicator_code, reasoned.area_code, reasoned.unit_level
             order by reasoned.period
         ) as gini_previous,
