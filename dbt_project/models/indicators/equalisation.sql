@@ -213,7 +213,9 @@ final as (
         {%- endfor %}
         {%- for grouping in ['urban_rural', 'parent'] %}
         {%- for part in ['theil_t_between', 'theil_t_within', 'theil_l_between', 'theil_l_within'] %}
-        case when reasoned.null_reason is null then round({{ grouping }}_groups.{{ part }}, 12) + 0.0 end as {{ part }}_{{ grouping }},
+        case
+            when reasoned.null_reason is null then round({{ grouping }}_groups.{{ part }}, 12) + 0.0
+        end as {{ part }}_{{ grouping }},
         {%- endfor %}
         {%- endfor %}
         lag(case when reasoned.null_reason is null then round(reasoned.gini, 12) + 0.0 end) over (
