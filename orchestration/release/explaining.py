@@ -240,10 +240,11 @@ def _rows_of_unit(
 def _unit_condition(schemas: Mapping[str, str], dimension: str, code: str) -> str | None:
     """The rows of one unit; None for a unit that is not told from one row."""
     columns = {
-        "department": "department_code",
-        "service_item": "service_item_code",
-        "facility": "facility_id",
-        "channel": "contact_channel",
+        "department": "coalesce(department_code, 'unknown')",
+        "service_item": "coalesce(service_item_code, 'unknown')",
+        # A contact at no facility is the unit `none`.
+        "facility": "coalesce(facility_id, 'none')",
+        "channel": "coalesce(contact_channel, 'unknown')",
     }
     if dimension == "all":
         return "true"

@@ -426,7 +426,7 @@ def parts_of_reviews(tally: Counter[Any]) -> dict[str, float | None]:
 def composite(row: Mapping[str, Any], tally: Counter[Any], said: Mapping[str, float], unit: Unit) -> dict[str, Any]:
     """The score and its parts; a part that is not there gives its weight to the others. A department's is elsewhere."""
     values = {"participation": row["participation_rate"]} | parts_of_reviews(tally)
-    missing = [part for part, value in values.items() if value is None]
+    missing = [part for part in PARTS if values[part] is None]
     said_of: dict[str, Any] = {"score_missing_parts": ",".join(missing) or None, "score": None}
     if row["good_rate"] is None or not row["is_heard"] or unit[2] == "department":
         return said_of | {f"score_{of}{part}": None for part in PARTS for of in ("", "weight_")}

@@ -263,8 +263,6 @@ def test_in_a_browser_every_page_is_quiet_accessible_and_fits_the_screen(site: P
 def test_in_a_browser_the_language_filters_sorting_and_downloads_work_by_keyboard(site: Path) -> None:
     with browser() as opened, page(opened) as (shown, said):
         shown.goto(address(site / "index.html"))
-        paint = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 9e9"
-        assert min(shown.evaluate(paint) for _ in range(3) if shown.reload()) < 1000
         shown.keyboard.press("Tab")
         assert shown.evaluate("document.activeElement.className") == "skip"
         shown.keyboard.press("Enter")

@@ -260,7 +260,7 @@ def test_what_failed_in_dbt_is_kept_until_it_has_succeeded(data, unaudited) -> N
     data.dbt_target.mkdir(parents=True)
     nodes = {node: {"name": "dim_department", "resource_type": "model"}}
     (data.dbt_target / "manifest.json").write_text(
-        json.dumps({"nodes": nodes, "sources": {}, "child_map": {node: []}}), encoding="utf-8"
+        json.dumps({"nodes": nodes, "sources": {}, "child_map": {node: []}, "parent_map": {node: []}}), encoding="utf-8"
     )
     failures.remember(data, [{"unique_id": node, "status": "error", "message": "no column y"}])
     fill(data, departments("health", "culture", "sports"))
