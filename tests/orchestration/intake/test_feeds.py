@@ -386,7 +386,7 @@ def test_the_archive_alone_gives_the_same_rows_again(tmp_path, monkeypatch) -> N
     cities = [City(tmp_path / "data", feed) for feed in feeds]
     make(tmp_path / "data" / "inbox", communities=20, days=10, until=TODAY)
     # Night after night, one feed out of step, and one file corrected under its own name.
-    events = next(c for c in cities if c.feed.id == "evaluation.contacts")
+    events = next(c for c in cities if c.feed.id == "sports.openings")
     for last in (TODAY - timedelta(days=5), TODAY):
         for one in cities:
             take_in(one.data, one.feed, date(2025, 1, 1), last)

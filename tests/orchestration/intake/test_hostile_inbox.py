@@ -511,7 +511,7 @@ def test_a_key_that_is_gone_while_its_pseudonyms_stand_stops_the_night(data, mon
     monkeypatch.delenv("MINSHENG_PRIVACY_KEY")
     reviews = load_feeds()["evaluation.reviews"]
     context = IntakeContext(data, reviews)
-    assert context.key.secret == (data.root / "privacy.key").read_text().strip()
+    assert f"scrypt:{context.key.secret}" == (data.root / "privacy.key").read_text().strip()
     empty = pl.DataFrame(schema=pl.read_parquet_schema(_typed(data)))
     row = empty.clear(n=1).with_columns(reviewer_key=pl.lit("abc:def"))
     place = data.accepted / reviews.id / "2026-02-03" / f"{'0' * 16}.parquet"
