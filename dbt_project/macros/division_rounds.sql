@@ -4,7 +4,8 @@
   found (`earlier`: their models); the last finds nothing more, or a test says so (division_rounds_suffice).
 -#}
 
-{#- CTE `unmatched`: the units of division_unmatched that no model of `earlier` has found. -#}
+{#- CTE `unmatched`: the units of division_unmatched that no model of `earlier` has found. A round's refound reads it in many places, so
+    there it is a model of its own (division_unmatched_2, …). -#}
 {% macro still_unmatched(earlier) -%}
 {%- if not earlier -%}
 unmatched as (
@@ -49,11 +50,13 @@ unmatched as (
   What is still unmatched is asked again below the units that by now are known to carry on the one above it, whatever became of its code and
   name. One level at a time: a town found below its county is where its villages are looked for. A whole model.
 -#}
-{% macro refound(earlier=[]) -%}
+{% macro refound(unmatched, earlier=[]) -%}
 {%- set levels = ['county', 'town', 'village'] -%}
 with
 
-{{ still_unmatched(earlier) }},
+unmatched as (
+    select * from {{ ref(unmatched) }}
+),
 
 ties as (
     select * from {{ ref('division_ties') }}

@@ -287,7 +287,8 @@ def test_a_month_of_birth_is_kept_as_year_and_month_and_never_published(tmp_path
     path.write_text(changed, encoding="utf-8")
     feed = load_feed(path)
     assert feed.accepted_columns["birth_month"] == "VARCHAR"
-    rows = pl.DataFrame({f.name: [date(1946, 3, 17)] if f.name == "born_on" else [None] for f in feed.fields})
+    born, nothing = pl.Series([date(1946, 3, 17)]), pl.Series([None], dtype=pl.String)
+    rows = pl.DataFrame({f.name: born if f.name == "born_on" else nothing for f in feed.fields})
     stored = pseudonymise(rows, feed, Key("a key of the tests, long enough"), on=date(2026, 3, 1))
     assert stored["birth_month"].to_list() == ["1946-03"]
     assert mask_value("1946-03-17", feed.by_name["born_on"]) == "‹10 characters›"

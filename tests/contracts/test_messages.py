@@ -18,7 +18,8 @@ def test_both_languages_name_the_same_facts(code: str) -> None:
     assert re.search(r"[\u4e00-\u9fff]", zh)
     assert not re.search(r"[\u4e00-\u9fff]", en)
     facts = {lang: set(re.findall(r"{(\w+)}", text)) for lang, text in (("zh", zh), ("en", en))}
-    assert facts["zh"] == facts["en"]
+    # What a library says is English, and stands in that sentence alone.
+    assert facts["zh"] <= facts["en"] <= facts["zh"] | {"detail"}
 
 
 def test_every_code_that_reading_and_casting_give_has_sentences() -> None:

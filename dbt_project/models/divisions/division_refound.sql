@@ -1,1 +1,1 @@
-{{ refound() }}
+{{ refound('division_unmatched') }}

@@ -1,1 +1,1 @@
-{{ refound(['division_refound', 'division_late_heirs']) }}
+{{ refound('division_unmatched_2', ['division_refound', 'division_late_heirs']) }}

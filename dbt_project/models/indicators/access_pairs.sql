@@ -63,7 +63,7 @@ final as (
         metres,
         residents,
         supply,
-        (exp(-0.5 * power(metres / reach, 2)) - exp(cast(-0.5 as double))) / (1.0 - exp(cast(-0.5 as double))) as decay
+        (exp(-power(metres / reach, 2) / 2.0) - exp(cast(-1.0 as double) / 2.0)) / (1.0 - exp(cast(-1.0 as double) / 2.0)) as decay
     from measured
     where metres <= reach
 )
