@@ -77,7 +77,8 @@ def simulate(seed: int) -> Simulated:
         _send(out, hall, visits, way, share, rng)
     for n in range(SILENT):
         hall = f"D{n:02}-"
-        many = int(rng.integers(130, 500))
+        # So many that what came before the silence says good by itself.
+        many = int(rng.integers(250, 500))
         # Every bad visit lies after the day on which the senders fall silent.
         visits = [(k + 1, k < 0.5 * many or rng.random() < 0.6) for k in range(many)]
         before = len(out.reviews["platform"])
