@@ -44,7 +44,7 @@ def visits(code: str, *, bad: int = BAD, number: Callable[[str, int], str] = usu
         key = {"case_no": number(code, n + 1), "contact_no": "1"}
         contacts.append(
             key
-            | {"service_item_code": "BPS27", "department_code": department, "division_code": "990101001001",
+            | {"service_item_code": "BPS27", "department_code": department, "division_code": "990104001001",
                "facility_code": code, "window_no": str(n % 3 + 1), "channel": "1", "named": "1",
                "opened_at": f"{closed - timedelta(minutes=20)}", "closed_at": f"{closed}"}
         )  # fmt: skip
