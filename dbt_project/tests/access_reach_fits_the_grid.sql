@@ -1,11 +1,11 @@
 -- The widest reach of the policy fits into neighbouring cells of the grid, which are 0.01 degrees of latitude (1,111 m) high.
+-- depends_on: {{ ref('facility_access') }}
 {{ config(meta={'dagster': {'ref': {'name': 'facility_access'}}}) }}
 select
     reach.value as reach_m,
     detour.value as detour_factor
 from {{ ref('access_rules') }} as reach
 cross join {{ ref('access_rules') }} as detour
-cross join (select count(*) as n from {{ ref('facility_access') }}) as read
 where
     reach.parameter = 'reach_wide_m'
     and detour.parameter = 'detour_factor'
