@@ -63,7 +63,8 @@ final as (
         metres,
         residents,
         supply,
-        (exp(-power(metres / reach, 2) / 2.0) - exp(cast(-1.0 as double) / 2.0)) / (1.0 - exp(cast(-1.0 as double) / 2.0)) as decay
+        (exp(-power(metres / reach, 2) / 2.0) - exp(cast(-1.0 as double) / 2.0))
+        / (1.0 - exp(cast(-1.0 as double) / 2.0)) as decay
     from measured
     where metres <= reach
 )
