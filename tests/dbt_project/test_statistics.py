@@ -193,14 +193,15 @@ def compared(data: DataDirectory) -> pl.DataFrame:
         spread = rng.choice([0.0, 0.05, 1.0])
         rate = np.clip(rng.choice([0.0, 0.5, 0.93, 1.0]) + spread * rng.normal(0, 1, size), 0, 1)
         k, k_before = rng.binomial(n, rate), rng.binomial(before, rate)
+        excluded = rng.binomial(typical, rng.choice([0.0, 0.01]), size)
         if group % 4 == 0:  # the same counts twice: places and p-values that tie
-            n[: size // 2], k[: size // 2] = n[0], k[0]
+            n[: size // 2], k[: size // 2], excluded[: size // 2] = n[0], k[0], excluded[0]
             before[: size // 2], k_before[: size // 2] = before[0], k_before[0]
         known = rng.random(size) > 0.2
         frames.append(
             pl.DataFrame({
                 "dimension": [f"kind {group % 40}"] * size, "peer_group": [f"group {group}"] * size,
-                "code": [f"unit {i}" for i in range(size)], "active_reviews": n, "good_reviews": k,
+                "code": [f"unit {i}" for i in range(size)], "active_reviews": n, "good_reviews": k, "excluded_bad": excluded,
                 "previous_active_reviews": np.where(known, before, 0), "previous_good_reviews": np.where(known, k_before, 0),
                 "has_policy": rng.random(size) > 0.1, "is_new": rng.random(size) < 0.1,
                 "interval_z": [z_quantile([0.81, 0.95, 0.999][group % 3])] * size,
@@ -224,8 +225,9 @@ def compared(data: DataDirectory) -> pl.DataFrame:
 
 
 def groups(compared: pl.DataFrame) -> Iterator[pl.DataFrame]:
-    """The units that are compared, by their peers."""
-    for _, peers in compared.filter("is_compared").group_by("dimension", "peer_group", maintain_order=True):
+    """The units that are compared, by their peers. Bad reviews that do not count are bad here too."""
+    read = compared.filter("is_compared").with_columns(active_reviews=pl.col("active_reviews") + pl.col("excluded_bad"))
+    for _, peers in read.group_by("dimension", "peer_group", maintain_order=True):
         yield peers
 
 
