@@ -23,8 +23,16 @@ facilities as (
     select * from {{ ref('dim_facility') }}
 ),
 
+-- Behind a facility whose place is ambiguous stand the places it may be in.
 problems as (
-    select * from {{ ref('feed_problem') }}
+    select
+        problem,
+        case
+            when instr(sent_value, ': ') > 0 then substr(sent_value, 1, instr(sent_value, ': ') - 1)
+            else sent_value
+        end as facility_id
+    from {{ ref('feed_problem') }}
+    where problem in ('facility_not_placed', 'facility_name_ambiguous')
 )
 
 select distinct
@@ -43,8 +51,5 @@ select
     facilities.facility_id,
     'without a division, and in no problem' as lost
 from facilities
-left join problems
-    on
-        facilities.facility_id = problems.sent_value
-        and problems.problem in ('facility_not_placed', 'facility_name_ambiguous')
+left join problems on facilities.facility_id = problems.facility_id
 where facilities.division_code = 'unknown' and problems.problem is null

@@ -152,7 +152,7 @@ def test_two_dead_runs_are_ended_by_the_daemon_and_the_next_one_gets_the_slot(
 ) -> None:
     """One held the warehouse and one waited for it: with two runs at once allowed, nothing was ever dequeued again."""
     started = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])
-    with start(tmp_path, 600) as first, start(tmp_path, 600) as second:
+    with start(tmp_path, holds=True) as first, start(tmp_path, holds=True) as second:
         while len(instance.get_runs(started)) < 2:
             time.sleep(0.1)
         for process in (first, second):
@@ -160,7 +160,7 @@ def test_two_dead_runs_are_ended_by_the_daemon_and_the_next_one_gets_the_slot(
     daemon = SimpleNamespace(instance=instance, create_request_context=lambda: None)
     assert list(filter(None, execute_run_monitoring_iteration(daemon, logging.getLogger("daemon")))) == []  # type: ignore[arg-type]
     assert [run.status for run in instance.get_runs()] == [dg.DagsterRunStatus.FAILURE] * 2
-    with start(tmp_path, 0) as following:
+    with start(tmp_path, holds=False) as following:
         assert (line(following), line(following)) == ("builds", "success")
 
 
