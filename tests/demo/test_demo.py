@@ -352,7 +352,9 @@ def test_the_door_finds_every_planted_fault_and_refuses_nothing_else(made: list[
         assert warned >= {(d.first_row + p.row, p.field) for p in d.planted if p.reason == "warned"}, d.path.name
         reasons = said.filter(severity="error")
         found = set(reasons.select("_row", "rule").iter_rows())
-        expected = {(d.first_row + p.row, p.reason) for p in d.planted if p.is_quarantined}
+        # Where a later row takes an earlier one's place, a number that stands twice is told.
+        told = {"key_repeated"} if feeds[d.feed].delivery == "upsert" else set()
+        expected = {(d.first_row + p.row, p.reason) for p in d.planted if p.is_quarantined and p.reason not in told}
         assert found >= expected, d.path.name
         assert {row for row, _ in found} == {row for row, _ in expected}, d.path.name
         kinds |= {p.reason for p in d.planted}
