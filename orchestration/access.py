@@ -1,4 +1,4 @@
-"""Who on the machine may open what of a data directory: its owner everything, everybody `published/`, nobody else anything.
+"""Who on the machine may open what of a data directory: its owner everything, everybody what may leave the bureau, nobody else anything.
 
 Belongs here: modes of files and folders, whatever the umask of whoever made them. Does not belong here: the key (privacy)
 and what is published (release). How an account that may only write the inbox or only read `published/` is set up, and that no
@@ -6,7 +6,8 @@ more is needed: docs/privacy.md.
 
     data/            0711   may be passed through, not listed
     data/inbox/      0700   or 2710, where its owner let a group in: nothing to others
-    data/published/  0755   but for worklists/, which name cases: 0700
+    data/published/  0751   the bureau's own edition: its group (0750, files 0640); worklists/, which name cases: the owner (0700);
+                            public/ and bulletin/: everybody (0755, files 0644)
     everything else  0700, files 0600
 """
 
@@ -22,6 +23,8 @@ from orchestration.paths import DataDirectory
 
 PRIVATE = 0o077  # umask of every process that writes into the data directory
 WORKLISTS = "worklists"
+# What may leave the bureau, and what says where it lies: the other files of a release withhold nothing.
+LEAVES = ("public", "bulletin")
 
 
 def keep_private() -> None:
@@ -54,16 +57,21 @@ def close(data: DataDirectory) -> None:
 
 
 def show(published: Path) -> None:
-    """What is published may be read by everybody; a department's list of cases by nobody but the owner, who hands it out."""
+    """What may leave may be read by everybody, the bureau's edition by the group of `published`, a department's list of cases by nobody
+    but the owner, who hands it out. `published` may be one release that is not there yet."""
     if not published.is_dir():
         return
     for path in [published, *_below(published)]:
+        leaves = set(LEAVES) & {*path.relative_to(published).parts}
         if path.name == WORKLISTS:
             _set(path, 0o700)
         elif path.is_dir():
-            _set(path, 0o755)
+            on_the_way = path == published or "releases" in (path.name, path.parent.name)
+            # The group of a folder goes on to what is made in it where its owner said so.
+            inherits = stat.S_IMODE(path.lstat().st_mode) & stat.S_ISGID
+            _set(path, (0o755 if leaves else 0o751 if on_the_way else 0o750) | inherits)
         else:
-            _set(path, 0o644)
+            _set(path, 0o644 if leaves else 0o640)
 
 
 def _below(folder: Path) -> Iterator[Path]:

@@ -20,7 +20,7 @@ from orchestration.paths import DataDirectory
 from orchestration.release import worklists
 
 FEED = load_feeds()["sports.openings"]
-ANYBODY, SENDER, SENDERS = 61_001, 61_002, 61_100  # user, user, group: none of them needs to exist
+ANYBODY, SENDER, SENDERS, READERS = 61_001, 61_002, 61_100, 61_101  # users, groups: none of them needs to exist
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 
@@ -59,7 +59,9 @@ def data(tmp_path: Path) -> DataDirectory:
         current = data.published / "releases" / "2026-03-01.1"
         (current / worklists.FOLDER).mkdir(parents=True)
         (current / worklists.FOLDER / "health.xlsx").write_text("cases")
-        duckdb.connect(str(current / "minsheng.duckdb")).execute("create table t as select 1 as a").close()
+        for place in (current, current / "public"):
+            place.mkdir(exist_ok=True)
+            duckdb.connect(str(place / "minsheng.duckdb")).execute("create table t as select 1 as a").close()
         (data.published / "current").symlink_to("releases/2026-03-01.1")
     finally:
         os.umask(usual)
@@ -112,19 +114,23 @@ def test_any_other_account_reads_what_is_published_and_nothing_else(data) -> Non
     )  # before, or nothing is proved
     closed(data)
     assert as_user(ANYBODY, ANYBODY, READ_EVERYTHING, data.root, *names) == " ".join(
-        sorted(n for n in names if n.endswith("minsheng.duckdb"))
+        sorted(n for n in names if n.endswith("public/minsheng.duckdb"))
     )
 
 
 @needs_root
-def test_who_only_reads_what_is_published_can_query_it(data) -> None:
+@pytest.mark.parametrize(("folder", "group"), [("current", READERS), ("current/public", ANYBODY)])
+def test_who_only_reads_can_query_it(data, folder: str, group: int) -> None:
+    """The bureau's edition as a member of the folder's group, what may leave as anybody."""
+    for path in [data.published, *data.published.rglob("*")]:
+        os.chown(path, -1, READERS, follow_symlinks=False)
     closed(data)
-    database = data.published / "current" / "minsheng.duckdb"
+    database = data.published / folder / "minsheng.duckdb"
     load = f"sys.path.insert(0, {str(Path(duckdb.__file__).parent.parent)!r}); import duckdb; duckdb.sql('select 1').fetchall()"
     query = "print(duckdb.connect(sys.argv[1], read_only=True).sql('from t').fetchall())"
-    assert as_user(ANYBODY, ANYBODY, query, database, first=load) == "[(1,)]"
-    assert as_user(ANYBODY, ANYBODY, "open(sys.argv[1], 'ab')", database) == "PermissionError"
-    assert as_user(ANYBODY, ANYBODY, "os.remove(sys.argv[1])", database) == "PermissionError"
+    assert as_user(ANYBODY, group, query, database, first=load) == "[(1,)]"
+    assert as_user(ANYBODY, group, "open(sys.argv[1], 'ab')", database) == "PermissionError"
+    assert as_user(ANYBODY, group, "os.remove(sys.argv[1])", database) == "PermissionError"
 
 
 @needs_root
@@ -143,7 +149,7 @@ def test_who_only_writes_the_inbox_delivers_and_sees_nothing(data, monkeypatch) 
     assert as_user(ANYBODY, ANYBODY, deliver, box / "b.csv") == "PermissionError"
     names = [str(p.relative_to(data.root)) for p in data.root.rglob("*") if p.is_file() and not p.is_relative_to(box)]
     assert as_user(SENDER, SENDERS, READ_EVERYTHING, data.root, *names) == " ".join(
-        sorted(n for n in names if n.endswith("minsheng.duckdb"))
+        sorted(n for n in names if n.endswith("public/minsheng.duckdb"))
     )
     for folder in (data.inbox, box, data.root):
         assert as_user(SENDER, SENDERS, "print(os.listdir(sys.argv[1]))", folder) == "PermissionError"

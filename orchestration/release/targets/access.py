@@ -1,8 +1,8 @@
 """Who sees which rows of a release in PostgreSQL: a role that reads everything, and a role a department.
 
-A department sees the tables that may leave the bureau, and of the others the rows that are its own: those whose contract
+A department sees the tables without figures about people, and of the others the rows that are its own: those whose contract
 leads a column to `dim_department`, or to a row of its own in a table where that is so. Of a table that says nothing of
-departments it sees no row. The roles cannot log in: an account is made a member (`grant minsheng_reader to …`).
+departments it sees no row. What is loaded withholds nothing: the figures about few people that another department answers for are not its own. The roles cannot log in: an account is made a member (`grant minsheng_reader to …`).
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def grants(
         ]
     for table in tables:
         product = products.get(table)
-        if product is not None and product.is_public:
+        if is_open(product):
             continue
         place = f"{identifier(schema)}.{identifier(table)}"
         statements += [
@@ -95,6 +95,11 @@ def grants_on_views(prefix: str, views: str) -> list[str]:
     ]
 
 
+def is_open(product: Product | None) -> bool:
+    """Whether every department sees all of a table: it may leave the bureau, and nobody can be recognised in it."""
+    return product is not None and product.is_public and product.disclosure["rule"] == "none"
+
+
 def own_rows(product: Product | None, code: str, products: Mapping[str, Product], schema: str) -> str | None:
     """The condition for a row to be the department's; None where no row is."""
     if product is None or product.custom.get("madeBy") == "release":
@@ -107,7 +112,7 @@ def own_rows(product: Product | None, code: str, products: Mapping[str, Product]
         (f.name, key)
         for f in product.fields
         for key in f.foreign_keys
-        if key.table in products and not products[key.table].is_public and key.table != product.id
+        if key.table in products and not is_open(products[key.table]) and key.table != product.id
     ]
     held = [
         # Who asks sees of the other table its own rows only: its policy holds within this one.
