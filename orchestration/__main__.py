@@ -48,9 +48,19 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _attack(files: list[Path], console: Console) -> int:
     """Tries the public files together; 1 where somebody can be found."""
+    import duckdb
+
     from orchestration.disclosure.attack import attack, summary
 
-    attacked = attack(files)
+    if not files:
+        console.print(" 尚无公开版可试 · there is no public edition to try: nothing has been released", markup=False)
+        return 1
+    try:
+        attacked = attack(files)
+    except duckdb.Error as error:
+        said = str(error).splitlines()[0]
+        console.print(f" 打不开公开版文件 · a public edition (minsheng_public.duckdb) does not open: {said}", markup=False)
+        return 1
     console.print(f" {len(files)} public editions, one after the other", markup=False)
     console.print(summary(attacked), markup=False)
     return 1 if attacked.found else 0

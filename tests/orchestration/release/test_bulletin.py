@@ -292,10 +292,11 @@ def test_in_a_browser_the_language_filters_sorting_and_downloads_work_by_keyboar
             if v
         ]
         assert order == sorted(order)
+        assert said == []
+        # The browser calls a request that became a download aborted; its bytes say whether it came.
         with shown.expect_download() as waiting:
             shown.locator("#department ~ * .download, #department .download").first.click()
         assert Path(waiting.value.path()).read_bytes().startswith(b"\xef\xbb\xbf")
-        assert said == []
 
 
 def test_on_paper_a_department_takes_two_sides(site: Path) -> None:
