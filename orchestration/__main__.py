@@ -59,7 +59,9 @@ def _attack(files: list[Path], console: Console) -> int:
         attacked = attack(files)
     except duckdb.Error as error:
         said = str(error).splitlines()[0]
-        console.print(f" 打不开公开版文件 · a public edition (minsheng_public.duckdb) does not open: {said}", markup=False)
+        console.print(
+            f" 打不开公开版文件 · a public edition (minsheng_public.duckdb) does not open: {said}", markup=False
+        )
         return 1
     console.print(f" {len(files)} public editions, one after the other", markup=False)
     console.print(summary(attacked), markup=False)
