@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from contracts.loading import CONTRACTS, seed
 from contracts.model import ContractError
+from contracts.quoting import literal
 
 INDICATORS = CONTRACTS / "indicators"
 Status = Literal["sourced", "sourced_english_paraphrase", "recalled", "project"]
@@ -158,7 +159,7 @@ def _chosen(column: str, wanted: Scalar | list[Scalar]) -> str:
     if isinstance(wanted, bool):
         return column if wanted else f"not {column}"
     values = wanted if isinstance(wanted, list) else [wanted]
-    quoted = ", ".join("'" + str(v).replace("'", "''") + "'" for v in values)
+    quoted = ", ".join(literal(str(v)) for v in values)
     return f"{column} in ({quoted})"
 
 

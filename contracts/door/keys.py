@@ -13,9 +13,10 @@ from pathlib import Path
 import polars as pl
 
 from contracts.door.rows import REASON_SCHEMA
-from contracts.door.writing import engine, fetch, parquet_files, quoted
+from contracts.door.writing import engine, fetch, parquet_files
 from contracts.messages import message
 from contracts.model import Feed, Severity
+from contracts.quoting import literal
 
 # Of an earlier file's keys, how many a file of the same name must repeat to be the same delivery sent again.
 SAME_DELIVERY = 0.5
@@ -146,7 +147,7 @@ def strike(file: Path, places: pl.Series) -> None:
         con.register("struck", pl.DataFrame({"file_row_number": places.cast(pl.Int64)}).to_arrow())
         con.execute(
             f"copy (select * exclude (file_row_number, filename) from {_rows([file])}"
-            f" anti join struck using (file_row_number) order by file_row_number) to {quoted(kept)} (format parquet)"
+            f" anti join struck using (file_row_number) order by file_row_number) to {literal(kept)} (format parquet)"
         )
     kept.replace(file)
 

@@ -18,6 +18,7 @@ import polars as pl
 
 from contracts.door.rows import REASON_SCHEMA
 from contracts.model import PROVENANCE, Feed
+from contracts.quoting import literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -197,8 +198,4 @@ def fetch(query: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]
 
 def parquet_files(paths: Sequence[Path]) -> str:
     """The paths as a DuckDB list literal."""
-    return "[" + ", ".join(quoted(p) for p in paths) + "]"
-
-
-def quoted(path: Path) -> str:
-    return "'" + str(path).replace("'", "''") + "'"
+    return "[" + ", ".join(literal(p) for p in paths) + "]"

@@ -21,6 +21,7 @@ import polars as pl
 
 from contracts.loading import load_products, seed
 from contracts.public_edition import Table, load_public_edition
+from contracts.quoting import literal
 from orchestration.disclosure.tens import TEN, as_arrays, floors, limits
 
 Floats = npt.NDArray[np.float64]
@@ -343,8 +344,8 @@ def _between(editions: Sequence[Path], k: int) -> Iterator[Found]:
     """A figure told as it is in one release and as another in the next: the difference is about few people."""
     for earlier, later in pairwise(editions):
         with duckdb.connect() as con:
-            con.execute(f"attach '{earlier}' as earlier (read_only)")
-            con.execute(f"attach '{later}' as later (read_only)")
+            con.execute(f"attach {literal(earlier)} as earlier (read_only)")
+            con.execute(f"attach {literal(later)} as later (read_only)")
             tables = set(con.execute("select database_name, table_name from duckdb_tables()").fetchall())
             for name, table in load_public_edition().items():
                 if not {("earlier", name), ("later", name)} <= tables or not table.levels:

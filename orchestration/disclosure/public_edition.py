@@ -18,6 +18,7 @@ import polars as pl
 from contracts.loading import seed
 from contracts.model import SUPPRESSED, Product
 from contracts.public_edition import Table
+from contracts.quoting import literal
 from contracts.whole_files import NotReadable, parquet_reads, write_parquet
 from orchestration.disclosure.attack import COLUMNS, relations_of
 from orchestration.disclosure.tens import RATE_MIN, TEN, tens_of
@@ -72,8 +73,8 @@ def prepare(con: duckdb.DuckDBPyConnection) -> None:
 
 def finish(con: duckdb.DuckDBPyConnection, folder: Path) -> None:
     """Puts that table beside the others as Parquet, and closes the edition."""
-    target = str(folder / "parquet" / f"{COLUMNS}.parquet").replace("'", "''")
-    con.execute(f"copy public.{COLUMNS} to '{target}' (format parquet, compression zstd)")
+    target = literal(folder / "parquet" / f"{COLUMNS}.parquet")
+    con.execute(f"copy public.{COLUMNS} to {target} (format parquet, compression zstd)")
     con.execute("detach public")
 
 
@@ -149,7 +150,7 @@ def _exempt(product: Product, rows: str = "") -> str | None:
     conditions = []
     for column, exemption in product.disclosure.get("exempt", {}).items():
         codes = [r["code"] for r in seed(exemption["list"]) if r[exemption["where"]] == exemption["is"]]
-        quoted = ", ".join("'" + c.replace("'", "''") + "'" for c in codes)
+        quoted = ", ".join(map(literal, codes))
         conditions.append(f'{rows}"{column}" in ({quoted})' if codes else "false")
     return " or ".join(conditions) or None
 

@@ -17,8 +17,8 @@ import duckdb
 
 from contracts.loading import load_feeds, load_products
 from contracts.model import SUPPRESSED, FieldSpec, Product
+from contracts.quoting import identifier, literal
 from orchestration.paths import DataDirectory
-from orchestration.release.targets.quoting import identifier, literal
 
 CANDIDATES = 20
 LEVELS = ("province", "city", "county", "town", "village")

@@ -16,12 +16,12 @@ import duckdb
 
 from contracts.loading import load_products
 from contracts.model import Product
+from contracts.quoting import identifier, literal
 from contracts.whole_files import NotReadable, read_json, write_json
 from orchestration.paths import DataDirectory
 from orchestration.release import publishing
 from orchestration.release.publishing import Certificate
 from orchestration.release.targets import delivering
-from orchestration.release.targets.quoting import identifier, literal
 from orchestration.warehouse.dbt_assets import only_writer
 
 ROLLBACKS = "rollbacks"

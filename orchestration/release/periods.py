@@ -18,6 +18,7 @@ import duckdb
 from rich.console import Console
 
 from contracts.model import Product
+from contracts.quoting import literal
 from contracts.whole_files import read_json, write_json
 from orchestration.paths import DataDirectory
 
@@ -120,7 +121,7 @@ def hold(con: duckdb.DuckDBPyConnection, product: Product, closings: Sequence[Cl
     standing = [c for c in closings if c.release_id]
     if column is None or not standing or not last.is_file():
         return
-    con.execute(f"attach if not exists '{str(last).replace(chr(39), chr(39) * 2)}' as last (read_only)")
+    con.execute(f"attach if not exists {literal(last)} as last (read_only)")
     known = {
         name
         for (name,) in con.execute(

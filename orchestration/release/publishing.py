@@ -25,6 +25,7 @@ import polars as pl
 from contracts.loading import load_products
 from contracts.model import Product
 from contracts.public_edition import load_public_edition
+from contracts.quoting import literal
 from contracts.whole_files import NotReadable, put_folder, read_json, write_json
 from orchestration import access
 from orchestration.disclosure import public_edition
@@ -226,8 +227,8 @@ def _write(
     con.execute("set disabled_optimizers = 'statistics_propagation'")
     # Under the name it has when dbt writes it: views say it in full.
     warehouse = data.warehouse.stem
-    con.execute(f"attach '{_quoted(data.warehouse)}' as {warehouse} (read_only)")
-    con.execute(f"attach '{_quoted(candidate / DATABASE)}' as release (storage_version '{STORAGE_VERSION}')")
+    con.execute(f"attach {literal(data.warehouse)} as {warehouse} (read_only)")
+    con.execute(f"attach {literal(candidate / DATABASE)} as release (storage_version '{STORAGE_VERSION}')")
     (candidate / "parquet").mkdir()
     (candidate / PUBLIC / "parquet").mkdir(parents=True)
     schemas = _schemas(con, warehouse)
@@ -237,7 +238,7 @@ def _write(
     disclosure: dict[str, dict[str, Any]] = {}
     release_id, before, closings = _next_id(data), standing_id(data), periods.closed(data)
     con.execute(
-        f"attach '{_quoted(candidate / PUBLIC / PUBLIC_DATABASE)}' as public (storage_version '{STORAGE_VERSION}')"
+        f"attach {literal(candidate / PUBLIC / PUBLIC_DATABASE)} as public (storage_version '{STORAGE_VERSION}')"
     )
     public_edition.prepare(con)
     # A table that says what another one says already is treated after it.
@@ -339,7 +340,7 @@ def _keep(
     last = data.published / "current" / DATABASE
     columns = ", ".join(f'"{f.name}"' for f in product.fields)
     try:
-        con.execute(f"attach if not exists '{_quoted(last)}' as last (read_only)")
+        con.execute(f"attach if not exists {literal(last)} as last (read_only)")
         con.execute(
             f'create table release."{product.id}" as select {columns} from last."{product.id}" order by {order}'
         )
@@ -352,7 +353,7 @@ def _keep(
         before = data.published / "current" / PUBLIC / PUBLIC_DATABASE
         # An edition that does not say how its columns are told is of a time when it told figures as they were.
         with suppress(duckdb.CatalogException, duckdb.IOException):
-            con.execute(f"attach if not exists '{_quoted(before)}' as last_public (read_only)")
+            con.execute(f"attach if not exists {literal(before)} as last_public (read_only)")
             con.execute(
                 f"insert into public.{COLUMNS} from last_public.{COLUMNS} where table_name = ?",
                 [product.id],
@@ -393,7 +394,7 @@ def _write_own(candidate: Path, product: Product, rows: Sequence[Sequence[Any]],
     ).to_arrow()
     for database in (candidate / DATABASE, candidate / PUBLIC / PUBLIC_DATABASE):
         con = duckdb.connect()
-        con.execute(f"attach '{_quoted(database)}' as release")
+        con.execute(f"attach {literal(database)} as release")
         con.execute(f'create table release."{product.id}" ({columns})')
         con.register("found", found)
         con.execute(f'insert into release."{product.id}" select * from found')
@@ -419,9 +420,9 @@ def _write_revisions(
         products[t] for t in certificate.changed_tables if t in products and products[t].disclosure["rule"] != "records"
     ]
     with duckdb.connect() as con:
-        con.execute(f"attach '{_quoted(candidate / DATABASE)}' as release")
+        con.execute(f"attach {literal(candidate / DATABASE)} as release")
         if previous:
-            con.execute(f"attach '{_quoted(data.published / 'current' / DATABASE)}' as last (read_only)")
+            con.execute(f"attach {literal(data.published / 'current' / DATABASE)} as last (read_only)")
         because: dict[str, str] = {}
         if previous and changed:
             now, feeds_of = (
@@ -527,17 +528,17 @@ def _comment(
             ],
         )
     )
-    con.execute(f'comment on table {catalog}."{product.id}" is {_literal(text)}')
+    con.execute(f'comment on table {catalog}."{product.id}" is {literal(text)}')
     for f in product.fields:
         unit = f" [{f.unit}]" if f.unit else ""
         text = f"{f.label_zh} · {f.label_en}{unit}. {f.explanation}".strip()
-        con.execute(f'comment on column {catalog}."{product.id}"."{f.name}" is {_literal(text)}')
+        con.execute(f'comment on column {catalog}."{product.id}"."{f.name}" is {literal(text)}')
 
 
 def _copy_parquet(con: duckdb.DuckDBPyConnection, catalog: str, folder: Path, product: Product) -> None:
     """A table as Parquet."""
     target = folder / "parquet" / f"{product.id}.parquet"
-    con.execute(f"copy {catalog}.\"{product.id}\" to '{_quoted(target)}' (format parquet, compression zstd)")
+    con.execute(f'copy {catalog}."{product.id}" to {literal(target)} (format parquet, compression zstd)')
 
 
 def _same(previous: Certificate, new: Certificate) -> bool:
@@ -618,14 +619,6 @@ def _certificate(path: Path) -> Certificate:
         return Certificate(**raw)
     except (KeyError, TypeError, ValueError):
         raise NotReadable(path) from None
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 # ── what Dagster shows ──────────────────────────────────────────────────────────────────────────

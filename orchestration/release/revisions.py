@@ -19,6 +19,7 @@ import polars as pl
 
 from contracts.loading import POLICIES
 from contracts.model import SUPPRESSED, FieldSpec, Product
+from contracts.quoting import literal
 from orchestration.derived import linkage, review_words, survey_estimates
 from orchestration.intake import ledger
 from orchestration.paths import DBT_PROJECT, PROJECT, DataDirectory
@@ -192,7 +193,7 @@ def _compare(
 
     revision, reason = (
         of_revision(lambda c: str(c.revision)),
-        of_revision(lambda c: "'" + (c.reason or "").replace("'", "''") + "'"),
+        of_revision(lambda c: literal(c.reason or "")),
     )
     hidden = SUPPRESSED in before and SUPPRESSED in product.by_name
     turned = (

@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 
 from contracts.model import ForeignKey, Product
-from orchestration.release.targets.quoting import identifier, literal
+from contracts.quoting import identifier, literal
 
 # Codes of the register of departments that stand for nobody in particular.
 NOBODY = frozenset({"unknown", "none"})

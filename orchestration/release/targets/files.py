@@ -17,6 +17,7 @@ from typing import Any
 import duckdb
 
 from contracts.model import FieldSpec, Product
+from contracts.quoting import literal
 from contracts.whole_files import whole, write_json
 from orchestration.paths import ZONE
 
@@ -157,9 +158,8 @@ def _write_csv(con: duckdb.DuckDBPyConnection, table: str, path: Path) -> None:
     )
     selected = ", ".join(_for_spreadsheets(n, t) for n, t in columns.fetchall())
     written = path.with_suffix(".rows")
-    target = str(written).replace("'", "''")
     con.execute(
-        f"copy (select {selected} from \"{table}\") to '{target}' (format csv, header, timestampformat '%Y-%m-%dT%H:%M:%S')"
+        f"copy (select {selected} from \"{table}\") to {literal(written)} (format csv, header, timestampformat '%Y-%m-%dT%H:%M:%S')"
     )
     with whole(path) as staged, staged.open("wb") as out, written.open("rb") as rows:
         out.write(BOM)
@@ -182,8 +182,7 @@ def read_csv(path: Path, columns: Mapping[str, str]) -> str:
         f'case when "{n}"[1] = \'\'\'\' then "{n}"[2:] else "{n}" end as "{n}"' if t == "VARCHAR" else f'"{n}"'
         for n, t in columns.items()
     )
-    file = str(path).replace("'", "''")
-    return f"(select {back} from read_csv('{file}', header = true, auto_detect = false, allow_quoted_nulls = false, delim = ',', quote = '\"', escape = '\"', columns = {{{types}}}))"
+    return f"(select {back} from read_csv({literal(path)}, header = true, auto_detect = false, allow_quoted_nulls = false, delim = ',', quote = '\"', escape = '\"', columns = {{{types}}}))"
 
 
 def _count(con: duckdb.DuckDBPyConnection, table: str) -> int:

@@ -22,8 +22,8 @@ from typing import Any
 import duckdb
 
 from contracts.model import Product
+from contracts.quoting import identifier, literal
 from orchestration.release.targets import access, checksums
-from orchestration.release.targets.quoting import identifier, literal
 
 SERVER, SCHEMA, KEPT = "MINSHENG_POSTGRES", "MINSHENG_POSTGRES_SCHEMA", "MINSHENG_POSTGRES_KEPT"
 # row-level security through views needs their `security_invoker`
