@@ -1,4 +1,4 @@
-# Every command of the house. `make` alone lists them.
+# Every command of the project. `make` alone lists them.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 PYTHON ?= python3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -150,6 +151,12 @@ def test_the_tree_is_the_one_that_is_documented() -> None:
         "dbt_project/macros", "dbt_project/models/exposures.yml", "dbt_project/tests", "demo", "benchmarks",
     ):  # fmt: skip
         assert (PROJECT / place).exists(), place
+
+
+def test_no_two_test_files_have_one_name() -> None:
+    """pytest imports them by name: of two alike, the second is not run when both are."""
+    names = Counter(path.name for path in (PROJECT / "tests").rglob("test_*.py"))
+    assert {name for name, times in names.items() if times > 1} == set()
 
 
 def test_the_lock_names_no_index_and_hashes_everything() -> None:

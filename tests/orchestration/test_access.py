@@ -6,6 +6,8 @@ import os
 import stat
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
@@ -45,10 +47,14 @@ def as_user(uid: int, gid: int, code: str, *arguments: object, first: str = "") 
 
 
 @pytest.fixture
-def data(tmp_path: Path) -> DataDirectory:
+def data() -> Iterator[DataDirectory]:
     """A data directory with something in every folder, made by a careless process (umask 0)."""
-    for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        folder.chmod(folder.stat().st_mode | 0o111)  # pytest's own folders
+    with tempfile.TemporaryDirectory() as folder:  # pytest closes its own folders to other accounts
+        Path(folder).chmod(0o711)
+        yield from made_carelessly(Path(folder))
+
+
+def made_carelessly(tmp_path: Path) -> Iterator[DataDirectory]:
     usual = os.umask(0)
     try:
         data = DataDirectory(tmp_path / "data")

@@ -30,12 +30,7 @@ final as (
         sent._row,
         sent._received_at,
         sent._contract_version
-    from sent
-    left join namesakes
-        on
-            sent.case_no = namesakes.case_no
-            and sent.contact_no = namesakes.contact_no
-            and sent._sender = namesakes.sender
+    {{ sent_with_namesakes() }}
 )
 
 select * from final
