@@ -99,4 +99,4 @@ bench: setup ## measurements, as ratios in one run
 clean: ## remove the demo's data (the real data directory of a bureau is never touched)
 	@test "$(DATA)" = data && rm -rf data || echo "MINSHENG_DATA is set: remove $(DATA) yourself if you mean it"
 
-.PHONY: help setup demo nightly real ui desk test browser year spark check generate lock bench clean
+.PHONY: help setup demo nightly real ui desk test browser year attack spark check generate lock bench clean

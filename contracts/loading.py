@@ -151,12 +151,11 @@ def _check_disclosure(product: Product) -> None:
         raise ContractError(product.path, f"{where}.{missing[0]}", f"is needed by the rule {stated['rule']}")
     named = [
         stated.get("count"),
-        *(name for key in ("tables", "shown", "quasi_identifiers", "exempt") for name in stated.get(key, ())),
+        *(name for key in ("shown", "quasi_identifiers", "exempt") for name in stated.get(key, ())),
     ]
-    named += [cell[part] for cell in stated.get("cells", {}).values() for part in ("level", "code")]
-    named += list(stated.get("periods", {}).values())
-    compares = stated.get("compares", {})
-    named += [*compares.get("columns", ()), compares.get("reason"), *compares.get("earlier", {}).values()]
+    allowed = {"rule", "because", "count", "shown", "quasi_identifiers", "exempt", "audience"}
+    if unknown := sorted(set(stated) - allowed):
+        raise ContractError(product.path, f"{where}.{unknown[0]}", f"one of {sorted(allowed)} expected")
     if stated.get("audience", "bureau") != "bureau":
         raise ContractError(
             product.path, f"{where}.audience", f"bureau or nothing expected, found {stated['audience']!r}"

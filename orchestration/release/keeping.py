@@ -13,6 +13,7 @@ import duckdb
 
 from contracts.dbt_properties import rows_of_key
 from contracts.model import FieldSpec, ForeignKey, Product
+from contracts.public_edition import load_public_edition
 from orchestration.paths import DataDirectory
 from orchestration.warehouse import failures
 
@@ -71,8 +72,8 @@ def _reached(data: DataDirectory, products: Mapping[str, Product], causes: Mappi
         return {}
     reached = failures.tables_reached(data, causes)
     kept = {table: causes[cause] for table, cause in reached.items() if table in products}
-    # Cells that divide another table's are proved together with them.
-    for table, product in products.items():
-        if (divided := product.disclosure.get("crossed", {}).get("table")) in kept:
-            kept.setdefault(table, kept[divided])
+    # What the public edition copies from another table is of the same night.
+    for table, told in load_public_edition().items():
+        if table in products and (source := told.copied.get("table")) in kept:
+            kept.setdefault(table, kept[source])
     return kept

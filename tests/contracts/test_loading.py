@@ -201,6 +201,17 @@ def test_a_product_says_what_it_does_for_the_few(tmp_path) -> None:
         load_product(path)
 
 
+def test_what_a_product_says_of_the_few_and_nobody_reads_is_refused(tmp_path) -> None:
+    source = load_products()["review_scorecard"].path
+    path = tmp_path / source.name
+    path.write_text(
+        source.read_text(encoding="utf-8").replace("          count:", "          cells: {}\n          count:"),
+        encoding="utf-8",
+    )
+    with pytest.raises(ContractError, match=r"disclosure\.cells"):
+        load_product(path)
+
+
 def copied(tmp_path: Path, change: dict[str, dict[str, str]]) -> Path:
     """All feed contracts, some words of some of them changed."""
     folder = tmp_path / "feeds"
