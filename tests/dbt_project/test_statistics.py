@@ -213,7 +213,8 @@ def compared(data: DataDirectory) -> pl.DataFrame:
         policy=pl.when("has_policy").then(pl.lit("p")),
         interval_z=pl.when("has_policy").then("interval_z"),
         **{f"previous_{c}": pl.when(pl.col("has_policy") & ~pl.col("is_new")).then(f"previous_{c}") for c in ("active_reviews", "good_reviews")},
-        period_kind=pl.lit("month"), period_start=pl.date(2026, 1, 1), prior_units_min=pl.lit(5.0),
+        period_kind=pl.lit("month"), period_start=pl.date(2026, 1, 1), prior_units_min=pl.lit(5.0), design_effect=pl.lit(1.0),
+        previous_design_effect=pl.lit(1.0),
     )  # fmt: skip
     with duckdb.connect() as con:
         con.execute("attach ':memory:' as minsheng; create schema minsheng.reviews")
