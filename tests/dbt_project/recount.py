@@ -234,6 +234,7 @@ def design_effect(tally: Counter[Any], said: Mapping[str, float]) -> float:
             variance = len(off) / (len(off) - 1) * float(np.var(off) * len(off)) / n**2
             df, z2 = len(off) - 1, Z**2
             t_over_z = 1 + (z2 + 1) / (4 * df) + (5 * z2**2 + 16 * z2 + 3) / (96 * df**2)
+            t_over_z += (3 * z2**3 + 19 * z2**2 + 17 * z2 - 15) / (384 * df**3)
             effects.append(variance / (rate * (1 - rate) / n) * t_over_z**2)
         elif len(sizes) < n:
             mates = sum(size**2 for size in sizes.values()) / n - 1
