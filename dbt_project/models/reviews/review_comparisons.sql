@@ -52,7 +52,10 @@ changed as (
             when previous_active_reviews > 0 and active_reviews > 0
                 then
                     (good_rate - previous_rate)
-                    / sqrt(rate_of_both * (1 - rate_of_both) * (design_effect / active_reviews + previous_design_effect / previous_active_reviews))
+                    / sqrt(
+                        rate_of_both * (1 - rate_of_both)
+                        * (design_effect / active_reviews + previous_design_effect / previous_active_reviews)
+                    )
         end as change_z,
         count(*) over ({{ peers }}) as units_ranked,
         cast(sum(ranked_reviews) over ({{ peers }}) as double) as peer_reviews,
@@ -84,8 +87,12 @@ moments as (
             partition by period_kind, period_start, dimension
             order by good_rate_change_p nulls last
         ), 0) as p_times_tests,
-        case when is_compared then {{ wilson(effective('good_reviews'), effective('ranked_reviews'), 'joint_z', 'lo') }} end as joint_lo,
-        case when is_compared then {{ wilson(effective('good_reviews'), effective('ranked_reviews'), 'joint_z', 'hi') }} end as joint_hi
+        case
+            when is_compared then {{ wilson(effective('good_reviews'), effective('ranked_reviews'), 'joint_z', 'lo') }}
+        end as joint_lo,
+        case
+            when is_compared then {{ wilson(effective('good_reviews'), effective('ranked_reviews'), 'joint_z', 'hi') }}
+        end as joint_hi
     from tested
 ),
 
