@@ -27,34 +27,31 @@
   below 1, and the greater of the two kinds of clusters. Estimated where the unit has `clusters_min` of them: the linearised variance
   of a ratio against that of a binomial (Kish 1965), times (t / z)² for clusters − 1 degrees of freedom. Where it has fewer or all reviews
   agree, it is 1 + (Σn² / n − 1) · intra_cluster_correlation by the policy, at most assumed_design_effect_max, so that nobody
-  buys a doubt with two windows. `rows` has active_reviews, good_reviews and the cluster sums. `left_out`: so many bad reviews more
-  that do not count, which may have come together: whoever leaves them out shall not seem the more regular for it.
+  buys a doubt with two windows. `rows` has active_reviews, good_reviews and the cluster sums.
 -#}
-{% macro design_effect(rows, policies, left_out=none) -%}
-    {%- set n = '(' ~ rows ~ '.active_reviews + ' ~ (left_out or 0) ~ ')' -%}
+{% macro design_effect(rows, policies) -%}
+    {%- set n = rows ~ '.active_reviews' -%}
     {%- set g = rows ~ '.good_reviews' -%}
     {%- set z = policies ~ '.interval_z' -%}
     greatest(
         1.0
         {%- for kind in cluster_kinds() %}
         {%- set of = rows ~ '.' ~ kind ~ '_' -%}
-        {%- set clusters = '(' ~ of ~ 'clusters + ' ~ ('least(1, ' ~ left_out ~ ')' if left_out else 0) ~ ')' -%}
-        {%- set squared = '(' ~ of ~ 'reviews_squared + ' ~ (left_out ~ ' * ' ~ left_out if left_out else 0) ~ ')' -%}
-        {%- set df = '(' ~ clusters ~ ' - 1)' %},
+        {%- set df = '(' ~ of ~ 'clusters - 1)' %},
         case
-            when {{ squared }} > {{ n }} and {{ clusters }} >= {{ policies }}.clusters_min and {{ g }} between 1 and {{ n }} - 1
+            when {{ of }}reviews_squared > {{ n }} and {{ of }}clusters >= {{ policies }}.clusters_min and {{ g }} between 1 and {{ n }} - 1
                 then
                     (
                         {{ of }}good_squared - 2.0 * {{ g }} / {{ n }} * {{ of }}reviews_by_good
-                        + cast({{ g }} as double) * {{ g }} / {{ n }} / {{ n }} * {{ squared }}
+                        + cast({{ g }} as double) * {{ g }} / {{ n }} / {{ n }} * {{ of }}reviews_squared
                     )
-                    * {{ clusters }} / {{ df }} * {{ n }} / (cast({{ g }} as double) * ({{ n }} - {{ g }}))
+                    * {{ of }}clusters / {{ df }} * {{ n }} / (cast({{ g }} as double) * ({{ n }} - {{ g }}))
                     * {{ squared_t_over_z(df, z) }}
-            when {{ squared }} > {{ n }}
+            when {{ of }}reviews_squared > {{ n }}
                 then
                     least(
                         {{ policies }}.assumed_design_effect_max,
-                        1.0 + (cast({{ squared }} as double) / {{ n }} - 1.0) * {{ policies }}.intra_cluster_correlation
+                        1.0 + (cast({{ of }}reviews_squared as double) / {{ n }} - 1.0) * {{ policies }}.intra_cluster_correlation
                     )
             else 1.0
         end

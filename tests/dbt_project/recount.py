@@ -222,15 +222,13 @@ def together(review: Review, alone: int) -> dict[Any, float]:
     return found
 
 
-def design_effect(tally: Counter[Any], said: Mapping[str, float], left_out: int = 0) -> float:
-    """How much less reviews that came together say: the variance of their ratio by clusters against that of a binomial; with so
-    many bad ones more that do not count, which may have come together."""
-    n, rate, effects = tally["active_reviews"] + left_out, 0.0, [1.0]
+def design_effect(tally: Counter[Any], said: Mapping[str, float]) -> float:
+    """How much less reviews that came together say: the variance of their ratio by clusters against that of a binomial."""
+    n, rate, effects = tally["active_reviews"], 0.0, [1.0]
     if n:
         rate = tally["good_reviews"] / n
     for kind in ("day", "window"):
         sizes = {name[2:]: size for name, size in tally.items() if name[:2] == ("cluster", kind)}
-        sizes |= {("left out",): left_out} if left_out else {}
         if len(sizes) < n and len(sizes) >= said["clusters_min"] and 0 < rate < 1:
             off = [tally["good", kind, *name] - rate * size for name, size in sizes.items()]
             variance = len(off) / (len(off) - 1) * float(np.var(off) * len(off)) / n**2
@@ -456,8 +454,7 @@ def least_favourable(tally: Counter[str], said: Mapping[str, float], effect: flo
     taken_out = min(tally["excluded_bad_decided"], math.ceil(said["decided_share_max"] * bad))
     counted = tally["excluded_bad"] - taken_out
     good, n = tally["good_reviews"], tally["active_reviews"] + counted
-    lo = wilson(good, n, design_effect(tally, said, counted))[0] if n else None
-    hi = wilson(good, n, effect)[1] if n else None
+    lo, hi = wilson(good, n, effect) if n else (None, None)
     return {"excluded_bad_counted": counted, "good_rate_if_counted": good / n if n else None,
             "good_rate_if_counted_lo": lo, "good_rate_if_counted_hi": hi}  # fmt: skip
 

@@ -65,10 +65,7 @@ rated as (
             'units.good_reviews + units.suspect_good_reviews', '(units.active_reviews + units.suspect_reviews)'
         ) }} as good_rate_with_suspects,
         {{ ratio('units.good_reviews', reading) }} as good_rate_if_counted,
-        {{ wilson(
-            effective('units.good_reviews', 'design_effect_if_counted'), effective(reading, 'design_effect_if_counted'),
-            'units.interval_z', 'lo'
-        ) }} as good_rate_if_counted_lo,
+        {{ wilson(effective('units.good_reviews'), effective(reading), 'units.interval_z', 'lo') }} as good_rate_if_counted_lo,
         {{ wilson(effective('units.good_reviews'), effective(reading), 'units.interval_z', 'hi') }} as good_rate_if_counted_hi,
         {{ ratio('units.n1 + 2 * units.n2 + 3 * units.n3 + 4 * units.n4 + 5 * units.n5', 'units.active_reviews') }} as mean_level,
         {{ ratio('units.points', 'units.active_reviews') }} as mean_points,

@@ -101,10 +101,6 @@ final as (
         {%- endfor %}
         case when policies.policy is not null then {{ excluded_bad_counted('named', 'policies') }} end as excluded_bad_counted,
         case when policies.policy is not null then {{ design_effect('named', 'policies') }} end as design_effect,
-        case
-            when policies.policy is not null
-                then {{ design_effect('named', 'policies', left_out=excluded_bad_counted('named', 'policies')) }}
-        end as design_effect_if_counted,
         case when policies.policy is not null then {{ design_effect('previous', 'policies') }} end as previous_design_effect,
         case when policies.policy is not null then previous.active_reviews end as previous_active_reviews,
         case when policies.policy is not null then previous.good_reviews end as previous_good_reviews

@@ -94,10 +94,6 @@ known as (
         {%- endfor %}
         case when policies.policy is not null then {{ excluded_bad_counted('months', 'policies') }} end as excluded_bad_counted,
         case when policies.policy is not null then {{ design_effect('months', 'policies') }} end as design_effect,
-        case
-            when policies.policy is not null
-                then {{ design_effect('months', 'policies', left_out=excluded_bad_counted('months', 'policies')) }}
-        end as design_effect_if_counted,
         {%- for part in parts %}
         weights.weight_{{ part }},
         {%- endfor %}
@@ -138,9 +134,7 @@ rated as (
         {{ wilson(effective('good_reviews'), effective('active_reviews'), 'interval_z', 'lo') }} as good_rate_lo,
         {{ wilson(effective('good_reviews'), effective('active_reviews'), 'interval_z', 'hi') }} as good_rate_hi,
         {{ ratio('good_reviews', reading) }} as good_rate_if_counted,
-        {{ wilson(
-            effective('good_reviews', 'design_effect_if_counted'), effective(reading, 'design_effect_if_counted'), 'interval_z', 'lo'
-        ) }} as good_rate_if_counted_lo,
+        {{ wilson(effective('good_reviews'), effective(reading), 'interval_z', 'lo') }} as good_rate_if_counted_lo,
         {{ wilson(effective('good_reviews'), effective(reading), 'interval_z', 'hi') }} as good_rate_if_counted_hi,
         {{ ratio('points', 'active_reviews') }} as mean_points,
         {{ ratio('bad_rectified', 'bad_accepted') }} as rectification_rate,
