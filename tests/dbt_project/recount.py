@@ -25,8 +25,9 @@ from statsmodels.stats.proportion import confint_proportions_2indep, proportion_
 
 from contracts.loading import seed
 from orchestration.statistics.intervals import show_rate
-from orchestration.statistics.ranks import rank_rates
+from orchestration.statistics.ranks import ranks_from_bounds
 
+Z = 1.959963984540054
 PARTS = ("good", "participation", "on_time", "reply", "revisit")
 RATES = {
     "participation_rate": ("active_reviews", "contacts"), "good_rate": ("good_reviews", "active_reviews"),
@@ -77,8 +78,8 @@ def count_months(city: City) -> dict[tuple[date, str, str], Counter[Any]]:
     for _, _, contact in city.rows("evaluation.contacts"):
         code = contact["division_code"]
         add(contact, None, {"contacts": 1, ("in", code if lineage(code) else ""): 1, ("at", place_at(contact)): 1})
-    for review in judged(city):
-        add(review.contact, review.at, _count(review) | _exclude(review))
+    for n, review in enumerate(judged(city)):
+        add(review.contact, review.at, _count(review) | _exclude(review) | together(review, n))
     for contact, refused in refusals(city):
         add(contact, None, refused)
     for silence, contact, daily in lost_with(city):
@@ -200,6 +201,47 @@ def _count(review: Review) -> dict[str, float]:
     return counts
 
 
+def together(review: Review, alone: int) -> dict[Any, float]:
+    """The clusters that a review is one of: its facility's day and window in a month; without a window it stands `alone`."""
+    if not review.is_active or review.number != 1:
+        return {}
+    contact, units = review.contact, dict(units_of(review.contact))
+    month = closed_month(contact) or review.at.date().replace(day=1)
+    here = (
+        month,
+        contact.get("division_code", ""),
+        units["facility"],
+        units["facility"] == "none" and units["service_item"],
+    )
+    found: dict[Any, float] = {}
+    for kind, cluster in (("day", review.at.date()), ("window", contact.get("window_no") or alone)):
+        found |= {
+            ("cluster", kind, *here, cluster): 1,
+            ("good", kind, *here, cluster): review.level >= review.rules.said["good_level_min"],
+        }
+    return found
+
+
+def design_effect(tally: Counter[Any], said: Mapping[str, float]) -> float:
+    """How much less reviews that came together say: the variance of their ratio by clusters against that of a binomial."""
+    n, rate, effects = tally["active_reviews"], 0.0, [1.0]
+    if n:
+        rate = tally["good_reviews"] / n
+    for kind in ("day", "window"):
+        sizes = {name[2:]: size for name, size in tally.items() if name[:2] == ("cluster", kind)}
+        if len(sizes) < n and len(sizes) >= said["clusters_min"] and 0 < rate < 1:
+            off = [tally["good", kind, *name] - rate * size for name, size in sizes.items()]
+            variance = len(off) / (len(off) - 1) * float(np.var(off) * len(off)) / n**2
+            df, z2 = len(off) - 1, Z**2
+            t_over_z = 1 + (z2 + 1) / (4 * df) + (5 * z2**2 + 16 * z2 + 3) / (96 * df**2)
+            t_over_z += (3 * z2**3 + 19 * z2**2 + 17 * z2 - 15) / (384 * df**3)
+            effects.append(variance / (rate * (1 - rate) / n) * t_over_z**2)
+        elif len(sizes) < n:
+            mates = sum(size**2 for size in sizes.values()) / n - 1
+            effects.append(min(said["assumed_design_effect_max"], 1 + said["intra_cluster_correlation"] * mates))
+    return max(effects)
+
+
 def _exclude(review: Review) -> dict[str, float]:
     """Where a first review that does not count is counted, and whether it counts in the least favourable reading."""
     contact, reason, said = review.contact, review.reason, review.rules.said
@@ -312,8 +354,9 @@ def count_periods(months: Mapping[tuple[date, str, str], Counter[str]]) -> dict[
 # ── judging ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def wilson(hits: float, n: float) -> tuple[float, float]:
-    return proportion_confint(hits, n, method="wilson")  # type: ignore[no-any-return]
+def wilson(hits: float, n: float, effect: float = 1.0, error: float = 0.05) -> tuple[float, float]:
+    """The interval of as many reviews that came alone as say no less."""
+    return proportion_confint(hits / effect, n / effect, error, method="wilson")  # type: ignore[no-any-return]
 
 
 def nearest_area(day: date, code: str) -> str:
@@ -367,10 +410,13 @@ def judge(
     del row["not_reviewed"]
     row |= coverage(tally, silent, said)
     row.setdefault("unmatched_reviews", 0)  # no series of case numbers here has a gap
+    effect = design_effect(tally, said)
+    row["design_effect"] = effect if tally["active_reviews"] else None
     for rate, (numerator, denominator) in RATES.items():
         hits, n = tally[numerator], tally[denominator] if denominator != "contacts" or row["is_heard"] else 0
         row[rate] = hits / n if n else None
-        row[f"{rate}_lo"], row[f"{rate}_hi"] = wilson(hits, n) if n else (None, None)
+        together_with = effect if denominator == "active_reviews" else 1.0
+        row[f"{rate}_lo"], row[f"{rate}_hi"] = wilson(hits, n, together_with) if n else (None, None)
         row[f"{rate}_text"] = show_rate(row[rate]) if n else None
     n, everything = tally["active_reviews"], tally["active_reviews"] + tally["suspect_reviews"]
     row["mean_points"] = tally["points"] / n if n else None
@@ -379,7 +425,7 @@ def judge(
         (tally["good_reviews"] + tally["suspect_good"]) / everything if everything else None
     )
     row["suspect_effect"] = row["good_rate_with_suspects"] - row["good_rate"] if n else None
-    row |= least_favourable(tally, said)
+    row |= least_favourable(tally, said, effect)
     row["excluded_effect"] = row["good_rate_if_counted"] - row["good_rate"] if n else None
     row["is_small"] = n < said["min_reviews"]
     missed = [rate for rate in TARGETS if row[rate] is not None and row[rate] < said[f"{rate}_target"]]
@@ -402,13 +448,13 @@ def coverage(tally: Counter[Any], silent: Mapping[str, set[str]], said: Mapping[
     }  # fmt: skip
 
 
-def least_favourable(tally: Counter[str], said: Mapping[str, float]) -> dict[str, Any]:
+def least_favourable(tally: Counter[str], said: Mapping[str, float], effect: float) -> dict[str, Any]:
     """The good rate with the bad reviews that do not count, less the share that decisions may take out."""
     bad = tally["bad_reviews"] + tally["excluded_bad"]
     taken_out = min(tally["excluded_bad_decided"], math.ceil(said["decided_share_max"] * bad))
     counted = tally["excluded_bad"] - taken_out
     good, n = tally["good_reviews"], tally["active_reviews"] + counted
-    lo, hi = wilson(good, n) if n else (None, None)
+    lo, hi = wilson(good, n, effect) if n else (None, None)
     return {"excluded_bad_counted": counted, "good_rate_if_counted": good / n if n else None,
             "good_rate_if_counted_lo": lo, "good_rate_if_counted_hi": hi}  # fmt: skip
 
@@ -457,7 +503,11 @@ def conclusion(row: Mapping[str, Any], n: int, said: Mapping[str, float]) -> dic
         return told  # the files that are missing decide, not more reviews
     if not n or any(abs(good - line) < 1e-6 for line in lines):
         return told
-    decided = bisect_left(range(10**9), True, key=lambda m: m > 0 and where(*wilson(good * m, m), *lines) is not None)
+    decided = bisect_left(
+        range(10**9),
+        True,
+        key=lambda m: m > 0 and where(*wilson(good * m, m, row["design_effect"]), *lines) is not None,
+    )
     needed = max(decided, fewest, n + 1)
     if needed <= row["contacts"]:
         return told | {"more_reviews_to_decide": needed - n, "periods_to_decide": 1}
@@ -503,7 +553,8 @@ def compare(units: Mapping[Unit, Counter[str]], rows: dict[Unit, dict[str, Any]]
         before = {u: units.get((kind, back, u[2], u[3]), Counter()) for u in members}
         moved = {u: tally for u, tally in before.items() if tally["active_reviews"]}
         for u, tally in moved.items():
-            rows[u] |= change(units[u], tally)
+            said = rules_of(rows[u]["last_month"], rows[u]["placed_in"]).said
+            rows[u] |= change(units[u], tally, design_effect(units[u], said), design_effect(tally, said))
         if moved:
             adjusted = multipletests([rows[u]["good_rate_change_p"] for u in moved], method="fdr_bh")[1]
             for u, p in zip(moved, adjusted, strict=True):
@@ -519,7 +570,9 @@ def _among(peers: list[Unit], units: Mapping[Unit, Counter[str]], rows: dict[Uni
         if len(peers) >= rules_of(rows[u]["last_month"], rows[u]["placed_in"]).said["prior_units_min"]:
             rows[u] |= {"good_rate_eb": rate, "good_rate_prior_reviews": strength, "good_rate_prior": good.sum() / n.sum(),
                         "good_rate_eb_own_weight": own / (own + strength)}  # fmt: skip
-    for u, ranks in zip(peers, rank_rates(list(good), list(n)).iter_rows(named=True), strict=True):
+    bounds = [wilson(g, m, rows[u]["design_effect"], 0.05 / len(peers)) for u, g, m in zip(peers, good, n, strict=True)]
+    lo, hi = np.array(bounds).T
+    for u, ranks in zip(peers, ranks_from_bounds(good / n, lo, hi).iter_rows(named=True), strict=True):
         rows[u] |= {f"good_rate_{key}": ranks[key] for key in ("rank", "rank_lo", "rank_hi")}
         rows[u]["units_ranked"] = ranks["n_ranked"]
 
@@ -536,8 +589,12 @@ def moments(good: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, float]:
     return (good + strength * pooled) / (n + strength), strength
 
 
-def change(now: Counter[str], before: Counter[str]) -> dict[str, Any]:
-    hits, sizes = [now["good_reviews"], before["good_reviews"]], [now["active_reviews"], before["active_reviews"]]
+def change(now: Counter[str], before: Counter[str], *effects: float) -> dict[str, Any]:
+    counts = [
+        (of["good_reviews"] / effect, of["active_reviews"] / effect)
+        for of, effect in zip((now, before), effects, strict=True)
+    ]
+    hits, sizes = [good for good, _ in counts], [n for _, n in counts]
     lo, hi = confint_proportions_2indep(hits[0], sizes[0], hits[1], sizes[1], method="newcomb", compare="diff")
     p = proportions_ztest(hits, sizes)[1] if 0 < sum(hits) < sum(sizes) else 1.0
     return {"good_rate_change": hits[0] / sizes[0] - hits[1] / sizes[1], "good_rate_change_lo": lo, "good_rate_change_hi": hi,

@@ -17,6 +17,7 @@ from recount import (
     closed_month,
     conclusion,
     coverage,
+    design_effect,
     judged,
     least_favourable,
     lost_with,
@@ -24,6 +25,7 @@ from recount import (
     place_at,
     refusals,
     silent_places,
+    together,
     units_of,
     unmapped,
     wilson,
@@ -50,11 +52,11 @@ def recount_departments(city: City, attempts: Sequence[Attempt]) -> dict[Row, di
     for _, _, contact in city.rows("evaluation.contacts"):
         if month := closed_month(contact):
             add(month, contact, {"contacts": 1, ("in", contact["division_code"]): 1, ("at", place_at(contact)): 1})
-    for review in judged(city):
+    for n, review in enumerate(judged(city)):
         add(
             closed_month(review.contact) or review.at.date().replace(day=1),
             review.contact,
-            _count(review) | _exclude(review),
+            _count(review) | _exclude(review) | together(review, n),
         )
     for contact, refused in refusals(city):
         if month := closed_month(contact):
@@ -112,10 +114,11 @@ def _row(row: Row, tally: Counter[Any], silent: dict[str, set[str]], fed: Counte
     said, area = rules.said, rules.layers[-1][0]
     told: dict[str, Any] = coverage(tally, silent, said)
     n, good = tally["active_reviews"], tally["good_reviews"]
-    lo, hi = wilson(good, n) if n else (None, None)
+    effect = design_effect(tally, said)
+    lo, hi = wilson(good, n, effect) if n else (None, None)
     told |= {
         "level": LEVELS[code], "contacts": tally["contacts"], "active_reviews": n, "good_reviews": good, "bad_reviews": tally["bad_reviews"],
-        "suspect_reviews": tally["suspect_reviews"], "good_rate": _ratio(good, n), "good_rate_lo": lo, "good_rate_hi": hi,
+        "suspect_reviews": tally["suspect_reviews"], "good_rate": _ratio(good, n), "good_rate_lo": lo, "good_rate_hi": hi, "design_effect": effect if n else None,
         "participation_rate": _ratio(n, tally["contacts"]) if told["is_heard"] else None,
         "mean_points": _ratio(tally["points"], n), "bad_accepted": tally["bad_accepted"], "bad_in_on_time_base": tally["bad_in_on_time_base"],
         "named_bad_accepted": tally["named_bad_accepted"], "rectification_rate": _ratio(tally["bad_rectified"], tally["bad_accepted"]),
@@ -126,7 +129,7 @@ def _row(row: Row, tally: Counter[Any], silent: dict[str, set[str]], fed: Counte
         "policy_version": rules.layers[-1][1], "policy_area": area, "score_weight_min": said["score_weight_min"],
     }  # fmt: skip
     under = sum(n for name, n in tally.items() if name[0] == "in" and rules_of(month, name[1]).layers[-1][0] == area)
-    told |= least_favourable(tally, said) | {
+    told |= least_favourable(tally, said, effect) | {
         "excluded_reviews": tally["excluded_reviews"],
         "excluded_bad": tally["excluded_bad"],
     }

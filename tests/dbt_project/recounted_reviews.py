@@ -19,7 +19,7 @@ NATION = {
     "bad_level_max": 2, "review_window_days": 30, "rectification_days": 15, "rectification_counts_workdays": 1,
     "rectification_rate_target": 1, "reply_rate_target": 1, "revisit_rate_target": 1, "open_appeal_counts": 1,
     "reviewer_daily_limit": 5, "good_line": 0.95, "bad_line": 0.90, "area_share_min": 0.9, "participation_floor": 0.05, "coverage_min": 0.5, "score_weight_min": 0.5, "min_reviews": 10,
-    "false_discovery_rate": 0.05, "prior_units_min": 5, "decided_share_max": 0.3, "usual_sender_share": 0.2, "periods_to_decide_max": 24, "weight_good": 0.4, "weight_participation": 0.2, "weight_on_time": 0.2,
+    "false_discovery_rate": 0.05, "prior_units_min": 5, "clusters_min": 6, "intra_cluster_correlation": 0.02, "assumed_design_effect_max": 1.5, "decided_share_max": 0.3, "usual_sender_share": 0.2, "periods_to_decide_max": 24, "weight_good": 0.4, "weight_participation": 0.2, "weight_on_time": 0.2,
     "weight_reply": 0.1, "weight_revisit": 0.1,
 }  # fmt: skip
 LEVELS = {code: level for code, _, level in DIVISIONS}

@@ -38,7 +38,7 @@ from orchestration.paths import ZONE, DataDirectory
 RECEIVED = datetime(2026, 2, 27, 2)
 # From the best that can be said of a unit to the worst; what cannot be told is not good, and not called bad.
 ORDER = ("good", "watch", "undetermined", "bad")
-GOOD, GOOD_BAD = "good_hall", 1
+GOOD = "good_hall"
 CODES = {way: f"{letter}{way}" for letter, way in zip("ABCDEFGHIJKLMNOPQR", WAYS | FURTHER_WAYS, strict=False)}
 DEPARTMENTS = dict(zip(CODES, OF_HALLS, strict=False))
 # What readers put units in order by, and whether more is better.
@@ -84,7 +84,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         )
         bend(hall)
         halls.append(hall)
-    good = visits(GOOD, bad=0, is_bad=lambda n: n < GOOD_BAD)
+    good = visits(GOOD, bad=0)
     for hall in (*halls, good, every_day(visits("Zelsewhere", bad=0))):
         write(data, "evaluation.contacts", "shifan", hall.code, hall.contacts)
         write(data, "evaluation.reviews", "shifan", hall.code, hall.reviews)

@@ -102,8 +102,8 @@ def test_no_hall_is_called_bad_that_is_surely_good_or_good_that_is_surely_bad(tr
             wrong.append((code, month, verdict, rate))
     # One-sided error of a 95 % interval: 2.5 % of the halls at the very line.
     assert len(wrong) <= 0.025 * 360
-    # Of 360 hall-months; where decisions took out much, the least favourable reading leaves more of them open.
-    assert told > 90
+    # Of 360 hall-months; the least favourable reading and the three windows that agree by assumption leave more of them open.
+    assert told > 60
 
 
 # ── silence and appeals ─────────────────────────────────────────────────────────────────────────

@@ -16,9 +16,10 @@ import numpy as np
 import polars as pl
 import pytest
 from building import compiled, dbt
-from scipy.stats import norm
+from scipy.stats import binom, norm, t
 from statsmodels.stats.proportion import confint_proportions_2indep
 
+from contracts.loading import seed
 from orchestration.paths import DataDirectory
 from orchestration.statistics.intervals import (
     benjamini_hochberg,
@@ -38,6 +39,10 @@ EXPRESSIONS = {
     "upper_tail_z": "{{ upper_tail_z('tail') }} as z",
     "fixed_digits": ", ".join(f"{{{{ fixed_digits('number', {d}) }}}} as digits_{d}" for d in range(7)),
     "show_share": "{{ show_share('share') }} as text",
+    "squared_t_over_z": "{{ squared_t_over_z('df', 'z') }} as ratio",
+    "clustered": "{{ design_effect('given', 'given') }} as effect, "
+    "{{ wilson(effective('good_reviews', 'effect'), effective('active_reviews', 'effect'), 'interval_z', 'lo') }} as lo, "
+    "{{ wilson(effective('good_reviews', 'effect'), effective('active_reviews', 'effect'), 'interval_z', 'hi') }} as hi",
 }
 SEPARATOR = "----"
 
@@ -140,6 +145,81 @@ def test_probabilities_of_a_normal_are_those_of_scipy(sql: dict[str, str], con: 
     assert rows(con, sql["upper_tail_z"], given)["z"].to_list() == [None] * 5
 
 
+def test_the_quantile_of_t_is_near_scipys(sql: dict[str, str], con: duckdb.DuckDBPyConnection) -> None:
+    df = np.concatenate([np.arange(5, 400), [10_000, 10**9]])
+    for confidence in (0.8, 0.95, 0.99):
+        z = z_quantile(confidence)
+        said = rows(con, sql["squared_t_over_z"], pl.DataFrame({"df": df}).with_columns(z=pl.lit(z)))[
+            "ratio"
+        ].to_numpy()
+        theirs = (t.isf((1 - confidence) / 2, df) / z) ** 2
+        np.testing.assert_allclose(said, theirs, rtol=0.02 if confidence == 0.99 else 0.005)
+        assert (said > 1).all()
+
+
+POLICY = {
+    row["parameter"]: float(row["value"])
+    for row in seed("review_policies")
+    if not row["area"] and row["version"] == "1"
+}
+
+
+def halls(
+    rng: np.random.Generator, draws: int, n: int, windows: int, alike: str, correlation: float, rate: float
+) -> pl.DataFrame:
+    """Months of a hall whose true rate is known, as the sums of its clusters: n reviews on 22 days at so many windows, where those of
+    one day or one window are good with a chance of their own (beta, so that any two of them correlate by `correlation`)."""
+    clusters = {"day": rng.integers(0, 22, (draws, n)), "window": rng.integers(0, windows, (draws, n))}
+    chance = np.full((draws, n), rate)
+    if correlation:
+        size = 1 / correlation - 1
+        own = rng.beta(rate * size, (1 - rate) * size, (draws, 22 if alike == "day" else windows))
+        chance = np.take_along_axis(own, clusters[alike], axis=1)
+    good = rng.random((draws, n)) < chance
+    sums: dict[str, Any] = {"active_reviews": [n] * draws, "good_reviews": good.sum(axis=1)}
+    for kind, cluster in clusters.items():
+        cells = cluster + np.arange(draws)[:, None] * 22
+        sizes = np.bincount(cells.ravel(), minlength=draws * 22).reshape(draws, 22)
+        hits = np.bincount(cells.ravel(), good.ravel(), minlength=draws * 22).reshape(draws, 22).astype(int)
+        sums |= {
+            f"{kind}_clusters": (sizes > 0).sum(axis=1), f"{kind}_reviews_squared": (sizes**2).sum(axis=1),
+            f"{kind}_reviews_by_good": (sizes * hits).sum(axis=1), f"{kind}_good_squared": (hits**2).sum(axis=1),
+        }  # fmt: skip
+    names = ("interval_z", "clusters_min", "intra_cluster_correlation", "assumed_design_effect_max")
+    return pl.DataFrame(sums).with_columns(**{name: pl.lit(POLICY[name]) for name in names})
+
+
+SIZES = [(60, 4), (130, 5), (130, 1), (400, 8), (1600, 12)]
+
+
+@pytest.mark.parametrize(
+    ("n", "windows", "alike", "correlation"),
+    [
+        (n, windows, alike, correlation)
+        for n, windows in SIZES
+        for alike, correlation in (("none", 0.0), ("day", 0.03), ("window", 0.03))
+        if (windows, alike) != (1, "window")  # one window is the hall itself
+    ],
+)
+@pytest.mark.parametrize("line", ["bad_line", "good_line"])
+def test_an_honest_hall_on_a_line_is_rarely_called_bad_or_good(
+    sql: dict[str, str], con: duckdb.DuckDBPyConnection, n: int, windows: int, alike: str, correlation: float, line: str
+) -> None:
+    """Its true rate lies on the line, where a false verdict is likeliest: no oftener than twice the 2.5 % of the policy's interval, where
+    an interval that takes each review as come alone errs up to eight times as often."""
+    draws, rate = 1500, POLICY[line]
+    drawn = halls(np.random.default_rng([n, windows, line == "bad_line"]), draws, n, windows, alike, correlation, rate)
+    said = rows(con, sql["clustered"], drawn)
+    # Just as it happens within four standard errors of so many draws.
+    most = binom.ppf(0.9999, draws, 2 * 0.025) / draws
+    assert (said["hi"] < rate).mean() <= most, "called bad"
+    assert (said["lo"] >= rate).mean() <= most, "called good"
+    assert (said["effect"] >= 1).all()
+    if correlation and n >= 400:
+        lo, hi = wilson(drawn["good_reviews"], drawn["active_reviews"])
+        assert (hi < rate).mean() + (lo >= rate).mean() > 0.1, "or nothing was proved"
+
+
 ROUNDED = [
     (None, None), (31.25, "31.3"), (12.35, "12.4"), (0.05, "0.1"), (-31.25, "-31.3"), (-12.35, "-12.4"), (-0.05, "-0.1"),
     (-0.04, "0.0"), (0.0, "0.0"), (-0.0, "0.0"), (2.675, "2.7"), (1.005, "1.0"), (99.95, "100.0"), (9_999_999.95, "10000000.0"),
@@ -213,7 +293,8 @@ def compared(data: DataDirectory) -> pl.DataFrame:
         policy=pl.when("has_policy").then(pl.lit("p")),
         interval_z=pl.when("has_policy").then("interval_z"),
         **{f"previous_{c}": pl.when(pl.col("has_policy") & ~pl.col("is_new")).then(f"previous_{c}") for c in ("active_reviews", "good_reviews")},
-        period_kind=pl.lit("month"), period_start=pl.date(2026, 1, 1), prior_units_min=pl.lit(5.0),
+        period_kind=pl.lit("month"), period_start=pl.date(2026, 1, 1), prior_units_min=pl.lit(5.0), design_effect=pl.lit(1.0),
+        previous_design_effect=pl.lit(1.0),
     )  # fmt: skip
     with duckdb.connect() as con:
         con.execute("attach ':memory:' as minsheng; create schema minsheng.reviews")

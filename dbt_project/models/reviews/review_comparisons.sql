@@ -2,6 +2,8 @@
 {%- set peers = 'partition by ' ~ group ~ ', is_compared' -%}
 {#- Beyond a prior of ten million reviews more is no different: the units differ no more than chance. -#}
 {%- set largest_prior = '1e7' -%}
+{%- set previous = effective('previous_active_reviews', 'previous_design_effect') -%}
+{%- set previous_good = effective('previous_good_reviews', 'previous_design_effect') -%}
 with
 
 units as (
@@ -19,17 +21,20 @@ rates_compared as (
         active_reviews,
         good_reviews,
         previous_active_reviews,
+        design_effect,
+        previous_design_effect,
         interval_z,
         prior_units_min,
         {{ ranked_reviews() }} as ranked_reviews,
         {{ ratio('good_reviews', ranked_reviews()) }} as ranked_rate,
         {{ ratio('good_reviews', 'active_reviews') }} as good_rate,
-        {{ wilson('good_reviews', 'active_reviews', 'interval_z', 'lo') }} as good_rate_lo,
-        {{ wilson('good_reviews', 'active_reviews', 'interval_z', 'hi') }} as good_rate_hi,
+        {{ wilson(effective('good_reviews'), effective('active_reviews'), 'interval_z', 'lo') }} as good_rate_lo,
+        {{ wilson(effective('good_reviews'), effective('active_reviews'), 'interval_z', 'hi') }} as good_rate_hi,
         {{ ratio('previous_good_reviews', 'previous_active_reviews') }} as previous_rate,
-        {{ wilson('previous_good_reviews', 'previous_active_reviews', 'interval_z', 'lo') }} as previous_rate_lo,
-        {{ wilson('previous_good_reviews', 'previous_active_reviews', 'interval_z', 'hi') }} as previous_rate_hi,
-        {{ ratio('good_reviews + previous_good_reviews', '(active_reviews + previous_active_reviews)') }} as rate_of_both,
+        {{ wilson(previous_good, previous, 'interval_z', 'lo') }} as previous_rate_lo,
+        {{ wilson(previous_good, previous, 'interval_z', 'hi') }} as previous_rate_hi,
+        {{ ratio(effective('good_reviews') ~ ' + ' ~ previous_good, '(' ~ effective('active_reviews') ~ ' + ' ~ previous ~ ')') }}
+            as rate_of_both,
         -- What could not be placed is no unit: it is shown, and compared with nothing.
         active_reviews > 0 and policy is not null and not {{ is_no_unit('code') }} as is_compared
     from units
@@ -47,7 +52,10 @@ changed as (
             when previous_active_reviews > 0 and active_reviews > 0
                 then
                     (good_rate - previous_rate)
-                    / sqrt(rate_of_both * (1 - rate_of_both) * (1.0 / active_reviews + 1.0 / previous_active_reviews))
+                    / sqrt(
+                        rate_of_both * (1 - rate_of_both)
+                        * (design_effect / active_reviews + previous_design_effect / previous_active_reviews)
+                    )
         end as change_z,
         count(*) over ({{ peers }}) as units_ranked,
         cast(sum(ranked_reviews) over ({{ peers }}) as double) as peer_reviews,
@@ -79,8 +87,12 @@ moments as (
             partition by period_kind, period_start, dimension
             order by good_rate_change_p nulls last
         ), 0) as p_times_tests,
-        case when is_compared then {{ wilson('good_reviews', 'ranked_reviews', 'joint_z', 'lo') }} end as joint_lo,
-        case when is_compared then {{ wilson('good_reviews', 'ranked_reviews', 'joint_z', 'hi') }} end as joint_hi
+        case
+            when is_compared then {{ wilson(effective('good_reviews'), effective('ranked_reviews'), 'joint_z', 'lo') }}
+        end as joint_lo,
+        case
+            when is_compared then {{ wilson(effective('good_reviews'), effective('ranked_reviews'), 'joint_z', 'hi') }}
+        end as joint_hi
     from tested
 ),
 

@@ -51,8 +51,9 @@ rated as (
         {%- set n = heard_contacts if denominator == 'contacts' else 'units.' ~ denominator %}
         {{ ratio('units.' ~ numerator, n) }}
             as {{ rate }},
-        {{ wilson('units.' ~ numerator, n, 'units.interval_z', 'lo') }} as {{ rate }}_lo,
-        {{ wilson('units.' ~ numerator, n, 'units.interval_z', 'hi') }} as {{ rate }}_hi,
+        {%- set k, of = ('units.' ~ numerator, n) if denominator != 'active_reviews' else (effective('units.' ~ numerator), effective(n)) %}
+        {{ wilson(k, of, 'units.interval_z', 'lo') }} as {{ rate }}_lo,
+        {{ wilson(k, of, 'units.interval_z', 'hi') }} as {{ rate }}_hi,
         case
             {%- if denominator == 'contacts' %}
             when not units.is_heard then 'feeds_missing'
@@ -64,8 +65,8 @@ rated as (
             'units.good_reviews + units.suspect_good_reviews', '(units.active_reviews + units.suspect_reviews)'
         ) }} as good_rate_with_suspects,
         {{ ratio('units.good_reviews', reading) }} as good_rate_if_counted,
-        {{ wilson('units.good_reviews', reading, 'units.interval_z', 'lo') }} as good_rate_if_counted_lo,
-        {{ wilson('units.good_reviews', reading, 'units.interval_z', 'hi') }} as good_rate_if_counted_hi,
+        {{ wilson(effective('units.good_reviews'), effective(reading), 'units.interval_z', 'lo') }} as good_rate_if_counted_lo,
+        {{ wilson(effective('units.good_reviews'), effective(reading), 'units.interval_z', 'hi') }} as good_rate_if_counted_hi,
         {{ ratio('units.n1 + 2 * units.n2 + 3 * units.n3 + 4 * units.n4 + 5 * units.n5', 'units.active_reviews') }} as mean_level,
         {{ ratio('units.points', 'units.active_reviews') }} as mean_points,
         {%- for column in compared %}
@@ -96,7 +97,7 @@ judged as (
         reasoned.*,
         {{ reason_of_both('reason_counted', 'reason_if_counted') }} as verdict_reason,
         {{ verdict('reason_if_counted') }} as verdict_if_counted,
-        {{ reviews_that_decide('good_rate', 'good_line', 'bad_line', 'interval_z') }} as reviews_that_decide,
+        {{ reviews_that_decide('good_rate', 'good_line', 'bad_line', '(interval_z * sqrt(design_effect))') }} as reviews_that_decide,
         {% for part in parts -%}
         case when part_{{ part }} is null then 0.0 else weight_{{ part }} end
         {{- ' + ' if not loop.last }}
@@ -189,6 +190,7 @@ final as (
             when not is_compared then 'not_a_unit'
             else 'too_few_peers'
         end as good_rate_eb_null_reason,
+        case when good_rate is not null then design_effect end as design_effect,
         active_reviews < min_reviews as is_small,
         good_rate_change,
         good_rate_change_lo,

@@ -1,10 +1,22 @@
 {%- set kinds = review_unit_columns('counts', 'divisions') -%}
 {%- set counts = review_count_columns() -%}
+{%- set sums = cluster_sums() -%}
+{#- where the code of a row of clusters stands: its grouping → the column of a unit's key -#}
+{%- set grouped = {'department_code': 'department', 'service_item_code': 'service_item', 'contact_channel': 'channel'} -%}
 {%- set unit_keys = ['department_code', 'service_item_code', 'division_code', 'facility_id', 'contact_channel'] -%}
 with
 
 counted as (
     select * from {{ ref('review_counts') }}
+),
+
+clusters as (
+    select
+        review_clusters.*,
+        {%- for column, grouping in grouped.items() %}
+        case when clustered_by = '{{ grouping }}' then code end as {{ column }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from {{ ref('review_clusters') }} as review_clusters
 ),
 
 lost_contacts as (
@@ -52,7 +64,7 @@ by_unit as (
     cross join kinds
 ),
 
-unit_months as (
+counted_months as (
     select
         month,
         dimension,
@@ -63,6 +75,43 @@ unit_months as (
     from by_unit
     where code is not null
     group by month, dimension, code
+),
+
+clusters_by_unit as (
+    select
+        clusters.month,
+        {%- for sum in sums %}
+        clusters.{{ sum }},
+        {%- endfor %}
+        kinds.dimension,
+        {{ review_unit_code(review_unit_columns('clusters', 'divisions')) }} as code
+    from clusters
+    left join divisions on clusters.division_code = divisions.division_code
+    inner join kinds on clusters.clustered_by = {{ clustered_by('kinds.dimension') }}
+),
+
+clustered_months as (
+    select
+        month,
+        dimension,
+        code,
+        {%- for sum in sums %}
+        sum({{ sum }}) as {{ sum }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from clusters_by_unit
+    where code is not null
+    group by month, dimension, code
+),
+
+unit_months as (
+    select
+        counted_months.*,
+        {%- for sum in sums %}
+        coalesce(clustered_months.{{ sum }}, 0) as {{ sum }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from counted_months
+    left join clustered_months
+        on {{ same('counted_months', 'clustered_months', ['month', 'dimension', 'code']) }}
 ),
 
 months as (
@@ -119,7 +168,7 @@ final as (
         periods.last_month,
         unit_months.dimension,
         unit_months.code,
-        {%- for count in counts %}
+        {%- for count in counts + sums %}
         cast(
             sum(unit_months.{{ count }}) as {{ 'double' if count == 'points' else 'bigint' }}
         ) as {{ count }}{{ ',' if not loop.last }}

@@ -1,6 +1,6 @@
 {%- set limits = [
     'good_line', 'bad_line', 'participation_floor', 'coverage_min', 'min_reviews', 'interval_z',
-    'false_discovery_rate', 'prior_units_min', 'decided_share_max', 'periods_to_decide_max',
+    'clusters_min', 'intra_cluster_correlation', 'assumed_design_effect_max', 'false_discovery_rate', 'prior_units_min', 'decided_share_max', 'periods_to_decide_max',
     'rectification_rate_target', 'reply_rate_target', 'revisit_rate_target',
     'weight_good', 'weight_participation', 'weight_on_time', 'weight_reply', 'weight_revisit',
 ] -%}
@@ -100,6 +100,8 @@ final as (
         policies.{{ limit }},
         {%- endfor %}
         case when policies.policy is not null then {{ excluded_bad_counted('named', 'policies') }} end as excluded_bad_counted,
+        case when policies.policy is not null then {{ design_effect('named', 'policies') }} end as design_effect,
+        case when policies.policy is not null then {{ design_effect('previous', 'policies') }} end as previous_design_effect,
         case when policies.policy is not null then previous.active_reviews end as previous_active_reviews,
         case when policies.policy is not null then previous.good_reviews end as previous_good_reviews
     from named

@@ -1,3 +1,4 @@
+{%- set sums = cluster_sums() -%}
 {%- set counts = [
     'contacts', 'active_reviews', 'good_reviews', 'bad_reviews', 'suspect_reviews', 'excluded_reviews', 'excluded_bad',
     'excluded_bad_decided', 'bad_accepted', 'bad_rectified',
@@ -8,6 +9,11 @@ with
 
 counts as (
     select * from {{ ref('review_counts') }}
+),
+
+clusters as (
+    select * from {{ ref('review_clusters') }}
+    where clustered_by = 'department'
 ),
 
 divisions as (
@@ -42,6 +48,24 @@ placed as (
     inner join divisions on counts.division_code = divisions.division_code
     where divisions.{{ level }}_code is not null
     group by counts.month, counts.department_code, divisions.{{ level }}_code
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+),
+
+clustered as (
+    {%- for level in ['city', 'county'] %}
+    select
+        clusters.month,
+        clusters.code as department_code,
+        divisions.{{ level }}_code as division_code,
+        '{{ level }}' as level,
+        {%- for sum in sums %}
+        cast(sum(clusters.{{ sum }}) as bigint) as {{ sum }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from clusters
+    inner join divisions on clusters.division_code = divisions.division_code
+    where divisions.{{ level }}_code is not null
+    group by clusters.month, clusters.code, divisions.{{ level }}_code
     {{ 'union all' if not loop.last }}
     {%- endfor %}
 ),
@@ -103,6 +127,9 @@ final as (
         {%- for count in counts %}
         coalesce(placed.{{ count }}, 0) as {{ count }},
         {%- endfor %}
+        {%- for sum in sums %}
+        coalesce(clustered.{{ sum }}, 0) as {{ sum }},
+        {%- endfor %}
         placed.points,
         coalesce(placed.contacts, 0) - coalesce(department_places.uncovered_contacts, 0) as covered_contacts,
         coalesce(department_places.lost_contacts, 0.0) as lost_contacts,
@@ -122,6 +149,8 @@ final as (
             and keys.department_code = placed.department_code
             and keys.division_code = placed.division_code
             and keys.level = placed.level
+    left join clustered
+        on {{ same('keys', 'clustered', ['month', 'department_code', 'division_code', 'level']) }}
     left join department_places
         on {{ same('keys', 'department_places', ['month', 'department_code', 'division_code', 'level']) }}
     left join feed_months

@@ -93,6 +93,7 @@ known as (
         policies.{{ limit }},
         {%- endfor %}
         case when policies.policy is not null then {{ excluded_bad_counted('months', 'policies') }} end as excluded_bad_counted,
+        case when policies.policy is not null then {{ design_effect('months', 'policies') }} end as design_effect,
         {%- for part in parts %}
         weights.weight_{{ part }},
         {%- endfor %}
@@ -130,11 +131,11 @@ rated as (
         heard.*,
         {{ ratio('active_reviews', '(case when is_heard then contacts else 0 end)') }} as participation_rate,
         {{ ratio('good_reviews', 'active_reviews') }} as good_rate,
-        {{ wilson('good_reviews', 'active_reviews', 'interval_z', 'lo') }} as good_rate_lo,
-        {{ wilson('good_reviews', 'active_reviews', 'interval_z', 'hi') }} as good_rate_hi,
+        {{ wilson(effective('good_reviews'), effective('active_reviews'), 'interval_z', 'lo') }} as good_rate_lo,
+        {{ wilson(effective('good_reviews'), effective('active_reviews'), 'interval_z', 'hi') }} as good_rate_hi,
         {{ ratio('good_reviews', reading) }} as good_rate_if_counted,
-        {{ wilson('good_reviews', reading, 'interval_z', 'lo') }} as good_rate_if_counted_lo,
-        {{ wilson('good_reviews', reading, 'interval_z', 'hi') }} as good_rate_if_counted_hi,
+        {{ wilson(effective('good_reviews'), effective(reading), 'interval_z', 'lo') }} as good_rate_if_counted_lo,
+        {{ wilson(effective('good_reviews'), effective(reading), 'interval_z', 'hi') }} as good_rate_if_counted_hi,
         {{ ratio('points', 'active_reviews') }} as mean_points,
         {{ ratio('bad_rectified', 'bad_accepted') }} as rectification_rate,
         {{ ratio('bad_on_time', 'bad_in_on_time_base') }} as on_time_rate,
@@ -283,6 +284,7 @@ final as (
         good_rate,
         good_rate_lo,
         good_rate_hi,
+        case when good_rate is not null then design_effect end as design_effect,
         mean_points,
         good_rate_if_counted,
         review_verdict,
