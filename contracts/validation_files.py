@@ -21,9 +21,9 @@ RULE_MACRO = Path("dbt_project/macros/validation_expressions.sql")
 PAGE = Path("docs/validation.md")
 
 
-def validation_files() -> dict[Path, str]:
-    """Every file that is made from the rules, with its content."""
-    rules = load_rules()
+def validation_files(rules: Mapping[str, ValidationRule] | None = None) -> dict[Path, str]:
+    """Every file that is made from the rules (of the project, if none are given), with its content."""
+    rules = load_rules() if rules is None else rules
     _, measures = named_measures([*load_indicators().values(), *rules.values()])
     return {
         RULE_LIST: _csv([_row(rule) for rule in rules.values()]),

@@ -33,7 +33,7 @@ from orchestration.disclosure.attack import COLUMNS
 from orchestration.disclosure.records import records
 from orchestration.intake import ledger
 from orchestration.paths import PROJECT, DataDirectory, data_directory
-from orchestration.release import charts, code_names, data_docs, keeping, periods, revisions, worklists
+from orchestration.release import charts, code_names, data_docs, keeping, periods, revisions, violations, worklists
 from orchestration.release.bulletin import pages as bulletin
 from orchestration.release.targets import delivering, files, workbooks
 from orchestration.warehouse.dbt_assets import POOL, only_writer
@@ -251,6 +251,9 @@ def _write(
             disclosure[name] = _keep(con, data, product, order, release_id, previous)
         else:
             disclosure[name] = _take(con, data, product, source, order, closings)
+            if name == violations.TABLE:
+                last, held = data.published / "current" / DATABASE, {t: f'{warehouse}."{s}"."{t}"' for t, s in schemas.items()}
+                violations.carry(con, product, held, last, release_id, data.today())
         _comment(con, "release", product, fictional, INTERNAL)
         rows, total = _one(
             con, f'select count(*), coalesce(sum(hash({_content(product)})::hugeint), 0)::varchar from release."{name}"'
@@ -314,7 +317,8 @@ def _take(
     recognisable its rows are."""
     columns = ", ".join(f'source."{f.name}"' for f in product.fields)
     con.execute(f'create table release."{product.id}" as select {columns} from {source} as source order by {order}')
-    periods.hold(con, product, closings, data.published / "current" / DATABASE)
+    if product.id != violations.TABLE:  # what became of a violation is told whatever period it is of
+        periods.hold(con, product, closings, data.published / "current" / DATABASE)
     if product.disclosure["rule"] != "records":
         return dict(product.disclosure)
     wanted = ", ".join(f'"{c}"' for c in product.disclosure["quasi_identifiers"])
@@ -417,7 +421,10 @@ def _write_revisions(
         return
     then = _contained(data.published / "current" / RECEIPTS) if previous else None
     changed = [
-        products[t] for t in certificate.changed_tables if t in products and products[t].disclosure["rule"] != "records"
+        products[t]
+        for t in certificate.changed_tables
+        # Violations say themselves when they were told and solved.
+        if t in products and t != violations.TABLE and products[t].disclosure["rule"] != "records"
     ]
     with duckdb.connect() as con:
         con.execute(f"attach {literal(candidate / DATABASE)} as release")
