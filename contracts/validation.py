@@ -239,7 +239,7 @@ class ValidationRule(_Part):
 def load_rule(path: Path) -> ValidationRule:
     """One rule; a wrong one is a ContractError that names the file, the key and what was expected."""
     try:
-        said = yaml.safe_load(path.read_text(encoding="utf-8"))
+        said = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
     except yaml.YAMLError as error:
         raise ContractError(path, "YAML", f"the file does not read as YAML: {' '.join(str(error).split())}") from error
     if not isinstance(said, Mapping):

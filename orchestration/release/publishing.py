@@ -35,7 +35,7 @@ from orchestration.intake import ledger
 from orchestration.paths import PROJECT, DataDirectory, data_directory
 from orchestration.release import charts, code_names, data_docs, keeping, periods, revisions, violations, worklists
 from orchestration.release.bulletin import pages as bulletin
-from orchestration.release.targets import delivering, files, workbooks
+from orchestration.release.targets import delivering, files, sdmx, workbooks
 from orchestration.warehouse.dbt_assets import POOL, only_writer
 
 # The oldest format that today's DuckDB writes; BI tools bundle 1.x clients, which cannot open a newer one.
@@ -482,10 +482,11 @@ def _write_worklists(
 
 
 def _write_other_forms(candidate: Path, certificate: Certificate) -> None:
-    """CSV, descriptions and the departments' scorecards: the rows of the finished database in forms that others open."""
+    """CSV, descriptions, SDMX and the departments' scorecards: the rows of the finished database in forms that others open."""
     databases = {".": candidate / DATABASE, PUBLIC: candidate / PUBLIC / PUBLIC_DATABASE}
     products = load_products()
     files.write(candidate, databases, products, certificate.release_id, certificate.released_at, certificate.notes)
+    sdmx.write(candidate, databases, products, certificate.release_id, certificate.released_at)
     if workbooks.TABLE in products:
         workbooks.write(
             candidate / DATABASE, products[workbooks.TABLE], candidate / workbooks.FOLDER, certificate.release_id, certificate.notes,
@@ -586,7 +587,7 @@ def show(data: DataDirectory, release_id: str) -> None:
     _link(data.published / "current", Path("releases") / release_id)
     files.point(data.published, release_id, data.now())
     through_current = (
-        DATABASE, "parquet", files.CSV, worklists.FOLDER, workbooks.FOLDER, "charts", data_docs.FOLDER, PUBLIC,
+        DATABASE, "parquet", files.CSV, sdmx.FOLDER, worklists.FOLDER, workbooks.FOLDER, "charts", data_docs.FOLDER, PUBLIC,
         bulletin.FOLDER, NOTICE,
     )  # fmt: skip
     for name in through_current:

@@ -33,6 +33,18 @@ periods as (
     where {{ add_months('figures.period', 'cast(rules.months as int)') }} <= {{ run_date() }}
 ),
 
+placed as (
+    select
+        history.*,
+        case
+            when level = 'province' then province_code
+            else coalesce(city_code, province_code, county_code, town_code, village_code)
+        end as scope_code,
+        case when level = 'province' then 'province' else 'register' end as scope_kind
+    from history
+),
+
+-- A unit that is in force no more has not collapsed to nothing.
 known as (
     select
         sides.rule_code,
@@ -45,20 +57,17 @@ known as (
         on
             sides.rule_code = periods.rule_code
             and sides.period = periods.period
+    left join placed
+        on
+            sides.unit_code = placed.division_code
+            and extract(year from sides.period) >= placed.valid_from_year
+            and extract(year from sides.period) <= coalesce(placed.valid_to_year, 9999)
+    where
+        sides.unit_kind = 'feed'
+        or placed.division_code is not null
 ),
 
 -- Rules that judge what is missing reach every unit of a city that has the figure at all.
-placed as (
-    select
-        history.*,
-        case
-            when level = 'province' then province_code
-            else coalesce(city_code, province_code, county_code, town_code, village_code)
-        end as scope_code,
-        case when level = 'province' then 'province' else 'register' end as scope_kind
-    from history
-),
-
 scopes as (
     select distinct
         known.rule_code,
