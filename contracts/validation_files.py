@@ -13,7 +13,17 @@ from pathlib import Path
 from typing import Any
 
 from contracts.indicators import load_indicators, named_measures
-from contracts.validation import FEED_FIGURES, FIGURES_MAX, OPERATORS, OVER, PAIRS, PARTS, Side, ValidationRule, load_rules
+from contracts.validation import (
+    FEED_FIGURES,
+    FIGURES_MAX,
+    OPERATORS,
+    OVER,
+    PAIRS,
+    PARTS,
+    Side,
+    ValidationRule,
+    load_rules,
+)
 
 RULE_LIST = Path("contracts/codes/validation_rules.csv")
 TERM_LIST = Path("contracts/codes/validation_terms.csv")
@@ -184,9 +194,7 @@ def _page(rules: Mapping[str, ValidationRule]) -> str:
     figures = ", ".join(f"`{name}` ({says})" for name, says in FEED_FIGURES.items())
     operators = ", ".join(f"{name} ({sign})" if name in PAIRS else f"{name} {sign}" for name, sign in OPERATORS.items())
     lines = [
-        HOW.format(
-            example=EXAMPLE, operators=operators, parts=", ".join(PARTS), feed=figures, over=", ".join(OVER)
-        ),
+        HOW.format(example=EXAMPLE, operators=operators, parts=", ".join(PARTS), feed=figures, over=", ".join(OVER)),
         "| rule | left | | right | of | missing | importance |\n|---|---|---|---|---|---|---|",
     ]
     for rule in rules.values():

@@ -252,7 +252,10 @@ def _write(
         else:
             disclosure[name] = _take(con, data, product, source, order, closings)
             if name == violations.TABLE:
-                last, held = data.published / "current" / DATABASE, {t: f'{warehouse}."{s}"."{t}"' for t, s in schemas.items()}
+                last, held = (
+                    data.published / "current" / DATABASE,
+                    {t: f'{warehouse}."{s}"."{t}"' for t, s in schemas.items()},
+                )
                 violations.carry(con, product, held, last, release_id, data.today())
         _comment(con, "release", product, fictional, INTERNAL)
         rows, total = _one(

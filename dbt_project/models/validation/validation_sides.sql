@@ -66,6 +66,7 @@ final as (
         {%- endfor %}
         {%- endfor %}
     from over_time
+    where value is not null
     group by rule_code, unit_kind, unit_code, area_type, period
 )
 

@@ -134,12 +134,26 @@ def _write_structure(
 ) -> None:
     from pysdmx.io import write_sdmx
     from pysdmx.io.format import Format
-    from pysdmx.model import Agency, AgencyScheme, Concept, ConceptScheme, Dataflow, DataStructureDefinition, Organisation
+    from pysdmx.model import (
+        Agency,
+        AgencyScheme,
+        Concept,
+        ConceptScheme,
+        Dataflow,
+        DataStructureDefinition,
+        Organisation,
+    )
     from pysdmx.model.dataflow import Components
     from pysdmx.model.message import Header
 
     structures: list[Any] = [
-        AgencyScheme(id="AGENCIES", name="Agencies", agency="SDMX", items=[Agency(id=AGENCY, name="民生 · Minsheng")], version="1.0")
+        AgencyScheme(
+            id="AGENCIES",
+            name="Agencies",
+            agency="SDMX",
+            items=[Agency(id=AGENCY, name="民生 · Minsheng")],
+            version="1.0",
+        )
     ]
     for product in products:
         name, code = f"{product.label_zh} · {product.label_en}", _id(product)
@@ -147,7 +161,10 @@ def _write_structure(
         scheme = f"{AGENCY}:CS_{code}({product.version})"
         concepts = {
             c.id: Concept(
-                id=c.id, name=_name(c), description=_says(c), urn=f"urn:sdmx:org.sdmx.infomodel.conceptscheme.Concept={scheme}.{c.id}"
+                id=c.id,
+                name=_name(c),
+                description=_says(c),
+                urn=f"urn:sdmx:org.sdmx.infomodel.conceptscheme.Concept={scheme}.{c.id}",
             )
             for c in columns(product)
         }
@@ -157,7 +174,9 @@ def _write_structure(
         )  # fmt: skip
         structures += [codes for codes in listed.values() if codes]
         structures.append(
-            ConceptScheme(id=f"CS_{code}", name=name, agency=AGENCY, version=product.version, items=list(concepts.values()))
+            ConceptScheme(
+                id=f"CS_{code}", name=name, agency=AGENCY, version=product.version, items=list(concepts.values())
+            )
         )
         structures.append(structure)
         structures.append(Dataflow(id=code, name=name, agency=AGENCY, version=product.version, structure=structure))
@@ -220,7 +239,9 @@ def _named(con: duckdb.DuckDBPyConnection, product: Product, c: Column) -> dict[
     keys = [key for key in c.field.foreign_keys if key.column in ("code", "division_code")]
     if not keys:
         return None
-    query = f"select distinct {c.sql} from {identifier(product.id)} where {identifier(c.field.name)} is not null order by 1"
+    query = (
+        f"select distinct {c.sql} from {identifier(product.id)} where {identifier(c.field.name)} is not null order by 1"
+    )
     used = [code for (code,) in con.execute(query).fetchall()]
     if keys[0].table == "dim_division":
         return _divisions(con, used)

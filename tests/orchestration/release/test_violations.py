@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ from orchestration.release import violations
 PRODUCT = load_products()[violations.TABLE]
 KEY = {"rule_code": "beds", "unit_kind": "division", "unit_code": "01", "area_type": "all", "period": date(2026, 2, 1)}
 BROKEN = {**KEY, "left_value": 3.0, "operator": "less_than", "right_value": 2.0, "status": "open", "is_judged": True}
-TABLES = {t: f"warehouse_{t}" for t in (violations.JUDGEMENTS, violations.WAIVERS, violations.RULES, "dim_division", "feeds")}
+TABLES = {
+    t: f"warehouse_{t}" for t in (violations.JUDGEMENTS, violations.WAIVERS, violations.RULES, "dim_division", "feeds")
+}
 WAIVED = {"waived_by": "王芳", "waived_on": date(2026, 3, 2), "waived_because": "在建"}
 
 
@@ -26,19 +29,33 @@ class Nights:
         self.folder, self.n = folder, 0
 
     def night(
-        self, violated: list[dict[str, Any]], holds: list[dict[str, Any]] = [], waivers: list[list[Any]] = [], rules: str = "beds"
+        self,
+        violated: list[dict[str, Any]],
+        holds: Sequence[dict[str, Any]] = (),
+        waivers: Sequence[list[Any]] = (),
+        rules: str = "beds",
     ) -> list[dict[str, Any]]:
         self.n += 1
         last, this = (self.folder / f"{n}.duckdb" for n in (self.n - 1, self.n))
         columns = [f.name for f in PRODUCT.fields]
         with duckdb.connect() as con:
             con.execute(f"attach '{this}' as release")
-            con.execute(f"create table release.{violations.TABLE} ({', '.join(f'{f.name} {f.sql_type}' for f in PRODUCT.fields)})")
+            con.execute(
+                f"create table release.{violations.TABLE} ({', '.join(f'{f.name} {f.sql_type}' for f in PRODUCT.fields)})"
+            )
             for row in violated:
-                con.execute(f"insert into release.{violations.TABLE} values ({', '.join('?' * len(columns))})", [row.get(c) for c in columns])
-            con.execute(f"create table {TABLES[violations.JUDGEMENTS]} (rule_code varchar, unit_kind varchar, unit_code varchar, area_type varchar, period date, holds boolean)")
+                con.execute(
+                    f"insert into release.{violations.TABLE} values ({', '.join('?' * len(columns))})",
+                    [row.get(c) for c in columns],
+                )
+            con.execute(
+                f"create table {TABLES[violations.JUDGEMENTS]} (rule_code varchar, unit_kind varchar, unit_code varchar, area_type varchar, period date, holds boolean)"
+            )
             for row, does in [(r, False) for r in violated] + [(r, True) for r in holds]:
-                con.execute(f"insert into {TABLES[violations.JUDGEMENTS]} values (?, ?, ?, ?, ?, ?)", [*(row[k] for k in KEY), does])
+                con.execute(
+                    f"insert into {TABLES[violations.JUDGEMENTS]} values (?, ?, ?, ?, ?, ?)",
+                    [*(row[k] for k in KEY), does],
+                )
             con.execute(f"create table {TABLES[violations.WAIVERS]} (rule_code varchar, unit_code varchar, area_type varchar, period date, "
                         "left_value double, right_value double, decided_by varchar, decided_on date, reason varchar)")  # fmt: skip
             for waiver in waivers:
@@ -71,7 +88,12 @@ def test_it_is_solved_when_the_figures_hold_and_told_again_when_they_do_not(nigh
     assert (solved["status"], solved["solved_on"], solved["left_value"]) == ("solved", date(2026, 3, 2), 3.0)
     assert nights.night([], holds=[KEY]) == [solved]
     (again,) = nights.night([BROKEN])
-    assert (again["status"], again["found_in"], again["found_again_on"], again["solved_on"]) == ("open", "r1", date(2026, 3, 4), None)
+    assert (again["status"], again["found_in"], again["found_again_on"], again["solved_on"]) == (
+        "open",
+        "r1",
+        date(2026, 3, 4),
+        None,
+    )
 
 
 def test_who_takes_the_figures_back_solves_nothing(nights: Nights) -> None:
@@ -101,7 +123,9 @@ def test_violations_of_a_rule_that_is_taken_away_go_with_it(nights: Nights) -> N
 def test_new_ones_are_counted_beside_those_that_wait(tmp_path: Path) -> None:
     with duckdb.connect() as con:
         assert violations.counted(con) == {}
-        con.execute("create table release_log as select 'r1' release_id, timestamp '2026-03-01' released_at union all select 'r2', timestamp '2026-03-02'")
+        con.execute(
+            "create table release_log as select 'r1' release_id, timestamp '2026-03-01' released_at union all select 'r2', timestamp '2026-03-02'"
+        )
         con.execute(
             f"create table {violations.TABLE} as select * from (values ('r1', 'open', null), ('r2', 'open', null), ('r1', 'open', date '2026-03-02'), "
             "('r1', 'solved', null), ('r1', 'waived', null)) as t(found_in, status, found_again_on)"

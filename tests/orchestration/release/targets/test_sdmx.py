@@ -48,7 +48,9 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
         with duckdb.connect(str(path)) as con:
             for name, product in PRODUCTS.items():
                 con.execute(f"create table {name} ({', '.join(f'{f.name} {f.sql_type}' for f in product.fields)})")
-            con.executemany("insert into dim_division (division_code, full_name) values (?, ?)", list(DIVISIONS.items()))
+            con.executemany(
+                "insert into dim_division (division_code, full_name) values (?, ?)", list(DIVISIONS.items())
+            )
             for name in sdmx.KNOWN:
                 rows = [list(random_row(r, name, n).values()) for n in range(150 if edition == "." else 20)]
                 con.executemany(f"insert into {name} values ({', '.join('?' for _ in PRODUCTS[name].fields)})", rows)
@@ -71,9 +73,11 @@ def as_sdmx(table: str, row: dict[str, Any]) -> dict[str, Any]:
     for column in ("division_code", "area_code"):
         if column in said:
             said[column] = row[column].replace("rest:", "REST_")
-    return {sdmx.KNOWN[table].get(k, k.upper()): "" if v is None and PRODUCTS[table].by_name[k].kind == "string" else v for k, v in said.items() if k != "OBS_STATUS"} | {
-        k: v for k, v in said.items() if k == "OBS_STATUS"
-    }
+    return {
+        sdmx.KNOWN[table].get(k, k.upper()): "" if v is None and PRODUCTS[table].by_name[k].kind == "string" else v
+        for k, v in said.items()
+        if k != "OBS_STATUS"
+    } | {k: v for k, v in said.items() if k == "OBS_STATUS"}
 
 
 @pytest.mark.parametrize("table", sdmx.KNOWN)
@@ -88,14 +92,19 @@ def test_pysdmx_reads_the_table_back_row_for_row(release: Path, table: str, edit
         cursor = con.execute(f"select * from {table} order by {', '.join(PRODUCTS[table].key)}")
         names = [d[0] for d in cursor.description or ()]
         expected = [as_sdmx(table, dict(zip(names, row, strict=True))) for row in cursor.fetchall()]
-    read = [{k: None if v is not None and v != v else v for k, v in row.items()} for row in found.data.astype(object).where(found.data.notna(), None).to_dict("records")]
+    read = [
+        {k: None if v is not None and v != v else v for k, v in row.items()}
+        for row in found.data.astype(object).where(found.data.notna(), None).to_dict("records")
+    ]
     assert len(read) == len(expected) == (150 if edition == "." else 20)
     for n, (ours, theirs) in enumerate(zip(expected, read, strict=True)):
         assert theirs == ours, n
 
 
 @pytest.mark.parametrize("edition", [".", "public"])
-def test_every_code_is_on_its_list_and_lists_hold_no_more_of_places_than_the_edition(release: Path, edition: str) -> None:
+def test_every_code_is_on_its_list_and_lists_hold_no_more_of_places_than_the_edition(
+    release: Path, edition: str
+) -> None:
     from pysdmx.io import get_datasets, read_sdmx
 
     place = release / edition / sdmx.FOLDER
@@ -129,7 +138,9 @@ def test_the_structure_says_what_the_contract_says(release: Path) -> None:
         assert {*dimensions} == {sdmx.KNOWN[table].get(k, k.upper()) for k in (*product.key, "period_kind")}
         assert dimensions[-1] == "TIME_PERIOD"
         measured = {c.id for c in components if c.role == Role.MEASURE}
-        assert measured == {sdmx.KNOWN[table].get(f.name, f.name.upper()) for f in product.fields if f.kind in ("number", "integer")}
+        assert measured == {
+            sdmx.KNOWN[table].get(f.name, f.name.upper()) for f in product.fields if f.kind in ("number", "integer")
+        }
         assert len(components) == len(product.fields) + ("value" in product.by_name)
 
 
