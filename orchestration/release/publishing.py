@@ -232,8 +232,8 @@ def _write(
     (candidate / "parquet").mkdir()
     (candidate / PUBLIC / "parquet").mkdir(parents=True)
     schemas = _schemas(con, warehouse)
-    register = f"{warehouse}.{schemas['dim_division']}.dim_division"
-    (fictional,) = _one(con, f"select coalesce(bool_or(is_fictional), false) from {register}")
+    named = {table: f'{warehouse}."{schema}"."{table}"' for table, schema in schemas.items()}
+    (fictional,) = _one(con, f"select coalesce(bool_or(is_fictional), false) from {named['dim_division']}")
     tables: dict[str, dict[str, Any]] = {}
     disclosure: dict[str, dict[str, Any]] = {}
     release_id, before, closings = _next_id(data), standing_id(data), periods.closed(data)
@@ -246,17 +246,10 @@ def _write(
     in_order = sorted(products.items(), key=lambda item: item[0] in listed and bool(listed[item[0]].copied))
     for name, product in in_order:
         order = ", ".join(f'"{k}"' for k in product.key) or "all"
-        source = f'{warehouse}."{schemas.get(name)}"."{name}"'
         if name in kept:
             disclosure[name] = _keep(con, data, product, order, release_id, previous)
         else:
-            disclosure[name] = _take(con, data, product, source, order, closings)
-            if name == violations.TABLE:
-                last, held = (
-                    data.published / "current" / DATABASE,
-                    {t: f'{warehouse}."{s}"."{t}"' for t, s in schemas.items()},
-                )
-                violations.carry(con, product, held, last, release_id, data.today())
+            disclosure[name] = _take(con, data, product, order, closings, release_id, named)
         _comment(con, "release", product, fictional, INTERNAL)
         rows, total = _one(
             con, f'select count(*), coalesce(sum(hash({_content(product)})::hugeint), 0)::varchar from release."{name}"'
@@ -312,16 +305,20 @@ def _take(
     con: duckdb.DuckDBPyConnection,
     data: DataDirectory,
     product: Product,
-    source: str,
     order: str,
     closings: Sequence[periods.Closing],
+    release_id: str,
+    named: Mapping[str, str],
 ) -> dict[str, Any]:
-    """A table as the warehouse has it, closed periods as the last release; returns what its contract says of the few, or how
-    recognisable its rows are."""
+    """A table as the warehouse has it, closed periods and violations told before as the last release; returns what its contract says
+    of the few, or how recognisable its rows are. `named`: table → how it is called in the warehouse."""
     columns = ", ".join(f'source."{f.name}"' for f in product.fields)
+    source, last = named.get(product.id, product.id), data.published / "current" / DATABASE
     con.execute(f'create table release."{product.id}" as select {columns} from {source} as source order by {order}')
-    if product.id != violations.TABLE:  # what became of a violation is told whatever period it is of
-        periods.hold(con, product, closings, data.published / "current" / DATABASE)
+    if product.id == violations.TABLE:  # what becomes of a violation is told whatever period it is of
+        violations.carry(con, product, named, last, release_id, data.today())
+    else:
+        periods.hold(con, product, closings, last)
     if product.disclosure["rule"] != "records":
         return dict(product.disclosure)
     wanted = ", ".join(f'"{c}"' for c in product.disclosure["quasi_identifiers"])

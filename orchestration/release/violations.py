@@ -6,6 +6,7 @@ Belongs here: what the last release knew of a violation, carried into this one (
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 
@@ -21,7 +22,7 @@ JUDGEMENTS, WAIVERS, RULES = "validation_judgements", "validation_waivers", "val
 def carry(
     con: duckdb.DuckDBPyConnection,
     product: Product,
-    tables: dict[str, str],
+    tables: Mapping[str, str],
     last: Path,
     release_id: str,
     today: date,

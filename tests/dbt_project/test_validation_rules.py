@@ -149,7 +149,7 @@ def con(
     project = copy_project(root)
     files = validation_files(rules)
     for path, text in files.items():
-        if not path.parts[0] == "docs":
+        if path.parts[0] != "docs":
             (root / path).write_text(text, encoding="utf-8")
     (root / "data" / "derived").mkdir(parents=True)
     data = DataDirectory(root / "data")
