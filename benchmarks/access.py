@@ -27,7 +27,7 @@ from orchestration.paths import DBT_PROJECT, DataDirectory
 from orchestration.warehouse.dbt_assets import DBT, environment
 
 COMMUNITIES, FACILITIES, TYPES = 620_000, 1_000_000, 8
-MODELS = ("access_points", "access_sites", "access_pairs", "access_search_near", "access_search_middle", "access_search_far", "access_search_wide", "access_nearest")  # fmt: skip
+MODELS = ("access_points", "access_sites", "access_pairs", "access_search_near", "access_search_nearby", "access_search_middle", "access_search_far", "access_search_farther", "access_search_wide", "access_nearest")  # fmt: skip
 ALLOWED_SECONDS, ALLOWED_MEGABYTES = 120, 4_000
 RADIUS_M, DETOUR, REACH_M = 6_371_000, 1.3, 1_000
 

@@ -253,7 +253,13 @@ def load_rule(path: Path) -> ValidationRule:
         if first["type"] == "missing":
             problem = "is missing"
         elif first["type"] == "extra_forbidden":
-            known = {"left": Side, "right": Side, "name": Names, "advice": Names, "measures": Measure}
+            known: dict[str, type[BaseModel]] = {
+                "left": Side,
+                "right": Side,
+                "name": Names,
+                "advice": Names,
+                "measures": Measure,
+            }
             keys = known.get(str(first["loc"][0]), ValidationRule) if len(first["loc"]) > 1 else ValidationRule
             problem = f"is no key here; there are {', '.join(keys.model_fields)}"
         raise ContractError(path, where, problem) from error

@@ -125,12 +125,14 @@ def _macro(rules: list[ValidationRule]) -> str:
 
 
 def _expressions(rule: ValidationRule) -> dict[str, Any]:
-    written, columns = {}, []
+    written: dict[str, str] = {}
+    columns: list[str] = []
     for name, side in _sides(rule).items():
         column = {term: f"{name}_{n}" for n, term in enumerate(rule.terms(side), start=1)}
         columns += column.values()
-        zero = rule.missing in ("skip_if_all", "never_skip")
-        written[name] = side.written(lambda term, c=column, z=zero: f"coalesce({c[term]}, 0.0)" if z else c[term])
+        if rule.missing in ("skip_if_all", "never_skip"):
+            column = {term: f"coalesce({name}, 0.0)" for term, name in column.items()}
+        written[name] = side.written(column.__getitem__)
     missing = " + ".join(f"case when {c} is null then 1 else 0 end" for c in columns)
     return {"code": rule.code, **written, "missing": missing, "figures": len(columns)}
 

@@ -40,7 +40,7 @@ CELLS: dict[str, str] = {
 }  # fmt: skip
 USUAL: dict[str, Any] = {
     "division_name": "x", "lowest_level": "village", "is_published": True, "province_code": "P", "city_code": "C", "own_area_type": "urban",
-    "period_kind": "month", "period": date(2025, 1, 1), "area_type": "all", "unit": "share", "better": "up", "per": 1.0, "was_in_force": True,
+    "period_kind": "month", "period": date(2025, 1, 1), "area_type": "all", "unit": "beds", "better": "up", "per": 1.0, "was_in_force": True,
     "has_denominator": True, "division_level": "village",
 }  # fmt: skip
 
