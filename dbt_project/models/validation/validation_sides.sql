@@ -21,14 +21,14 @@ shifted as (
         figures.*,
         terms.over_time,
         terms.known_min,
-        cast({{ add_months('figures.period', 'cast((terms.ago + steps.periods_back) * terms.months as int)') }} as date) as judged_period
+        {{ add_months('figures.period', 'cast((terms.ago + steps.periods_back) * terms.months as int)') }} as judged_period
     from figures
     inner join terms
         on
             figures.rule_code = terms.rule_code
             and figures.side = terms.side
             and figures.term = terms.term
-    inner join steps on steps.periods_back < terms.periods
+    inner join steps on terms.periods > steps.periods_back
 ),
 
 over_time as (
@@ -62,7 +62,9 @@ final as (
         {%- for side, most in expressions.most.items() %}
         {%- set last_side = loop.last %}
         {%- for n in range(1, most + 1) %}
-        max(case when side = '{{ side }}' and term = {{ n }} then value end) as {{ side }}_{{ n }}{{ ',' if not (loop.last and last_side) }}
+        max(
+            case when side = '{{ side }}' and term = {{ n }} then value end
+        ) as {{ side }}_{{ n }}{{ ',' if not (loop.last and last_side) }}
         {%- endfor %}
         {%- endfor %}
     from over_time
