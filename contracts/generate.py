@@ -17,6 +17,7 @@ from contracts.indicator_files import PAGES, indicator_files
 from contracts.layout_keys import LAYOUT_KEYS, layout_keys
 from contracts.loading import load_feeds, load_products
 from contracts.model import Contract, Feed, Product
+from contracts.validation_files import validation_files
 
 PROJECT = Path(__file__).resolve().parent.parent
 DICTIONARY = Path("docs/dictionary.md")
@@ -32,6 +33,7 @@ def generated(root: Path = PROJECT) -> dict[Path, str]:
         **property_files(root, feeds, products),
         **list_files(feeds, {product.id: product for product in products}),
         **indicator_files(),
+        **validation_files(),
         DICTIONARY: _dictionary(feeds, products),
         LAYOUT_KEYS: layout_keys(),
         README: _readme((root / README).read_text(encoding="utf-8"), products),

@@ -15,6 +15,7 @@ from typing import Any
 
 from contracts.indicators import TABLES, Indicator, NamedMeasure, load_indicators, named_measures
 from contracts.loading import load_feeds, seed
+from contracts.validation import load_rules
 
 INDICATOR_LIST = Path("contracts/codes/indicators.csv")
 TARGET_LIST = Path("contracts/codes/indicator_targets.csv")
@@ -32,7 +33,7 @@ ANY = "table:"
 def indicator_files() -> dict[Path, str]:
     """Every file that is made from the indicators, with its content."""
     indicators = load_indicators()
-    measures, names = named_measures(indicators.values())
+    measures, names = named_measures([*indicators.values(), *load_rules().values()])
     pages = {PAGES / f"{code}.md": _page(indicator) for code, indicator in indicators.items()}
     return {
         INDICATOR_LIST: _csv([_row(indicator, names) for indicator in indicators.values()]),

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -283,7 +283,7 @@ class NamedMeasure:
 def load_indicator(path: Path) -> Indicator:
     """One indicator; a wrong one is a ContractError that names the file, the key and what was expected."""
     try:
-        said = yaml.safe_load(path.read_text(encoding="utf-8"))
+        said = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
     except yaml.YAMLError as error:
         raise ContractError(path, "YAML", f"the file does not read as YAML: {' '.join(str(error).split())}") from error
     if not isinstance(said, Mapping):
@@ -322,13 +322,26 @@ def _load(files: tuple[tuple[Path, int], ...]) -> dict[str, Indicator]:
     return found
 
 
-def named_measures(indicators: Iterable[Indicator]) -> tuple[list[NamedMeasure], dict[tuple[str, str], str]]:
-    """Every measure once, and (indicator, part) → the name of its measure: who uses it first gives it its name."""
+class Measuring(Protocol):
+    """What has measures of its own: an indicator, a validation rule."""
+
+    @property
+    def code(self) -> str: ...
+
+    @property
+    def period(self) -> Literal["month", "year"]: ...
+
+    @property
+    def measures(self) -> Mapping[str, Measure]: ...
+
+
+def named_measures(users: Iterable[Measuring]) -> tuple[list[NamedMeasure], dict[tuple[str, str], str]]:
+    """Every measure once, and (code, part) → the name of its measure: who uses it first gives it its name."""
     found: dict[tuple[str, str], NamedMeasure] = {}
     names = {}
-    for indicator in indicators:
-        for part, measure in indicator.measures.items():
-            key = (measure.model_dump_json(), indicator.period)
-            named = found.setdefault(key, NamedMeasure(f"{indicator.code}/{part}", measure, indicator.period))
-            names[indicator.code, part] = named.name
+    for user in users:
+        for part, measure in user.measures.items():
+            key = (measure.model_dump_json(), user.period)
+            named = found.setdefault(key, NamedMeasure(f"{user.code}/{part}", measure, user.period))
+            names[user.code, part] = named.name
     return list(found.values()), names

@@ -147,7 +147,7 @@ def test_the_tree_is_the_one_that_is_documented() -> None:
         "orchestration/night", "contracts/reading", "contracts/desk",
         "orchestration/schedules.py", "contracts/codes", "policies", "dbt_project/models/staging",
         "dbt_project/models/divisions", "dbt_project/models/facilities", "dbt_project/models/reviews",
-        "dbt_project/models/surveys", "dbt_project/models/indicators", "dbt_project/models/feeds",
+        "dbt_project/models/surveys", "dbt_project/models/indicators", "dbt_project/models/feeds", "dbt_project/models/validation",
         "dbt_project/macros", "dbt_project/models/exposures.yml", "dbt_project/tests", "demo", "benchmarks",
     ):  # fmt: skip
         assert (PROJECT / place).exists(), place

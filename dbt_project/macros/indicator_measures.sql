@@ -81,6 +81,7 @@
         {"name": "elderly_beds_per_1000_aged_60/denominator", "value": "sum(case when true then aged_60_plus end)", "rows": "true", "period": "month", "over_time": "last"},
         {"name": "household_size/denominator", "value": "sum(case when true then households end)", "rows": "true", "period": "year", "over_time": "last"},
         {"name": "urban_resident_share/numerator", "value": "sum(case when true then urban_residents end)", "rows": "true", "period": "year", "over_time": "last"},
+        {"name": "aged_60_include_aged_65/aged_65", "value": "sum(case when true then aged_65_plus end)", "rows": "true", "period": "year", "over_time": "last"},
     ]},
     {"table": "village_years", "is_yearly": true, "measures": [
         {"name": "table:village_years/month", "value": "count(*)", "rows": "true", "period": "month", "over_time": "last"},

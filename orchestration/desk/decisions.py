@@ -16,15 +16,16 @@ from typing import Any
 import duckdb
 
 from contracts.door import approvals
-from contracts.loading import POLICIES
+from contracts.loading import POLICIES, seed
 from contracts.whole_files import write_text
 from orchestration.holding import alone
 from orchestration.paths import DataDirectory
 
-PAIRS, UNITS = "facility_link_decisions", "division_change_decisions"
+PAIRS, UNITS, WAIVERS = "facility_link_decisions", "division_change_decisions", "validation_waivers"
 SAME, DIFFERENT = "same", "different"
 # A weak sign of what became of a division is shown, the weakest first.
 SHOWN_UNITS, SURE_FROM = 200, 0.9
+SHOWN_VIOLATIONS = 200
 
 
 class NotDecided(ValueError):
@@ -121,6 +122,45 @@ def decide_unit(
                 "这一变动不在待定之列（可能刚由他人决定） · this change does not wait for a decision; somebody may just have decided it"
             )
         _add(policies / f"{UNITS}.csv", [to_vintage, old_code, new_code, decision, by, data.today(), why])
+
+
+def violations(data: DataDirectory, policies: Path = POLICIES) -> list[dict[str, Any]]:
+    """Open violations of validation rules as the current release has them, the most important first, without those waived since."""
+    waived = {tuple(row.get(c) or "" for c in _VIOLATION) for row in _rows(policies / f"{WAIVERS}.csv")}
+    found = _published(
+        data, "validation_result",
+        "select rule_code, unit_code, unit_name, area_type, period, importance, left_value, operator, right_value, is_judged, found_on "
+        "from validation_result where status = 'open' order by case importance when 'high' then 1 when 'medium' then 2 else 3 end, "
+        "period desc, rule_code, unit_code, area_type",
+    )  # fmt: skip
+    rules = {row["code"]: row for row in seed("validation_rules")}
+    waiting = [row | {"rule": rules[row["rule_code"]]} for row in found if row["rule_code"] in rules]
+    return [row for row in waiting if _named(row) not in waived]
+
+
+def waive(data: DataDirectory, violation: Mapping[str, str], *, by: str, why: str, policies: Path = POLICIES) -> None:
+    """A violation stands as it is, as long as its figures are these.
+
+    Raises:
+        NotDecided: nobody's name, no reason, or the violation does not wait for a person with these figures.
+    """
+    by, why = _person(by, why)
+    said = tuple(violation.get(c, "") for c in _VIOLATION)
+    with alone(policies / f".{WAIVERS}.lock", "a decision at the desk"):
+        if said not in {_named(row) for row in violations(data, policies)}:
+            raise NotDecided(
+                "这一校验结果不在待定之列（可能刚由他人豁免，或数已更新） · this violation does not wait for a decision; somebody may just have "
+                "waived it, or its figures are others now"
+            )
+        _add(policies / f"{WAIVERS}.csv", [*said, by, data.today(), why])
+
+
+_VIOLATION = ("rule_code", "unit_code", "area_type", "period", "left_value", "right_value")
+
+
+def _named(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """A violation and its figures as a waiver names them; every digit of a figure is written."""
+    return tuple("" if row[c] is None else str(row[c]) for c in _VIOLATION)
 
 
 def _person(by: str, why: str) -> tuple[str, str]:

@@ -89,7 +89,7 @@ def application(data: DataDirectory, policies: Path = POLICIES) -> Starlette:
         return await run_in_threadpool(_waiting, data, policies, token)
 
     async def decide(request: Request) -> Response:
-        async with request.form(max_files=0, max_fields=10) as form:
+        async with request.form(max_files=0, max_fields=12) as form:
             said = {name: str(value) for name, value in form.items()}
         origin = request.headers.get("origin")
         if not secrets.compare_digest(said.pop("token", ""), token) or (
@@ -167,7 +167,7 @@ def _told(checked: Checked) -> Mapping[str, Any]:
 def _waiting(data: DataDirectory, policies: Path, token: str, done: str = "") -> Response:
     return _page(
         "desk_decisions.j2", token=token, done=done, held=decisions.held(data), pairs=decisions.pairs(data, policies),
-        units=decisions.units(data, policies),
+        units=decisions.units(data, policies), violations=decisions.violations(data, policies), most=decisions.SHOWN_VIOLATIONS,
     )  # fmt: skip
 
 
@@ -190,6 +190,8 @@ def _decided(data: DataDirectory, policies: Path, kind: str, said: Mapping[str, 
             data, said.get("to_vintage", ""), said.get("old_code", ""), said.get("new_code", ""), said.get("decision", ""),
             by=by, why=why, policies=policies,
         )  # fmt: skip
+    elif kind == "violation":
+        decisions.waive(data, said, by=by, why=why, policies=policies)
     else:
         raise decisions.NotDecided("没有这一类决定 · there is no such kind of decision")
     return _waiting(data, policies, token, done="已记录，下一次运行时生效 · written down; the next night follows it")

@@ -397,13 +397,21 @@ def feed_table(attempts: list[Attempt]) -> Table:
 
 
 def headlines(data: DataDirectory) -> list[str]:
-    """Three figures of the current release, each with its base."""
+    """What the current release says first: three figures, each with its base, and the violations that wait for somebody."""
     import duckdb
 
     con = duckdb.connect(str(data.published / "minsheng.duckdb"), read_only=True)
-    lines = [line for query in (_participation, _survey, _coverage) if (line := query(con))]
+    lines = [line for query in (_participation, _survey, _coverage, _violations) if (line := query(con))]
     con.close()
     return lines
+
+
+def _violations(con: Any) -> str | None:
+    from orchestration.release import violations
+
+    found = violations.counted(con)
+    told = ", ".join(f"{found[how]:,} {how}" for how in ("new", "open", "waived", "solved") if how in found)
+    return f"Validation rules: {told} (validation_result; to waive one: make desk)." if told else None
 
 
 def _participation(con: Any) -> str | None:

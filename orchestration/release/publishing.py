@@ -33,9 +33,9 @@ from orchestration.disclosure.attack import COLUMNS
 from orchestration.disclosure.records import records
 from orchestration.intake import ledger
 from orchestration.paths import PROJECT, DataDirectory, data_directory
-from orchestration.release import charts, code_names, data_docs, keeping, periods, revisions, worklists
+from orchestration.release import charts, code_names, data_docs, keeping, periods, revisions, violations, worklists
 from orchestration.release.bulletin import pages as bulletin
-from orchestration.release.targets import delivering, files, workbooks
+from orchestration.release.targets import delivering, files, sdmx, workbooks
 from orchestration.warehouse.dbt_assets import POOL, only_writer
 
 # The oldest format that today's DuckDB writes; BI tools bundle 1.x clients, which cannot open a newer one.
@@ -232,8 +232,8 @@ def _write(
     (candidate / "parquet").mkdir()
     (candidate / PUBLIC / "parquet").mkdir(parents=True)
     schemas = _schemas(con, warehouse)
-    register = f"{warehouse}.{schemas['dim_division']}.dim_division"
-    (fictional,) = _one(con, f"select coalesce(bool_or(is_fictional), false) from {register}")
+    named = {table: f'{warehouse}."{schema}"."{table}"' for table, schema in schemas.items()}
+    (fictional,) = _one(con, f"select coalesce(bool_or(is_fictional), false) from {named['dim_division']}")
     tables: dict[str, dict[str, Any]] = {}
     disclosure: dict[str, dict[str, Any]] = {}
     release_id, before, closings = _next_id(data), standing_id(data), periods.closed(data)
@@ -246,11 +246,10 @@ def _write(
     in_order = sorted(products.items(), key=lambda item: item[0] in listed and bool(listed[item[0]].copied))
     for name, product in in_order:
         order = ", ".join(f'"{k}"' for k in product.key) or "all"
-        source = f'{warehouse}."{schemas.get(name)}"."{name}"'
         if name in kept:
             disclosure[name] = _keep(con, data, product, order, release_id, previous)
         else:
-            disclosure[name] = _take(con, data, product, source, order, closings)
+            disclosure[name] = _take(con, data, product, order, closings, release_id, named)
         _comment(con, "release", product, fictional, INTERNAL)
         rows, total = _one(
             con, f'select count(*), coalesce(sum(hash({_content(product)})::hugeint), 0)::varchar from release."{name}"'
@@ -306,15 +305,20 @@ def _take(
     con: duckdb.DuckDBPyConnection,
     data: DataDirectory,
     product: Product,
-    source: str,
     order: str,
     closings: Sequence[periods.Closing],
+    release_id: str,
+    named: Mapping[str, str],
 ) -> dict[str, Any]:
-    """A table as the warehouse has it, closed periods as the last release; returns what its contract says of the few, or how
-    recognisable its rows are."""
+    """A table as the warehouse has it, closed periods and violations told before as the last release; returns what its contract says
+    of the few, or how recognisable its rows are. `named`: table → how it is called in the warehouse."""
     columns = ", ".join(f'source."{f.name}"' for f in product.fields)
+    source, last = named.get(product.id, product.id), data.published / "current" / DATABASE
     con.execute(f'create table release."{product.id}" as select {columns} from {source} as source order by {order}')
-    periods.hold(con, product, closings, data.published / "current" / DATABASE)
+    if product.id == violations.TABLE:  # what becomes of a violation is told whatever period it is of
+        violations.carry(con, product, named, last, release_id, data.today())
+    else:
+        periods.hold(con, product, closings, last)
     if product.disclosure["rule"] != "records":
         return dict(product.disclosure)
     wanted = ", ".join(f'"{c}"' for c in product.disclosure["quasi_identifiers"])
@@ -417,7 +421,10 @@ def _write_revisions(
         return
     then = _contained(data.published / "current" / RECEIPTS) if previous else None
     changed = [
-        products[t] for t in certificate.changed_tables if t in products and products[t].disclosure["rule"] != "records"
+        products[t]
+        for t in certificate.changed_tables
+        # Violations say themselves when they were told and solved.
+        if t in products and t != violations.TABLE and products[t].disclosure["rule"] != "records"
     ]
     with duckdb.connect() as con:
         con.execute(f"attach {literal(candidate / DATABASE)} as release")
@@ -475,10 +482,11 @@ def _write_worklists(
 
 
 def _write_other_forms(candidate: Path, certificate: Certificate) -> None:
-    """CSV, descriptions and the departments' scorecards: the rows of the finished database in forms that others open."""
+    """CSV, descriptions, SDMX and the departments' scorecards: the rows of the finished database in forms that others open."""
     databases = {".": candidate / DATABASE, PUBLIC: candidate / PUBLIC / PUBLIC_DATABASE}
     products = load_products()
     files.write(candidate, databases, products, certificate.release_id, certificate.released_at, certificate.notes)
+    sdmx.write(candidate, databases, products, certificate.release_id, certificate.released_at)
     if workbooks.TABLE in products:
         workbooks.write(
             candidate / DATABASE, products[workbooks.TABLE], candidate / workbooks.FOLDER, certificate.release_id, certificate.notes,
@@ -579,7 +587,7 @@ def show(data: DataDirectory, release_id: str) -> None:
     _link(data.published / "current", Path("releases") / release_id)
     files.point(data.published, release_id, data.now())
     through_current = (
-        DATABASE, "parquet", files.CSV, worklists.FOLDER, workbooks.FOLDER, "charts", data_docs.FOLDER, PUBLIC,
+        DATABASE, "parquet", files.CSV, sdmx.FOLDER, worklists.FOLDER, workbooks.FOLDER, "charts", data_docs.FOLDER, PUBLIC,
         bulletin.FOLDER, NOTICE,
     )  # fmt: skip
     for name in through_current:

@@ -23,7 +23,7 @@ from orchestration.release.publishing import Certificate
 
 WITHOUT_BYTES = ("duplicate", "missing")
 # They tell of releases, not of a city: a directory made anew has one release.
-OF_RELEASES = frozenset({"release_log", "revision_log"})
+OF_RELEASES = frozenset({"release_log", "revision_log", "validation_result"})
 
 
 class NotReproducible(ValueError):

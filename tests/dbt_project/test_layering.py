@@ -20,7 +20,18 @@ from orchestration.paths import DataDirectory
 PROJECT = Path(__file__).resolve().parents[2] / "dbt_project"
 MODELS = sorted((PROJECT / "models").rglob("*.sql"))
 # Subjects in the order they build on each other.
-LAYERS = ("staging", "catalogue", "divisions", "facilities", "reviews", "surveys", "indicators", "feeds", "scorecard")
+LAYERS = (
+    "staging",
+    "catalogue",
+    "divisions",
+    "facilities",
+    "reviews",
+    "surveys",
+    "indicators",
+    "feeds",
+    "validation",
+    "scorecard",
+)
 
 # A model reads its own subject and those to its left; nothing reads to its right.
 MAY_READ = {layer: {"seed", *LAYERS[: n + (layer != "staging")]} for n, layer in enumerate(LAYERS)}

@@ -1,12 +1,17 @@
 {#-
-  The nearest facility is looked for in cells of 0.01°, then 0.1°, 1° and 10°: a wider search is only for those whom the narrower one
-  did not settle. A facility found in neighbouring cells is the nearest if it is nearer than a cell is high; the widest search
-  settles what is left.
+  The nearest facility is looked for in cells of 0.02°, then 0.06°, 0.2°, 0.6°, 2° and 10°: a wider search is only for those whom the
+  narrower one did not settle. Each is some three times as wide as the one before: of ten times, a search would measure a hundred times
+  as many facilities as it needs. A facility found in neighbouring cells is the nearest if it is nearer than a cell is high; the widest
+  search settles what is left.
 -#}
 with
 
 near as (
     select * from {{ ref('access_search_near') }}
+),
+
+nearby as (
+    select * from {{ ref('access_search_nearby') }}
 ),
 
 middle as (
@@ -15,6 +20,10 @@ middle as (
 
 far as (
     select * from {{ ref('access_search_far') }}
+),
+
+farther as (
+    select * from {{ ref('access_search_farther') }}
 ),
 
 wide as (
@@ -40,6 +49,14 @@ settled as (
         circle_type,
         facility_id,
         metres
+    from nearby
+    where is_settled
+    union all
+    select
+        division_code,
+        circle_type,
+        facility_id,
+        metres
     from middle
     where is_settled
     union all
@@ -49,6 +66,14 @@ settled as (
         facility_id,
         metres
     from far
+    where is_settled
+    union all
+    select
+        division_code,
+        circle_type,
+        facility_id,
+        metres
+    from farther
     where is_settled
     union all
     select

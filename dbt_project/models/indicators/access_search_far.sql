@@ -14,6 +14,6 @@ asked as (
     where not is_settled
 ),
 
-{{ nearest_in_cells(1) }}
+{{ nearest_in_cells(6 / 10) }}
 
 select * from final

@@ -10,10 +10,10 @@ asked as (
         circle_type,
         longitude,
         latitude
-    from {{ ref('access_search_near') }}
+    from {{ ref('access_search_nearby') }}
     where not is_settled
 ),
 
-{{ nearest_in_cells(1 / 10) }}
+{{ nearest_in_cells(2 / 10) }}
 
 select * from final

@@ -25,6 +25,6 @@ asked as (
     cross join types
 ),
 
-{{ nearest_in_cells(0.01) }}
+{{ nearest_in_cells(0.02, seekers='points') }}
 
 select * from final

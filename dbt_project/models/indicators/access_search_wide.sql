@@ -10,7 +10,7 @@ asked as (
         circle_type,
         longitude,
         latitude
-    from {{ ref('access_search_far') }}
+    from {{ ref('access_search_farther') }}
     where not is_settled
 ),
 

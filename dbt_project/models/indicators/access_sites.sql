@@ -13,7 +13,7 @@ circle as (
     where facility_type is not null
 ),
 
-final as (
+serving as (
     select
         facilities.facility_id,
         circle.circle_type,
@@ -35,6 +35,14 @@ final as (
         facilities.is_open
         and facilities.longitude is not null
         and facilities.latitude is not null
+),
+
+-- Numbered, so that the nearest is found by the least of one number.
+final as (
+    select
+        serving.*,
+        cast(row_number() over (order by facility_id asc, circle_type asc) as bigint) as site_number
+    from serving
 )
 
 select * from final

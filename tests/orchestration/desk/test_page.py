@@ -49,6 +49,11 @@ def data(tmp_path: Path) -> DataDirectory:
             "create table division_successor as select 2016 from_vintage, 2023 to_vintage, 'village' \"level\", '01' old_code, '旧村' old_name, "
             "null::varchar new_code, null::varchar new_name, 'abolished' change, 'no_trace' reason, 0.4 confidence"
         )
+        con.execute(
+            "create table validation_result as select 'elderly_residents_within_beds' rule_code, '9901' unit_code, '示范市' unit_name, 'all' area_type, "
+            "date '2026-02-01' period, 'high' importance, 1.0000000000000002 left_value, 'less_than_or_equal_to' operator, 1.0 right_value, "
+            "true is_judged, date '2026-03-01' found_on, 'open' status"
+        )
     return directory
 
 
@@ -56,7 +61,7 @@ def data(tmp_path: Path) -> DataDirectory:
 def policies(tmp_path: Path) -> Path:
     folder = tmp_path / "policies"
     folder.mkdir()
-    for name in ("facility_link_decisions.csv", "division_change_decisions.csv"):
+    for name in ("facility_link_decisions.csv", "division_change_decisions.csv", "validation_waivers.csv"):
         (folder / name).write_bytes((POLICIES / name).read_bytes())
     return folder
 
@@ -198,6 +203,20 @@ def test_a_change_of_a_division_is_decided_in_the_seed(desk, policies) -> None:
     assert (row["old_code"], row["new_code"], row["decision"], row["decided_by"]) == ("01", "", "same", "李雷")
 
 
+def test_a_violation_is_waived_with_the_figures_that_were_looked_at(desk, policies) -> None:
+    assert "养老机构入住人数不超过床位数" in desk.get("/decisions").text
+    said = {"token": token(desk), "rule_code": "elderly_residents_within_beds", "unit_code": "9901", "area_type": "all", "period": "2026-02-01",
+            "left_value": "1.0000000000000002", "right_value": "1.0", "by": "李雷", "why": "加床"}  # fmt: skip
+    assert "不在待定之列" in desk.post("/decisions/violation", data={**said, "left_value": "0.5"}).text
+    page = desk.post("/decisions/violation", data=said).text
+    assert "已记录" in page
+    assert "养老机构入住人数不超过床位数" not in page
+    (row,) = rows(policies / "validation_waivers.csv")
+    expected = {k: v for k, v in said.items() if k not in ("token", "by", "why")}
+    assert row == expected | {"decided_by": "李雷", "decided_on": "2026-03-01", "reason": "加床"}
+    assert "不在待定之列" in desk.post("/decisions/violation", data=said).text
+
+
 def test_another_site_decides_nothing(desk, data) -> None:
     said = {"receipt": RECEIPT, "by": "x", "why": "y"}
     assert desk.post("/decisions/held", data=said).status_code == 403
@@ -209,5 +228,5 @@ def test_another_site_decides_nothing(desk, data) -> None:
 
 def test_before_the_first_release_nothing_waits(tmp_path, policies) -> None:
     with TestClient(application(DataDirectory(tmp_path / "new"), policies), base_url="http://localhost:3100") as client:
-        assert client.get("/decisions").text.count("没有 · none") == 3
+        assert client.get("/decisions").text.count("没有 · none") == 4
         assert client.get("/").status_code == 200

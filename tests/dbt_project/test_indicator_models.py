@@ -1,0 +1,288 @@
+"""Single models of the indicators on rows made for them: what indices of inequality have to satisfy, and what a value is flagged by.
+
+The models' SQL as dbt compiles it, run on tables with nothing but these rows. Belongs here: what a recount of a city cannot show, because
+a city does not hold it. Does not belong here: the recount (test_indicator_values.py).
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import Any
+
+import duckdb
+import pytest
+from building import compiled
+
+from contracts.loading import seed
+from orchestration.paths import DataDirectory
+
+INDICES = ("gini", "theil_t", "theil_l", "cv_weighted")
+MODELS = (
+    "equalisation_units",
+    "equalisation_groups",
+    "indicator_remainders",
+    "indicator_seasons",
+    "indicator_value",
+    "equalisation",
+)
+CELLS: dict[str, str] = {
+    "indicator_code": "varchar", "division_code": "varchar", "division_name": "varchar", "division_level": "varchar", "lowest_level": "varchar",
+    "above_code": "varchar", "is_published": "boolean", "province_code": "varchar", "city_code": "varchar", "county_code": "varchar",
+    "town_code": "varchar", "village_code": "varchar", "own_area_type": "varchar", "period_kind": "varchar", "period": "date",
+    "area_type": "varchar", "unit": "varchar", "better": "varchar", "per": "double", "was_in_force": "boolean", "numerator": "double",
+    "denominator": "double", "null_reason": "varchar", "has_denominator": "boolean", "units_expected": "bigint", "units_reporting": "bigint",
+    "units_on_time": "bigint", "population_year": "bigint", "restated_numerator": "double", "restated_denominator": "double",
+    "restated_vintage": "bigint",
+}  # fmt: skip
+USUAL: dict[str, Any] = {
+    "division_name": "x", "lowest_level": "village", "is_published": True, "province_code": "P", "city_code": "C", "own_area_type": "urban",
+    "period_kind": "month", "period": date(2025, 1, 1), "area_type": "all", "unit": "beds", "better": "up", "per": 1.0, "was_in_force": True,
+    "has_denominator": True, "division_level": "village",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A resource over the villages of a city: people, resource, county and class of each."""
+
+    people: Sequence[float]
+    resource: Sequence[float]
+    county: Sequence[str] = field(default=())
+    area: Sequence[str] = field(default=())
+
+
+@pytest.fixture(scope="module")
+def sql(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    data = DataDirectory(tmp_path_factory.mktemp("indicator_models"))
+    data.derived.mkdir()
+    return compiled(data, *MODELS)
+
+
+def made(
+    sql: dict[str, str], cells: list[dict[str, Any]], targets: Sequence[dict[str, Any]] = ()
+) -> duckdb.DuckDBPyConnection:
+    """The models on these cells of indicators."""
+    con = duckdb.connect()
+    con.execute(
+        "attach ':memory:' as minsheng; use minsheng; create schema indicators; create schema seeds; create schema divisions"
+    )
+    con.execute(f"create table indicators.indicator_cells ({', '.join(f'{c} {t}' for c, t in CELLS.items())})")
+    con.executemany(
+        f"insert into indicators.indicator_cells values ({', '.join('?' for _ in CELLS)})",
+        [[(USUAL | cell).get(c) for c in CELLS] for cell in cells],
+    )
+    con.execute("create table seeds.indicator_rules (parameter varchar, value double)")
+    con.executemany(
+        "insert into seeds.indicator_rules values (?, ?)",
+        [[r["parameter"], float(r["value"])] for r in seed("indicator_rules")],
+    )
+    con.execute("create table seeds.division_levels (level varchar, depth bigint)")
+    con.executemany(
+        "insert into seeds.division_levels values (?, ?)",
+        [[r["level"], int(r["depth"])] for r in seed("division_levels")],
+    )
+    con.execute(
+        "create table seeds.indicator_targets (indicator_code varchar, area varchar, valid_from date, valid_to date, target double, "
+        "target_year bigint, baseline double, baseline_year bigint, source varchar, status varchar)"
+    )
+    for target in targets:
+        con.execute(
+            "insert into seeds.indicator_targets values (?, '', date '2000-01-01', null, ?, ?, null, null, 'x', 'project')",
+            [target["indicator_code"], target["target"], target["target_year"]],
+        )
+    con.execute(
+        "create table divisions.dim_division as select distinct division_code, division_code as full_name, division_level as level, province_code, "
+        "city_code, county_code, town_code, village_code from indicators.indicator_cells union select 'C', 'C', 'city', 'P', 'C', null, null, null"
+    )
+    for name in MODELS:
+        con.execute(f"create table indicators.{name} as {sql[name]}")
+    return con
+
+
+def indices(sql: dict[str, str], spreads: dict[str, Spread]) -> dict[str, dict[str, Any]]:
+    """Name → the row of equalisation of the city over its villages."""
+    cells = [
+        {"indicator_code": name, "division_code": f"{n}", "village_code": f"{n}", "county_code": k, "above_code": k,
+         "own_area_type": a, "numerator": r, "denominator": p}
+        for name, s in spreads.items()
+        for n, (p, r, k, a) in enumerate(
+            zip(s.people, s.resource, s.county or ["k"] * len(s.people), s.area or ["urban"] * len(s.people), strict=True)
+        )
+    ]  # fmt: skip
+    rows = made(sql, cells).execute(
+        "select * from indicators.equalisation where area_code = 'C' and unit_level = 'village'"
+    )
+    names = [d[0] for d in rows.description or ()]
+    return {row["indicator_code"]: row for row in (dict(zip(names, r, strict=True)) for r in rows.fetchall())}
+
+
+def random_spread(r: random.Random) -> Spread:
+    n = r.randint(3, 12)
+    return Spread(
+        [float(r.randint(1, 5000)) for _ in range(n)], [r.uniform(0.1, 900) for _ in range(n)],
+        [r.choice("xyz") for _ in range(n)], [r.choice(("urban", "rural")) for _ in range(n)],
+    )  # fmt: skip
+
+
+def transferred(s: Spread, r: random.Random) -> Spread:
+    """Some of what the best provided village has goes to the worst provided, not so much that they change places."""
+    heads = [y / p for y, p in zip(s.resource, s.people, strict=True)]
+    rich, poor = heads.index(max(heads)), heads.index(min(heads))
+    together = (s.resource[rich] + s.resource[poor]) / (s.people[rich] + s.people[poor])
+    given = r.uniform(0.3, 1.0) * (s.resource[rich] - together * s.people[rich])
+    resource = list(s.resource)
+    resource[rich], resource[poor] = resource[rich] - given, resource[poor] + given
+    return replace(s, resource=resource)
+
+
+@pytest.fixture(scope="module")
+def bases() -> list[Spread]:
+    r = random.Random(6)
+    return [random_spread(r) for _ in range(60)]
+
+
+@pytest.fixture(scope="module")
+def found(sql: dict[str, str], bases: list[Spread]) -> dict[str, dict[str, Any]]:
+    r = random.Random(7)
+    spreads: dict[str, Spread] = {}
+    for n, base in enumerate(bases):
+        twice = [x / 2 for x in base.people for _ in "ab"], [x / 2 for x in base.resource for _ in "ab"]
+        spreads |= {
+            f"base {n}": base,
+            f"richer {n}": replace(base, resource=[1000 * x for x in base.resource]),
+            f"fuller {n}": replace(base, people=[7 * x for x in base.people]),
+            f"fairer {n}": transferred(base, r),
+            f"equal {n}": replace(base, resource=[0.3 * x for x in base.people]),
+            f"halved {n}": Spread(*twice, [k for k in base.county for _ in "ab"], [a for a in base.area for _ in "ab"]),
+        }
+    return indices(sql, spreads)
+
+
+@pytest.mark.parametrize("other", ["richer", "fuller", "halved"])
+def test_neither_more_of_everything_nor_smaller_units_change_an_index(
+    found: dict[str, dict[str, Any]], bases: list[Spread], other: str
+) -> None:
+    for n in range(len(bases)):
+        for index in INDICES:
+            assert found[f"{other} {n}"][index] == pytest.approx(found[f"base {n}"][index], abs=1e-11), (n, index)
+
+
+def test_what_goes_from_the_better_to_the_worse_provided_lowers_every_index(
+    found: dict[str, dict[str, Any]], bases: list[Spread]
+) -> None:
+    for n in range(len(bases)):
+        for index in INDICES:
+            assert found[f"fairer {n}"][index] < found[f"base {n}"][index], (n, index)
+
+
+def test_where_all_have_the_same_every_index_is_zero_and_none_goes_beyond_its_bound(
+    found: dict[str, dict[str, Any]], bases: list[Spread]
+) -> None:
+    for n, base in enumerate(bases):
+        assert [found[f"equal {n}"][index] for index in INDICES] == pytest.approx([0.0] * 4, abs=1e-7)
+        row = found[f"base {n}"]
+        assert 0 < row["gini"] < 1 - min(base.people) / sum(base.people)
+        assert 0 < row["theil_t"] < math.log(sum(base.people) / min(base.people))
+
+
+def test_between_and_within_are_all_of_it(found: dict[str, dict[str, Any]], bases: list[Spread]) -> None:
+    for row in found.values():
+        for index in ("theil_t", "theil_l"):
+            for grouping in ("urban_rural", "parent"):
+                parts = [row[f"{index}_{part}_{grouping}"] for part in ("between", "within")]
+                assert min(parts) > -1e-11
+                assert sum(parts) == pytest.approx(row[index], abs=3e-12)
+
+
+def test_published_figures_of_the_indices(sql: dict[str, str]) -> None:
+    """REAT's and PySAL's examples, as ../shared/domain/indicators.md quotes them."""
+    rows = indices(sql, {
+        "reat": Spread([1] * 5, [10, 10, 10, 20, 50]),
+        "pysal": Spread([1] * 6, [0, 0, 0, 10, 10, 10], [*"aaabbb"], [*["rural"] * 3, *["urban"] * 3]),
+    })  # fmt: skip
+    assert rows["reat"]["theil_l"] == pytest.approx(0.2326302, abs=5e-8)
+    assert rows["reat"]["theil_t"] == pytest.approx(0.2502012, abs=5e-8)
+    pysal = rows["pysal"]
+    assert (pysal["theil_t"], pysal["theil_t_between_parent"]) == pytest.approx((math.log(2), math.log(2)), abs=1e-12)
+    assert pysal["theil_t_within_parent"] == pytest.approx(0.0, abs=1e-12)
+    assert (pysal["theil_l"], pysal["theil_l_null_reason"], pysal["units_without_resource"]) == (
+        None,
+        "unit_without_resource",
+        3,
+    )
+
+
+# ── values ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def series(code: str, values: Sequence[float], **more: Any) -> list[dict[str, Any]]:
+    """Januaries up to 2025."""
+    first = 2026 - len(values)
+    return [
+        {"indicator_code": code, "division_code": "P", "division_level": "province", "period": date(first + n, 1, 1),
+         "numerator": value, "denominator": 1.0, "units_expected": 10, "units_reporting": 10, **more}
+        for n, value in enumerate(values)
+    ]  # fmt: skip
+
+
+def test_a_value_far_from_its_own_season_is_flagged_and_stays(sql: dict[str, str]) -> None:
+    cells = [
+        *series("steady", [10, 11, 10, 12, 11]), *series("strange", [10, 11, 10, 12, 40]), *series("short", [10, 11, 10, 40]),
+        *series("silent", [10, 11, 10, 12, 11], units_reporting=9),
+    ]  # fmt: skip
+    rows = made(sql, cells).execute(
+        "select indicator_code, value, quality_flags, season_median from indicators.indicator_value where period = date '2025-01-01'"
+    )
+    assert {code: rest for code, *rest in rows.fetchall()} == {
+        "steady": [11.0, None, 10.5], "strange": [40.0, "outlier", 10.5], "short": [40.0, None, 10.0], "silent": [11.0, "partly_covered", 10.5],
+    }  # fmt: skip
+
+
+def test_the_pace_that_is_needed_and_whether_the_present_one_is_enough(sql: dict[str, str]) -> None:
+    targets = [{"indicator_code": c, "target": t, "target_year": y} for c, t, y in (
+        ("slow", 80.0, 2026), ("fast", 80.0, 2026), ("falling", 2.0, 2026), ("met", 5.0, 2026), ("late", 80.0, 2024), ("new", 80.0, 2026),
+    )]  # fmt: skip
+    cells = [*series("slow", [50, 60]), *series("fast", [50, 65]), *series("falling", [9, 5], better="down"), *series("met", [5, 6]),
+             *series("late", [50, 60]), *series("new", [60])]  # fmt: skip
+    rows = made(sql, cells, targets).execute("""
+        select indicator_code, pace, pace_needed, pace_needed_null_reason, is_pace_enough, is_target_met from indicators.indicator_value
+        where period = date '2025-01-01'
+    """)
+    found = {code: rest for code, *rest in rows.fetchall()}
+    left = 2027 - (2025 + 1 / 12)
+    assert found["slow"] == [10.0, pytest.approx(20 / left), None, False, False]
+    assert found["fast"] == [15.0, pytest.approx(15 / left), None, True, False]
+    assert found["falling"] == [-4.0, pytest.approx(-3 / left), None, True, False]
+    assert found["met"] == [1.0, None, "target_met", None, True]
+    assert found["late"] == [10.0, None, "target_year_over", None, False]
+    assert found["new"] == [None, pytest.approx(20 / left), None, None, False]
+
+
+def test_what_no_part_accounts_for_is_a_remainder_that_may_be_below_zero(sql: dict[str, str]) -> None:
+    def cell(
+        code: str, level: str, above: str | None, numerator: float, denominator: float, name: str
+    ) -> dict[str, Any]:
+        return {
+            "indicator_code": name,
+            "division_code": code,
+            "division_level": level,
+            "above_code": above,
+            "numerator": numerator,
+            "denominator": denominator,
+        }
+
+    cells = [
+        cell("C", "city", None, 10, 100, "more"), cell("k1", "county", "C", 3, 40, "more"), cell("k2", "county", "C", 4, 30, "more"),
+        cell("C", "city", None, 10, 100, "all"), cell("k1", "county", "C", 10, 100, "all"),
+        cell("C", "city", None, 1, 100, "less"), cell("k1", "county", "C", 4, 100, "less"),
+    ]  # fmt: skip
+    rows = made(sql, cells).execute(
+        "select indicator_code, division_code, division_level, numerator, denominator, value, quality_flags from indicators.indicator_value where is_remainder"
+    )
+    assert sorted(rows.fetchall()) == [
+        ("less", "rest:C", "county", -3.0, 0.0, None, "children_exceed"), ("more", "rest:C", "county", 3.0, 30.0, None, None),
+    ]  # fmt: skip
