@@ -6,6 +6,7 @@ that leaves (release).
 
 import hashlib
 import importlib.metadata
+import json
 import os
 import subprocess
 import sys
@@ -30,7 +31,7 @@ from orchestration.derived import linkage, review_words, survey_estimates
 from orchestration.holding import alone, this_command
 from orchestration.intake import ledger, taking_in
 from orchestration.paths import DBT_PROJECT, TIME_ZONE, DataDirectory, data_directory
-from orchestration.warehouse import column_lineage, failures
+from orchestration.warehouse import column_lineage, dbt_process, failures, inputs
 
 # One slot: whoever writes the warehouse holds it, whether the night or a person started the run.
 POOL = "warehouse"
@@ -41,6 +42,7 @@ TONIGHT = "tonight"
 HOW = {
     "rebuilt": "rebuilt: the whole table",
     "updated": "updated: only the rows that tonight's deliveries touch",
+    "unchanged": "unchanged: nothing that it is made of is another than when it was last built and tested",
 }
 # What it says of a table that failed, or is made from one that did.
 KEPT = "kept: readers see the content of the last release, because"
@@ -171,27 +173,48 @@ def warehouse_assets() -> list[dg.AssetsDefinition]:
         review_words.ensure_typed(where)
         if not parquet_reads(ledger.path(where)):
             write_parquet(ledger.path(where), ledger.table(where))
-        # The audit's library takes seconds to import: dbt works in a process of its own meanwhile.
-        Thread(target=import_module, args=["great_expectations"], daemon=True).start()
         with only_writer(where, context.log):
-            # Unit tests try the code, not the data: `make test` runs them.
-            arguments = ["build", "--exclude-resource-type", "unit_test"]
             os.environ.update(environment(where))  # the day may have changed since this process began
+            parsed = json.loads(manifest(where).read_text(encoding="utf-8"))
+            tonight, before = inputs.keys(where, parsed), inputs.built(where)
+            # What a person has chosen is built, due or not; of the whole project, what is due.
+            due = {*tonight} if context.is_subset else inputs.due(parsed, tonight, before)
+            names = {parsed["nodes"][name]["name"] for name in due if name in parsed["nodes"]}
+            unchanged = [key for key in context.selected_asset_keys if key.path[-1] not in names]
+            # First: what is unchanged is made of nothing that is due, and Dagster wants everything after what it is made of.
+            for key in _in_order(unchanged, context.assets_def):
+                yield dg.MaterializeResult(asset_key=key, metadata={TONIGHT: HOW["unchanged"]})
+            if not due:
+                return
+            # The audit's library takes seconds to import: dbt works in a process of its own meanwhile.
+            Thread(target=import_module, args=["great_expectations"], daemon=True).start()
+            if len(due) < len(tonight) - len(parsed["sources"]):
+                os.environ[dbt_process.ONLY] = inputs.selection(parsed, due)
             target = where.dbt_target / "runs" / context.run_id[:8]
-            invocation = dbt.cli(arguments, context=context, target_path=target)
+            try:
+                # Unit tests try the code, not the data: `make test` runs them.
+                invocation = dbt.cli(
+                    ["build", "--exclude-resource-type", "unit_test"], context=context, target_path=target
+                )
+            finally:
+                os.environ.pop(dbt_process.ONLY, None)
             events, failure = _events(context, invocation)
+            results = _results(invocation)
+            done = {} if context.is_subset else {r["unique_id"]: r for r in results if r["status"] in failures.DONE}
+            inputs.remember(
+                where, before, due | {r["unique_id"] for r in results}, {n: k for n, k in tonight.items() if n in done}
+            )
             # Read once, after dbt has closed the file: dagster-dbt would read while dbt runs, and wait for it in a loop.
             metadata = _table_metadata(where, target, context.assets_def)
             for name, how in _how_written(target).items():
                 metadata.setdefault(name, {})[TONIGHT] = HOW[how]
-        results = _results(invocation)
         listed = failures.remember(where, results)
         reached = failures.tables_reached(where, listed)
         made = {event.output_name for event in events if isinstance(event, dg.Output)}
         unmade = [
             key
             for key in context.selected_asset_keys
-            if context.assets_def.get_output_name_for_asset_key(key) not in made
+            if key not in unchanged and context.assets_def.get_output_name_for_asset_key(key) not in made
         ]
         if failure and not _is_told(failures.failed_in(results), unmade, reached, where):
             raise dg.Failure(description=_sentence(invocation), allow_retries=False) from failure
