@@ -95,22 +95,18 @@ def release(data: DataDirectory, log: Any = None) -> tuple[Certificate, bool]:
     Raises:
         AuditFailed: a promise is broken and no earlier release has the table as its contract wants it, or all tables are reached.
     """
-    products = {n: p for n, p in load_products().items() if not p.is_made_by_release}
+    products, previous, kept, same, is_by_same_rules = _compared(data)
     candidate = data.published / ".candidate"
-    previous, kept = current(data), keeping.failed_in_dbt(data, products)
     try:
         if previous is None and standing_id(data) and log:
             log.warning(
                 f"the certificate of {standing_id(data)} does not read (cut short or damaged), and neither does its copy: "
                 "a release is made anew"
             )
-        now = taking_over.tonight(data, products)
-        last = taking_over.remembered(data, previous.release_id) if previous else taking_over.MadeOf()
-        same = taking_over.of_the_same(last, now) - set(kept)
-        if previous and not products.keys() - same - set(kept) and _stands(data, previous, kept):
+        if previous and _stands(data, previous, products, kept, same):
             return previous, False
         while True:
-            certificate = _write(data, candidate, products, previous, kept, same, last.rules == now.rules)
+            certificate = _write(data, candidate, products, previous, kept, same, is_by_same_rules)
             if previous and _same(previous, certificate):
                 periods.settle(data, previous.release_id)
                 taking_over.remember(data, previous.release_id, taking_over.tonight(data, products), kept)
@@ -172,14 +168,37 @@ def _audited(
     return checked, broken_promises(checked) or keeping.lost_keys(str(candidate / DATABASE), products, kept)
 
 
-def _stands(data: DataDirectory, previous: Certificate, kept: Mapping[str, keeping.Cause]) -> bool:
-    """Whether the standing release is tonight's, where all its tables are made of the same: what `_same` compares besides them."""
-    why = {table: cause.name for table, cause in kept.items()}
-    return (
-        (data.published / "current" / DATABASE).is_file()
-        and (previous.code_version, previous.receipt_list) == (code_version(), _checksum_of(_receipts(data)))
-        and {table: k["name"] for table, k in previous.kept.items()} == why
-    )
+def stands(data: DataDirectory) -> bool:
+    """Whether the release that readers see is what would be released now, where that can be told without reading the warehouse."""
+    products, previous, kept, same, _ = _compared(data)
+    return previous is not None and _stands(data, previous, products, kept, same)
+
+
+def _compared(
+    data: DataDirectory,
+) -> tuple[dict[str, Product], Certificate | None, dict[str, keeping.Cause], frozenset[str], bool]:
+    """The tables to release, the last release, which tables have to be kept, which are made of the same, and whether by the same rules."""
+    products = {n: p for n, p in load_products().items() if not p.is_made_by_release}
+    previous, kept = current(data), keeping.failed_in_dbt(data, products)
+    last = taking_over.remembered(data, previous.release_id) if previous else taking_over.MadeOf()
+    now = taking_over.tonight(data, products)
+    return products, previous, kept, taking_over.of_the_same(last, now) - set(kept), last.rules == now.rules
+
+
+def _stands(
+    data: DataDirectory,
+    previous: Certificate,
+    products: Mapping[str, Product],
+    kept: Mapping[str, keeping.Cause],
+    same: frozenset[str],
+) -> bool:
+    """Whether the standing release is tonight's: all its tables are made of the same, and so is the rest of what `_same` compares."""
+    if set(products) - same - set(kept) or not (data.published / "current" / DATABASE).is_file():
+        return False
+    causes = {table: cause.name for table, cause in kept.items()}
+    return (previous.code_version, previous.receipt_list) == (code_version(), _checksum_of(_receipts(data))) and {
+        table: k["name"] for table, k in previous.kept.items()
+    } == causes
 
 
 def _kept_too(

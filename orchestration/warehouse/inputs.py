@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cache
 from graphlib import TopologicalSorter
@@ -145,8 +146,10 @@ def _of_files(data: DataDirectory, location: str) -> str:
     """The files of a source: one that is written each night by its content, those that are written once by name, size and time."""
     said = re.search(r"'([^'*]*)(\*?)", location)
     place, is_folder = Path(said[1] if said else location), bool(said and said[2])
+    if not place.exists():
+        return _checksum([location, str(time.time_ns())])  # nobody knows what is read there: due every night
     if not is_folder:
-        return _checksum([location, hashlib.sha256(place.read_bytes()).hexdigest()]) if place.is_file() else ""
+        return _checksum([location, hashlib.sha256(place.read_bytes()).hexdigest()])
     lines = [location]  # views say it in full: of a directory that was moved all are made anew
     for path in sorted(p for p in _files(place) if p.suffix == ".parquet"):
         status = path.stat()

@@ -52,7 +52,9 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Page]:
             places = ", ".join("?" for _ in values)
             con.execute(f"insert into dim_department values ({places})", list(values.values()))
     products = {PRODUCT.id: PRODUCT}
-    data_docs.write(audit(database, products), products, folder / "docs", "2026-03-01.1")
+    checked = audit(database, products)
+    judged = {PRODUCT.id: {"release": "2026-03-01.1", "promises": len(checked[PRODUCT.id].results)}}
+    data_docs.write(checked, products, folder / "docs", "2026-03-01.1", judged, folder / "none")
     return {path.stem: Page(path) for path in (folder / "docs").iterdir()}
 
 
