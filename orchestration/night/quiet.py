@@ -58,7 +58,7 @@ def _is_empty(inbox: Path) -> bool:
 
 def _is_all_built(data: DataDirectory) -> bool:
     """Also for today: tables that ask for the day have been asked today."""
-    if failures.remembered(data):
+    if failures.remembered(data) or not dbt_assets.is_parsed(data):
         return False
     parsed = json.loads((data.dbt_target / "manifest.json").read_text(encoding="utf-8"))
     return not inputs.due(parsed, inputs.keys(data, parsed), inputs.built(data))

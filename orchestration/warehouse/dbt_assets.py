@@ -147,6 +147,11 @@ def dbt_resource() -> DbtCliResource:
     )  # fmt: skip
 
 
+def is_parsed(data: DataDirectory) -> bool:
+    """Whether the parsed project is this directory's: one that was copied still names the files of the other."""
+    return _parsed_for(data.dbt_target / "manifest.json") == str(data.root)
+
+
 def _parsed_for(path: Path) -> str | None:
     stamp = path.with_name("parsed_for")
     return stamp.read_text() if stamp.is_file() else None
