@@ -284,19 +284,25 @@ def _write(
     # Under the name it has when dbt writes it: views say it in full.
     warehouse = data.warehouse.stem
     con.execute(f"attach {literal(data.warehouse)} as {warehouse} (read_only)")
+    schemas = _schemas(con, warehouse)
+    register = f"{warehouse}.{schemas['dim_division']}.dim_division"
+    (fictional,) = _one(con, f"select coalesce(bool_or(is_fictional), false) from {register}")
+    is_by_same_rules = is_by_same_rules and previous is not None and previous.fictional == fictional
+    # Where most rows are taken over the file is, too, and its other tables are replaced. Not of the public edition: a file keeps
+    # pages of tables that it no longer has, and what was published by mistake must not go on in the next.
+    is_copied = bool(is_by_same_rules and previous and _most_rows(previous, same))
+    if is_copied:
+        shutil.copyfile(data.published / "current" / DATABASE, candidate / DATABASE)
     con.execute(f"attach {literal(candidate / DATABASE)} as release (storage_version '{STORAGE_VERSION}')")
     (candidate / "parquet").mkdir()
     (candidate / PUBLIC / "parquet").mkdir(parents=True)
-    register = f"{warehouse}.{_schemas(con, warehouse)['dim_division']}.dim_division"
-    (fictional,) = _one(con, f"select coalesce(bool_or(is_fictional), false) from {register}")
     con.execute(
         f"attach {literal(candidate / PUBLIC / PUBLIC_DATABASE)} as public (storage_version '{STORAGE_VERSION}')"
     )
     public_edition.prepare(con)
     release_id, before, closings = _next_id(data), standing_id(data), periods.closed(data)
     given = _Given(
-        con, data, candidate, _schemas(con, warehouse), release_id, fictional, closings, previous, set(kept), same,
-        is_by_same_rules and previous is not None and previous.fictional == fictional,
+        con, data, candidate, schemas, release_id, fictional, closings, previous, set(kept), same, is_by_same_rules, is_copied,
     )  # fmt: skip
     # A table by which another is told goes before it.
     for product in sorted(products.values(), key=lambda p: len(taking_over.reads(p.id))):
@@ -336,6 +342,12 @@ def _write(
     )
 
 
+def _most_rows(previous: Certificate, tables: Iterable[str]) -> bool:
+    """Whether some tables of a release have more than half of its rows."""
+    of_these = sum(previous.tables[t]["rows"] for t in tables if t in previous.tables)
+    return 2 * of_these > sum(facts["rows"] for facts in previous.tables.values())
+
+
 @dataclass
 class _Given:
     """What the tables of a candidate are written from, and what has become of them so far."""
@@ -351,6 +363,7 @@ class _Given:
     kept: set[str]
     same: frozenset[str]
     is_by_same_rules: bool
+    is_copied: bool  # the bureau's database begins as the last release's
     tables: dict[str, dict[str, Any]] = field(default_factory=dict)
     disclosure: dict[str, dict[str, Any]] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
@@ -445,7 +458,7 @@ def _take(given: _Given, product: Product) -> dict[str, Any]:
     columns = ", ".join(f'source."{f.name}"' for f in product.fields)
     source = f'{data.warehouse.stem}."{given.schemas.get(product.id)}"."{product.id}"'
     con.execute(
-        f'create table release."{product.id}" as select {columns} from {source} as source order by {_order(product)}'
+        f'create or replace table release."{product.id}" as select {columns} from {source} as source order by {_order(product)}'
     )
     periods.hold(con, product, given.closings, given.last / DATABASE)
     if product.disclosure["rule"] != "records":
@@ -467,7 +480,8 @@ def _keep(given: _Given, product: Product) -> dict[str, Any]:
     columns = ", ".join(f'"{f.name}"' for f in product.fields)
     try:
         con.execute(f"attach if not exists {literal(last)} as last (read_only)")
-        con.execute(f'create table release."{product.id}" as select {columns} from last."{product.id}"')
+        if not given.is_copied:
+            con.execute(f'create table release."{product.id}" as select {columns} from last."{product.id}"')
     except duckdb.Error as error:
         raise AuditFailed(
             f"{product.id} cannot be released, and the last release does not have it as its contract wants it now "
@@ -524,7 +538,7 @@ def _write_own(candidate: Path, product: Product, rows: Sequence[Sequence[Any]],
     for database in (candidate / DATABASE, candidate / PUBLIC / PUBLIC_DATABASE):
         con = duckdb.connect()
         con.execute(f"attach {literal(database)} as release")
-        con.execute(f'create table release."{product.id}" ({columns})')
+        con.execute(f'create or replace table release."{product.id}" ({columns})')
         con.register("found", found)
         con.execute(f'insert into release."{product.id}" select * from found')
         _comment(con, "release", product, fictional, INTERNAL if database.name == DATABASE else "")
