@@ -62,7 +62,7 @@ def test_the_index_leads_to_a_page_for_each_table_and_back(pages) -> None:
     assert set(pages) == {"index", "dim_department"}
     assert pages["index"].links == ["dim_department.html"]
     assert set(pages["dim_department"].links) == {"index.html"}
-    assert re.search(r"<td>8</td><td>5</td></tr>", pages["index"].path.read_text(encoding="utf-8"))
+    assert re.search(r"<td>8</td><td>5</td><td>2026-03-01.1</td></tr>", pages["index"].path.read_text(encoding="utf-8"))
 
 
 def test_a_page_says_which_promises_were_kept_and_what_broke_the_others(pages) -> None:
