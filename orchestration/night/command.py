@@ -89,6 +89,7 @@ class Night:
     kept: dict[str, dict[str, str]] = field(default_factory=dict)  # table → release whose content it keeps, why
     released: bool = False
     release_id: str | None = None
+    ended_early: bool = False  # there was nothing to do
 
 
 def prepare(data: DataDirectory) -> None:
@@ -110,21 +111,26 @@ def prepare(data: DataDirectory) -> None:
 def run(data: DataDirectory, console: Console) -> Night:
     """One night: takes in what has come, builds and releases from what was accepted."""
     prepare(data)
+    with console.status("looking whether anything has come or changed"):
+        from contracts.door.privacy import refuse_a_lost_key
+        from orchestration.intake.taking_in import pseudonyms_stand
+        from orchestration.night.quiet import has_nothing_to_do
+
+        refuse_a_lost_key(data.root, lambda: pseudonyms_stand(data))
+        if has_nothing_to_do(data):
+            return _ended_early(data, console)
     with console.status("loading the code location"):
         import dagster as dg
 
-        from contracts.door.privacy import refuse_a_lost_key
         from orchestration import schedules
         from orchestration.definitions import defs
         from orchestration.intake import landing
-        from orchestration.intake.taking_in import pseudonyms_stand
         from orchestration.night.owners import end_the_dead
         from orchestration.release.publishing import current
         from orchestration.warehouse import failures
         from orchestration.warehouse.dbt_assets import HOW, TONIGHT
 
         instance = dg.DagsterInstance.get()
-    refuse_a_lost_key(data.root, lambda: pseudonyms_stand(data))
     for sentence in end_the_dead(instance):
         console.print(f" {sentence}", markup=False)
     before = {(a.receipt, a.attempt) for a in landing.attempts(data)}
@@ -159,6 +165,21 @@ def run(data: DataDirectory, console: Console) -> Night:
     night.broken, night.kept = failures.remembered(data), now.kept if now else {}
     night.released = bool(now and (previous is None or previous.release_id != now.release_id))
     return night
+
+
+def _ended_early(data: DataDirectory, console: Console) -> Night:
+    """A night without anything to do; a place outside that missed the last release is brought up to date."""
+    from contracts.loading import load_products
+    from orchestration.release.publishing import current
+    from orchestration.release.targets import delivering
+
+    access.close(data)
+    now = current(data)
+    if now:
+        done = delivering.deliver(data, now.release_id, now.content_checksum, load_products())
+        for sentence in done.failed.values():
+            console.print(f" {sentence}", markup=False)
+    return Night(release_id=now.release_id if now else None, kept=now.kept if now else {}, ended_early=True)
 
 
 def _execute(
@@ -340,7 +361,8 @@ def tell(data: DataDirectory, night: Night, console: Console) -> None:
         for check, severity in night.unmet_checks.items():
             console.print(f" {'to look at' if severity == 'WARN' else 'not met'}: {check}, see its asset in the UI")
     else:
-        console.print(f"\n nothing changed: {certificate.release_id} stands")
+        early = ", so the night ended before it began" if night.ended_early else ""
+        console.print(f"\n nothing changed{early}: {certificate.release_id} stands")
     _tell_broken(night, console)
     if certificate.fictional:
         console.print(f" [yellow]{certificate.notes}[/yellow]")

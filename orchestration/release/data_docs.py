@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from contracts.model import Product
+from contracts.whole_files import link
 
 if TYPE_CHECKING:
     from great_expectations.core import ExpectationSuiteValidationResult
@@ -25,37 +26,54 @@ td, th {{ border-bottom: 1px solid #ddd; padding: .3em .8em; text-align: left; }
 </style></head><body>
 <h1>{release}</h1>
 <p>发布前对产品契约各项承诺的核查结果。· What every product contract promises, checked on this release before it was published.</p>
-<table><tr><th>数据表 · Table</th><th></th><th>承诺 · Promises</th><th>兑现 · Kept</th></tr>
+<table><tr><th>数据表 · Table</th><th></th><th>承诺 · Promises</th><th>兑现 · Kept</th><th>核查于 · Judged in</th></tr>
 {rows}
 </table></body></html>
 """
 
 
 def write(
-    checked: Mapping[str, ExpectationSuiteValidationResult], products: Mapping[str, Product], folder: Path, release: str
+    checked: Mapping[str, ExpectationSuiteValidationResult],
+    products: Mapping[str, Product],
+    folder: Path,
+    release: str,
+    judged: Mapping[str, Mapping[str, Any]],
+    last: Path,
 ) -> None:
-    """Writes `index.html` and a page for each table into `folder`."""
+    """Writes `index.html` and a page for each table into `folder`.
+
+    Args:
+        judged: table → `release` and `promises`; the pages of those that are not among `checked` are taken over from the folder `last`.
+    """
     from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
     from great_expectations.render.view import DefaultJinjaPageView
 
     folder.mkdir()
     renderer = ValidationResultsPageRenderer(run_info_at_end=True)
     view: Any = DefaultJinjaPageView(custom_views_directory=str(Path(__file__).parent))
-    rows = []
     for table, suite in checked.items():
         document = renderer.render(_with_values_escaped(suite))
         # Its header links to pages that are not made, its last section tells of a run that is not great_expectations' own.
         document.sections[0].content_blocks.pop(0)
         document.sections.pop()
-        label = f"{escape(products[table].label_zh)} · {escape(products[table].label_en)}"
-        page = view.render(document, template="data_page.j2", release=escape(release), label=label)
+        page = view.render(document, template="data_page.j2", release=escape(release), label=_label(products[table]))
         (folder / f"{table}.html").write_text(page, encoding="utf-8")
-        of = suite.statistics
+    for table in judged.keys() - checked.keys():
+        link(last / f"{table}.html", folder / f"{table}.html")
+    rows = []
+    for table in products:
+        promises = judged[table]["promises"]
+        # Of what is taken over all promises were kept, or it would not have been published.
+        kept = checked[table].statistics["successful_expectations"] if table in checked else promises
         rows.append(
-            f'<tr><td><a href="{table}.html">{table}</a></td><td>{label}</td>'
-            f"<td>{of['evaluated_expectations']}</td><td>{of['successful_expectations']}</td></tr>"
+            f'<tr><td><a href="{table}.html">{table}</a></td><td>{_label(products[table])}</td>'
+            f"<td>{promises}</td><td>{kept}</td><td>{escape(judged[table]['release'])}</td></tr>"
         )
     (folder / "index.html").write_text(_INDEX.format(release=escape(release), rows="\n".join(rows)), encoding="utf-8")
+
+
+def _label(product: Product) -> str:
+    return f"{escape(product.label_zh)} · {escape(product.label_en)}"
 
 
 def _with_values_escaped(suite: ExpectationSuiteValidationResult) -> ExpectationSuiteValidationResult:

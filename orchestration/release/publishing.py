@@ -11,7 +11,7 @@ import hashlib
 import json
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -26,14 +26,24 @@ from contracts.loading import load_products
 from contracts.model import Product
 from contracts.public_edition import load_public_edition
 from contracts.quoting import literal
-from contracts.whole_files import NotReadable, put_folder, read_json, write_json
+from contracts.whole_files import NotReadable, link, put_folder, read_json, write_json
 from orchestration import access
 from orchestration.disclosure import public_edition
 from orchestration.disclosure.attack import COLUMNS
 from orchestration.disclosure.records import records
 from orchestration.intake import ledger
 from orchestration.paths import PROJECT, DataDirectory, data_directory
-from orchestration.release import charts, code_names, data_docs, keeping, periods, revisions, violations, worklists
+from orchestration.release import (
+    charts,
+    code_names,
+    data_docs,
+    keeping,
+    periods,
+    revisions,
+    taking_over,
+    violations,
+    worklists,
+)
 from orchestration.release.bulletin import pages as bulletin
 from orchestration.release.targets import delivering, files, sdmx, workbooks
 from orchestration.warehouse.dbt_assets import POOL, only_writer
@@ -74,6 +84,8 @@ class Certificate:
     policies: str = ""  # SHA-256 (16 digits) over policies/
     code: str = ""  # and over what figures are computed by
     closed_periods: str | None = None  # each with its revision
+    # table → the release in which it was written and audited, and how many promises it kept: this one, or one it was taken over from
+    judged: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 class AuditFailed(Exception):
@@ -83,7 +95,7 @@ class AuditFailed(Exception):
 def release(data: DataDirectory, log: Any = None) -> tuple[Certificate, bool]:
     """Writes a candidate from the warehouse, audits it, and makes it current.
 
-    A table that breaks a promise keeps the content of the last release, with all that is made from it (`keeping`), and the
+    A table that is as it was is taken over from the last release (`taking_over`); where all are, there is nothing to write. A table that breaks a promise keeps the content of the last release, with all that is made from it (`keeping`), and the
     certificate and the release log say which and why.
 
     Returns:
@@ -93,33 +105,45 @@ def release(data: DataDirectory, log: Any = None) -> tuple[Certificate, bool]:
     Raises:
         AuditFailed: a promise is broken and no earlier release has the table as its contract wants it, or all tables are reached.
     """
-    products = {n: p for n, p in load_products().items() if not p.is_made_by_release}
+    products, previous, kept, same, is_by_same_rules = _compared(data)
     candidate = data.published / ".candidate"
-    previous, kept = current(data), keeping.failed_in_dbt(data, products)
     try:
         if previous is None and standing_id(data) and log:
             log.warning(
                 f"the certificate of {standing_id(data)} does not read (cut short or damaged), and neither does its copy: "
                 "a release is made anew"
             )
+        if previous and _stands(data, previous, products, kept, same):
+            return previous, False
         while True:
-            certificate = _write(data, candidate, products, previous, kept)
+            certificate = _write(data, candidate, products, previous, kept, same, is_by_same_rules)
             if previous and _same(previous, certificate):
                 periods.settle(data, previous.release_id)
+                taking_over.remember(data, previous.release_id, taking_over.tonight(data, products), kept)
                 return previous, False
             checked, broken = _audited(data, candidate, certificate, previous, products, kept, log)
             if not broken:
                 break
             kept = _kept_too(data, products, kept, broken)
+            same -= set(kept)
+        last_docs = data.published / "current" / data_docs.FOLDER
         charts.write(candidate / DATABASE, candidate / "charts")
-        data_docs.write(checked, load_products(), candidate / data_docs.FOLDER, certificate.release_id)
-        _write_worklists(data, candidate, products, certificate)
+        data_docs.write(
+            checked,
+            load_products(),
+            candidate / data_docs.FOLDER,
+            certificate.release_id,
+            certificate.judged,
+            last_docs,
+        )
+        _write_worklists(data, candidate, products, certificate, same)
         (candidate / NOTICE).write_text(INTERNAL + "\n", encoding="utf-8")
         _write_other_forms(candidate, certificate)
         _write_bulletin(data, candidate, certificate, previous)
         write_json(candidate / "certificate.json", asdict(certificate))
         _publish(data, candidate, certificate.release_id)
         periods.settle(data, certificate.release_id)
+        taking_over.remember(data, certificate.release_id, taking_over.tonight(data, products), kept)
     finally:
         shutil.rmtree(candidate, ignore_errors=True)
         _forget_cells(data)
@@ -146,9 +170,45 @@ def _audited(
     _write_revisions(data, candidate, certificate, previous, products)
     if log:
         log.info(f"auditing the candidate {certificate.release_id}")
-    checked = audit(candidate / DATABASE, load_products())
-    certificate.expectations = sum(len(suite.results) for suite in checked.values())
+    # What is taken over was audited in the release that wrote it.
+    checked = audit(candidate / DATABASE, {t: p for t, p in load_products().items() if t not in certificate.judged})
+    for table, suite in checked.items():
+        certificate.judged[table] = {"release": certificate.release_id, "promises": len(suite.results)}
+    certificate.expectations = sum(facts["promises"] for facts in certificate.judged.values())
     return checked, broken_promises(checked) or keeping.lost_keys(str(candidate / DATABASE), products, kept)
+
+
+def stands(data: DataDirectory) -> bool:
+    """Whether the release that readers see is what would be released now, where that can be told without reading the warehouse."""
+    products, previous, kept, same, _ = _compared(data)
+    return previous is not None and _stands(data, previous, products, kept, same)
+
+
+def _compared(
+    data: DataDirectory,
+) -> tuple[dict[str, Product], Certificate | None, dict[str, keeping.Cause], frozenset[str], bool]:
+    """The tables to release, the last release, which tables have to be kept, which are made of the same, and whether by the same rules."""
+    products = {n: p for n, p in load_products().items() if not p.is_made_by_release}
+    previous, kept = current(data), keeping.failed_in_dbt(data, products)
+    last = taking_over.remembered(data, previous.release_id) if previous else taking_over.MadeOf()
+    now = taking_over.tonight(data, products)
+    return products, previous, kept, taking_over.of_the_same(last, now) - set(kept), last.rules == now.rules
+
+
+def _stands(
+    data: DataDirectory,
+    previous: Certificate,
+    products: Mapping[str, Product],
+    kept: Mapping[str, keeping.Cause],
+    same: frozenset[str],
+) -> bool:
+    """Whether the standing release is tonight's: all its tables are made of the same, and so is the rest of what `_same` compares."""
+    if set(products) - same - set(kept) or not (data.published / "current" / DATABASE).is_file():
+        return False
+    causes = {table: cause.name for table, cause in kept.items()}
+    return (previous.code_version, previous.receipt_list) == (code_version(), _checksum_of(_receipts(data))) and {
+        table: k["name"] for table, k in previous.kept.items()
+    } == causes
 
 
 def _kept_too(
@@ -214,8 +274,14 @@ def _write(
     products: Mapping[str, Product],
     previous: Certificate | None,
     kept: Mapping[str, keeping.Cause],
+    same: frozenset[str],
+    is_by_same_rules: bool,
 ) -> Certificate:
-    """Copies the listed columns of the listed tables, ordered by their grain, with comments; `kept` ones from the last release."""
+    """Copies the listed columns of the listed tables, ordered by their grain, with comments; `kept` ones from the last release.
+
+    `same`: tables made of the same as in the last release, which are taken over; so are those that turn out to have the same rows, if
+    they are written and judged by the same rules.
+    """
     if kept and (standing_id(data) is None or set(kept) == set(products)):
         first = next(iter(kept.values()))
         raise AuditFailed(f"{len(kept)} of {len(products)} tables cannot be released, first: {first.why} The last release stands.")  # fmt: skip
@@ -228,51 +294,35 @@ def _write(
     # Under the name it has when dbt writes it: views say it in full.
     warehouse = data.warehouse.stem
     con.execute(f"attach {literal(data.warehouse)} as {warehouse} (read_only)")
-    con.execute(f"attach {literal(candidate / DATABASE)} as release (storage_version '{STORAGE_VERSION}')")
-    (candidate / "parquet").mkdir()
-    (candidate / PUBLIC / "parquet").mkdir(parents=True)
     schemas = _schemas(con, warehouse)
     named = {table: f'{warehouse}."{schema}"."{table}"' for table, schema in schemas.items()}
     (fictional,) = _one(con, f"select coalesce(bool_or(is_fictional), false) from {named['dim_division']}")
-    tables: dict[str, dict[str, Any]] = {}
-    disclosure: dict[str, dict[str, Any]] = {}
-    release_id, before, closings = _next_id(data), standing_id(data), periods.closed(data)
+    is_by_same_rules = is_by_same_rules and previous is not None and previous.fictional == fictional
+    # Where most rows are taken over the file is, too, and its other tables are replaced. Not of the public edition: a file keeps
+    # pages of tables that it no longer has, and what was published by mistake must not go on in the next.
+    is_copied = bool(is_by_same_rules and previous and _most_rows(previous, same))
+    if is_copied:
+        shutil.copyfile(data.published / "current" / DATABASE, candidate / DATABASE)
+    con.execute(f"attach {literal(candidate / DATABASE)} as release (storage_version '{STORAGE_VERSION}')")
+    (candidate / "parquet").mkdir()
+    (candidate / PUBLIC / "parquet").mkdir(parents=True)
     con.execute(
         f"attach {literal(candidate / PUBLIC / PUBLIC_DATABASE)} as public (storage_version '{STORAGE_VERSION}')"
     )
     public_edition.prepare(con)
-    # A table that says what another one says already is treated after it.
-    listed = load_public_edition()
-    in_order = sorted(products.items(), key=lambda item: item[0] in listed and bool(listed[item[0]].copied))
-    for name, product in in_order:
-        order = ", ".join(f'"{k}"' for k in product.key) or "all"
-        if name in kept:
-            disclosure[name] = _keep(con, data, product, order, release_id, previous)
-        else:
-            disclosure[name] = _take(con, data, product, order, closings, release_id, named)
-        _comment(con, "release", product, fictional, INTERNAL)
-        rows, total = _one(
-            con, f'select count(*), coalesce(sum(hash({_content(product)})::hugeint), 0)::varchar from release."{name}"'
-        )
-        tables[name] = {"rows": rows, "checksum": total}
-        _copy_parquet(con, "release", candidate, product)
-        if product.is_public and name in listed and name not in kept:
-            disclosure[name] = public_edition.write(
-                con, product, listed[name], f'release."{name}"', schemas, warehouse,
-                data.disclosed / (before or "none") / f"{name}.parquet", data.disclosed / release_id / f"{name}.parquet",
-            )  # fmt: skip
-        elif product.is_public and name not in listed and product.disclosure["rule"] == "none" and name not in kept:
-            con.execute(f'create table public."{name}" as select * from release."{name}" order by {order}')
-            public_edition.say_how(con, product, None)
-        if _is_there(con, name):
-            _comment(con, "public", product, fictional)
-            _copy_parquet(con, "public", candidate / PUBLIC, product)
+    release_id, before, closings = _next_id(data), standing_id(data), periods.closed(data)
+    given = _Given(
+        con, data, candidate, schemas, named, release_id, fictional, closings, previous, set(kept), same, is_by_same_rules, is_copied,
+    )  # fmt: skip
+    # A table by which another is told goes before it.
+    for product in sorted(products.values(), key=lambda p: len(taking_over.reads(p.id))):
+        _write_table(given, product)
+    tables, disclosure = given.tables, given.disclosure
     public_edition.finish(con, candidate / PUBLIC)
     con.execute("detach release")
     con.close()
-    standing = ledger.table(data).filter(pl.col("superseded_by").is_null(), is_latest=True, verdict="accepted")
-    receipts = standing["receipt"].sort().to_list()
-    write_json(candidate / RECEIPTS, dict(standing.select("receipt", "feed").sort("receipt").iter_rows()))
+    receipts = _receipts(data)
+    write_json(candidate / RECEIPTS, receipts)
     moment = data.now()
     return Certificate(
         release_id=release_id,
@@ -280,7 +330,7 @@ def _write(
         code_version=code_version(),
         content_checksum=hashlib.sha256(json.dumps(tables, sort_keys=True).encode()).hexdigest(),
         receipts=len(receipts),
-        receipt_list=hashlib.sha256("\n".join(receipts).encode()).hexdigest(),
+        receipt_list=_checksum_of(receipts),
         tables=tables,
         changed_tables=sorted(tables),
         fictional=fictional,
@@ -289,6 +339,7 @@ def _write(
         policies=revisions.policies_checksum(),
         code=revisions.code_checksum(),
         closed_periods=periods.told(closings),
+        judged={table: previous.judged[table] for table in sorted(given.taken)} if previous else {},
         kept={
             table: {
                 "release": previous.kept.get(table, {}).get("release", previous.release_id)
@@ -301,24 +352,129 @@ def _write(
     )
 
 
-def _take(
-    con: duckdb.DuckDBPyConnection,
-    data: DataDirectory,
-    product: Product,
-    order: str,
-    closings: Sequence[periods.Closing],
-    release_id: str,
-    named: Mapping[str, str],
-) -> dict[str, Any]:
-    """A table as the warehouse has it, closed periods and violations told before as the last release; returns what its contract says
-    of the few, or how recognisable its rows are. `named`: table → how it is called in the warehouse."""
-    columns = ", ".join(f'source."{f.name}"' for f in product.fields)
-    source, last = named.get(product.id, product.id), data.published / "current" / DATABASE
-    con.execute(f'create table release."{product.id}" as select {columns} from {source} as source order by {order}')
-    if product.id == violations.TABLE:  # what becomes of a violation is told whatever period it is of
-        violations.carry(con, product, named, last, release_id, data.today())
+def _most_rows(previous: Certificate, tables: Iterable[str]) -> bool:
+    """Whether some tables of a release have more than half of its rows."""
+    of_these = sum(previous.tables[t]["rows"] for t in tables if t in previous.tables)
+    return 2 * of_these > sum(facts["rows"] for facts in previous.tables.values())
+
+
+@dataclass
+class _Given:
+    """What the tables of a candidate are written from, and what has become of them so far."""
+
+    con: duckdb.DuckDBPyConnection
+    data: DataDirectory
+    candidate: Path
+    schemas: Mapping[str, str]
+    named: Mapping[str, str]  # table → how it is called in the warehouse
+    release_id: str
+    fictional: bool
+    closings: Sequence[periods.Closing]
+    previous: Certificate | None
+    kept: set[str]
+    same: frozenset[str]
+    is_by_same_rules: bool
+    is_copied: bool  # the bureau's database begins as the last release's
+    tables: dict[str, dict[str, Any]] = field(default_factory=dict)
+    disclosure: dict[str, dict[str, Any]] = field(default_factory=dict)
+    taken: set[str] = field(default_factory=set)
+
+    @property
+    def last(self) -> Path:
+        return self.data.published / "current"
+
+    def of_last(self, product: Product, *, is_same: bool) -> Certificate | None:
+        """The last release's certificate, where a table that is the same, and what it is told by, can be taken over from it."""
+        told_by, previous = taking_over.reads(product.id), self.previous
+        can = (
+            is_same and self.is_by_same_rules and told_by <= self.taken and taking_over.is_whole(self.last, product.id)
+        )
+        return previous if can and previous and product.id in previous.judged else None
+
+
+def _write_table(given: _Given, product: Product) -> None:
+    """A table in both editions, taken over where it is as it was."""
+    con, name = given.con, product.id
+    if name in given.kept:
+        given.disclosure[name] = _keep(given, product)
+        given.tables[name] = _facts(con, product)
+        _copy_parquet(con, "release", given.candidate, product)
+    elif previous := given.of_last(product, is_same=name in given.same):
+        given.disclosure[name] = _keep(given, product)
+        given.tables[name] = previous.tables[name]
+        _take_files(given, product)
     else:
-        periods.hold(con, product, closings, last)
+        given.disclosure[name] = _take(given, product)
+        given.tables[name] = facts = _facts(con, product)
+        is_same = given.previous is not None and given.previous.tables.get(name) == facts
+        if previous := given.of_last(product, is_same=is_same):
+            given.disclosure[name] = previous.disclosure.get(name, {})
+            _keep_public(given, product)
+            _take_files(given, product)
+        else:
+            _copy_parquet(con, "release", given.candidate, product)
+            _tell_public(given, product)
+    _comment(con, "release", product, given.fictional, INTERNAL)
+    if _is_there(con, name):
+        _comment(con, "public", product, given.fictional)
+        if name not in given.taken:
+            _copy_parquet(con, "public", given.candidate / PUBLIC, product)
+
+
+def _take_files(given: _Given, product: Product) -> None:
+    given.taken.add(product.id)
+    taking_over.take_files(given.last, given.candidate, product.id)
+
+
+def _tell_public(given: _Given, product: Product) -> None:
+    """A table of the public edition, made from the bureau's."""
+    name, con, listed = product.id, given.con, load_public_edition()
+    if product.is_public and name in listed:
+        disclosed, before = given.data.disclosed, standing_id(given.data) or "none"
+        given.disclosure[name] = public_edition.write(
+            con, product, listed[name], f'release."{name}"', given.schemas, given.data.warehouse.stem,
+            disclosed / before / f"{name}.parquet", disclosed / given.release_id / f"{name}.parquet",
+        )  # fmt: skip
+    elif product.is_public and product.disclosure["rule"] == "none":
+        con.execute(f'create table public."{name}" as select * from release."{name}" order by {_order(product)}')
+        public_edition.say_how(con, product, None)
+
+
+def _order(product: Product) -> str:
+    return ", ".join(f'"{k}"' for k in product.key) or "all"
+
+
+def _facts(con: duckdb.DuckDBPyConnection, product: Product) -> dict[str, Any]:
+    rows, total = _one(
+        con,
+        f'select count(*), coalesce(sum(hash({_content(product)})::hugeint), 0)::varchar from release."{product.id}"',
+    )
+    return {"rows": rows, "checksum": total}
+
+
+def _receipts(data: DataDirectory) -> dict[str, str]:
+    """Receipt → feed of the deliveries that stand."""
+    standing = ledger.table(data).filter(pl.col("superseded_by").is_null(), is_latest=True, verdict="accepted")
+    return dict(standing.select("receipt", "feed").sort("receipt").iter_rows())
+
+
+def _checksum_of(receipts: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(receipts).encode()).hexdigest()
+
+
+def _take(given: _Given, product: Product) -> dict[str, Any]:
+    """A table as the warehouse has it, closed periods and violations told before as the last release; returns what its contract says
+    of the few, or how recognisable its rows are."""
+    con, data = given.con, given.data
+    columns = ", ".join(f'source."{f.name}"' for f in product.fields)
+    source = given.named.get(product.id, product.id)
+    con.execute(
+        f'create or replace table release."{product.id}" as select {columns} from {source} as source order by {_order(product)}'
+    )
+    if product.id == violations.TABLE:  # what becomes of a violation is told whatever period it is of
+        violations.carry(con, product, given.named, given.last / DATABASE, given.release_id, data.today())
+    else:
+        periods.hold(con, product, given.closings, given.last / DATABASE)
     if product.disclosure["rule"] != "records":
         return dict(product.disclosure)
     wanted = ", ".join(f'"{c}"' for c in product.disclosure["quasi_identifiers"])
@@ -332,29 +488,28 @@ def _is_there(con: duckdb.DuckDBPyConnection, name: str) -> bool:
     return bool(n)
 
 
-def _keep(
-    con: duckdb.DuckDBPyConnection,
-    data: DataDirectory,
-    product: Product,
-    order: str,
-    release_id: str,
-    previous: Certificate | None,
-) -> dict[str, Any]:
-    """A table as the last release has it, with its cells for the next one to compare with; returns what was withheld in it."""
-    last = data.published / "current" / DATABASE
+def _keep(given: _Given, product: Product) -> dict[str, Any]:
+    """A table as the last release has it, in both editions; returns what was withheld in it."""
+    con, last = given.con, given.last / DATABASE
     columns = ", ".join(f'"{f.name}"' for f in product.fields)
     try:
         con.execute(f"attach if not exists {literal(last)} as last (read_only)")
-        con.execute(
-            f'create table release."{product.id}" as select {columns} from last."{product.id}" order by {order}'
-        )
+        if not given.is_copied:
+            con.execute(f'create table release."{product.id}" as select {columns} from last."{product.id}"')
     except duckdb.Error as error:
         raise AuditFailed(
             f"{product.id} cannot be released, and the last release does not have it as its contract wants it now "
             f"({str(error).splitlines()[0]}). The last release stands."
         ) from None
+    _keep_public(given, product)
+    return given.previous.disclosure.get(product.id, {}) if given.previous else {}
+
+
+def _keep_public(given: _Given, product: Product) -> None:
+    """A table of the public edition as the last release told it, with its cells for the next one to compare with."""
+    con, disclosed = given.con, given.data.disclosed
     if product.is_public:
-        before = data.published / "current" / PUBLIC / PUBLIC_DATABASE
+        before = given.last / PUBLIC / PUBLIC_DATABASE
         # An edition that does not say how its columns are told is of a time when it told figures as they were.
         with suppress(duckdb.CatalogException, duckdb.IOException):
             con.execute(f"attach if not exists {literal(before)} as last_public (read_only)")
@@ -362,12 +517,10 @@ def _keep(
                 f"insert into public.{COLUMNS} from last_public.{COLUMNS} where table_name = ?",
                 [product.id],
             )
-            con.execute(f'create table public."{product.id}" as from last_public."{product.id}" order by {order}')
-    cells = data.disclosed / str(standing_id(data)) / f"{product.id}.parquet"
+            con.execute(f'create table public."{product.id}" as from last_public."{product.id}"')
+    cells = disclosed / str(standing_id(given.data)) / f"{product.id}.parquet"
     if cells.is_file():
-        (data.disclosed / release_id).mkdir(parents=True, exist_ok=True)
-        shutil.copy2(cells, data.disclosed / release_id / cells.name)
-    return previous.disclosure.get(product.id, {}) if previous else {}
+        link(cells, disclosed / given.release_id / cells.name)
 
 
 def _content(product: Product) -> str:
@@ -399,7 +552,7 @@ def _write_own(candidate: Path, product: Product, rows: Sequence[Sequence[Any]],
     for database in (candidate / DATABASE, candidate / PUBLIC / PUBLIC_DATABASE):
         con = duckdb.connect()
         con.execute(f"attach {literal(database)} as release")
-        con.execute(f'create table release."{product.id}" ({columns})')
+        con.execute(f'create or replace table release."{product.id}" ({columns})')
         con.register("found", found)
         con.execute(f'insert into release."{product.id}" select * from found')
         _comment(con, "release", product, fictional, INTERNAL if database.name == DATABASE else "")
@@ -464,14 +617,19 @@ def _schemas(con: duckdb.DuckDBPyConnection, catalog: str) -> dict[str, str]:
 
 
 def _write_worklists(
-    data: DataDirectory, candidate: Path, products: Mapping[str, Product], certificate: Certificate
+    data: DataDirectory,
+    candidate: Path,
+    products: Mapping[str, Product],
+    certificate: Certificate,
+    same: frozenset[str],
 ) -> None:
     """The departments' workbooks: part of the release, so that they never say other than its table."""
     (candidate / worklists.FOLDER).mkdir()
     if worklists.TABLE not in products:
         return
-    if worklists.TABLE in certificate.kept:
-        last = data.published / "current" / worklists.FOLDER
+    # They name cases, which the table does not: the same rows may be of other cases.
+    last = data.published / "current" / worklists.FOLDER
+    if worklists.TABLE in certificate.kept or (worklists.TABLE in same and last.is_dir()):
         shutil.copytree(last, candidate / worklists.FOLDER, dirs_exist_ok=True)
         return
     with duckdb.connect(str(data.warehouse), read_only=True) as con:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from contracts.whole_files import NotReadable, read_json
+from contracts.whole_files import NotReadable, link, read_json
 from orchestration.paths import PROJECT, DataDirectory
 from orchestration.release import publishing, revisions
 from orchestration.release.publishing import Certificate
@@ -95,12 +95,7 @@ def _copy_past(data: DataDirectory, past: DataDirectory, until: datetime) -> Non
         except (NotReadable, KeyError):
             continue
         for path in label.parent.glob(f"{label.stem}.*"):
-            target = past.archive / path.relative_to(data.archive)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                target.hardlink_to(path)
-            except OSError:  # another disk
-                shutil.copy2(path, target)
+            link(path, past.archive / path.relative_to(data.archive))
     for path in data.receipts.glob("*/*/*.json"):
         try:
             receipt = read_json(path)

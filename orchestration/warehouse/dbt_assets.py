@@ -6,10 +6,11 @@ that leaves (release).
 
 import hashlib
 import importlib.metadata
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cache, cached_property
 from graphlib import TopologicalSorter
@@ -25,12 +26,12 @@ from dagster_dbt.errors import DagsterDbtCliRuntimeError
 from packaging.version import Version
 
 from contracts.loading import CODES, POLICIES, load_feeds, load_products
-from contracts.whole_files import parquet_reads, write_parquet, write_text
+from contracts.whole_files import NotReadable, parquet_reads, write_parquet, write_text
 from orchestration.derived import linkage, review_words, survey_estimates
 from orchestration.holding import alone, this_command
 from orchestration.intake import ledger, taking_in
 from orchestration.paths import DBT_PROJECT, TIME_ZONE, DataDirectory, data_directory
-from orchestration.warehouse import column_lineage, failures
+from orchestration.warehouse import column_lineage, dbt_process, failures, inputs
 
 # One slot: whoever writes the warehouse holds it, whether the night or a person started the run.
 POOL = "warehouse"
@@ -41,6 +42,7 @@ TONIGHT = "tonight"
 HOW = {
     "rebuilt": "rebuilt: the whole table",
     "updated": "updated: only the rows that tonight's deliveries touch",
+    "unchanged": "unchanged: nothing that it is made of is another than when it was last built and tested",
 }
 # What it says of a table that failed, or is made from one that did.
 KEPT = "kept: readers see the content of the last release, because"
@@ -145,6 +147,11 @@ def dbt_resource() -> DbtCliResource:
     )  # fmt: skip
 
 
+def is_parsed(data: DataDirectory) -> bool:
+    """Whether the parsed project is this directory's: one that was copied still names the files of the other."""
+    return _parsed_for(data.dbt_target / "manifest.json") == str(data.root)
+
+
 def _parsed_for(path: Path) -> str | None:
     stamp = path.with_name("parsed_for")
     return stamp.read_text() if stamp.is_file() else None
@@ -152,7 +159,12 @@ def _parsed_for(path: Path) -> str | None:
 
 def only_writer(data: DataDirectory, log: Any = None) -> AbstractContextManager[None]:
     """Holds the warehouse's lock: a second writer waits, in whichever process it is."""
-    return alone(data.warehouse.parent / ".writer", this_command(), log.info if log else None)
+    return alone(writer_lock(data), this_command(), log.info if log else None)
+
+
+def writer_lock(data: DataDirectory) -> Path:
+    """The file whose lock the warehouse's writer holds."""
+    return data.warehouse.parent / ".writer"
 
 
 def warehouse_assets() -> list[dg.AssetsDefinition]:
@@ -171,27 +183,50 @@ def warehouse_assets() -> list[dg.AssetsDefinition]:
         review_words.ensure_typed(where)
         if not parquet_reads(ledger.path(where)):
             write_parquet(ledger.path(where), ledger.table(where))
-        # The audit's library takes seconds to import: dbt works in a process of its own meanwhile.
-        Thread(target=import_module, args=["great_expectations"], daemon=True).start()
         with only_writer(where, context.log):
-            # Unit tests try the code, not the data: `make test` runs them.
-            arguments = ["build", "--exclude-resource-type", "unit_test"]
             os.environ.update(environment(where))  # the day may have changed since this process began
+            parsed = json.loads(manifest(where).read_text(encoding="utf-8"))
+            tonight, before = inputs.keys(where, parsed), inputs.built(where)
+            # What a person has chosen is built, due or not; of the whole project, what is due.
+            due = {*tonight} if context.is_subset else inputs.due(parsed, tonight, before)
+            nodes = [parsed["nodes"][name] for name in due if name in parsed["nodes"]]
+            names = {node["name"] for node in nodes if node["resource_type"] in failures.TABLES}
+            unchanged = [key for key in context.selected_asset_keys if key.path[-1] not in names]
+            # First: what is unchanged is made of nothing that is due, and Dagster wants everything after what it is made of.
+            why = _why_kept(where)
+            for key in _in_order(unchanged, context.assets_def):
+                yield dg.MaterializeResult(asset_key=key, metadata={TONIGHT: why.get(key.path[-1], HOW["unchanged"])})
+            if not due:
+                return
+            # The audit's library takes seconds to import: dbt works in a process of its own meanwhile.
+            Thread(target=import_module, args=["great_expectations"], daemon=True).start()
+            if len(due) < len(tonight) - len(parsed["sources"]):
+                os.environ[dbt_process.ONLY] = inputs.selection(parsed, due)
             target = where.dbt_target / "runs" / context.run_id[:8]
-            invocation = dbt.cli(arguments, context=context, target_path=target)
+            try:
+                # Unit tests try the code, not the data: `make test` runs them.
+                invocation = dbt.cli(
+                    ["build", "--exclude-resource-type", "unit_test"], context=context, target_path=target
+                )
+            finally:
+                os.environ.pop(dbt_process.ONLY, None)
             events, failure = _events(context, invocation)
+            results = _results(invocation)
+            done = {} if context.is_subset else {r["unique_id"]: r for r in results if r["status"] in failures.DONE}
+            inputs.remember(
+                where, before, due | {r["unique_id"] for r in results}, {n: k for n, k in tonight.items() if n in done}
+            )
             # Read once, after dbt has closed the file: dagster-dbt would read while dbt runs, and wait for it in a loop.
-            metadata = _table_metadata(where, target, context.assets_def)
+            metadata = _table_metadata(where, target, context.assets_def, names)
             for name, how in _how_written(target).items():
                 metadata.setdefault(name, {})[TONIGHT] = HOW[how]
-        results = _results(invocation)
         listed = failures.remember(where, results)
         reached = failures.tables_reached(where, listed)
         made = {event.output_name for event in events if isinstance(event, dg.Output)}
         unmade = [
             key
             for key in context.selected_asset_keys
-            if context.assets_def.get_output_name_for_asset_key(key) not in made
+            if key not in unchanged and context.assets_def.get_output_name_for_asset_key(key) not in made
         ]
         if failure and not _is_told(failures.failed_in(results), unmade, reached, where):
             raise dg.Failure(description=_sentence(invocation), allow_retries=False) from failure
@@ -199,13 +234,22 @@ def warehouse_assets() -> list[dg.AssetsDefinition]:
             table = str(event.metadata["unique_id"].value).rpartition(".")[2] if isinstance(event, dg.Output) else None
             yield event.with_metadata({**event.metadata, **metadata[table]}) if table in metadata else event
         # The release goes on without the tables that a failure reaches; what waits for them would wait for ever.
+        why = _why_kept(where)
         for key in _in_order(unmade, context.assets_def) if failure else ():
-            why = f"{KEPT} {listed[reached[key.path[-1]]]}"
-            yield dg.MaterializeResult(asset_key=key, metadata={TONIGHT: why})
-        for why in listed.values():
-            context.log.error(why)
+            yield dg.MaterializeResult(asset_key=key, metadata={TONIGHT: why[key.path[-1]]})
+        for sentence in listed.values():
+            context.log.error(sentence)
 
     return [warehouse]
+
+
+def _why_kept(data: DataDirectory) -> dict[str, str]:
+    """Table that a failure reaches → what is said of it; a list that does not read is made anew by the next build."""
+    try:
+        listed = failures.remembered(data)
+    except NotReadable:
+        return {}
+    return {table: f"{KEPT} {listed[cause]}" for table, cause in failures.tables_reached(data, listed).items()}
 
 
 def _in_order(keys: Sequence[dg.AssetKey], assets: dg.AssetsDefinition) -> list[dg.AssetKey]:
@@ -215,8 +259,8 @@ def _in_order(keys: Sequence[dg.AssetKey], assets: dg.AssetsDefinition) -> list[
     return list(TopologicalSorter(before).static_order())
 
 
-def row_counts(data: DataDirectory) -> dict[str, int]:
-    """Rows of every table and view of the warehouse by name, without staging: that would read the files again."""
+def row_counts(data: DataDirectory, tables: Container[str]) -> dict[str, int]:
+    """Rows of those tables and views of the warehouse by name, without staging: that would read the files again."""
     if not data.warehouse.is_file():
         return {}
     with duckdb.connect(str(data.warehouse), read_only=True) as con:
@@ -224,13 +268,19 @@ def row_counts(data: DataDirectory) -> dict[str, int]:
             "select table_schema, table_name from information_schema.tables where table_schema <> 'staging'"
         ).fetchall()
         return {
-            table: con.execute(f'select count(*) from "{schema}"."{table}"').fetchall()[0][0] for schema, table in names
+            table: con.execute(f'select count(*) from "{schema}"."{table}"').fetchall()[0][0]
+            for schema, table in names
+            if table in tables
         }
 
 
-def _table_metadata(data: DataDirectory, target: Path, assets: dg.AssetsDefinition) -> dict[str, dict[str, Any]]:
-    """Table → how many rows it has and what its columns are made of."""
-    seen: dict[str, dict[str, Any]] = {table: {"dagster/row_count": rows} for table, rows in row_counts(data).items()}
+def _table_metadata(
+    data: DataDirectory, target: Path, assets: dg.AssetsDefinition, tables: Container[str]
+) -> dict[str, dict[str, Any]]:
+    """Table that was built → how many rows it has; and what the columns of tables are made of."""
+    seen: dict[str, dict[str, Any]] = {
+        table: {"dagster/row_count": rows} for table, rows in row_counts(data, tables).items()
+    }
     lineage = column_lineage.of_models(
         target / "compiled", data.warehouse, {*assets.keys, *assets.dependency_keys}, models_checksum(),
         data.dbt_target / "column_lineage.json",

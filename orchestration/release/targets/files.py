@@ -38,7 +38,7 @@ def write(
     at: datetime,
     note: str,
 ) -> None:
-    """Writes `csv/` and both descriptions into a release's folder and into its public edition.
+    """Writes `csv/` and both descriptions into a release's folder and into its public edition; a CSV file that is there was taken over.
 
     Args:
         databases: edition (a folder below `folder`, `.` the release itself) → its DuckDB file.
@@ -49,7 +49,7 @@ def write(
             tables = [t for (t,) in con.execute("select table_name from duckdb_tables() order by 1").fetchall()]
             known = {t: products[t] for t in tables if t in products}
             (place / CSV).mkdir(parents=True, exist_ok=True)
-            for table in tables:
+            for table in (t for t in tables if not (place / CSV / f"{t}.csv").is_file()):
                 _write_csv(con, table, place / CSV / f"{table}.csv")
             counts = {t: _count(con, t) for t in tables}
         about = {"release": release_id, "created": at.replace(tzinfo=ZONE).isoformat(), "note": note}

@@ -236,6 +236,16 @@ def test_a_second_night_changes_nothing_and_makes_no_release(quiet_night, night_
     assert f"nothing changed: {spent.release_id} stands" in told.getvalue()
 
 
+def test_a_night_with_nothing_to_do_ends_before_it_begins(quiet_night, another_night) -> None:
+    after = another_night(quiet_night.data)
+    assert after.night == command.Night(release_id=quiet_night.night.release_id, ended_early=True)
+    assert [name for folder in WATCHED for name in after.changed(folder)] == []
+    told = io.StringIO()
+    command.tell(quiet_night.data, after.night, Console(file=told, width=200))
+    assert "Nothing new in the inbox." in told.getvalue()
+    assert f"the night ended before it began: {after.night.release_id} stands" in told.getvalue()
+
+
 # ── a night with one broken table ───────────────────────────────────────────────────────────────
 
 WORSE = "fct_service_volume"
@@ -333,6 +343,12 @@ def test_the_night_goes_on_with_yesterday_s_data(bad_night, quiet_night) -> None
     assert bad_night.night.released
     certificate = publishing.current(bad_night.data)
     assert certificate.changed_tables == ["feed_health"]
+    # What the refused files reach was built and tested; of that only one table had other rows, and all others were taken over.
+    tables = bad_night.night.tables
+    assert 0 < tables["rebuilt"] + tables["updated"] < tables["unchanged"]
+    judged = {t for t, facts in certificate.judged.items() if facts["release"] == certificate.release_id}
+    assert judged == {"feed_health", *(name for name, p in PRODUCTS.items() if p.is_made_by_release)}
+    assert set(certificate.judged) == set(PRODUCTS)
     with duckdb.connect(str(bad_night.data.published / publishing.DATABASE), read_only=True) as con:
         shown = con.execute("select file_name from feed_health where verdict = 'refused'").fetchall()
     assert {name for name, _, _, _ in BAD.values()} <= {name for (name,) in shown}

@@ -52,7 +52,9 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Page]:
             places = ", ".join("?" for _ in values)
             con.execute(f"insert into dim_department values ({places})", list(values.values()))
     products = {PRODUCT.id: PRODUCT}
-    data_docs.write(audit(database, products), products, folder / "docs", "2026-03-01.1")
+    checked = audit(database, products)
+    judged = {PRODUCT.id: {"release": "2026-03-01.1", "promises": len(checked[PRODUCT.id].results)}}
+    data_docs.write(checked, products, folder / "docs", "2026-03-01.1", judged, folder / "none")
     return {path.stem: Page(path) for path in (folder / "docs").iterdir()}
 
 
@@ -60,7 +62,7 @@ def test_the_index_leads_to_a_page_for_each_table_and_back(pages) -> None:
     assert set(pages) == {"index", "dim_department"}
     assert pages["index"].links == ["dim_department.html"]
     assert set(pages["dim_department"].links) == {"index.html"}
-    assert re.search(r"<td>8</td><td>5</td></tr>", pages["index"].path.read_text(encoding="utf-8"))
+    assert re.search(r"<td>8</td><td>5</td><td>2026-03-01.1</td></tr>", pages["index"].path.read_text(encoding="utf-8"))
 
 
 def test_a_page_says_which_promises_were_kept_and_what_broke_the_others(pages) -> None:

@@ -14,12 +14,13 @@ from typing import Any
 import duckdb
 import pytest
 
+import contracts.audit
 from contracts.loading import load_products
 from contracts.model import Product
 from orchestration.paths import PROJECT, DataDirectory
-from orchestration.release import publishing
+from orchestration.release import periods, publishing, taking_over
 from orchestration.release.publishing import FICTIONAL, KEPT_RELEASES, AuditFailed
-from orchestration.warehouse import failures
+from orchestration.warehouse import failures, inputs
 
 PRODUCTS = {name: load_products()[name] for name in ("dim_department", "dim_division", "release_log")}
 OLD_CLIENT = PROJECT / ".compat" / "duckdb"
@@ -379,3 +380,140 @@ def test_releases_are_counted_by_day_kept_for_a_while_and_logged_for_ever(data, 
     assert [c.release_id for c in publishing.releases(data)] == given
     with duckdb.connect(str(data.published / publishing.DATABASE), read_only=True) as con:
         assert [i for (i,) in con.execute("select release_id from release_log").fetchall()] == given
+
+
+# ── what is taken over ──────────────────────────────────────────────────────────────────────────
+
+
+def files_of(data: DataDirectory, table: str) -> dict[str, int]:
+    """The files of a table in the release that stands, with what tells one file from another."""
+    folder = (data.published / "current").resolve()
+    names = [f"{edition}/{kind}/{table}.{kind}" for edition in (".", "public") for kind in ("parquet", "csv")]
+    return {name: (folder / name).stat().st_ino for name in [*names, f"data_docs/{table}.html"]}
+
+
+def test_a_table_that_is_as_it_was_is_taken_over_with_its_verdict(data, monkeypatch) -> None:
+    first, _ = publishing.release(data)
+    assert {f["release"] for f in first.judged.values()} == {first.release_id}
+    before, other = files_of(data, "dim_division"), files_of(data, "dim_department")
+    asked: list[str] = []
+    audit = contracts.audit.audit
+    monkeypatch.setattr("contracts.audit.audit", lambda path, products: asked.extend(products) or audit(path, products))
+    fill(data, departments("health", "sports", "culture"))
+    second, new = publishing.release(data)
+    assert (new, second.changed_tables) == (True, ["dim_department"])
+    assert sorted(asked) == ["dim_department", "release_log"]
+    assert files_of(data, "dim_division") == before
+    assert not set(files_of(data, "dim_department").values()) & set(other.values())
+    # The certificate covers all of it, and says what was judged when.
+    assert {t: f["release"] for t, f in second.judged.items()} == {
+        "dim_division": first.release_id, "dim_department": second.release_id, "release_log": second.release_id,
+    }  # fmt: skip
+    assert second.expectations == sum(f["promises"] for f in second.judged.values()) == first.expectations
+    index = (data.published / "data_docs" / "index.html").read_text(encoding="utf-8")
+    assert index.count(f"<td>{first.release_id}</td>") == 1
+    for edition in (".", "public"):
+        (database,) = (data.published / "current" / edition).glob("*.duckdb")
+        with duckdb.connect(str(database), read_only=True) as con:
+            comment = con.execute("select comment from duckdb_tables() where table_name = 'dim_division'").fetchone()
+            rows = con.execute("from dim_division").fetchall()
+            assert rows == con.execute(f"from '{database.parent}/parquet/dim_division.parquet'").fetchall() != []
+        assert comment[0].startswith(PRODUCTS["dim_division"].description)
+
+
+def built(data: DataDirectory, **keys: str) -> None:
+    """As if dbt had left the warehouse as it is now."""
+    inputs.remember(data, {}, (), {f"model.minsheng.{name}": key for name, key in keys.items()})
+
+
+def test_where_nothing_is_made_of_anything_else_the_warehouse_is_not_even_read(data, monkeypatch) -> None:
+    built(data, dim_department="1", dim_division="1")
+    certificate, _ = publishing.release(data)
+    monkeypatch.setattr(publishing, "_write", lambda *_: 1 / 0)
+    assert publishing.release(data) == (certificate, False)
+    built(data, dim_department="2", dim_division="1")
+    with pytest.raises(ZeroDivisionError):
+        publishing.release(data)
+
+
+def test_a_night_that_finds_the_same_rows_remembers_what_they_are_made_of_now(data, unaudited, monkeypatch) -> None:
+    built(data, dim_department="1", dim_division="1")
+    certificate, _ = publishing.release(data)
+    built(data, dim_department="2", dim_division="1")
+    assert publishing.release(data) == (certificate, False)
+    monkeypatch.setattr(publishing, "_write", lambda *_: 1 / 0)
+    assert publishing.release(data) == (certificate, False)
+
+
+def _another_policy(patch: pytest.MonkeyPatch, data: DataDirectory) -> None:
+    patch.setattr("orchestration.release.revisions.policies_checksum", lambda: "another")
+
+
+def _another_contract_or_program(patch: pytest.MonkeyPatch, data: DataDirectory) -> None:
+    patch.setattr("orchestration.warehouse.inputs.program_checksum", lambda: "another")  # its own test says what counts
+
+
+def _another_k(patch: pytest.MonkeyPatch, data: DataDirectory) -> None:
+    patch.setattr("orchestration.release.taking_over.parameter", lambda *_: 99)
+
+
+def _a_closed_period(patch: pytest.MonkeyPatch, data: DataDirectory) -> None:
+    periods.approve(data, "2026-01", "王芳", None, publishing.standing_id(data))
+
+
+@pytest.mark.parametrize(
+    "change", [_another_policy, _another_contract_or_program, _another_k, _a_closed_period], ids=lambda c: c.__name__
+)
+def test_nothing_is_taken_over_that_is_written_or_judged_by_something_else_now(data, monkeypatch, change) -> None:
+    products = {**PRODUCTS, "fct_review": load_products()["fct_review"]}
+    built(data, dim_department="1", dim_division="1", fct_review="1")
+    before = taking_over.tonight(data, products)
+    publishing.release(data)
+    assert taking_over.of_the_same(before, taking_over.tonight(data, products)) == set(products) - {"release_log"}
+    with monkeypatch.context() as patch:
+        change(patch, data)
+        assert taking_over.of_the_same(before, taking_over.tonight(data, products)) == set()
+
+
+def test_a_release_after_such_a_change_has_judged_every_table_itself(data, monkeypatch) -> None:
+    publishing.release(data)
+    monkeypatch.setattr("orchestration.release.revisions.policies_checksum", lambda: "another")
+    fill(data, departments("health"))
+    certificate, _ = publishing.release(data)
+    assert {f["release"] for f in certificate.judged.values()} == {certificate.release_id}
+
+
+def test_what_turns_out_to_be_fictional_is_written_anew(data, monkeypatch) -> None:
+    publishing.release(data)
+    fill(data, departments("health", "sports"), fictional=False)
+    certificate, _ = publishing.release(data)
+    assert {f["release"] for f in certificate.judged.values()} == {certificate.release_id}
+    with duckdb.connect(str(data.published / publishing.DATABASE), read_only=True) as con:
+        comments = con.execute("select comment from duckdb_tables()").fetchall()
+    assert not any(FICTIONAL in comment for (comment,) in comments)
+
+
+@pytest.mark.parametrize(
+    "lost", ["csv/dim_division.csv", "parquet/dim_division.parquet", "data_docs/dim_division.html"]
+)
+def test_a_table_of_which_a_file_is_gone_is_written_and_judged_again(data, lost) -> None:
+    publishing.release(data)
+    (data.published / "current" / lost).unlink()
+    fill(data, departments("health"))
+    certificate, _ = publishing.release(data)
+    assert certificate.judged["dim_division"]["release"] == certificate.release_id
+    assert (data.published / "current" / lost).is_file()
+
+
+def test_a_kept_table_is_not_taken_for_tonight_s(data) -> None:
+    """It keeps an earlier content under tonight's key; the night after, the same key is not what the release holds."""
+    built(data, dim_department="1", dim_division="1")
+    publishing.release(data)
+    fill(data, departments("health", "health"))
+    built(data, dim_department="2", dim_division="1")
+    assert publishing.release(data)[0].kept
+    fill(data, departments("health", "culture"))
+    built(data, dim_department="2", dim_division="1")
+    certificate, _ = publishing.release(data)
+    assert (certificate.kept, certificate.changed_tables) == ({}, ["dim_department"])
+    assert certificate.judged["dim_department"]["release"] == certificate.release_id

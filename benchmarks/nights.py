@@ -1,0 +1,163 @@
+"""Nights of the demo's city in processor seconds by stage: the first, one without news, one after midnight, one of a new day.
+
+Run: `python -m benchmarks.nights [--communities 4000]`. The city is made up to its last day, of which the files are held back: the first
+night takes in all others, the next two have nothing new (the second of them on the day after), the last has the files held back. Each is a
+process of its own; a stage is what its process and the ones it began have used, without the stages within it. The aims: a night without
+news in 20 s, one of a new day in 1.5 times that.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import io
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+from orchestration.paths import DataDirectory
+
+ALLOWED_EMPTY, ALLOWED_RATIO = 20.0, 1.5
+START, DAGSTER = "start: imports, code location", "Dagster around the steps"
+# Stage → the function whose time it is; what is not there any more is an error, not a night that costs nothing.
+STAGES = {
+    "feeds": "orchestration.intake.feeds:take_in",
+    "survey estimates": "orchestration.derived.survey_estimates:estimate_all",
+    "words of reviews": "orchestration.derived.review_words:cut_new",
+    "facility links": "orchestration.derived.linkage:write",
+    "what is due": "orchestration.warehouse.inputs:keys",
+    "dbt": "orchestration.warehouse.dbt_assets:_events",
+    "rows and lineage for Dagster": "orchestration.warehouse.dbt_assets:_table_metadata",
+    "release: tables": "orchestration.release.publishing:_write",
+    "release: public edition": "orchestration.disclosure.public_edition:write",
+    "release: revisions": "orchestration.release.publishing:_write_revisions",
+    "release: audit": "contracts.audit:audit",
+    "release: data docs": "orchestration.release.data_docs:write",
+    "release: charts": "orchestration.release.charts:write",
+    "release: worklists": "orchestration.release.publishing:_write_worklists",
+    "release: CSV, descriptions": "orchestration.release.targets.files:write",
+    "release: workbooks": "orchestration.release.targets.workbooks:write",
+    "release: bulletin": "orchestration.release.publishing:_write_bulletin",
+    "release: swap": "orchestration.release.publishing:_publish",
+    "PostgreSQL": "orchestration.release.targets.delivering:deliver",
+    DAGSTER: "orchestration.night.command:_execute",
+    "summary": "orchestration.night.command:tell",
+}
+
+
+def used() -> float:
+    """Processor seconds of this process and of those it began and has waited for."""
+    return sum(os.times()[:4])
+
+
+class Clock:
+    """What each stage has used, without the stages within it."""
+
+    def __init__(self) -> None:
+        self.spent: Counter[str] = Counter()
+        self.open: list[str] = [START]
+        self.since = 0.0
+
+    def turn(self) -> None:
+        now = used()
+        self.spent[self.open[-1]] += now - self.since
+        self.since = now
+
+    def around(self, stage: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(function)
+        def timed(*args: Any, **kwargs: Any) -> Any:
+            self.turn()
+            self.open.append(stage)
+            try:
+                return function(*args, **kwargs)
+            finally:
+                self.turn()
+                self.open.pop()
+
+        return timed
+
+
+def spend(data: DataDirectory) -> dict[str, float]:
+    """A night in this process; stage → processor seconds."""
+    from rich.console import Console
+
+    from orchestration.night import command
+
+    clock, console = Clock(), Console(file=io.StringIO())
+    command.prepare(data)
+    for stage, place in STAGES.items():
+        module, _, name = place.partition(":")
+        owner = importlib.import_module(module)
+        setattr(owner, name, clock.around(stage, getattr(owner, name)))
+    night = command.run(data, console)
+    if night.failed_steps:
+        raise RuntimeError(f"a night that failed measures nothing: {night.failed_steps}")
+    command.tell(data, night, console)
+    clock.turn()
+    return dict(clock.spent)
+
+
+def nights(data: DataDirectory, communities: int, days: int) -> dict[str, dict[str, float]]:
+    """Night → stage → processor seconds."""
+    from demo.deliver import make
+
+    until = date(2026, 3, 1)
+    make(data.inbox, communities=communities, until=until, days=days)
+    held = [p for p in sorted(data.inbox.rglob("*")) if p.is_file() and _day(p) == until]
+    aside = data.root.with_name("held_back")
+    for path in held:
+        (aside / path.relative_to(data.inbox)).parent.mkdir(parents=True, exist_ok=True)
+        path.rename(aside / path.relative_to(data.inbox))
+    first = until - timedelta(days=days)
+    found = {}
+    for night, day in (("first", -1), ("without news", -1), ("after midnight", 0), ("a new day", 0)):
+        data.set_calendar(until + timedelta(days=day), first)
+        if night == "a new day":
+            for path in held:
+                (aside / path.relative_to(data.inbox)).rename(path)
+        run = subprocess.run(
+            [sys.executable, "-m", "benchmarks.nights", "--night", str(data.root)],
+            env={**os.environ, "MINSHENG_DATA": str(data.root)}, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if run.returncode:
+            raise RuntimeError(f"the night {night}: {run.stderr[-2000:]}")
+        found[night] = json.loads(run.stdout.strip().splitlines()[-1])
+        print(f"  {night}: {sum(found[night].values()):.1f} s", flush=True)
+    return found
+
+
+def _day(path: Path) -> date:
+    return datetime.fromtimestamp(path.stat().st_mtime).date()  # the demo writes times of the place
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.nights", description=__doc__)
+    parser.add_argument("--communities", type=int, default=400)
+    parser.add_argument("--days", type=int, default=61)
+    parser.add_argument("--night", type=Path, help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.night:
+        print(json.dumps(spend(DataDirectory(asked.night))))
+        return
+    with tempfile.TemporaryDirectory(prefix="ms-nights-") as folder:
+        found = nights(DataDirectory(Path(folder) / "data"), asked.communities, asked.days)
+    print(f"{asked.communities:,} communities, {asked.days} days; processor seconds")
+    print(f"  {'':32}" + "".join(f"{night:>16}" for night in found))
+    for stage in sorted({s for spent in found.values() for s in spent}, key=[START, *STAGES].index):
+        print(f"  {stage:32}" + "".join(f"{spent.get(stage, 0):16.1f}" for spent in found.values()))
+    totals = {night: sum(spent.values()) for night, spent in found.items()}
+    print(f"  {'all':32}" + "".join(f"{total:16.1f}" for total in totals.values()))
+    print(f"  without news: {totals['without news']:.1f} s (allowed {ALLOWED_EMPTY:g})")
+    print(f"  a new day / without news: {totals['a new day'] / totals['without news']:.2f} (allowed {ALLOWED_RATIO:g})")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,167 @@
+"""What every table of the warehouse is made of, as a key, and which tables have another key than when they were last built.
+
+A key is a checksum over the keys of all that a table, a test or a code list reads, down to the files that were accepted, over the
+program, and over the day where a model asks for it. A night builds and tests what has another key (`due`) and nothing else. Belongs
+here: keys, and which node was last built with which. Does not belong here: building (dbt_assets) and taking a table over into a
+release (release.taking_over).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import cache
+from graphlib import TopologicalSorter
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from contracts.whole_files import NotReadable, read_json, write_json
+from orchestration.paths import PROJECT, DataDirectory
+
+BUILT = ("model", "seed", "test")
+RUN_DATE = "macro.minsheng.run_date"
+# Where no model says otherwise, the table that says what arrived (macros/update_in_place.sql).
+STEPS = "review_delta"
+# What figures come from and whose next version may give other ones.
+ENGINES = ("duckdb", "dbt-core", "dbt-duckdb", "polars", "numpy", "pyarrow", "splink", "jieba", "great_expectations", "xlsxwriter")  # fmt: skip
+NOT_PROGRAM = ("__pycache__", "target", "logs")
+
+
+@cache
+def program_checksum() -> str:
+    """SHA-256 (16 digits) over the program: code, contracts, models, settings and engines. Code lists and tables of policies are not in
+    it: each is the key of its own seed."""
+    digest = hashlib.sha256(" ".join(f"{name} {version(name)}" for name in ENGINES).encode())
+    folders = ("contracts", "orchestration", "dbt_project", "policies")
+    for path in sorted(p for folder in folders for p in _files(PROJECT / folder, NOT_PROGRAM)):
+        if path.suffix != ".csv":
+            digest.update(path.relative_to(PROJECT).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def keys(data: DataDirectory, manifest: Mapping[str, Any]) -> dict[str, str]:
+    """Node or source of the dbt project → what it is made of tonight. `manifest`: the project as dbt has read it."""
+    nodes = {name: n for name, n in manifest["nodes"].items() if n["resource_type"] in BUILT}
+    sources, asking = manifest["sources"], _asking_for_the_day(manifest)
+    found = {name: _of_files(data, source["meta"]["external_location"]) for name, source in sources.items()}
+    parents = {name: [p for p in manifest["parent_map"][name] if p in nodes or p in sources] for name in nodes}
+    for name in TopologicalSorter(parents).static_order():
+        if name in sources:
+            continue
+        own = [program_checksum(), name]
+        if nodes[name]["resource_type"] == "seed":
+            own.append(_of_seed(nodes[name]))
+        if name in asking:
+            own.append(data.today().isoformat())
+        found[name] = _checksum([*own, *sorted(found[parent] for parent in parents[name])])
+    return found
+
+
+def due(manifest: Mapping[str, Any], tonight: Mapping[str, str], before: Mapping[str, str]) -> set[str]:
+    """The nodes to be built and tested: those with another key than before, and all that is made of them.
+
+    A table that is updated in place reads which deliveries led to it, so the tables that say so are made beside it.
+    """
+    nodes, below, above = manifest["nodes"], manifest["child_map"], manifest["parent_map"]
+    by_name = {n["name"]: name for name, n in nodes.items() if n["resource_type"] == "model"}
+    found: set[str] = set()
+    waiting = [name for name in tonight if name in nodes and before.get(name) != tonight[name]]
+    while waiting:
+        if (name := waiting.pop()) in found or name not in tonight or name not in nodes:
+            continue
+        found.add(name)
+        waiting += below.get(name, [])
+        if nodes[name]["config"].get("materialized") == "incremental":
+            waiting.append(by_name[nodes[name]["config"].get("meta", {}).get("steps", STEPS)])
+        if name in _leading(nodes, by_name):
+            waiting += [p for p in above.get(name, []) if p in nodes and nodes[p]["fqn"][1] == nodes[name]["fqn"][1]]
+    return found
+
+
+def _leading(nodes: Mapping[str, Any], by_name: Mapping[str, str]) -> set[str]:
+    """The tables that say what arrived, by which others are updated in place."""
+    kept = [n for n in nodes.values() if n["config"].get("materialized") == "incremental"]
+    return {by_name[n["config"].get("meta", {}).get("steps", STEPS)] for n in kept}
+
+
+def selection(manifest: Mapping[str, Any], names: Iterable[str]) -> str:
+    """Nodes as dbt's --select takes them."""
+    return " ".join(sorted("fqn:" + ".".join(manifest["nodes"][name]["fqn"]) for name in names))
+
+
+# ── what was built ──────────────────────────────────────────────────────────────────────────────
+
+
+def built(data: DataDirectory) -> dict[str, str]:
+    """Node → the key it was last built or passed with; nothing where anybody else has written the warehouse since."""
+    try:
+        said = read_json(_path(data))
+    except (NotReadable, FileNotFoundError):
+        return {}
+    return dict(said["nodes"]) if said["warehouse"] == _state(data.warehouse) else {}
+
+
+def remember(data: DataDirectory, before: Mapping[str, str], tried: Collection[str], done: Mapping[str, str]) -> None:
+    """Notes after a build: `done` stand as they are now, of whatever else was tried nobody knows."""
+    stand = {name: key for name, key in before.items() if name not in tried}
+    write_json(_path(data), {"warehouse": _state(data.warehouse), "nodes": {**stand, **done}})
+
+
+def _path(data: DataDirectory) -> Path:
+    return data.warehouse.parent / "built.json"
+
+
+def _state(warehouse: Path) -> list[int] | None:
+    """Tells one writing of a file from another: dbt leaves no log beside it when it has ended well."""
+    log = warehouse.with_name(warehouse.name + ".wal")
+    if not warehouse.is_file() or (log.is_file() and log.stat().st_size):
+        return None
+    status = warehouse.stat()
+    return [status.st_size, status.st_mtime_ns]
+
+
+# ── keys ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _asking_for_the_day(manifest: Mapping[str, Any]) -> set[str]:
+    """The nodes whose SQL asks what day it is, through whichever macro."""
+    macros = manifest["macros"]
+
+    @cache
+    def asks(macro: str) -> bool:
+        return macro == RUN_DATE or any(asks(m) for m in macros.get(macro, {"depends_on": {"macros": ()}})["depends_on"]["macros"])  # fmt: skip
+
+    return {name for name, n in manifest["nodes"].items() if any(map(asks, n["depends_on"].get("macros", ())))}
+
+
+def _of_seed(node: Mapping[str, Any]) -> str:
+    return hashlib.sha256((PROJECT / "dbt_project" / node["original_file_path"]).read_bytes()).hexdigest()
+
+
+def _of_files(data: DataDirectory, location: str) -> str:
+    """The files of a source: one that is written each night by its content, those that are written once by name, size and time."""
+    said = re.search(r"'([^'*]*)(\*?)", location)
+    place, is_folder = Path(said[1] if said else location), bool(said and said[2])
+    if not place.exists():
+        return _checksum([location, str(time.time_ns())])  # nobody knows what is read there: due every night
+    if not is_folder:
+        return _checksum([location, hashlib.sha256(place.read_bytes()).hexdigest()])
+    lines = [location]  # views say it in full: of a directory that was moved all are made anew
+    for path in sorted(p for p in _files(place) if p.suffix == ".parquet"):
+        status = path.stat()
+        lines.append(f"{path.relative_to(place)} {status.st_size} {status.st_mtime_ns}")
+    return _checksum(lines)
+
+
+def _checksum(lines: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+def _files(folder: Path, without: Collection[str] = ()) -> Iterator[Path]:
+    for place, folders, names in os.walk(folder):
+        folders[:] = [f for f in folders if f not in without]
+        yield from (Path(place) / name for name in names)

@@ -1,0 +1,81 @@
+"""A night that has nothing to do is known before it is begun; whatever would make it do something makes it begin."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestration.intake import arriving
+from orchestration.night import quiet
+from orchestration.release import publishing
+
+
+@pytest.fixture
+def rested(night_city: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The small city the moment after its night."""
+    monkeypatch.setattr(publishing, "code_version", lambda: "tested")
+    return night_city.data
+
+
+def test_after_a_night_there_is_nothing_to_do(rested) -> None:
+    assert quiet.has_nothing_to_do(rested)
+
+
+Patch = Callable[[pytest.MonkeyPatch, Any], None]
+CHANGES: dict[str, Patch] = {
+    "another day": lambda patch, data: patch.setenv("MINSHENG_TODAY", f"{data.today() + timedelta(days=1)}"),
+    "another program": lambda patch, _: patch.setattr("orchestration.warehouse.inputs.program_checksum", lambda: "x"),
+    "another policy": lambda patch, _: patch.setattr("orchestration.release.revisions.policies_checksum", lambda: "x"),
+    "another commit": lambda patch, _: patch.setattr(publishing, "code_version", lambda: "another"),
+    "another k": lambda patch, _: patch.setattr("orchestration.release.taking_over.parameter", lambda *_: 99),
+    "a broken table": lambda patch, _: patch.setattr("orchestration.warehouse.failures.remembered", lambda _: {"model.x": "why"}),
+    "a delivery to be taken in": lambda patch, _: patch.setattr(quiet, "pending", lambda *_: ["a file"]),
+    "a file that arrived": lambda patch, _: patch.setattr(quiet, "_is_empty", lambda _: False),
+    "a link in the inbox": lambda patch, _: patch.setattr(arriving, "troubles", lambda *_: ["a link"]),
+    "somebody overdue": lambda patch, _: patch.setattr(quiet, "overdue", lambda *_: [_Late()]),
+    "a warehouse somebody wrote": lambda patch, _: patch.setattr("orchestration.warehouse.inputs.built", lambda _: {}),
+    "a writer at work": lambda patch, _: patch.setattr(quiet, "is_held", lambda _: True),
+    "a released database that is gone": lambda patch, _: patch.setattr(publishing, "DATABASE", "gone.duckdb"),
+    "a release that was rolled back": lambda patch, data: patch.setattr(publishing, "current", _rolled_back(data)),
+}  # fmt: skip
+
+
+class _Late:
+    receipt = "missing"
+
+
+def _rolled_back(data: Any) -> Callable[[Any], Any]:
+    now = publishing.current(data)
+    assert now is not None
+    return lambda _: dataclasses.replace(now, release_id="2025-01-01.1")
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_there_is_something_to_do_after(rested, monkeypatch, change) -> None:
+    CHANGES[change](monkeypatch, rested)
+    assert not quiet.has_nothing_to_do(rested)
+
+
+@pytest.mark.parametrize(
+    ("name", "is_empty"),
+    [("sports.venues/shifan/", True), ("sports.venues/a.csv", False), ("deliveries.csv", False), ("a.tmp", False)],
+)
+def test_an_inbox_is_empty_where_nothing_but_folders_lies_there(tmp_path: Path, name, is_empty) -> None:
+    path = tmp_path / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if name.endswith("/"):
+        path.mkdir()
+    else:
+        path.write_bytes(b"x")
+    assert quiet._is_empty(tmp_path) is is_empty
+    assert quiet._is_empty(tmp_path / "none")
+
+
+def test_a_link_to_a_folder_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "sports.venues").symlink_to(tmp_path)
+    assert not quiet._is_empty(tmp_path)
