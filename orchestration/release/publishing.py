@@ -33,7 +33,7 @@ from orchestration.disclosure.attack import COLUMNS
 from orchestration.disclosure.records import records
 from orchestration.intake import ledger
 from orchestration.paths import PROJECT, DataDirectory, data_directory
-from orchestration.release import charts, code_names, data_docs, keeping, periods, revisions, worklists
+from orchestration.release import charts, code_names, data_docs, keeping, periods, revisions, shown, worklists
 from orchestration.release.bulletin import pages as bulletin
 from orchestration.release.targets import delivering, files, workbooks
 from orchestration.warehouse.dbt_assets import POOL, only_writer
@@ -626,8 +626,6 @@ def _certificate(path: Path) -> Certificate:
 
 def release_asset(products: list[dg.AssetKey], owner: str | None = None) -> dg.AssetsDefinition:
     """The asset that stands for what readers see; it depends on every product's model."""
-    from orchestration.release import shown
-
     key = dg.AssetKey(["release", "published"])
     said = "每张产品表的承诺都在候选版上查过。 · Every promise of the product contracts, checked on the candidate."
 

@@ -104,7 +104,10 @@ def test_every_column_of_a_product_has_its_text_in_both_languages(defs) -> None:
         columns = {c.name: c for c in schemas[name]["dagster/column_schema"].columns}
         assert list(columns) == [f.name for f in product.fields]
         for field in product.fields:
-            assert columns[field.name].description.startswith(f"{field.label_zh} · {field.label_en}"), (name, field.name)
+            assert columns[field.name].description.startswith(f"{field.label_zh} · {field.label_en}"), (
+                name,
+                field.name,
+            )
             assert columns[field.name].constraints.nullable is not field.required
             told += 1
     assert told > 1000

@@ -15,7 +15,7 @@ from contracts.loading import load_feeds
 from orchestration.intake import days, feeds, landing
 from orchestration.paths import ZONE, DataDirectory
 
-FIRST, TODAY = date(2026, 1, 1), date(2026, 3, 1)
+FIRST, TODAY = date(2026, 1, 1), date(2026, 2, 8)
 GREEN, RED = AssetPartitionStatus.MATERIALIZED, AssetPartitionStatus.FAILED
 
 
@@ -41,9 +41,7 @@ class Feed:
 
     def shown(self) -> dict[date, AssetPartitionStatus]:
         keys = days.partitions(self.data).get_partition_keys()
-        known = self.instance.get_status_by_partition(
-            days.asset_key(self.feed), keys, days.partitions(self.data)
-        )
+        known = self.instance.get_status_by_partition(days.asset_key(self.feed), keys, days.partitions(self.data))
         return {date.fromisoformat(k): status for k, status in (known or {}).items() if status is not None}
 
     def made(self) -> int:
@@ -131,7 +129,7 @@ def test_quiet_nights_and_the_same_rows_again_make_nothing_look_fresh(launched) 
     sports = launched("sports.openings")
     assert sports.launch().success
     assert sports.made() == 0, "nothing ever came"
-    sports.deliver("a.csv", openings("2026-02-27"), date(2026, 2, 28))
+    sports.deliver("a.csv", openings("2026-02-06"), date(2026, 2, 7))
     sports.launch()
     assert sports.made() == 1
     sports.launch()
@@ -142,11 +140,11 @@ def test_quiet_nights_and_the_same_rows_again_make_nothing_look_fresh(launched) 
 
 def test_a_feed_that_fails_says_what_it_accepted_all_the_same(launched) -> None:
     sports = launched("sports.openings")
-    sports.deliver("a.csv", openings("2026-02-27"), date(2026, 2, 28))
-    sports.deliver("b.csv", "", date(2026, 2, 28))
+    sports.deliver("a.csv", openings("2026-02-06"), date(2026, 2, 7))
+    sports.deliver("b.csv", "", date(2026, 2, 7))
     assert not sports.launch().success
     assert sports.made() == 1
-    assert sports.shown() == {date(2026, 2, 28): RED}
+    assert sports.shown() == {date(2026, 2, 7): RED}
 
 
 def test_a_lost_history_is_shown_again_as_the_ledger_has_it(launched) -> None:
@@ -161,9 +159,9 @@ def test_a_lost_history_is_shown_again_as_the_ledger_has_it(launched) -> None:
 def test_the_latest_day_is_today_by_the_calendar_of_the_data(launched, monkeypatch) -> None:
     sports = launched("sports.openings")
     assert sports.data.stands_still()
-    assert days.partitions(sports.data).get_partition_keys()[-1] == "2026-03-01"
-    monkeypatch.setenv("MINSHENG_TODAY", "2026-02-10")
-    assert days.partitions(sports.data).get_partition_keys()[-1] == "2026-02-10"
+    assert days.partitions(sports.data).get_partition_keys()[-1] == "2026-02-08"
+    monkeypatch.setenv("MINSHENG_TODAY", "2026-02-05")
+    assert days.partitions(sports.data).get_partition_keys()[-1] == "2026-02-05"
     monkeypatch.delenv("MINSHENG_TODAY")
     (sports.data.root / "calendar.json").unlink()
     assert not sports.data.stands_still()
@@ -173,9 +171,9 @@ def test_the_latest_day_is_today_by_the_calendar_of_the_data(launched, monkeypat
 def test_whatever_lies_in_the_inbox_is_read_and_nothing_overdue_is_invented(launched) -> None:
     """By a calendar that stands still, whatever day the machine has: the file of today is read, and nobody is late by the clock."""
     sports = launched("sports.openings")
-    sports.deliver("a.csv", openings("2026-02-28"), TODAY)
+    sports.deliver("a.csv", openings("2026-02-07"), TODAY)
     sports.deliver("old.csv", openings("2025-12-30"), FIRST - timedelta(days=300))
-    sports.deliver("of_the_machine_s_day.csv", openings("2026-02-27"), datetime.now(ZONE).date())
+    sports.deliver("of_the_machine_s_day.csv", openings("2026-02-06"), datetime.now(ZONE).date())
     run = sports.launch()
     assert run.success
     assert not [p for p in sports.data.inbox.rglob("*.csv")]
