@@ -116,7 +116,11 @@ def run(data: DataDirectory, console: Console) -> Night:
 
         from contracts.door.privacy import refuse_a_lost_key
         from orchestration import schedules
-        from orchestration.definitions import defs
+
+        try:
+            from orchestration.definitions import defs
+        except schedules.NotATime as error:
+            raise SystemExit(f" {error}") from None
         from orchestration.intake import landing
         from orchestration.intake.taking_in import pseudonyms_stand
         from orchestration.night.owners import end_the_dead

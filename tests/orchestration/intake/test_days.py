@@ -176,7 +176,7 @@ def test_whatever_lies_in_the_inbox_is_read_and_nothing_overdue_is_invented(laun
     sports.deliver("of_the_machine_s_day.csv", openings("2026-02-06"), datetime.now(ZONE).date())
     run = sports.launch()
     assert run.success
-    assert not [p for p in sports.data.inbox.rglob("*.csv")]
+    assert not list(sports.data.inbox.rglob("*.csv"))
     attempts = landing.attempts(sports.data)
     assert {(a.file_name, a.verdict) for a in attempts} == {
         ("a.csv", "accepted"), ("old.csv", "accepted"), ("of_the_machine_s_day.csv", "accepted"),

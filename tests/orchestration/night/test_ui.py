@@ -16,7 +16,7 @@ import pytest
 
 from contracts.loading import load_feeds
 from orchestration import schedules
-from orchestration.paths import DataDirectory
+from orchestration.paths import DataDirectory, days
 from orchestration.release import publishing
 
 NODES = """{ assetNodes {
@@ -161,7 +161,7 @@ def test_the_days_are_coloured_as_the_receipts_have_them(ui) -> None:
         told = json.loads(path.read_text(encoding="utf-8"))
         if told["verdict"] not in ("duplicate", "missing"):
             last[told["feed"], told["receipt"]] = told
-    refused = 0
+    refused, of_city = 0, [day.isoformat() for day in days(ui.data.first_day(), ui.data.today())]
     for feed in load_feeds().values():
         of_feed = [told for (name, _), told in last.items() if name == feed.id]
         good = [t for t in of_feed if t["verdict"] == "accepted"]
@@ -177,20 +177,13 @@ def test_the_days_are_coloured_as_the_receipts_have_them(ui) -> None:
         green = {t["received_on"] for t in good} - red
         path = ["accepted", feed.department, feed.table]
         ranges = ui.ask(DAYS, path=path)["assetNodeOrError"]["assetPartitionStatuses"]["ranges"]
-        shown = {"FAILED": set(), "MATERIALIZED": set()}
+        shown: dict[str, set[str]] = {"FAILED": set(), "MATERIALIZED": set()}
         for r in ranges:
-            first, end = (dg.TimeWindowPartitionsDefinition, r) and (r["startKey"], r["endKey"])
-            shown[r["status"]] |= {d for d in _days(ui.data) if first <= d <= end}
+            shown[r["status"]] |= {day for day in of_city if r["startKey"] <= day <= r["endKey"]}
         assert shown["FAILED"] == red, feed.id
         assert green <= shown["MATERIALIZED"], feed.id
         refused += len(red)
     assert refused > 0
-
-
-def _days(data: DataDirectory) -> list[str]:
-    from orchestration.paths import days
-
-    return [day.isoformat() for day in days(data.first_day(), data.today())]
 
 
 def test_the_release_s_page_shows_certificate_difference_headlines_charts_and_where_it_lies(ui) -> None:
@@ -201,7 +194,6 @@ def test_the_release_s_page_shows_certificate_difference_headlines_charts_and_wh
     assert f"| 审计 · audit | {certificate.expectations:,} expectations met |" in entries["certificate"]
     assert certificate.content_checksum[:16] in entries["certificate"]
     assert "first release" in entries["difference to the last release"]
-    assert "of them" not in entries["headlines"]
     assert "虚构示例" in entries["headlines"]
     drawn = [
         base64.b64decode(d).decode() for d in re.findall(r"data:image/svg\+xml;base64,([^)]+)\)", entries["charts"])
@@ -210,8 +202,7 @@ def test_the_release_s_page_shows_certificate_difference_headlines_charts_and_wh
     assert "Good rate by department" in drawn[0]
     assert drawn[0].count("<circle") >= 3
     for label in ("bulletin", "what was checked", "certificate file", "database"):
-        assert Path(entries[label].replace(str(ui.data.root), str(ui.data.root))).name
-        assert (ui.data.published / Path(entries[label]).relative_to(Path(entries[label]).parents[1])).name
+        assert Path(entries[label]).exists(), label
 
 
 def test_a_second_release_says_table_by_table_what_it_changed(ui) -> None:
