@@ -1,38 +1,41 @@
-"""The code location on one page: feeds → survey, review words, linkage, ledger → dbt → release."""
+"""The code location on one page: feeds → accepted days → survey, review words, linkage, ledger → dbt → release."""
 
 from __future__ import annotations
 
 import dagster as dg
 
-from contracts.loading import load_products
+from contracts.loading import load_feeds, load_products
 from orchestration import access, schedules
 from orchestration.derived import linkage, review_words, survey_estimates
-from orchestration.intake import feeds, ledger
+from orchestration.intake import days, feeds, ledger
 from orchestration.release import publishing
-from orchestration.warehouse import dbt_assets
+from orchestration.warehouse import dbt_assets, texts
 
 
 def build_defs(**overrides: object) -> dg.Definitions:
     """Fresh definitions; tests replace resources by name."""
-    incoming = feeds.feed_assets()
-    survey_feeds = [dg.AssetKey(["evaluation", name]) for name in survey_estimates.FEEDS]
-    registers = [dg.AssetKey(feed.id.split(".")) for feed in linkage.registers()]
     models = dbt_assets.warehouse_assets()
     products = {name for name, product in load_products().items() if not product.is_made_by_release}
     product_keys = [key for definition in models for key in definition.keys if key.path[-1] in products]
-    built = [
-        ledger.ledger_asset([key for definition in incoming for key in definition.keys]),
-        survey_estimates.survey_asset(survey_feeds),
-        review_words.words_asset(dg.AssetKey(review_words.FEED.split("."))),
-        linkage.linkage_asset(registers),
-        *models,
-        publishing.release_asset(product_keys),
-    ]
+    owner = texts.house_owner()
+    accepted = {feed.id: days.asset_key(feed) for feed in load_feeds().values()}
     return dg.Definitions.merge(
-        schedules.jobs_and_schedules(incoming, built),
+        schedules.job_and_schedule(),
         dg.Definitions(
-            assets=[*incoming, *built],
+            assets=[
+                *feeds.feed_assets(),
+                *feeds.accepted_assets(),
+                ledger.ledger_asset([*accepted.values()], owner),
+                survey_estimates.survey_asset(
+                    [accepted[f"evaluation.{name}"] for name in survey_estimates.FEEDS], owner
+                ),
+                review_words.words_asset(accepted[review_words.FEED], owner),
+                linkage.linkage_asset([accepted[feed.id] for feed in linkage.registers()], owner),
+                *models,
+                publishing.release_asset(product_keys, owner),
+            ],
             resources={"dbt": dbt_assets.dbt_resource(), **overrides},
+            # Takes what has the highest priority first, one step at a time: the feeds come before what reads their rows.
             executor=dg.in_process_executor,
         ),
     )

@@ -108,6 +108,10 @@ class DataDirectory:
         stated = os.environ.get("MINSHENG_FIRST_DAY") or self._calendar().get("first_day")
         return date.fromisoformat(stated) if stated else date(self.today().year - 1, 1, 1)
 
+    def stands_still(self) -> bool:
+        """Whether the calendar is stated, so that it does not go on with the clock."""
+        return bool(os.environ.get("MINSHENG_TODAY") or self._calendar().get("today"))
+
     def set_calendar(self, today: date, first_day: date) -> None:
         """Makes this directory's calendar stand still at `today`."""
         write_json(self.root / "calendar.json", {"today": today, "first_day": first_day})

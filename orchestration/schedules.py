@@ -1,62 +1,56 @@
-"""When things run: the jobs and schedules of a night, in the time zone of the place.
+"""When things run: the one job, `night`, and its schedule, in the time zone of the place.
 
-The night is two jobs, so that a feed that fails cannot keep the others from being built: `ingest` takes in what
-has come, `build` makes the tables and releases them from whatever was accepted.
+The night is all that can be launched, in one run: feeds, what is estimated from them, models, audit, release. That a feed
+which fails does not keep the others from being built follows from the graph (intake.feeds), not from a second job.
 """
 
-from collections.abc import Sequence
-from datetime import date
+import os
+import re
 
 import dagster as dg
 
-from contracts.loading import load_feeds
-from orchestration.intake import arriving
-from orchestration.intake.taking_in import pending
-from orchestration.paths import TIME_ZONE, DataDirectory, data_directory
+from orchestration.paths import TIME_ZONE
 
-# Dagster's documented tags of a run that covers several partitions.
-RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+NIGHT = "night"
+# A deployment's word that the night is to begin by itself, and when; off where it says nothing.
+SETTING, USUAL = "MINSHENG_NIGHT_AT", "01:00"
 
 
-def pending_range(data: DataDirectory) -> tuple[date, date]:
-    """The days a night has to cover: from the oldest delivery to be read to today; at least yesterday."""
-    today = data.today()
-    first = max(data.first_day(), date.fromordinal(today.toordinal() - 1))
-    for feed in load_feeds().values():
-        days = [arrival.received_at.date() for arrival in arriving.arrivals(data, feed.id)]
-        days += [item.received_on for item in pending(data, feed)]
-        first = min([first, *days])
-    return max(first, data.first_day()), today
+class NotATime(ValueError):
+    """The setting is no time of day; its text says what to do."""
 
 
-def range_tags(first: date, last: date) -> dict[str, str]:
-    """Run tags that make one run cover the partitions from first to last."""
-    return {RANGE_START: first.isoformat(), RANGE_END: last.isoformat()}
+def night_at() -> tuple[str, bool]:
+    """The time at which the night begins, and whether it begins by itself.
+
+    Raises:
+        NotATime: the setting is there and no time of day.
+    """
+    stated = os.environ.get(SETTING, "").strip()
+    if not re.fullmatch(r"(|([01]?\d|2[0-3]):[0-5]\d)", stated):
+        raise NotATime(
+            f"{SETTING} is {stated!r}, no time of day such as {USUAL}; leave it unset and no night begins by itself"
+        )
+    return stated or USUAL, bool(stated)
 
 
-def jobs_and_schedules(feeds: Sequence[dg.AssetsDefinition], built: Sequence[dg.AssetsDefinition]) -> dg.Definitions:
-    """The jobs `ingest` and `build`, and their schedules: 01:00 and 02:00 in the time zone of the place."""
-    ingest = dg.define_asset_job(
-        "ingest",
-        selection=dg.AssetSelection.assets(*feeds),
-        description="Takes in every delivery that has come and not been read.",
+def job_and_schedule() -> dg.Definitions:
+    """The job `night` and the schedule that launches it."""
+    night = dg.define_asset_job(
+        NIGHT,
+        selection=dg.AssetSelection.all(),
+        description=(
+            "**一个按钮，一夜 · the night, by one button**: takes in every delivery that has come and not been read, builds all tables "
+            "from whatever was accepted, audits and releases them. Running it again is always safe. It ends as failed when a "
+            "file was refused or a table could not be made; the release it could make is out all the same."
+        ),
     )
-    build = dg.define_asset_job(
-        "build",
-        selection=dg.AssetSelection.assets(*built),
-        description="Ledger, survey estimates, dbt models and tests, audit and release.",
-    )
-
-    @dg.schedule(
-        name="ingest_nightly", job=ingest, cron_schedule="0 1 * * *", execution_timezone=TIME_ZONE,
-        description="Takes in what has come, over as many days as nobody has looked.",
+    at, is_on = night_at()
+    hour, minute = at.split(":")
+    why = f"On: {SETTING} is {at}." if is_on else f"Off by default: set {SETTING}={USUAL}, or switch it on here."
+    schedule = dg.ScheduleDefinition(
+        name="nightly", job=night, cron_schedule=f"{int(minute)} {int(hour)} * * *", execution_timezone=TIME_ZONE,
+        default_status=dg.DefaultScheduleStatus.RUNNING if is_on else dg.DefaultScheduleStatus.STOPPED,
+        description=f"The night, every day at {at} ({TIME_ZONE}). {why}",
     )  # fmt: skip
-    def ingest_nightly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-        first, last = pending_range(data_directory())
-        return dg.RunRequest(run_key=None, tags=range_tags(first, last))
-
-    build_nightly = dg.ScheduleDefinition(
-        name="build_nightly", job=build, cron_schedule="0 2 * * *", execution_timezone=TIME_ZONE,
-        description="Builds, audits and releases from what was accepted.",
-    )  # fmt: skip
-    return dg.Definitions(jobs=[ingest, build], schedules=[ingest_nightly, build_nightly])
+    return dg.Definitions(jobs=[night], schedules=[schedule])

@@ -348,17 +348,20 @@ def write(data: DataDirectory) -> dict[str, int]:
     return {"facilities": facilities.height, "complexes": found["complex_id"].n_unique(), **counts}
 
 
-def linkage_asset(feeds: list[dg.AssetKey]) -> dg.AssetsDefinition:
+def linkage_asset(accepted: list[dg.AssetKey], owner: str | None = None) -> dg.AssetsDefinition:
     """The links as an asset between the registers and dbt."""
     keys = [dg.AssetKey(["derived", name]) for name in ("facility_links", "facility_complexes")]
     texts = (
-        "**Facility links**: pairs of registrations that are, or may be, one building, with probability and evidence.",
-        "**Facility complexes**: which facilities share a building.",
+        "**设施关联 · Facility links**: pairs of registrations that are, or may be, one building, with probability and evidence.",
+        "**设施综合体 · Facility complexes**: which facilities share a building.",
     )
     specs = [
-        dg.AssetSpec(key, deps=feeds, group_name="linkage", kinds={"duckdb", "parquet"}, description=text)
+        dg.AssetSpec(
+            key, deps=accepted, group_name="linkage", kinds={"duckdb", "parquet"}, description=text,
+            owners=[owner] if owner else None, tags={"layer": "derived"},
+        )
         for key, text in zip(keys, texts, strict=True)
-    ]
+    ]  # fmt: skip
 
     @dg.multi_asset(specs=specs, name="facility_linkage")
     def facility_linkage() -> Any:

@@ -274,7 +274,7 @@ def _cutter(data: DataDirectory) -> Any:
     return posseg.cut
 
 
-def words_asset(reviews: dg.AssetKey) -> dg.AssetsDefinition:
+def words_asset(reviews: dg.AssetKey, owner: str | None = None) -> dg.AssetsDefinition:
     """The words of bad reviews as an asset between the feed and dbt."""
 
     @dg.asset(
@@ -282,7 +282,9 @@ def words_asset(reviews: dg.AssetKey) -> dg.AssetsDefinition:
         group_name="reviews",
         deps=[reviews],
         kinds={"polars", "parquet"},
-        description="**Words of bad reviews**: what residents wrote, cut into words after redaction, a file a receipt.",
+        owners=[owner] if owner else None,
+        tags={"layer": "derived"},
+        description="**差评用词 · Words of bad reviews**: what residents wrote, cut into words after redaction, a file a receipt.",
     )
     def review_words() -> Iterator[dg.MaterializeResult]:
         cut, files = cut_new(data_directory())

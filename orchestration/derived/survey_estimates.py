@@ -213,17 +213,26 @@ def _write_state(folder: Path, state: Mapping[str, Any]) -> None:
     write_json(folder / "state.json", state)
 
 
-def survey_asset(feeds: list[dg.AssetKey]) -> dg.AssetsDefinition:
-    """The survey estimates as an asset between the feeds and dbt."""
-    key = dg.AssetKey(["derived", "survey_estimates"])
+def survey_asset(accepted: list[dg.AssetKey], owner: str | None = None) -> dg.AssetsDefinition:
+    """The survey estimates, drivers and diagnostics as assets between the feeds and dbt; one step makes the three."""
+    about = {
+        "survey_estimates": "**满意度估计 · Survey estimates**: weighted means 0–100 and shares of every wave with linearised standard errors, by area and population group.",
+        "survey_drivers": "**满意度成因 · Survey drivers**: how much each part of a service goes with overall satisfaction, by wave.",
+        "survey_diagnostics": "**调查质量 · Survey diagnostics**: what a wave's sample, weights and answers are worth.",
+    }
+    specs = [
+        dg.AssetSpec(
+            dg.AssetKey(["derived", name]), deps=accepted, group_name="survey", kinds={"polars", "parquet"}, description=text,
+            owners=[owner] if owner else None, tags={"layer": "derived"},
+        )
+        for name, text in about.items()
+    ]  # fmt: skip
+    key = specs[0].key
+    said = "每一波调查都已估计。 · No wave failed for its weights, margins or scales."
 
-    @dg.asset(
-        key=key,
-        group_name="survey",
-        deps=feeds,
-        kinds={"polars", "parquet"},
-        description="**Survey estimates**: weighted means 0–100 and shares of every wave with linearised standard errors, by area and population group; drivers and diagnostics beside them.",
-        check_specs=[dg.AssetCheckSpec("every_wave_estimated", asset=key, description="No wave failed for its weights, margins or scales")],
+    @dg.multi_asset(
+        specs=specs, name="survey_estimates",
+        check_specs=[dg.AssetCheckSpec("every_wave_estimated", asset=key, description=said)],
     )  # fmt: skip
     def survey_estimates() -> Any:
         data = data_directory()
@@ -233,6 +242,9 @@ def survey_asset(feeds: list[dg.AssetKey]) -> dg.AssetsDefinition:
             metadata=dict(failed),
         )  # fmt: skip
         rows = pl.scan_parquet(path(data)).select(pl.len()).collect().item()
-        yield dg.MaterializeResult(metadata={"dagster/row_count": rows, "waves estimated": ", ".join(estimated) or "none: nothing changed"})  # fmt: skip
+        told = {"waves estimated": ", ".join(estimated) or "none: nothing changed"}
+        yield dg.MaterializeResult(asset_key=key, metadata={"dagster/row_count": rows, **told})
+        for other in specs[1:]:
+            yield dg.MaterializeResult(asset_key=other.key, metadata=told)
 
     return survey_estimates

@@ -1,8 +1,11 @@
-"""The one asset factory: a feed contract → a Dagster asset with owner, checks, freshness and counts.
+"""The one asset factory: a feed contract → two Dagster assets, the feed and its accepted days.
 
-A feed's asset lands what lies in its inbox, takes every pending delivery of its partitions through the door,
-writes a receipt for each, and fails in one sentence when a file was refused. What was accepted stays accepted,
-and yesterday's data stands in for what was not. Does not belong here: taking a file in (intake).
+The feed (`<department>/<table>`) is launched: it lands what lies in its inbox, takes every pending delivery through the
+door, writes a receipt for each, and fails in one sentence when a file was refused. It is materialised when something new
+was accepted, so that a quiet night makes nothing look fresh. Its accepted days (`accepted/<department>/<table>`) cannot be
+launched: a partition is a day of receipt, green when what came that day is in, red while a file of it is refused or held
+(`days`). Models read the accepted days, not the feed: a feed that fails holds up nobody, what was accepted before stands.
+Does not belong here: taking a file in (taking_in).
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,26 +18,33 @@ from contracts.door.privacy import KeyRefused
 from contracts.loading import load_feeds, seed
 from contracts.model import Feed
 from contracts.whole_files import NotReadable
-from orchestration.intake import landing
+from orchestration.intake import days, landing
 from orchestration.intake.landing import Attempt
 from orchestration.intake.taking_in import ensure_typed, take_in
-from orchestration.paths import TIME_ZONE, DataDirectory, data_directory
+from orchestration.paths import DataDirectory, data_directory
 
-__all__ = ["FeedConfig", "asset_key", "describe", "ensure_typed", "feed_asset", "feed_assets", "partitions", "take_in"]
+__all__ = [
+    "FeedConfig",
+    "accepted_assets",
+    "asset_key",
+    "describe",
+    "ensure_typed",
+    "feed_asset",
+    "feed_assets",
+    "take_in",
+]
 
-# Divisions first: the other feeds' references are checked against them.
-PRIORITY = {"reference": "10"}
+# Nothing in a run waits for a feed, so that a feed can fail alone; what reads their rows comes after them all the same, for
+# the executor takes the highest first. Divisions before the others, whose references are checked against them.
+PRIORITY, OTHERS = {"reference": "20"}, "10"
 
 
 class FeedConfig(dg.Config):
     """How a feed is to be taken in when somebody launches it by hand."""
 
-    replay: bool = False  # take every archived delivery of the partitions through the door again
-
-
-def partitions(data: DataDirectory) -> dg.DailyPartitionsDefinition:
-    """A partition is a day of receipt in the time zone of the place; today's exists already."""
-    return dg.DailyPartitionsDefinition(start_date=data.first_day().isoformat(), timezone=TIME_ZONE, end_offset=1)
+    replay: bool = False  # take the archived deliveries through the door again
+    received_from: str = ""  # of those received from this day (2026-02-01), or all
+    received_to: str = ""  # until this day
 
 
 def feed_assets() -> list[dg.AssetsDefinition]:
@@ -42,8 +52,13 @@ def feed_assets() -> list[dg.AssetsDefinition]:
     return [feed_asset(feed) for feed in load_feeds().values()]
 
 
+def accepted_assets() -> list[dg.AssetSpec]:
+    """The accepted days of each feed: Dagster shows them and cannot launch them."""
+    return [accepted_asset(feed) for feed in load_feeds().values()]
+
+
 def asset_key(feed: Feed) -> dg.AssetKey:
-    """The key dbt's source of the same name resolves to."""
+    """What is launched."""
     return dg.AssetKey([feed.department, feed.table])
 
 
@@ -59,23 +74,46 @@ def feed_asset(feed: Feed) -> dg.AssetsDefinition:
         kinds={"parquet", "odcs"},
         metadata=_static_metadata(feed),
         tags={"delivery": feed.delivery, "department": feed.department},
-        partitions_def=partitions(data_directory()),
-        backfill_policy=dg.BackfillPolicy.single_run(),
         freshness_policy=_freshness(feed),
         code_version=feed.version,
-        op_tags={"dagster/priority": PRIORITY.get(feed.department, "0")},
+        output_required=False,
+        op_tags={"dagster/priority": PRIORITY.get(feed.department, OTHERS)},
         check_specs=[
-            dg.AssetCheckSpec("every_row_accounted_for", asset=key, description="received = accepted + quarantined"),
-            dg.AssetCheckSpec("files_readable", asset=key, description="No file of these days was refused or held"),
             dg.AssetCheckSpec(
-                "on_time", asset=key, description=f"At most {feed.days_between or 0:g} days between deliveries"
+                "every_row_accounted_for", asset=key,
+                description="每一行都有着落：收到 = 接收 + 隔离。 · received = accepted + quarantined, over every file that stands.",
             ),
+            dg.AssetCheckSpec(
+                "files_readable", asset=key,
+                description="没有被拒收或待人工处理的文件。 · No file is refused or held, but for those a good one has come for since.",
+            ),
+            dg.AssetCheckSpec("on_time", asset=key, description=_on_time(feed)),
         ],
-    )
+    )  # fmt: skip
     def _feed(context: dg.AssetExecutionContext, config: FeedConfig) -> Iterator[Any]:
-        yield from _take_in(context, feed, replay=config.replay)
+        yield from _take_in(context, feed, config)
 
     return _feed
+
+
+def accepted_asset(feed: Feed) -> dg.AssetSpec:
+    """The accepted rows of one feed, a partition a day of receipt."""
+    return dg.AssetSpec(
+        days.asset_key(feed),
+        deps=[asset_key(feed)],
+        group_name="accepted",
+        description=(
+            f"**{feed.label_zh} · {feed.label_en}**: what was accepted, by the day on which the file was received.\n\n"
+            f"绿：当天收到的都已接收；红：当天有文件被拒收或待处理，补来好文件后转绿；灰：当天没有文件。 · Green: all that came that day "
+            "is in; red: a file of that day is refused or held, until the good one comes; grey: nothing came.\n\n"
+            f"Taken in by `{feed.department}/{feed.table}`: launch that."
+        ),
+        owners=[feed.owner_email] if feed.owner_email else None,
+        kinds={"parquet"},
+        tags={"delivery": feed.delivery, "department": feed.department},
+        metadata=_static_metadata(feed),
+        partitions_def=days.partitions(data_directory()),
+    )
 
 
 # ── what Dagster shows ──────────────────────────────────────────────────────────────────────────
@@ -111,68 +149,108 @@ def _static_metadata(feed: Feed) -> dict[str, Any]:
 
 
 def _freshness(feed: Feed) -> dg.FreshnessPolicy | None:
-    return dg.FreshnessPolicy.time_window(fail_window=timedelta(days=feed.days_between)) if feed.days_between else None
+    """How long after it last accepted something a feed goes stale; Dagster asks the clock, which says nothing of a calendar
+    that stands still."""
+    if not feed.days_between or data_directory().stands_still():
+        return None
+    return dg.FreshnessPolicy.time_window(fail_window=timedelta(days=feed.days_between))
 
 
-def _take_in(context: dg.AssetExecutionContext, feed: Feed, *, replay: bool) -> Iterator[Any]:
+def _on_time(feed: Feed) -> str:
+    allowed = feed.days_between
+    if not allowed:
+        return "未约定报送周期，不查。 · No cadence is promised: nobody is late."
+    return (
+        f"每个报送方距上次被接收的文件不超过 {allowed:g} 天。 · No sender's last accepted file is older than {allowed:g} days, by the "
+        "calendar of the data directory."
+    )
+
+
+def _take_in(context: dg.AssetExecutionContext, feed: Feed, config: FeedConfig) -> Iterator[Any]:
     data = data_directory()
-    if context.has_partition_key or context.has_partition_key_range:
-        keys = context.partition_keys
-        first, last = date.fromisoformat(keys[0]), date.fromisoformat(keys[-1])
-    else:
-        first, last = data.first_day(), data.today()
+    first, last = _asked_for(data, config)
     try:
-        made = take_in(data, feed, first, last, replay=replay, log=context.log)
+        made = take_in(data, feed, first, last, replay=config.replay, log=context.log)
     except (KeyRefused, NotReadable, OSError) as error:
         # The platform's own key, files or disk: nothing of the sender's is to blame, and no receipt says so.
         raise dg.Failure(description=_said(error), allow_retries=False) from error
-    counting = landing.latest(landing.attempts(data, feed.id))
-    late = overdue(data, feed, counting.values(), last)
+    ledger = landing.attempts(data, feed.id)
+    counting = landing.latest(ledger)
+    late = overdue(data, feed, counting.values(), data.today())
     for attempt in late:
         if attempt.receipt not in counting:
             landing.record(data, attempt)
     failed = [a for a in made if a.verdict in ("refused", "held")] + late
-    # What stands for these days, whenever it was taken in: a day launched again is not a day without rows.
-    standing = [a for a in counting.values() if first <= a.received_on <= last and a.verdict != "missing"]
-    by_day: dict[date, list[Attempt]] = {}
-    for attempt in standing:
-        by_day.setdefault(attempt.received_on, []).append(attempt)
+    standing = [a for a in counting.values() if a.verdict != "missing"]
+    outstanding = days.outstanding(feed, standing, made)
+    green, red = days.to_record(context.instance, data, feed, standing, outstanding, made)
+    for day in green:
+        of_day = [a for a in standing if a.received_on == day]
+        context.log_event(
+            dg.AssetMaterialization(days.asset_key(feed), partition=day.isoformat(), metadata=_metadata(of_day))
+        )
+    accepted = [a for a in counting.values() if a.verdict == "accepted"]
+    facts = {**_metadata(standing), "dagster/row_count": sum(a.rows_accepted for a in accepted), **_latest(accepted)}
+    is_new = days.brought_something_new(ledger, made)
+    if not is_new:
+        context.log_event(dg.AssetObservation(context.asset_key, metadata=facts))
+    elif failed:  # a failed step records no materialisation of its own
+        context.log_event(dg.AssetMaterialization(context.asset_key, metadata=facts))
+    # What is logged is written when something is yielded: the days that are planned come after.
+    yield from _checks(context.asset_key, standing, outstanding, late)
+    for day in red:
+        context.instance.report_dagster_event(days.planned(feed, day, context.job_name), run_id=context.run_id)
     if failed:
-        # A failed step records no materialisation; the days whose files came in are recorded here.
-        for day, attempts in sorted(by_day.items()):
-            if all(a.verdict not in ("refused", "held") for a in attempts):
-                context.log_event(
-                    dg.AssetMaterialization(context.asset_key, partition=day.isoformat(), metadata=_metadata(attempts))
-                )
-    elif context.has_partition_key or context.has_partition_key_range:
-        for day, attempts in sorted(by_day.items()):
-            context.add_asset_metadata(_metadata(attempts), partition_key=day.isoformat())
-    balanced = all(a.rows_received == a.rows_accepted + a.rows_quarantined for a in standing)
-    yield dg.AssetCheckResult(
-        check_name="every_row_accounted_for", asset_key=context.asset_key, passed=balanced,
-        metadata={name: sum(getattr(a, name) for a in standing) for name in ("rows_received", "rows_accepted", "rows_quarantined")},
-    )  # fmt: skip
-    yield dg.AssetCheckResult(
-        check_name="files_readable", asset_key=context.asset_key,
-        passed=not any(a.verdict in ("refused", "held") for a in standing),
-        metadata={"files": len(standing), "refused_or_held": sum(a.verdict in ("refused", "held") for a in standing)},
-    )  # fmt: skip
-    yield dg.AssetCheckResult(
-        check_name="on_time", asset_key=context.asset_key, passed=not late, severity=dg.AssetCheckSeverity.WARN,
-        description=" ".join(a.message_en or "" for a in late) or None,
-    )  # fmt: skip
-    if failed:
-        first_failure = failed[0]
         more = f" ({len(failed) - 1} more like this: see the receipts)" if len(failed) > 1 else ""
         raise dg.Failure(
-            description=f"{first_failure.message_en} · {first_failure.message_zh}{more}",
+            description=f"{failed[0].message_en} · {failed[0].message_zh}{more}",
             metadata={
                 "receipts": dg.MetadataValue.json([f"{a.receipt} {a.file_name}: {a.message_en}" for a in failed])
             },
             allow_retries=False,
         )
-    whole = sum(a.rows_accepted for a in counting.values() if a.verdict == "accepted")
-    yield dg.MaterializeResult(metadata={**_metadata(standing), "dagster/row_count": whole})
+    if is_new:
+        yield dg.MaterializeResult(metadata=facts)
+
+
+def _asked_for(data: DataDirectory, config: FeedConfig) -> tuple[date, date]:
+    """The days of receipt to look at: all, unless a person names some to be read again."""
+    try:
+        first = date.fromisoformat(config.received_from) if config.received_from else data.first_day()
+        last = date.fromisoformat(config.received_to) if config.received_to else data.today()
+    except ValueError as error:
+        raise dg.Failure(
+            description=f"received_from and received_to are days such as 2026-02-01 ({error}); nothing was taken in",
+            allow_retries=False,
+        ) from None
+    return (first, last) if config.replay else (data.first_day(), data.today())
+
+
+def _checks(
+    key: dg.AssetKey, standing: Sequence[Attempt], outstanding: Sequence[Attempt], late: Sequence[Attempt]
+) -> Iterator[dg.AssetCheckResult]:
+    balanced = all(a.rows_received == a.rows_accepted + a.rows_quarantined for a in standing)
+    yield dg.AssetCheckResult(
+        check_name="every_row_accounted_for", asset_key=key, passed=balanced,
+        metadata={name: sum(getattr(a, name) for a in standing) for name in ("rows_received", "rows_accepted", "rows_quarantined")},
+    )  # fmt: skip
+    yield dg.AssetCheckResult(
+        check_name="files_readable", asset_key=key, passed=not outstanding,
+        description=" ".join(f"{a.received_on}: {a.message_zh} · {a.message_en}" for a in outstanding) or None,
+        metadata={"files": len(standing), "refused_or_held": len(outstanding)},
+    )  # fmt: skip
+    yield dg.AssetCheckResult(
+        check_name="on_time", asset_key=key, passed=not late, severity=dg.AssetCheckSeverity.WARN,
+        description=" ".join(f"{a.message_zh} · {a.message_en}" for a in late) or None,
+    )  # fmt: skip
+
+
+def _latest(accepted: Sequence[Attempt]) -> dict[str, Any]:
+    """The last delivery that was accepted: how old what stands is."""
+    if not accepted:
+        return {}
+    last = max(accepted, key=lambda a: a.received_at)
+    return {"last delivery": f"{last.received_at:%Y-%m-%d %H:%M} {last.sender}: {last.file_name}"}
 
 
 def _said(error: Exception) -> str:

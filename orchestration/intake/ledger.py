@@ -3,7 +3,7 @@
 Does not belong here: writing receipts (landing).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from pathlib import Path
 from types import UnionType
@@ -61,23 +61,36 @@ def path(data: DataDirectory) -> Path:
     return data.derived / "receipts.parquet"
 
 
-def ledger_asset(feeds: list[dg.AssetKey]) -> dg.AssetsDefinition:
-    """The ledger as an asset that every feed flows into."""
+def ledger_asset(accepted: list[dg.AssetKey], owner: str | None = None) -> dg.AssetsDefinition:
+    """The ledger and the quarantine as assets that every feed flows into."""
+    about = {
+        "receipts": "**回执台账 · The ledger**: one row for every attempt to take a file in, failures above all.",
+        "quarantine": "**隔离行 · The quarantine**: one row for every row that was not accepted and each reason, beside its file's receipt.",
+    }
+    specs = [
+        dg.AssetSpec(
+            dg.AssetKey(["ledger", name]), deps=accepted, group_name="ledger", description=text, kinds={"parquet"},
+            owners=[owner] if owner else None, tags={"layer": "ledger"},
+        )
+        for name, text in about.items()
+    ]  # fmt: skip
 
-    @dg.asset(
-        key=["ledger", "receipts"],
-        group_name="ledger",
-        deps=feeds,
-        description="**The ledger**: one row for every attempt to take a file in, failures above all.",
-        kinds={"parquet"},
-    )
-    def receipts() -> dg.MaterializeResult:
+    @dg.multi_asset(specs=specs, name="ledger")
+    def _ledger() -> Iterator[dg.MaterializeResult]:
         data = data_directory()
         rows = table(data)
         write_parquet(path(data), rows)
         verdicts = rows.filter("is_latest").group_by("verdict").len().sort("verdict").iter_rows()
         stray = arriving.stray(data, load_feeds())
         to_look_at = {"to look at in the inbox": dg.MetadataValue.text("\n".join(stray))} if stray else {}
-        return dg.MaterializeResult(metadata={"dagster/row_count": rows.height, **dict(verdicts), **to_look_at})
+        columns = [dg.TableColumn(name, str(kind).lower()) for name, kind in schema().items()]
+        yield dg.MaterializeResult(
+            asset_key=specs[0].key,
+            metadata={"dagster/row_count": rows.height, "dagster/column_schema": dg.TableSchema(columns), **dict(verdicts), **to_look_at},
+        )  # fmt: skip
+        yield dg.MaterializeResult(
+            asset_key=specs[1].key,
+            metadata={"rows quarantined": int(rows.filter("is_latest")["rows_quarantined"].sum())},
+        )
 
-    return receipts
+    return _ledger

@@ -1,7 +1,7 @@
-"""A night from the command line: ingest, build, and a summary a person reads.
+"""A night from the command line: the job `night`, and a summary a person reads.
 
-The same jobs the schedules launch, executed in this process against the same Dagster instance, so that the UI shows
-the runs. Belongs here: progress and words. Does not belong here: what a night does (feeds, warehouse, release).
+The same job the schedule and the UI launch, executed in this process against the same Dagster instance, so that the UI
+shows the run. Belongs here: progress and words. Does not belong here: what a night does (feeds, warehouse, release).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +28,7 @@ from contracts.whole_files import write_text
 from orchestration import access
 from orchestration.intake.landing import Attempt
 from orchestration.paths import DataDirectory
+from orchestration.release.headlines import headlines
 
 # Every run by hand or by night behaves alike: queued, one writer of the warehouse at a time.
 DAGSTER_YAML = """\
@@ -123,7 +124,11 @@ def run(data: DataDirectory, console: Console) -> Night:
         import dagster as dg
 
         from orchestration import schedules
-        from orchestration.definitions import defs
+
+        try:
+            from orchestration.definitions import defs
+        except schedules.NotATime as error:
+            raise SystemExit(f" {error}") from None
         from orchestration.intake import landing
         from orchestration.night.owners import end_the_dead
         from orchestration.release.publishing import current
@@ -137,22 +142,10 @@ def run(data: DataDirectory, console: Console) -> Night:
     previous = current(data)
     night = Night()
     log = data.dagster_home / "night.log"
-    first, last = schedules.pending_range(data)
-    ingest, build = defs.resolve_job_def("ingest"), defs.resolve_job_def("build")
+    job = defs.resolve_job_def(schedules.NIGHT)
     with instance:
-        feeds = len(ingest.nodes)
-        with _progress(console, f"feeds, {first} to {last}", feeds) as advance:
-            _execute(
-                ingest, instance, schedules.range_tags(first, last), advance, {"STEP_SUCCESS", "STEP_FAILURE"},
-                night.failed_feeds, {}, log, console, night.failed_steps,
-            )  # fmt: skip
-        night.attempts = [a for a in landing.attempts(data) if (a.receipt, a.attempt) not in before]
-        models = len(build.asset_layer.selected_asset_keys)
-        with _progress(console, "models, checks, audit, release", models) as advance:
-            events = _execute(
-                build, instance, {}, advance, {"ASSET_MATERIALIZATION"}, night.failed_steps, night.unmet_checks, log, console,
-                night.failed_steps,
-            )  # fmt: skip
+        events = _execute(job, instance, night, log, console)
+    night.attempts = [a for a in landing.attempts(data) if (a.receipt, a.attempt) not in before]
     night.tables = Counter({how: events[f"{TONIGHT} {how}"] for how in HOW})
     if kept := events[f"{TONIGHT} kept"]:
         night.tables["kept"] = kept
@@ -182,26 +175,21 @@ def _ended_early(data: DataDirectory, console: Console) -> Night:
     return Night(release_id=now.release_id if now else None, kept=now.kept if now else {}, ended_early=True)
 
 
-def _execute(
-    job: Any,
-    instance: Any,
-    tags: Mapping[str, str],
-    advance: Callable[[], None],
-    steps: set[str],
-    failed: dict[str, str],
-    unmet: dict[str, str],
-    log: Path,
-    console: Console,
-    stopped: dict[str, str],
-) -> Counter[str]:
-    """Runs a job in this process; counts its events, keeps the first sentence of each failed step and unmet checks.
+def _execute(job: Any, instance: Any, night: Night, log: Path, console: Console) -> Counter[str]:
+    """Runs the night in this process; counts its events, and notes in `night` what failed and which checks are not met.
 
     What a step says as a warning, and for whom a step waits, is told at once.
     """
+    from contracts.loading import load_feeds
+    from orchestration.intake import days, feeds
     from orchestration.night.owners import WAITING
     from orchestration.warehouse.dbt_assets import BUILT, TONIGHT
 
     counts: Counter[str] = Counter()
+    intake = {feeds.asset_key(feed).to_python_identifier() for feed in load_feeds().values()}
+    accepted = {days.asset_key(feed) for feed in load_feeds().values()}
+    models = len(job.asset_layer.selected_asset_keys) - len(intake)
+    stages = [("feeds", len(intake)), ("models, checks, audit, release", models)]
 
     def listen(record: Any, *_: Any) -> None:
         event = record.dagster_event
@@ -215,28 +203,32 @@ def _execute(
         kind = event.event_type_value
         if kind == "ENGINE_EVENT" and (event.message or "").startswith(WAITING):
             console.print(f"\n {event.message}", markup=False, end="" if not console.is_terminal else "\n")
+        is_of_feed = event.step_key in intake
+        if kind == "STEP_START" and not is_of_feed:
+            next_stage()
+        if kind in ("STEP_SUCCESS", "STEP_FAILURE") and event.step_key != "warehouse":
+            advance()
+        if kind == "STEP_FAILURE" and event.step_key:
+            failed = night.failed_feeds if is_of_feed else night.failed_steps
+            failed[event.step_key] = _first_sentence(event.step_failure_data)
+        if is_of_feed or event.asset_key in accepted:
+            return  # what feeds record is told by their receipts
         counts[kind] += 1
         # The models' own events come all at once when dbt has ended; they were counted as they were built.
         if kind == "ASSET_MATERIALIZATION" and (how := event.materialization.metadata.get(TONIGHT)):
             counts[f"{TONIGHT} {how.value.partition(':')[0]}"] += 1
-        if kind in steps and event.step_key != "warehouse":
-            advance()
         if kind == "ASSET_CHECK_EVALUATION" and not event.event_specific_data.passed:
-            unmet[event.event_specific_data.check_name] = event.event_specific_data.severity.name
-        if kind == "STEP_FAILURE" and event.step_key:
-            failed[event.step_key] = _first_sentence(event.step_failure_data)
+            night.unmet_checks[event.event_specific_data.check_name] = event.event_specific_data.severity.name
 
     run_id = str(uuid.uuid4())
     instance.add_event_listener(run_id, listen)
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     # dbt and its adapters print while they work; what they say belongs in a file, not between the lines of progress.
     with (
-        log.open("a", encoding="utf-8") as said, redirect_stdout(said), redirect_stderr(said),
-        _time_limit(instance, run_id, stopped),
+        _progress(console, stages) as (advance, next_stage), log.open("a", encoding="utf-8") as said,
+        redirect_stdout(said), redirect_stderr(said), _time_limit(instance, run_id, night.failed_steps),
     ):  # fmt: skip
-        job.execute_in_process(
-            instance=instance, tags=dict(tags), raise_on_error=False, run_id=run_id, run_config=quiet
-        )
+        job.execute_in_process(instance=instance, raise_on_error=False, run_id=run_id, run_config=quiet)
     return counts
 
 
@@ -286,19 +278,43 @@ def _first_sentence(failure: Any) -> str:
 
 
 @contextmanager
-def _progress(console: Console, what: str, total: int) -> Iterator[Callable[[], None]]:
-    """A bar in a terminal, a line before and after elsewhere."""
-    started = time.monotonic()
+def _progress(
+    console: Console, stages: list[tuple[str, int]]
+) -> Iterator[tuple[Callable[[], None], Callable[[], None]]]:
+    """A bar in a terminal, a line before and after elsewhere, for each stage: what to call for a step done, and for the last stage.
+
+    Args:
+        stages: two of them, what each does and how many steps it has.
+    """
+    (first, _), (last, _) = stages
+    reached = [first]
     if not console.is_terminal:
-        console.print(f" {what} …", end="")
-        yield lambda: None
-        console.print(f" {time.monotonic() - started:.0f} s")
+        started = [time.monotonic()]
+        console.print(f" {first} …", end="")
+
+        def begin_last() -> None:
+            if reached[-1] != last:
+                console.print(f" {time.monotonic() - started[-1]:.0f} s\n {last} …", end="")
+                reached.append(last)
+                started.append(time.monotonic())
+
+        yield lambda: None, begin_last
+        console.print(f" {time.monotonic() - started[-1]:.0f} s")
         return
     columns = (TextColumn(" {task.description}"), BarColumn(bar_width=24), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as bar:
-        task = bar.add_task(what, total=total)
-        yield lambda: bar.advance(task)
-        bar.update(task, completed=total)
+        tasks = [bar.add_task(what, total=total, start=what == first) for what, total in stages]
+
+        def next_bar() -> None:
+            if reached[-1] != last:
+                bar.update(tasks[0], completed=stages[0][1])
+                bar.stop_task(tasks[0])
+                bar.start_task(tasks[1])
+                reached.append(last)
+
+        yield lambda: bar.advance(tasks[len(reached) - 1]), next_bar
+        for task, (_, total) in zip(tasks, stages, strict=True):
+            bar.update(task, completed=total)
 
 
 # ── the summary ─────────────────────────────────────────────────────────────────────────────────
@@ -416,66 +432,3 @@ def feed_table(attempts: list[Attempt]) -> Table:
             f"{why} ({counts[why]:,})" if why else "",
         )
     return table
-
-
-def headlines(data: DataDirectory) -> list[str]:
-    """What the current release says first: three figures, each with its base, and the violations that wait for somebody."""
-    import duckdb
-
-    con = duckdb.connect(str(data.published / "minsheng.duckdb"), read_only=True)
-    lines = [line for query in (_participation, _survey, _coverage, _violations) if (line := query(con))]
-    con.close()
-    return lines
-
-
-def _violations(con: Any) -> str | None:
-    from orchestration.release import violations
-
-    found = violations.counted(con)
-    told = ", ".join(f"{found[how]:,} {how}" for how in ("new", "open", "waived", "solved") if how in found)
-    return f"Validation rules: {told} (validation_result; to waive one: make desk)." if told else None
-
-
-def _participation(con: Any) -> str | None:
-    row = con.execute(
-        "select month, contacts, active_reviews, participation_rate, good_rate, good_rate_lo, good_rate_hi "
-        "from review_scorecard where dimension = 'all' and period_kind = 'month' and active_reviews > 0 "
-        "order by month desc limit 1"
-    ).fetchone()
-    if row is None:
-        return None
-    from orchestration.statistics.intervals import show_rate
-
-    month, contacts, active, participation, good, lo, hi = row
-    return (
-        f"{str(month)[:7]}: residents reviewed {show_rate(participation)} of {contacts:,} contacts; of {active:,} reviews "
-        f"{show_rate(good)} are good ({show_rate(lo)}–{show_rate(hi)}). Silence counts as nothing."
-    )
-
-
-def _survey(con: Any) -> str | None:
-    row = con.execute(
-        "select wave, n, mean, mean_lo, mean_hi, is_weighted from survey_score where area_level = 'all' "
-        "and group_name = 'all' and dimension = 'overall' and question_id = 'all' and mean is not null "
-        "order by wave desc limit 1"
-    ).fetchone()
-    if row is None:
-        return None
-    wave, n, mean, lo, hi, weighted = row
-    how = "" if weighted else ", unweighted"
-    return f"Survey {wave}: overall satisfaction {mean:.1f} of 100 ({lo:.1f}–{hi:.1f}), {n:,} answers{how}."
-
-
-def _coverage(con: Any) -> str | None:
-    row = con.execute(
-        "select division_name, value, target, numerator, denominator from indicator_value "
-        "where indicator_code = 'rural_comprehensive_facility_coverage' and area_type = 'rural' and value is not null "
-        "order by denominator desc, period desc limit 1"
-    ).fetchone()
-    if row is None:
-        return None
-    from orchestration.statistics.intervals import show_rate
-
-    name, value, target, have, of = row
-    goal = f", target {show_rate(target)}" if target is not None else ""
-    return f"{name}: rural coverage of comprehensive service facilities {show_rate(value)} ({have:,.0f} of {of:,.0f} communities{goal})."

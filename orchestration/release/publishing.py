@@ -40,6 +40,7 @@ from orchestration.release import (
     keeping,
     periods,
     revisions,
+    shown,
     taking_over,
     violations,
     worklists,
@@ -790,9 +791,10 @@ def _certificate(path: Path) -> Certificate:
 # ── what Dagster shows ──────────────────────────────────────────────────────────────────────────
 
 
-def release_asset(products: list[dg.AssetKey]) -> dg.AssetsDefinition:
+def release_asset(products: list[dg.AssetKey], owner: str | None = None) -> dg.AssetsDefinition:
     """The asset that stands for what readers see; it depends on every product's model."""
     key = dg.AssetKey(["release", "published"])
+    said = "每张产品表的承诺都在候选版上查过。 · Every promise of the product contracts, checked on the candidate."
 
     @dg.asset(
         key=key,
@@ -800,15 +802,22 @@ def release_asset(products: list[dg.AssetKey]) -> dg.AssetsDefinition:
         deps=products,
         pool=POOL,
         kinds={"duckdb", "parquet"},
-        description="**What leaves**: one DuckDB file and Parquet, written beside, audited, and swapped in whole.",
-        check_specs=[
-            dg.AssetCheckSpec(
-                "audit", asset=key, description="Every promise of the product contracts, checked on the candidate"
-            )
-        ],
+        owners=[owner] if owner else None,
+        tags={"layer": "release"},
+        metadata={"readers": dg.MetadataValue.md(shown.readers())},
+        description=(
+            "**发布 · What leaves**: one DuckDB file and Parquet, written beside, audited, and swapped in whole.\n\n"
+            "Below, of the last one: its certificate, the difference to the one before, headline figures and charts, where it lies."
+        ),
+        check_specs=[dg.AssetCheckSpec("audit", asset=key, description=said)],
     )
     def published(context: dg.AssetExecutionContext) -> Any:
         data = data_directory()
+        if not data.warehouse.is_file():
+            raise dg.Failure(
+                description="还没有任何表：请先运行作业 night · no table has been built yet: launch the job night",
+                allow_retries=False,
+            )
         try:
             with only_writer(data, context.log):
                 certificate, new = release(data, context.log)
@@ -826,30 +835,14 @@ def release_asset(products: list[dg.AssetKey]) -> dg.AssetsDefinition:
         delivered = delivering.deliver(
             data, certificate.release_id, certificate.content_checksum, load_products(), context.log
         )
-        yield dg.MaterializeResult(
-            metadata={**_metadata(data, certificate, new), **delivered.facts, **delivered.failed}
-        )
+        facts = shown.facts(data.published, certificate, _before(data, certificate), new)
+        yield dg.MaterializeResult(metadata={**facts, **delivered.facts, **delivered.failed})
 
     return published
 
 
-def _metadata(data: DataDirectory, certificate: Certificate, new: bool) -> dict[str, Any]:
-    rows = dg.MetadataValue.table(
-        [dg.TableRecord({"table": t, "rows": f["rows"], "changed": t in certificate.changed_tables}) for t, f in certificate.tables.items()],
-        schema=dg.TableSchema([dg.TableColumn("table"), dg.TableColumn("rows", "int"), dg.TableColumn("changed", "bool")]),
-    )  # fmt: skip
-    return {
-        "release": certificate.release_id,
-        "new": new,
-        "tables": rows,
-        "kept": {t: f"{k['release']}: {k['why']}" for t, k in certificate.kept.items()},
-        "receipts": certificate.receipts,
-        "code version": certificate.code_version,
-        "expectations met": certificate.expectations,
-        "figures not told to the public": {
-            t: f["below_ten"] for t, f in certificate.disclosure.items() if f["rule"] == "tens"
-        },
-        "bulletin": dg.MetadataValue.path(str(data.published / bulletin.FOLDER / "index.html")),
-        "certificate": dg.MetadataValue.path(str(data.published / "current" / "certificate.json")),
-        "database": dg.MetadataValue.path(str(data.published / DATABASE)),
-    }
+def _before(data: DataDirectory, certificate: Certificate) -> Certificate | None:
+    """The certificate of the release made before this one."""
+    every = releases(data)
+    place = next((i for i, c in enumerate(every) if c.release_id == certificate.release_id), 0)
+    return every[place - 1] if place else None

@@ -8,7 +8,7 @@ read once, and what was found is kept until a model or macro changes.
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from sqlglot.optimizer.scope import Scope, build_scope
 
 from contracts.loading import load_feeds
 from contracts.whole_files import NotReadable, read_json, write_json
+from orchestration.intake import days
 
 ACCEPTED = re.compile(r"read_parquet\('[^']*/accepted/(\w+)\.(\w+)/[^)]*\)")
 # (schema, table, column) of a table that the query reads.
@@ -97,16 +98,18 @@ def of_models(
     return {
         model: dg.TableColumnLineage(
             deps_by_column={
-                column: [
-                    dg.TableColumnDep(key, origin)
-                    for *place, origin in made_of
-                    if (key := dg.AssetKey(place)) in assets
-                ]
+                column: [dg.TableColumnDep(key, origin) for *place, origin in made_of if (key := _key(place)) in assets]
                 for column, made_of in columns.items()
             }
         )
         for model, columns in read["models"].items()
     }
+
+
+def _key(place: Sequence[str]) -> dg.AssetKey:
+    """A table's asset; a feed's is that of its accepted rows."""
+    feed = load_feeds().get(".".join(place))
+    return days.asset_key(feed) if feed else dg.AssetKey(place)
 
 
 def _read(paths: Iterable[Path], warehouse: Path) -> dict[str, dict[str, list[Origin]]]:

@@ -25,18 +25,20 @@ from dagster_dbt import DagsterDbtTranslator, DbtCliInvocation, DbtCliResource, 
 from dagster_dbt.errors import DagsterDbtCliRuntimeError
 from packaging.version import Version
 
-from contracts.loading import CODES, POLICIES, load_feeds, load_products
+from contracts.loading import CODES, POLICIES, load_feeds
 from contracts.whole_files import NotReadable, parquet_reads, write_parquet, write_text
 from orchestration.derived import linkage, review_words, survey_estimates
 from orchestration.holding import alone, this_command
-from orchestration.intake import ledger, taking_in
+from orchestration.intake import days, ledger, taking_in
 from orchestration.paths import DBT_PROJECT, TIME_ZONE, DataDirectory, data_directory
-from orchestration.warehouse import column_lineage, dbt_process, failures, inputs
+from orchestration.warehouse import column_lineage, failures, inputs, texts
 
 # One slot: whoever writes the warehouse holds it, whether the night or a person started the run.
 POOL = "warehouse"
 # How a log line begins that tells of a finished model: the night's progress counts them.
 BUILT = "built"
+# The metadata keys of dagster-dbt for the node an asset or check stands for, and of Dagster for a table's columns.
+UNIQUE_ID, COLUMNS = "dagster_dbt/unique_id", "dagster/column_schema"
 # The metadata key of a table's materialization that says what the night did with it; the word before the colon is counted.
 TONIGHT = "tonight"
 HOW = {
@@ -50,9 +52,12 @@ DBT = Path(sys.executable).parent / "dbt"
 
 
 class _Translator(DagsterDbtTranslator):
-    """Models are grouped by their subject; a product's description is its contract's."""
+    """Models are grouped by their subject; what is said of them is their contract's (texts)."""
 
     def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
+        if dbt_resource_props["resource_type"] == "source":
+            feed = load_feeds().get(f"{dbt_resource_props['source_name']}.{dbt_resource_props['name']}")
+            return days.asset_key(feed) if feed else super().get_asset_key(dbt_resource_props)
         if dbt_resource_props["resource_type"] not in ("model", "seed"):
             return super().get_asset_key(dbt_resource_props)
         return dg.AssetKey([dbt_resource_props["schema"], dbt_resource_props["name"]])
@@ -63,19 +68,26 @@ class _Translator(DagsterDbtTranslator):
         return str(dbt_resource_props["fqn"][1]) if dbt_resource_props["resource_type"] == "model" else None
 
     def get_description(self, dbt_resource_props: Mapping[str, Any]) -> str:
-        product = load_products().get(dbt_resource_props["name"])
-        if product is None:
-            return super().get_description(dbt_resource_props)
-        return f"**{product.label_zh} · {product.label_en}**\n\n{product.description}\n\n{product.purpose}"
+        return texts.table(dbt_resource_props)
 
-    def get_asset_check_spec(self, *args: Any, **kwargs: Any) -> dg.AssetCheckSpec | None:
+    def get_metadata(self, dbt_resource_props: Mapping[str, Any]) -> Mapping[str, Any]:
+        told = texts.columns(dbt_resource_props)
+        shown = {COLUMNS: told} if told else {}
+        return {**super().get_metadata(dbt_resource_props), **shown}
+
+    def get_tags(self, dbt_resource_props: Mapping[str, Any]) -> Mapping[str, str]:
+        return texts.tags(dbt_resource_props)
+
+    def get_asset_check_spec(
+        self, asset_spec: dg.AssetSpec, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None
+    ) -> dg.AssetCheckSpec | None:
         """A test that fails holds back its table and what is made from it, which the release sees to; Dagster would stop the run."""
-        spec = super().get_asset_check_spec(*args, **kwargs)
-        return spec and spec._replace(blocking=False)
+        spec = super().get_asset_check_spec(asset_spec, manifest, unique_id, project)
+        return spec and spec._replace(blocking=False, description=texts.check(manifest["nodes"][unique_id]))
 
     def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> Sequence[str] | None:
-        product = load_products().get(dbt_resource_props["name"])
-        return [product.owner_email] if product and product.owner_email else super().get_owners(dbt_resource_props)
+        answers = texts.owner(dbt_resource_props)
+        return [answers] if answers else super().get_owners(dbt_resource_props)
 
 
 def environment(data: DataDirectory) -> dict[str, str]:
@@ -172,8 +184,9 @@ def warehouse_assets() -> list[dg.AssetsDefinition]:
     data = data_directory()
     os.environ.update(environment(data))
     project = DbtProject(project_dir=DBT_PROJECT, target_path=data.dbt_target)
+    read = manifest(data)
 
-    @dbt_assets(manifest=manifest(data), project=project, dagster_dbt_translator=_Translator(), pool=POOL)
+    @dbt_assets(manifest=read, project=project, dagster_dbt_translator=_Translator(), pool=POOL)
     def warehouse(context: dg.AssetExecutionContext, dbt: DbtCliResource) -> Iterator[Any]:
         where = data_directory()
         for feed in load_feeds().values():
@@ -188,7 +201,8 @@ def warehouse_assets() -> list[dg.AssetsDefinition]:
             parsed = json.loads(manifest(where).read_text(encoding="utf-8"))
             tonight, before = inputs.keys(where, parsed), inputs.built(where)
             # What a person has chosen is built, due or not; of the whole project, what is due.
-            due = {*tonight} if context.is_subset else inputs.due(parsed, tonight, before)
+            is_whole = _is_whole(context)
+            due = inputs.due(parsed, tonight, before) if is_whole else {*tonight}
             nodes = [parsed["nodes"][name] for name in due if name in parsed["nodes"]]
             names = {node["name"] for node in nodes if node["resource_type"] in failures.TABLES}
             unchanged = [key for key in context.selected_asset_keys if key.path[-1] not in names]
@@ -200,19 +214,18 @@ def warehouse_assets() -> list[dg.AssetsDefinition]:
                 return
             # The audit's library takes seconds to import: dbt works in a process of its own meanwhile.
             Thread(target=import_module, args=["great_expectations"], daemon=True).start()
-            if len(due) < len(tonight) - len(parsed["sources"]):
-                os.environ[dbt_process.ONLY] = inputs.selection(parsed, due)
             target = where.dbt_target / "runs" / context.run_id[:8]
-            try:
-                # Unit tests try the code, not the data: `make test` runs them.
-                invocation = dbt.cli(
-                    ["build", "--exclude-resource-type", "unit_test"], context=context, target_path=target
-                )
-            finally:
-                os.environ.pop(dbt_process.ONLY, None)
+            # Unit tests try the code, not the data: `make test` runs them.
+            arguments = ["build", "--exclude-resource-type", "unit_test"]
+            if len(due) < len(tonight) - len(parsed["sources"]) or not is_whole:
+                wanted = due if is_whole else _chosen(context)
+                arguments += ["--indirect-selection", "empty", "--select", inputs.selection(wanted)]
+            invocation = dbt.cli(arguments, manifest=read, dagster_dbt_translator=_Translator(), target_path=target)
+            # Told here and not above: dagster-dbt would select by names that a folder may have too.
+            invocation.context = context
             events, failure = _events(context, invocation)
             results = _results(invocation)
-            done = {} if context.is_subset else {r["unique_id"]: r for r in results if r["status"] in failures.DONE}
+            done = {} if not is_whole else {r["unique_id"]: r for r in results if r["status"] in failures.DONE}
             inputs.remember(
                 where, before, due | {r["unique_id"] for r in results}, {n: k for n, k in tonight.items() if n in done}
             )
@@ -252,6 +265,23 @@ def _why_kept(data: DataDirectory) -> dict[str, str]:
     return {table: f"{KEPT} {listed[cause]}" for table, cause in failures.tables_reached(data, listed).items()}
 
 
+def _is_whole(context: dg.AssetExecutionContext) -> bool:
+    """Whether a run is of every table and every test."""
+    assets = context.assets_def
+    chosen, checks = context.selected_asset_keys, context.selected_asset_check_keys
+    return len(chosen) == len(assets.node_keys_by_output_name) and len(checks) == len(
+        assets.node_check_specs_by_output_name
+    )
+
+
+def _chosen(context: dg.AssetExecutionContext) -> list[str]:
+    """The tables and tests of a run, by dbt's own names."""
+    assets = context.assets_def
+    specs = [assets.get_asset_spec(key) for key in context.selected_asset_keys]
+    tests = [assets.get_spec_for_check_key(key) for key in context.selected_asset_check_keys]
+    return [str(spec.metadata[UNIQUE_ID]) for spec in [*specs, *tests]]
+
+
 def _in_order(keys: Sequence[dg.AssetKey], assets: dg.AssetsDefinition) -> list[dg.AssetKey]:
     """Each after what it is made from: Dagster takes them in no other order."""
     wanted = {*keys}
@@ -287,7 +317,25 @@ def _table_metadata(
     ) if seen else {}  # fmt: skip
     for table, of_columns in lineage.items():
         seen.setdefault(table, {})["dagster/column_lineage"] = of_columns
+    for table, types in _staged_columns(data).items():
+        seen.setdefault(table, {})[COLUMNS] = texts.schema(types, texts.staged_feed(table).by_name)
     return seen
+
+
+def _staged_columns(data: DataDirectory) -> dict[str, dict[str, str]]:
+    """Staging model → its columns and their types, which no yml lists."""
+    if not data.warehouse.is_file():
+        return {}
+    with duckdb.connect(str(data.warehouse), read_only=True) as con:
+        rows = con.execute(
+            "select table_name, column_name, lower(data_type) from information_schema.columns "
+            "where table_schema = 'staging' order by table_name, ordinal_position"
+        ).fetchall()
+    found: dict[str, dict[str, str]] = {}
+    for table, column, kind in rows:
+        if texts.staged_feed(table):
+            found.setdefault(table, {})[column] = kind
+    return found
 
 
 def _how_written(target: Path) -> dict[str, str]:

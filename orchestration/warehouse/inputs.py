@@ -88,9 +88,11 @@ def _leading(nodes: Mapping[str, Any], by_name: Mapping[str, str]) -> set[str]:
     return {by_name[n["config"].get("meta", {}).get("steps", STEPS)] for n in kept}
 
 
-def selection(manifest: Mapping[str, Any], names: Iterable[str]) -> str:
-    """Nodes as dbt's --select takes them."""
-    return " ".join(sorted("fqn:" + ".".join(manifest["nodes"][name]["fqn"]) for name in names))
+def selection(unique_ids: Iterable[str]) -> str:
+    """Tables and tests as dbt's --select takes them, each by a name that nothing else has: a seed may be called as a folder of models is."""
+    ends = {"seed": "file:{}.csv", "model": "file:{}.sql", "test": "{},resource_type:test"}
+    named = (unique_id.split(".")[:3] for unique_id in unique_ids)
+    return " ".join(sorted(ends[kind].format(name) for kind, _, name in named))
 
 
 # ── what was built ──────────────────────────────────────────────────────────────────────────────

@@ -16,7 +16,9 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from contracts.loading import load_feeds
+from contracts.loading import load_feeds, load_products
+from orchestration import schedules
+from orchestration.intake import days
 from orchestration.paths import DBT_PROJECT, PROJECT, TIME_ZONE, DataDirectory
 from orchestration.warehouse import dbt_assets
 
@@ -43,8 +45,7 @@ def defs(data: DataDirectory) -> Any:
 
 
 def nodes(defs: Any) -> list[Any]:
-    graph = defs.resolve_asset_graph()
-    return [node for node in sorted(graph.asset_nodes, key=lambda n: n.key.path) if not node.is_external]
+    return sorted(defs.resolve_asset_graph().asset_nodes, key=lambda n: n.key.path)
 
 
 def described(defs: Any) -> str:
@@ -55,6 +56,7 @@ def described(defs: Any) -> str:
         lines += ["", f"## {node.key.to_user_string()}", f"group: {node.group_name}"]
         lines += [f"pool: {pool}" for pool in sorted(node.pools)]
         lines += [f"partitions: {type(node.partitions_def).__name__}"] if node.partitions_def else []
+        lines += ["external"] if node.is_external else []
         lines += [f"from: {key.to_user_string()}" for key in sorted(node.parent_keys, key=lambda k: k.path)]
         lines += [f"check: {key.name}" for key in sorted(node.check_keys, key=lambda k: k.name)]
     lines += ["", "# schedules"]
@@ -81,9 +83,45 @@ def test_definitions_load_before_anybody_has_sent(defs, data) -> None:
     }
 
 
-def test_every_asset_says_what_it_is(defs) -> None:
-    bare = [node.key.to_user_string() for node in nodes(defs) if not (node.description or "").strip()]
-    assert bare == []
+def test_every_asset_says_what_it_is_whose_it_is_and_of_what_kind(defs) -> None:
+    """No ghosts either: a key that something reads and nothing defines would have none of these."""
+    for node in nodes(defs):
+        where = node.key.to_user_string()
+        assert (node.description or "").strip(), where
+        assert all("@" in owner for owner in node.owners), where
+        assert node.owners, where
+        assert node.tags, where
+        assert node.kinds, where
+        assert node.group_name != "default", where
+
+
+def test_every_column_of_a_product_has_its_text_in_both_languages(defs) -> None:
+    graph, told = defs.resolve_asset_graph(), 0
+    schemas = {node.key.path[-1]: node.metadata for node in nodes(defs) if node.key.path[0] not in ("seeds", "staging")}
+    for name, product in load_products().items():
+        if product.is_made_by_release:
+            continue
+        columns = {c.name: c for c in schemas[name]["dagster/column_schema"].columns}
+        assert list(columns) == [f.name for f in product.fields]
+        for field in product.fields:
+            assert columns[field.name].description.startswith(f"{field.label_zh} · {field.label_en}"), (
+                name,
+                field.name,
+            )
+            assert columns[field.name].constraints.nullable is not field.required
+            told += 1
+    assert told > 1000
+    assert graph.get(dg.AssetKey(["staging", "stg_sports__venues"])).description.startswith("**")
+
+
+def test_every_check_says_what_it_asks_for(defs) -> None:
+    graph = defs.resolve_asset_graph()
+    sentences = {key: graph.get_check_spec(key).description or "" for node in nodes(defs) for key in node.check_keys}
+    assert len(sentences) > 200
+    assert [str(key) for key, said in sentences.items() if len(said) < 12 or said[-1] not in ".。"] == []
+    assert sentences[dg.AssetCheckKey(dg.AssetKey(["seeds", "activity_types"]), "unique_activity_types_code")] == (
+        "`code` 不重复。 · No `code` stands twice."
+    )
 
 
 def test_every_feed_has_its_owner_its_days_and_its_three_checks(defs) -> None:
@@ -91,16 +129,18 @@ def test_every_feed_has_its_owner_its_days_and_its_three_checks(defs) -> None:
     for feed in load_feeds().values():
         node = graph.get(dg.AssetKey([feed.department, feed.table]))
         assert node.owners == [feed.owner_email], feed.id
-        assert (node.partitions_def.timezone, node.partitions_def.cron_schedule) == (TIME_ZONE, "0 0 * * *")
-        assert node.backfill_policy == dg.BackfillPolicy.single_run()
-        assert {key.name for key in node.check_keys} >= {"every_row_accounted_for", "files_readable", "on_time"}
+        assert node.partitions_def is None
+        assert {key.name for key in node.check_keys} == {"every_row_accounted_for", "files_readable", "on_time"}
+        accepted = graph.get(days.asset_key(feed))
+        assert accepted.parent_keys == {node.key}
+        assert (accepted.partitions_def.timezone, accepted.partitions_def.cron_schedule) == (TIME_ZONE, "0 0 * * *")
 
 
 def test_every_feed_flows_into_a_model(defs) -> None:
     """Surveys by way of their estimates, which Python makes of accepted rows."""
     ways = ("staging", "derived")
     children = {parent for node in nodes(defs) for parent in node.parent_keys if node.key.path[0] in ways}
-    assert {dg.AssetKey([f.department, f.table]) for f in load_feeds().values()} - children == set()
+    assert {days.asset_key(f) for f in load_feeds().values()} - children == set()
 
 
 def test_runs_are_in_process_by_default(defs) -> None:
@@ -118,11 +158,47 @@ def test_whoever_writes_the_warehouse_holds_the_one_slot(defs) -> None:
     assert writers == models | {dg.AssetKey(["release", "published"])}
 
 
-def test_a_feed_takes_in_before_the_build_and_never_in_the_same_job(defs) -> None:
-    ingest, build = (set(defs.resolve_job_def(name).asset_layer.selected_asset_keys) for name in ("ingest", "build"))
-    assert ingest & build == set()
-    assert ingest | build == {node.key for node in nodes(defs)}
-    assert ingest == {dg.AssetKey([f.department, f.table]) for f in load_feeds().values()}
+def test_the_night_is_all_that_can_be_launched_and_feeds_come_first(defs) -> None:
+    """No step waits for a feed, so that a feed fails alone; the executor takes the highest priority first."""
+    night = defs.resolve_job_def(schedules.NIGHT)
+    assert set(night.asset_layer.selected_asset_keys) == {node.key for node in nodes(defs) if node.is_executable}
+    assert {node.key.path[0] for node in nodes(defs) if not node.is_executable} == {"accepted"}
+    priority = {node.name: int(node.tags.get("dagster/priority", 0)) for node in night.nodes}
+    feeds = {"__".join(feed.id.split(".")) for feed in load_feeds().values()}
+    assert min(priority[name] for name in feeds) > max(n for name, n in priority.items() if name not in feeds)
+    assert {name for name in feeds if priority[name] == max(priority.values())} == {
+        name for name in feeds if name.startswith("reference__")
+    }
+    dependencies = night.graph.dependency_structure
+    assert [n for n in feeds if dependencies.input_to_upstream_outputs_for_node(n)] == []
+    upstream = {
+        handle.node_name
+        for name in priority
+        for outputs in dependencies.input_to_upstream_outputs_for_node(name).values()
+        for handle in outputs
+    }
+    assert not upstream & feeds
+
+
+@pytest.mark.parametrize(
+    ("stated", "cron", "runs"),
+    [(None, "0 1 * * *", "STOPPED"), ("", "0 1 * * *", "STOPPED"), ("02:30", "30 2 * * *", "RUNNING"), ("23:05", "5 23 * * *", "RUNNING")],
+)  # fmt: skip
+def test_the_schedule_is_on_where_the_deployment_says_so(monkeypatch, stated, cron, runs) -> None:
+    monkeypatch.delenv(schedules.SETTING, raising=False)
+    if stated is not None:
+        monkeypatch.setenv(schedules.SETTING, stated)
+    (schedule,) = schedules.job_and_schedule().schedules
+    assert (schedule.name, schedule.job_name, schedule.cron_schedule) == ("nightly", schedules.NIGHT, cron)
+    assert (schedule.default_status.value, schedule.execution_timezone) == (runs, TIME_ZONE)
+    assert schedules.SETTING in schedule.description
+
+
+@pytest.mark.parametrize("stated", ["25:00", "1", "on", "01:00 Uhr", "1:5"])
+def test_a_setting_that_is_no_time_is_a_sentence(monkeypatch, stated) -> None:
+    monkeypatch.setenv(schedules.SETTING, stated)
+    with pytest.raises(schedules.NotATime, match="no time of day such as 01:00"):
+        schedules.night_at()
 
 
 # ── one writer, in whichever process ────────────────────────────────────────────────────────────

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from orchestration.paths import DataDirectory
-from orchestration.warehouse import dbt_process, inputs
+from orchestration.warehouse import inputs
 
 # reviews ─▶ sent ─▶ arrived ─▶ contacts (updated in place) ─▶ scores; codes ─▶ contacts; openings ─▶ hours; today ─▶ late
 ABOVE: dict[str, list[str]] = {
@@ -184,7 +184,8 @@ def test_another_version_of_an_engine_is_another_program(monkeypatch) -> None:
     assert inputs.program_checksum.__wrapped__() != before
 
 
-def test_dbt_is_asked_for_what_is_due_and_not_for_all_besides() -> None:
-    given = ["build", "--select", "fqn:*", "--exclude", "x"]
-    assert dbt_process.arguments(given, None) == given
-    assert dbt_process.arguments(given, "fqn:p.a fqn:p.b") == ["build", "--select", "fqn:p.a fqn:p.b", "--exclude", "x"]
+def test_dbt_is_asked_for_what_is_due_and_not_for_a_folder_of_the_same_name() -> None:
+    due = {"seed.minsheng.indicators", "model.minsheng.fct_review", "test.minsheng.not_null_fct_review_level.5d7c3f"}
+    assert (
+        inputs.selection(due) == "file:fct_review.sql file:indicators.csv not_null_fct_review_level,resource_type:test"
+    )
