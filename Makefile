@@ -65,6 +65,9 @@ browser:
 year: setup ## 365 nights of a whole city, updated night by night, held against one build (slow; NIGHTS=40 for fewer)
 	@$(BIN)/python -m pytest -q -m slow tests/dbt_project/test_year.py
 
+slow: setup ## the tests that are too long for `make test`, but for the year: simulations in full, the mainland's divisions, a release made again
+	@$(BIN)/python -m pytest -q -m slow --ignore tests/dbt_project/test_year.py $(TESTS)
+
 attack: setup ## what an outsider works out of the public edition about few people: 0, or who and how
 	@MINSHENG_DATA=$(DATA) $(BIN)/python -m orchestration attack
 
@@ -99,4 +102,4 @@ bench: setup ## measurements, as ratios in one run
 clean: ## remove the demo's data (the real data directory of a bureau is never touched)
 	@test "$(DATA)" = data && rm -rf data || echo "MINSHENG_DATA is set: remove $(DATA) yourself if you mean it"
 
-.PHONY: help setup demo nightly real ui desk test browser year spark check generate lock bench clean
+.PHONY: help setup demo nightly real ui desk test browser year slow spark check generate lock bench clean

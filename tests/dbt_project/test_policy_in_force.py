@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import date, timedelta
+from functools import cache
 from typing import Any
 
 import duckdb
@@ -49,6 +50,7 @@ def con() -> Iterator[duckdb.DuckDBPyConnection]:
         yield con
 
 
+@cache
 def tree() -> list[dict[str, str | None]]:
     """A province with two cities, two counties in each, two towns in each, two villages in each."""
     places: list[dict[str, str | None]] = []
@@ -62,9 +64,14 @@ def tree() -> list[dict[str, str | None]]:
     return places
 
 
+@cache
+def by_code() -> dict[str | None, dict[str, str | None]]:
+    return {place["division_code"]: place for place in tree()}
+
+
 def expected(case: dict[str, Any], rules: list[dict[str, Any]], *, base_fills_in: bool, everywhere: bool) -> int | None:
     """The rule in force, found by looking from the village upwards and taking the first area that has one."""
-    place = next((p for p in tree() if p["division_code"] == case["division_code"]), {})
+    place = by_code().get(case["division_code"], {})
     areas = [""] if everywhere else [*(place[level] for level in LADDER if place.get(level)), ""]
     for policies in ([CHOSEN], [BASE]) if base_fills_in else ([CHOSEN, BASE],):
         for area in areas:
