@@ -89,8 +89,12 @@ def manifest(data: DataDirectory) -> Any:
 
 @cache
 def _parsed(project: str, checksum: str) -> Any:
-    """The project as dbt parsed it, once a process: its sources lie at one place, whatever the data directory."""
-    parsed = dbtRunner().invoke([*QUIET, "parse", "--project-dir", project, "--profiles-dir", project])
+    """The project as dbt parsed it, once a process: its sources lie at one place, whatever the data directory.
+
+    Of a copy only what it changes is parsed again: what dbt knows of the files before lies at one place too.
+    """
+    where = ["--project-dir", project, "--profiles-dir", project, "--target-path", f"{WORKING.name}/parsed"]
+    parsed = dbtRunner().invoke([*QUIET, "parse", *where])
     assert parsed.success, parsed.exception
     return parsed.result
 
@@ -101,6 +105,15 @@ def copy_project(root: Path) -> Path:
         shutil.copytree(PROJECT / folder, root / folder)
     shutil.copy(PROJECT / "README.md", root)  # its list of products is made from the contracts
     return Path(shutil.copytree(DBT_PROJECT, root / "dbt_project"))
+
+
+def copy_platform(root: Path) -> None:
+    """The same with the code, for a process that knows the copy alone; without unit tests, which dbt would only parse."""
+    project = copy_project(root)
+    for path in project.rglob("*.unit.yml"):
+        path.unlink()
+    shutil.copytree(PROJECT / "contracts", root / "contracts", dirs_exist_ok=True)
+    shutil.copytree(PROJECT / "orchestration", root / "orchestration")
 
 
 def _checksum(project: Path) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 import duckdb
 import numpy as np
+import polars as pl
 import pytest
 from building import dbt
 from test_layering import MODELS, code
@@ -106,11 +107,9 @@ def test_the_nearest_rule_that_holds_on_the_day_is_in_force(
          "on_day": edges[int(rng.integers(len(edges)))] + timedelta(int(rng.integers(-1, 2)))}
         for n in range(1500)
     ]  # fmt: skip
-    con.executemany("insert into rules values (?, ?, ?, ?, ?, ?)", [list(r.values()) for r in rules])
-    con.executemany(
-        "insert into cases values (?, ?, ?, ?)",
-        [[c["case_id"], c["division_code"], c["on_day"], c["about"]] for c in cases],
-    )
+    for name, rows in (("rules", rules), ("cases", cases)):
+        con.register("sent", pl.DataFrame(rows, infer_schema_length=None).to_arrow())
+        con.execute(f"insert into {name} by name select * from sent")
     said = dict(con.execute(f"select case_id, rule_id from ({sql[way]}) as said").fetchall())
     wanted = {
         c["case_id"]: expected(c, rules, base_fills_in=way == "base_fills_in", everywhere=way == "everywhere")

@@ -1,7 +1,7 @@
 """The small city whose nights the tests look at; its first night is spent once, whichever process asks first.
 
-dbt parses the project anew for every data directory, so all its nights are spent in one, `tonight`; what the first night left is
-kept as `night_city`.
+dbt parses the project anew for every data directory, so the city spends its nights in one, `tonight`; what the first night left
+is kept as `night_city`.
 """
 
 from __future__ import annotations
