@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import polars as pl
@@ -24,6 +24,8 @@ from contracts.loading import seed
 SEMI_MAJOR_M = 6378245.0  # Krasovsky 1940, which GCJ-02 is computed on
 ECCENTRICITY_SQUARED = 0.00669342162296594323
 BD_ANGLE = math.pi * 3000.0 / 180.0
+POINT = pl.Struct({"x": pl.Float64, "y": pl.Float64})
+Degrees = TypeVar("Degrees", pl.Expr, pl.Series)
 
 
 def in_wgs84(frame: pl.DataFrame, usual: str) -> pl.DataFrame:
@@ -53,22 +55,28 @@ def in_wgs84(frame: pl.DataFrame, usual: str) -> pl.DataFrame:
 
 def to_wgs84(longitude: pl.Expr, latitude: pl.Expr, crs: str) -> tuple[pl.Expr, pl.Expr]:
     """Degrees in `crs` (wgs84, gcj02 or bd09) → degrees in WGS-84 (longitude, latitude); null stays null."""
+    if crs not in ("gcj02", "bd09"):
+        return longitude, latitude
+    degrees = [axis.cast(pl.Float64).alias(name) for axis, name in ((longitude, "x"), (latitude, "y"))]
+    point = pl.struct(degrees).map_batches(lambda points: _back(points, crs), return_dtype=POINT)
+    return point.struct.field("x"), point.struct.field("y")
+
+
+def _back(points: pl.Series, crs: str) -> pl.Series:
+    """Step by step: as one expression, each step would be written out wherever the next one reads it."""
+    longitude, latitude = (points.struct.field(axis) for axis in "xy")
     if crs == "bd09":
         x, y = longitude - 0.0065, latitude - 0.006
         z = (x * x + y * y).sqrt() - 0.00002 * (y * BD_ANGLE).sin()
-        theta = pl.arctan2(y, x) - 0.000003 * (x * BD_ANGLE).cos()
+        theta = pl.select(pl.arctan2(pl.lit(y), pl.lit(x))).to_series() - 0.000003 * (x * BD_ANGLE).cos()
         longitude, latitude = z * theta.cos(), z * theta.sin()
-    if crs in ("gcj02", "bd09"):
-        guess = longitude, latitude
-        for _ in range(2):
-            shift = _shift(*guess)
-            guess = longitude - shift[0], latitude - shift[1]
-        inside = pl.struct(guess[0].alias("x"), guess[1].alias("y")).map_batches(_in_mainland, return_dtype=pl.Boolean)
-        return (
-            pl.when(inside).then(guess[0]).otherwise(longitude),
-            pl.when(inside).then(guess[1]).otherwise(latitude),
-        )
-    return longitude, latitude
+    x, y = longitude, latitude
+    for _ in range(2):
+        east, north = _shift(x, y)
+        x, y = longitude - east, latitude - north
+    inside = pl.Series(is_in_mainland(x.to_numpy(), y.to_numpy()), dtype=pl.Boolean)
+    found = {"x": x.zip_with(inside, longitude), "y": y.zip_with(inside, latitude)}
+    return pl.DataFrame(found).to_struct(points.name)
 
 
 def knows(crs: str) -> bool:
@@ -108,18 +116,13 @@ def _from_epsg(east: pl.Series, north: pl.Series, crs: str) -> tuple[pl.Expr, pl
     return pl.when(is_inside).then(pl.lit(pl.Series(longitude))), pl.when(is_inside).then(pl.lit(pl.Series(latitude)))
 
 
-def _in_mainland(points: pl.Series) -> pl.Series:
-    x, y = (points.struct.field(axis).cast(pl.Float64).to_numpy() for axis in "xy")
-    return pl.Series(is_in_mainland(x, y))
-
-
 def gcj02(longitude: pl.Expr, latitude: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
     """WGS-84 → GCJ-02, degrees; the forward direction, which is exact."""
     shift = _shift(longitude, latitude)
     return longitude + shift[0], latitude + shift[1]
 
 
-def _shift(longitude: pl.Expr, latitude: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
+def _shift(longitude: Degrees, latitude: Degrees) -> tuple[Degrees, Degrees]:
     """How far GCJ-02 lies from WGS-84 at a WGS-84 point, in degrees."""
     x, y = longitude - 105.0, latitude - 35.0
     pi = math.pi

@@ -115,8 +115,9 @@ def write(
 
 def say_how(con: duckdb.DuckDBPyConnection, product: Product, table: Table | None) -> None:
     """Writes how each column of a table is told; one without figures about people is told as it is."""
-    told = [[product.id, f.name, kind(table, f.name) if table else EXACT] for f in product.fields]
-    con.executemany(f"insert into public.{COLUMNS} values (?, ?, ?)", told)
+    told = [(product.id, f.name, kind(table, f.name) if table else EXACT) for f in product.fields]
+    rows = ", ".join(f"({', '.join(map(literal, row))})" for row in told)
+    con.execute(f"insert into public.{COLUMNS} values {rows}")
 
 
 def _periods(table: Table) -> list[str]:

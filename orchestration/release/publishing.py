@@ -695,11 +695,13 @@ def _comment(
             ],
         )
     )
-    con.execute(f'comment on table {catalog}."{product.id}" is {literal(text)}')
+    said = [f'comment on table {catalog}."{product.id}" is {literal(text)}']
     for f in product.fields:
         unit = f" [{f.unit}]" if f.unit else ""
         text = f"{f.label_zh} · {f.label_en}{unit}. {f.explanation}".strip()
-        con.execute(f'comment on column {catalog}."{product.id}"."{f.name}" is {literal(text)}')
+        said.append(f'comment on column {catalog}."{product.id}"."{f.name}" is {literal(text)}')
+    # At once, or each of hundreds of comments is written to disk by itself.
+    con.execute(f"begin; {'; '.join(said)}; commit")
 
 
 def _copy_parquet(con: duckdb.DuckDBPyConnection, catalog: str, folder: Path, product: Product) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
 from functools import cache
 from itertools import groupby
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -21,13 +22,13 @@ from recounted_city import LATER, VENUES, VENUES_IN, City
 from recounted_reviews import LEVELS, Review, judged, lineage, rules_of, when
 from recounted_senders import Silence, closed_month, covered_days, months_before, place_of_contact, silences
 from statsmodels.stats.multitest import multipletests
-from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint, proportions_ztest
+from statsmodels.stats.proportion import confint_proportions_2indep, proportions_ztest
 
 from contracts.loading import seed
 from orchestration.statistics.intervals import show_rate
 from orchestration.statistics.ranks import ranks_from_bounds
 
-Z = 1.959963984540054
+Z = NormalDist().inv_cdf(0.975)
 PARTS = ("good", "participation", "on_time", "reply", "revisit")
 RATES = {
     "participation_rate": ("active_reviews", "contacts"), "good_rate": ("good_reviews", "active_reviews"),
@@ -355,8 +356,13 @@ def count_periods(months: Mapping[tuple[date, str, str], Counter[str]]) -> dict[
 
 
 def wilson(hits: float, n: float, effect: float = 1.0, error: float = 0.05) -> tuple[float, float]:
-    """The interval of as many reviews that came alone as say no less."""
-    return proportion_confint(hits / effect, n / effect, error, method="wilson")  # type: ignore[no-any-return]
+    """The interval of as many reviews that came alone as say no less, Wilson (1927) as a book prints it: a library asks for the
+    quantile again at each of some hundred thousand calls."""
+    z = Z if error == 0.05 else NormalDist().inv_cdf(1 - error / 2)
+    share, n = hits / n, n / effect
+    spread = z * z / n
+    width = z * math.sqrt(share * (1 - share) / n + spread / (4 * n))
+    return (share + spread / 2 - width) / (1 + spread), (share + spread / 2 + width) / (1 + spread)
 
 
 def nearest_area(day: date, code: str) -> str:

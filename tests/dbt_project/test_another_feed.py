@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -16,7 +15,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from building import copy_project
+from building import copy_platform
 
 from contracts.loading import load_feeds
 from orchestration.paths import PROJECT
@@ -92,9 +91,7 @@ def libraries() -> list[dict[str, Any]]:
 def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """What a night makes of both feeds, in a project that has two contracts, two staging models and one code list more."""
     root = tmp_path_factory.mktemp("another")
-    copy_project(root)
-    shutil.copytree(PROJECT / "contracts", root / "contracts", dirs_exist_ok=True)
-    shutil.copytree(PROJECT / "orchestration", root / "orchestration")
+    copy_platform(root)
     feeds, staging = root / "contracts" / "feeds", root / "dbt_project" / "models" / "staging"
     register = {"culture.venues": "education.libraries", "domain: culture": "domain: education", "id: culture,": "id: libraries,", "venue_id": "library_code",
                 "venue_type_code": "library_type", "culture_venue_types": "library_types"}  # fmt: skip

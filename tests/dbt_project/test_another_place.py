@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from typing import Any
 import duckdb
 import polars as pl
 import pytest
-from building import copy_project
+from building import copy_platform
 from test_another_feed import run, send
 
 from contracts.door.casting import CastOptions, cast
@@ -32,7 +31,8 @@ from building import build
 from contracts.door.casting import CastOptions, cast
 from contracts.loading import load_feeds
 from orchestration.derived import linkage
-from orchestration.definitions import build_defs
+from orchestration import schedules as timetable
+from orchestration.intake.feeds import feed_assets
 from orchestration.intake.taking_in import take_in
 from orchestration.paths import data_directory
 
@@ -47,7 +47,8 @@ moments, _ = cast(pl.Series(["2026-02-27T23:30:00Z", "2026-02-27 23:30:00"]), "t
 facilities = pl.DataFrame({"facility_id": ["a", "b"], "name": ["x", "y"], "address": ["Kounicova 67, 602 00 Brno", "67 Kounicova, Brno"],
                            "phone": ["+420 542 172 111", "542172111"], "longitude": [None, None], "latitude": [None, None]}, schema=linkage.FACILITY)
 compared = linkage.features(facilities, linkage.policy().rules)
-schedules = [s.execution_timezone for s in build_defs().resolve_all_job_defs() and build_defs().schedules]
+taken_in = feed_assets()
+schedules = [s.execution_timezone for s in timetable.jobs_and_schedules(taken_in, taken_in).schedules]
 Path("facts.json").write_text(json.dumps({
     "verdicts": verdicts, "moments": [str(m) for m in moments], "schedules": schedules,
     "houses": compared["house"].to_list(), "phones": compared["phone"].to_list(),
@@ -88,9 +89,7 @@ VENUES = [
 def prague(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """What a night left there, and what its process saw."""
     root = tmp_path_factory.mktemp("praha")
-    copy_project(root)
-    shutil.copytree(PROJECT / "contracts", root / "contracts", dirs_exist_ok=True)
-    shutil.copytree(PROJECT / "orchestration", root / "orchestration")
+    copy_platform(root)
     (root / "policies" / "place.yaml").write_text(printed("yaml"), encoding="utf-8")
     (root / "policies" / "calendar_praha.csv").write_text(printed("csv"), encoding="utf-8")
     run(root, "-m", "contracts.generate")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -54,10 +53,9 @@ def nothing_sent(empty_city: DataDirectory) -> Any:
 def test_every_branch_of_a_model_that_has_a_unit_test_does_what_it_says(empty_city: DataDirectory) -> None:
     """The `*.unit.yml` beside the models. The night leaves them out: they tell of code, not of what came."""
     run = dbt(empty_city, "test", "--resource-type", "unit_test")
-    results = json.loads((empty_city.dbt_target / "run_results.json").read_text(encoding="utf-8"))["results"]
-    results = [r for r in results if r["unique_id"].startswith("unit_test.")]
-    assert [r["unique_id"] for r in results if r["status"] != "pass"] == [], run.said[-5000:]
-    models = {r["unique_id"].split(".")[2] for r in results}
+    results = {r.node.unique_id: r.status for r in run.results if r.node.unique_id.startswith("unit_test.")}
+    assert [name for name, status in results.items() if status != "pass"] == [], run.said[-5000:]
+    models = {name.split(".")[2] for name in results}
     assert without_unit_test(models) <= READ_THEMSELVES | PUT_TOGETHER | LATER_ROUNDS | COUNTED_AGAIN
 
 

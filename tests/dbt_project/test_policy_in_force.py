@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import date, timedelta
+from functools import cache
 from typing import Any
 
 import duckdb
 import numpy as np
+import polars as pl
 import pytest
 from building import dbt
 from test_layering import MODELS, code
@@ -49,6 +51,7 @@ def con() -> Iterator[duckdb.DuckDBPyConnection]:
         yield con
 
 
+@cache
 def tree() -> list[dict[str, str | None]]:
     """A province with two cities, two counties in each, two towns in each, two villages in each."""
     places: list[dict[str, str | None]] = []
@@ -62,9 +65,14 @@ def tree() -> list[dict[str, str | None]]:
     return places
 
 
+@cache
+def by_code() -> dict[str | None, dict[str, str | None]]:
+    return {place["division_code"]: place for place in tree()}
+
+
 def expected(case: dict[str, Any], rules: list[dict[str, Any]], *, base_fills_in: bool, everywhere: bool) -> int | None:
     """The rule in force, found by looking from the village upwards and taking the first area that has one."""
-    place = next((p for p in tree() if p["division_code"] == case["division_code"]), {})
+    place = by_code().get(case["division_code"], {})
     areas = [""] if everywhere else [*(place[level] for level in LADDER if place.get(level)), ""]
     for policies in ([CHOSEN], [BASE]) if base_fills_in else ([CHOSEN, BASE],):
         for area in areas:
@@ -99,11 +107,9 @@ def test_the_nearest_rule_that_holds_on_the_day_is_in_force(
          "on_day": edges[int(rng.integers(len(edges)))] + timedelta(int(rng.integers(-1, 2)))}
         for n in range(1500)
     ]  # fmt: skip
-    con.executemany("insert into rules values (?, ?, ?, ?, ?, ?)", [list(r.values()) for r in rules])
-    con.executemany(
-        "insert into cases values (?, ?, ?, ?)",
-        [[c["case_id"], c["division_code"], c["on_day"], c["about"]] for c in cases],
-    )
+    for name, rows in (("rules", rules), ("cases", cases)):
+        con.register("sent", pl.DataFrame(rows, infer_schema_length=None).to_arrow())
+        con.execute(f"insert into {name} by name select * from sent")
     said = dict(con.execute(f"select case_id, rule_id from ({sql[way]}) as said").fetchall())
     wanted = {
         c["case_id"]: expected(c, rules, base_fills_in=way == "base_fills_in", everywhere=way == "everywhere")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import duckdb
@@ -140,8 +139,7 @@ def test_nothing_is_judged_by_a_policy_of_one_s_own_that_leaves_a_gap(project, d
         data, "build", "--select", "review_policies", "review_policy", "dim_review_policy", "review_policies_are_whole", "review_judgements",
         "--exclude-resource-type", "unit_test", variables={"review_policy": "own"},
     )  # fmt: skip
-    results = json.loads((data.dbt_target / "run_results.json").read_text(encoding="utf-8"))["results"]
-    done = {result["unique_id"].split(".")[2]: result["status"] for result in results}
+    done = {result.node.unique_id.split(".")[2]: result.status for result in run.results}
     assert not run.success
     assert "gap: own 1 holds until 2025-12-31, own 2 from 2026-02-01" in run.said
     assert (done["dim_review_policy"], done["review_judgements"]) == ("success", "skipped")

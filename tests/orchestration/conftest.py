@@ -1,4 +1,8 @@
-"""The small city whose night every test of the night looks at; made once, whichever process asks first."""
+"""The small city whose nights the tests look at; its first night is spent once, whichever process asks first.
+
+dbt parses the project anew for every data directory, so the city spends its nights in one, `tonight`; what the first night left
+is kept as `night_city`.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import fcntl
 import io
 import os
 import pickle
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,16 +57,29 @@ def spend_night() -> Callable[[DataDirectory], Night]:
 
 
 @pytest.fixture(scope="session")
-def night_city(spend_night: Callable[[DataDirectory], Night], tmp_path_factory: pytest.TempPathFactory) -> City:
-    """A small fictional city after its first night. Read it; a test that writes copies it."""
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of all processes of this run."""
     base = tmp_path_factory.getbasetemp()
     # The workers of one run have one parent folder; without workers the parent belongs to other runs too.
-    shared = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
-    data, done = DataDirectory(shared / "night_city"), shared / "night_city.pickle"
+    return base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+
+
+@pytest.fixture(scope="session")
+def night_city(spend_night: Callable[[DataDirectory], Night], shared: Path) -> City:
+    """A small fictional city after its first night. Read it; a test that writes copies it."""
+    data, kept, done = DataDirectory(shared / "tonight"), shared / "night_city", shared / "night_city.pickle"
     with Path(shared / "night_city.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not done.is_file():
             data.set_calendar(SMALL.until, SMALL.first)
             make(data.inbox, seed=SMALL.seed, communities=SMALL.communities, until=SMALL.until, days=SMALL.days)
-            done.write_bytes(pickle.dumps(spend_night(data)))
-    return City(data, pickle.loads(done.read_bytes()))
+            night = spend_night(data)
+            shutil.copytree(data.root, kept, symlinks=True)
+            done.write_bytes(pickle.dumps(night))
+    return City(DataDirectory(kept), pickle.loads(done.read_bytes()))
+
+
+@pytest.fixture(scope="session")
+def tonight(night_city: City, shared: Path) -> DataDirectory:
+    """The directory in which the city spends its further nights, for the one file of tests that tells of them."""
+    return DataDirectory(shared / "tonight")

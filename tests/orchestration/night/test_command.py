@@ -186,7 +186,7 @@ def test_the_summary_says_what_a_person_wants_to_know(night_city) -> None:
 
 @dataclass(frozen=True)
 class After:
-    """A copy of the city after another night, and what its folders held before that night."""
+    """The city after another night, and what its folders held before that night."""
 
     data: DataDirectory
     night: command.Night
@@ -210,10 +210,8 @@ def another_night(spend_night: Callable[[DataDirectory], command.Night]) -> Call
 
 
 @pytest.fixture(scope="module")
-def quiet_night(night_city: Any, another_night: Any, tmp_path_factory: pytest.TempPathFactory) -> After:
-    copied = tmp_path_factory.mktemp("quiet") / "city"
-    shutil.copytree(night_city.data.root, copied, symlinks=True)
-    return another_night(DataDirectory(copied))
+def quiet_night(tonight: DataDirectory, another_night: Any) -> After:
+    return another_night(tonight)
 
 
 def test_a_second_night_changes_nothing_and_makes_no_release(quiet_night, night_city) -> None:

@@ -53,6 +53,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DataDirectory:
     monkeypatch.setattr("contracts.audit.audit", lambda *_: {})
     monkeypatch.setattr("orchestration.release.data_docs.write", lambda *_: None)
     monkeypatch.setattr("orchestration.release.charts.write", lambda *_: None)
+    monkeypatch.setattr("orchestration.release.bulletin.pages.write", lambda *_: None)
     monkeypatch.setenv("MINSHENG_DATA", str(tmp_path))
     fill(directory, {JANUARY: 1, FEBRUARY: 2, MARCH: 3})
     publishing.release(directory)

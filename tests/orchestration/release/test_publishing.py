@@ -112,9 +112,10 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DataDirectory:
 
 @pytest.fixture
 def unaudited(monkeypatch: pytest.MonkeyPatch) -> None:
-    """great_expectations takes seconds and is tried elsewhere; here the question is what is done with its answer."""
+    """great_expectations takes seconds and is tried elsewhere, like the bulletin; here the question is what is done with its answer."""
     monkeypatch.setattr("contracts.audit.audit", lambda *_: {})
     monkeypatch.setattr("orchestration.release.data_docs.write", lambda *_: None)
+    monkeypatch.setattr("orchestration.release.bulletin.pages.write", lambda *_: None)
 
 
 COUNT = "select count(*) from dim_department"
