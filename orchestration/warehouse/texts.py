@@ -125,7 +125,7 @@ def check(test: Props) -> str:
     """What a dbt test asks for, in a sentence."""
     if test.get("description"):
         return str(test["description"])
-    kind = (test.get("test_metadata") or {}).get("name")
+    kind = str((test.get("test_metadata") or {}).get("name"))
     return _GENERIC[kind](test["test_metadata"]["kwargs"]) if kind in _GENERIC else promise(test)
 
 
