@@ -235,7 +235,7 @@ def _selection(context: dg.AssetExecutionContext) -> list[str]:
     ):
         return []
     ids = [str(assets.get_asset_spec(key).metadata[UNIQUE_ID]) for key in chosen]
-    tests = [str(assets.get_spec_for_check_key(key).metadata[UNIQUE_ID]) for key in checks]
+    tests = [str((assets.get_spec_for_check_key(key).metadata or {})[UNIQUE_ID]) for key in checks]
     # A bare name of a seed would also select the folder of models that is called so.
     files = [f"file:{i.split('.')[2]}{'.csv' if i.startswith('seed.') else '.sql'}" for i in ids]
     names = [f"{i.split('.')[2]},resource_type:test" for i in tests]
