@@ -126,7 +126,8 @@ def describe(feed: Feed) -> str:
     cadence = f"every {every[0]:g} {words[every[1]]}(s)" if every else "no cadence promised"
     return (
         f"**{feed.label_zh} · {feed.label_en}**\n\n{feed.purpose}\n\n{feed.description}\n\n"
-        f"Owner: {feed.owner}. Delivery: {feed.delivery}, {cadence}. Key: {', '.join(feed.key)}."
+        f"Owner: {feed.owner}. Delivery: {feed.delivery}, {cadence}. Key: {', '.join(feed.key)}.\n\n"
+        f"What was accepted, day by day: `accepted/{feed.department}/{feed.table}`."
     )
 
 

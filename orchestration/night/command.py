@@ -191,44 +191,48 @@ def _execute(job: Any, instance: Any, night: Night, log: Path, console: Console)
     models = len(job.asset_layer.selected_asset_keys) - len(intake)
     stages = [("feeds", len(intake)), ("models, checks, audit, release", models)]
 
-    def listen(record: Any, *_: Any) -> None:
-        event = record.dagster_event
-        if event is None:
-            if record.user_message.startswith(BUILT):
-                advance()
-            ours = record.level == logging.WARNING and record.step_key != "warehouse"  # there dbt speaks too
-            if ours or record.user_message.startswith(WAITING):
-                console.print(f"\n {record.user_message}", markup=False, end="" if not console.is_terminal else "\n")
-            return
-        kind = event.event_type_value
-        if kind == "ENGINE_EVENT" and (event.message or "").startswith(WAITING):
-            console.print(f"\n {event.message}", markup=False, end="" if not console.is_terminal else "\n")
-        is_of_feed = event.step_key in intake
-        if kind == "STEP_START" and not is_of_feed:
-            next_stage()
-        if kind in ("STEP_SUCCESS", "STEP_FAILURE") and event.step_key != "warehouse":
-            advance()
-        if kind == "STEP_FAILURE" and event.step_key:
-            failed = night.failed_feeds if is_of_feed else night.failed_steps
-            failed[event.step_key] = _first_sentence(event.step_failure_data)
-        if is_of_feed or event.asset_key in accepted:
-            return  # what feeds record is told by their receipts
-        counts[kind] += 1
-        # The models' own events come all at once when dbt has ended; they were counted as they were built.
-        if kind == "ASSET_MATERIALIZATION" and (how := event.materialization.metadata.get(TONIGHT)):
-            counts[f"{TONIGHT} {how.value.partition(':')[0]}"] += 1
-        if kind == "ASSET_CHECK_EVALUATION" and not event.event_specific_data.passed:
-            night.unmet_checks[event.event_specific_data.check_name] = event.event_specific_data.severity.name
-
     run_id = str(uuid.uuid4())
-    instance.add_event_listener(run_id, listen)
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-    # dbt and its adapters print while they work; what they say belongs in a file, not between the lines of progress.
-    with (
-        _progress(console, stages) as (advance, next_stage), log.open("a", encoding="utf-8") as said,
-        redirect_stdout(said), redirect_stderr(said), _time_limit(instance, run_id, night.failed_steps),
-    ):  # fmt: skip
-        job.execute_in_process(instance=instance, raise_on_error=False, run_id=run_id, run_config=quiet)
+    with _progress(console, stages) as (advance, next_stage):
+
+        def listen(record: Any, *_: Any) -> None:
+            event = record.dagster_event
+            if event is None:
+                if record.user_message.startswith(BUILT):
+                    advance()
+                ours = record.level == logging.WARNING and record.step_key != "warehouse"  # there dbt speaks too
+                if ours or record.user_message.startswith(WAITING):
+                    console.print(
+                        f"\n {record.user_message}", markup=False, end="" if not console.is_terminal else "\n"
+                    )
+                return
+            kind = event.event_type_value
+            if kind == "ENGINE_EVENT" and (event.message or "").startswith(WAITING):
+                console.print(f"\n {event.message}", markup=False, end="" if not console.is_terminal else "\n")
+            is_of_feed = event.step_key in intake
+            if kind == "STEP_START" and not is_of_feed:
+                next_stage()
+            if kind in ("STEP_SUCCESS", "STEP_FAILURE") and event.step_key != "warehouse":
+                advance()
+            if kind == "STEP_FAILURE" and event.step_key:
+                failed = night.failed_feeds if is_of_feed else night.failed_steps
+                failed[event.step_key] = _first_sentence(event.step_failure_data)
+            if is_of_feed or event.asset_key in accepted:
+                return  # what feeds record is told by their receipts
+            counts[kind] += 1
+            # The models' own events come all at once when dbt has ended; they were counted as they were built.
+            if kind == "ASSET_MATERIALIZATION" and (how := event.materialization.metadata.get(TONIGHT)):
+                counts[f"{TONIGHT} {how.value.partition(':')[0]}"] += 1
+            if kind == "ASSET_CHECK_EVALUATION" and not event.event_specific_data.passed:
+                night.unmet_checks[event.event_specific_data.check_name] = event.event_specific_data.severity.name
+
+        instance.add_event_listener(run_id, listen)
+        # dbt and its adapters print while they work; what they say belongs in a file, not between the lines of progress.
+        with (
+            log.open("a", encoding="utf-8") as said, redirect_stdout(said), redirect_stderr(said),
+            _time_limit(instance, run_id, night.failed_steps),
+        ):  # fmt: skip
+            job.execute_in_process(instance=instance, raise_on_error=False, run_id=run_id, run_config=quiet)
     return counts
 
 

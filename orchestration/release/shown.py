@@ -64,13 +64,13 @@ def facts(published: Path, certificate: Any, before: Any, is_new: bool) -> dict[
         "difference to the last release": dg.MetadataValue.md(difference(database, certificate, before)),
         "charts": dg.MetadataValue.md(_charts(current)),
         "certificate": dg.MetadataValue.md(_certificate(certificate)),
-        "tables": rows,
         "dagster/row_count": sum(f["rows"] for f in certificate.tables.values()),
         "bulletin": dg.MetadataValue.path(str(published / bulletin.FOLDER / "index.html")),
         "what was checked": dg.MetadataValue.path(str(published / data_docs.FOLDER / "index.html")),
         "certificate file": dg.MetadataValue.path(str(current / "certificate.json")),
         "database": dg.MetadataValue.path(str(database)),
         "public edition": dg.MetadataValue.path(str(published / "public")),
+        "tables": rows,
     }
 
 

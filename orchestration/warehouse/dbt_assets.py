@@ -279,7 +279,7 @@ def _chosen(context: dg.AssetExecutionContext) -> list[str]:
     assets = context.assets_def
     specs = [assets.get_asset_spec(key) for key in context.selected_asset_keys]
     tests = [assets.get_spec_for_check_key(key) for key in context.selected_asset_check_keys]
-    return [str(spec.metadata[UNIQUE_ID]) for spec in [*specs, *tests]]
+    return [str((spec.metadata or {})[UNIQUE_ID]) for spec in [*specs, *tests]]
 
 
 def _in_order(keys: Sequence[dg.AssetKey], assets: dg.AssetsDefinition) -> list[dg.AssetKey]:

