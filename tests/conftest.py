@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -19,23 +18,6 @@ LONG = ("test_command.py", "test_any_acceptable_row.py", "dbt_project", "test_pr
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long files first, or at the end one worker has one to itself while the others have none."""
     items.sort(key=lambda item: next((n for n, name in enumerate(LONG) if name in item.path.parts), len(LONG)))
-
-
-# Files whose nights are spent with one code location, which takes half a minute to load: one process tries them all.
-NIGHTS = {"test_command.py", "test_any_acceptable_row.py"}
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """By file, as `--dist loadfile` does, but for files that share what is dear."""
-    from xdist.scheduler import LoadFileScheduling
-
-    class Scheduling(LoadFileScheduling):
-        def _split_scope(self, nodeid: str) -> str:
-            file = nodeid.split("::", 1)[0]
-            return "nights" if Path(file).name in NIGHTS else file
-
-    return Scheduling(config, log)
 
 
 SHARED = Path(__file__).parents[2] / "shared"
