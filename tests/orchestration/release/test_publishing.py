@@ -422,6 +422,32 @@ def test_a_table_that_is_as_it_was_is_taken_over_with_its_verdict(data, monkeypa
         assert comment[0].startswith(PRODUCTS["dim_division"].description)
 
 
+def test_where_most_rows_are_taken_over_the_bureau_s_file_begins_as_the_last_one(data, monkeypatch) -> None:
+    fill(data, departments(*(f"d{n}" for n in range(50))))
+    built(data, dim_department="1", dim_division="1")
+    first, _ = publishing.release(data)
+    with duckdb.connect(str(data.warehouse)) as con:
+        con.execute("update products.dim_division set name = 'changed'")
+    built(data, dim_department="1", dim_division="2")
+    copied: list[Path] = []
+    copyfile = publishing.shutil.copyfile
+    monkeypatch.setattr(publishing.shutil, "copyfile", lambda a, b, **k: copied.append(b) or copyfile(a, b, **k))
+    second, _ = publishing.release(data)
+    assert [path.name for path in copied if path.suffix == ".duckdb"] == [publishing.DATABASE], "never the public file"
+    assert (second.changed_tables, second.judged["dim_department"]["release"]) == (["dim_division"], first.release_id)
+    for database in (publishing.DATABASE, f"public/{publishing.PUBLIC_DATABASE}"):
+        with duckdb.connect(str(data.published / "current" / database), read_only=True) as con:
+            assert con.execute("select name from dim_division").fetchall() == [("changed",)]
+            assert con.execute(COUNT).fetchone() == (50,)
+            assert con.execute("select count(*) from release_log").fetchone() == (2,)
+            comments = con.execute(
+                "select comment from duckdb_tables() where table_name in (select unnest(?))", [list(PRODUCTS)]
+            ).fetchall()
+            assert len(comments) == len(PRODUCTS)
+            assert all(FICTIONAL in comment for (comment,) in comments)
+    assert {t: f["rows"] for t, f in second.tables.items()} == {"dim_department": 50, "dim_division": 1}
+
+
 def built(data: DataDirectory, **keys: str) -> None:
     """As if dbt had left the warehouse as it is now."""
     inputs.remember(data, {}, (), {f"model.minsheng.{name}": key for name, key in keys.items()})
