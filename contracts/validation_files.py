@@ -34,6 +34,8 @@ PAGE = Path("docs/validation.md")
 def validation_files(rules: Mapping[str, ValidationRule] | None = None) -> dict[Path, str]:
     """Every file that is made from the rules (of the project, if none are given), with its content."""
     rules = load_rules() if rules is None else rules
+    if not rules:
+        raise ContractError(RULES, "*.yaml", "at least one validation rule expected, found none; copy one back")
     _, measures = named_measures([*load_indicators().values(), *rules.values()])
     return {
         RULE_LIST: _csv([_row(rule) for rule in rules.values()]),
