@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from contracts.indicators import load_indicators, named_measures
+from contracts.model import ContractError
 from contracts.validation import (
     FEED_FIGURES,
     FIGURES_MAX,
@@ -20,6 +21,7 @@ from contracts.validation import (
     OVER,
     PAIRS,
     PARTS,
+    RULES,
     Side,
     ValidationRule,
     load_rules,
