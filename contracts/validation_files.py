@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from contracts.indicators import load_indicators, named_measures
+from contracts.model import ContractError
 from contracts.validation import (
     FEED_FIGURES,
     FIGURES_MAX,
@@ -20,6 +21,7 @@ from contracts.validation import (
     OVER,
     PAIRS,
     PARTS,
+    RULES,
     Side,
     ValidationRule,
     load_rules,
@@ -34,6 +36,8 @@ PAGE = Path("docs/validation.md")
 def validation_files(rules: Mapping[str, ValidationRule] | None = None) -> dict[Path, str]:
     """Every file that is made from the rules (of the project, if none are given), with its content."""
     rules = load_rules() if rules is None else rules
+    if not rules:
+        raise ContractError(RULES, "*.yaml", "at least one validation rule expected, found none; copy one back")
     _, measures = named_measures([*load_indicators().values(), *rules.values()])
     return {
         RULE_LIST: _csv([_row(rule) for rule in rules.values()]),

@@ -113,3 +113,8 @@ def test_every_rule_is_on_the_list_and_the_page() -> None:
 )
 def test_an_expression_as_sql_is_what_it_says(value: str | float, sql: str) -> None:
     assert Side(value=value).written(str) == sql
+
+
+def test_a_folder_without_rules_is_answered_with_a_sentence() -> None:
+    with pytest.raises(ContractError, match="at least one validation rule expected, found none"):
+        validation_files({})
