@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -25,7 +25,6 @@ SEMI_MAJOR_M = 6378245.0  # Krasovsky 1940, which GCJ-02 is computed on
 ECCENTRICITY_SQUARED = 0.00669342162296594323
 BD_ANGLE = math.pi * 3000.0 / 180.0
 POINT = pl.Struct({"x": pl.Float64, "y": pl.Float64})
-Degrees = TypeVar("Degrees", pl.Expr, pl.Series)
 
 
 def in_wgs84(frame: pl.DataFrame, usual: str) -> pl.DataFrame:
@@ -122,8 +121,8 @@ def gcj02(longitude: pl.Expr, latitude: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
     return longitude + shift[0], latitude + shift[1]
 
 
-def _shift(longitude: Degrees, latitude: Degrees) -> tuple[Degrees, Degrees]:
-    """How far GCJ-02 lies from WGS-84 at a WGS-84 point, in degrees."""
+def _shift(longitude: Any, latitude: Any) -> tuple[Any, Any]:
+    """How far GCJ-02 lies from WGS-84 at a WGS-84 point, in degrees; expressions or series, and the same of both."""
     x, y = longitude - 105.0, latitude - 35.0
     pi = math.pi
     waves = (20.0 * (6.0 * x * pi).sin() + 20.0 * (2.0 * x * pi).sin()) * 2.0 / 3.0
