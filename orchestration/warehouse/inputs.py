@@ -45,7 +45,12 @@ def program_checksum() -> str:
 
 def keys(data: DataDirectory, manifest: Mapping[str, Any]) -> dict[str, str]:
     """Node or source of the dbt project → what it is made of tonight. `manifest`: the project as dbt has read it."""
-    nodes = {name: n for name, n in manifest["nodes"].items() if n["resource_type"] in BUILT}
+    # dbt also writes down what is switched off, and builds it never.
+    nodes = {
+        name: n
+        for name, n in manifest["nodes"].items()
+        if n["resource_type"] in BUILT and n["config"].get("enabled", True)
+    }
     sources, asking = manifest["sources"], _asking_for_the_day(manifest)
     found = {name: _of_files(data, source["meta"]["external_location"]) for name, source in sources.items()}
     parents = {name: [p for p in manifest["parent_map"][name] if p in nodes or p in sources] for name in nodes}

@@ -56,6 +56,10 @@ def manifest(data: DataDirectory) -> dict[str, Any]:
         }
         for name in ABOVE
     }  # fmt: skip
+    nodes["test.p.off"] = {
+        **nodes["test.p.of_scores"],
+        "config": {"enabled": False},
+    }  # switched off, and written down all the same
     nodes["seed.p.codes"]["original_file_path"] = "../codes.csv"
     nodes["model.p.late"]["depends_on"]["macros"] = ["macro.p.days_late"]
     below: dict[str, list[str]] = {}
@@ -69,7 +73,7 @@ def manifest(data: DataDirectory) -> dict[str, Any]:
             for feed in ("reviews", "openings")
         },
         "macros": {"macro.p.days_late": {"depends_on": {"macros": [inputs.RUN_DATE]}}, inputs.RUN_DATE: {"depends_on": {"macros": []}}},
-        "parent_map": ABOVE,
+        "parent_map": {**ABOVE, "test.p.off": []},
         "child_map": below,
     }  # fmt: skip
 
