@@ -48,7 +48,7 @@ facilities = pl.DataFrame({"facility_id": ["a", "b"], "name": ["x", "y"], "addre
                            "phone": ["+420 542 172 111", "542172111"], "longitude": [None, None], "latitude": [None, None]}, schema=linkage.FACILITY)
 compared = linkage.features(facilities, linkage.policy().rules)
 taken_in = feed_assets()
-schedules = [s.execution_timezone for s in timetable.jobs_and_schedules(taken_in, taken_in).schedules]
+schedules = [s.execution_timezone for s in timetable.job_and_schedule().schedules]
 Path("facts.json").write_text(json.dumps({
     "verdicts": verdicts, "moments": [str(m) for m in moments], "schedules": schedules,
     "houses": compared["house"].to_list(), "phones": compared["phone"].to_list(),
@@ -106,7 +106,7 @@ def test_moments_are_wall_time_of_prague(prague: Any) -> None:
     _, facts = prague
     assert facts["moments"] == ["2026-02-28 00:30:00", "2026-02-27 23:30:00"]
     assert facts["received"] == ["2026-02-28 01:53:00"], "the inbox says 00:53:20 UTC"
-    assert facts["schedules"] == ["Europe/Prague", "Europe/Prague"]
+    assert facts["schedules"] == ["Europe/Prague"]
     home, _ = cast(pl.Series(["2026-02-27T23:30:00Z"]), "timestamp", CastOptions())
     assert str(home[0]) == "2026-02-28 07:30:00"
 
