@@ -71,7 +71,10 @@ def read(project: Path, version: str = "1") -> dict[str, dg.TableColumnLineage]:
 
 def test_lineage_leads_from_a_table_to_the_feed(project: Path) -> None:
     lineage = read(project)
-    staged, sent = dg.AssetKey(["staging", "stg_evaluation__contacts"]), dg.AssetKey(["accepted", "evaluation", "contacts"])
+    staged, sent = (
+        dg.AssetKey(["staging", "stg_evaluation__contacts"]),
+        dg.AssetKey(["accepted", "evaluation", "contacts"]),
+    )
     assert lineage["fct_contact"].deps_by_column == {"case_no": [dg.TableColumnDep(staged, "case_no")]}
     assert lineage["stg_evaluation__contacts"].deps_by_column["opened_at"] == [dg.TableColumnDep(sent, "opened_at")]
 
