@@ -1,4 +1,4 @@
--- Each way of grouping reviews into clusters holds just the reviews that count: whatever came late, was corrected or is suspected now.
+-- Each way of grouping reviews into clusters holds just the reviews that count, also what was corrected or is suspected now.
 {{ config(meta={'dagster': {'ref': {'name': 'review_clusters'}}}) }}
 with
 
