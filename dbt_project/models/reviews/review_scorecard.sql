@@ -51,7 +51,8 @@ rated as (
         {%- set n = heard_contacts if denominator == 'contacts' else 'units.' ~ denominator %}
         {{ ratio('units.' ~ numerator, n) }}
             as {{ rate }},
-        {%- set k, of = ('units.' ~ numerator, n) if denominator != 'active_reviews' else (effective('units.' ~ numerator), effective(n)) %}
+        {%- set k, of = 'units.' ~ numerator, n %}
+        {%- if denominator == 'active_reviews' %}{% set k, of = effective(k), effective(of) %}{% endif %}
         {{ wilson(k, of, 'units.interval_z', 'lo') }} as {{ rate }}_lo,
         {{ wilson(k, of, 'units.interval_z', 'hi') }} as {{ rate }}_hi,
         case
@@ -97,7 +98,9 @@ judged as (
         reasoned.*,
         {{ reason_of_both('reason_counted', 'reason_if_counted') }} as verdict_reason,
         {{ verdict('reason_if_counted') }} as verdict_if_counted,
-        {{ reviews_that_decide('good_rate', 'good_line', 'bad_line', '(interval_z * sqrt(design_effect))') }} as reviews_that_decide,
+        {{ reviews_that_decide(
+            'good_rate', 'good_line', 'bad_line', '(interval_z * sqrt(design_effect))'
+        ) }} as reviews_that_decide,
         {% for part in parts -%}
         case when part_{{ part }} is null then 0.0 else weight_{{ part }} end
         {{- ' + ' if not loop.last }}
