@@ -238,6 +238,7 @@ def test_what_a_policy_says_is_not_written_into_a_model() -> None:
     found = {
         (path.stem, value)
         for path in MODELS
+        if path.parent.name != "indicators"  # no review is judged there, and its grids have degrees
         for value in values
         if re.search(rf"(?<![\w.]){re.escape(value)}(?![\w.])", code(path))
     }

@@ -217,34 +217,33 @@ def quiet_night(tonight: DataDirectory, another_night: Any) -> After:
     return another_night(tonight)
 
 
-def test_a_second_night_changes_nothing_and_makes_no_release(quiet_night, night_city) -> None:
+def test_a_second_night_changes_nothing_and_ends_before_it_begins(quiet_night, night_city) -> None:
     assert [f"{folder}/{name}" for folder in WATCHED for name in quiet_night.changed(folder)] == []
-    spent = quiet_night.night
+    assert quiet_night.night == command.Night(release_id=night_city.night.release_id, ended_early=True)
+    told = io.StringIO()
+    command.tell(quiet_night.data, quiet_night.night, Console(file=told, width=200))
+    assert "Nothing new in the inbox." in told.getvalue()
+    assert f"the night ended before it began: {quiet_night.night.release_id} stands" in told.getvalue()
+
+
+def test_a_night_that_builds_everything_again_makes_no_release(quiet_night, another_night, night_city) -> None:
+    """What the tables were built from is forgotten, as after somebody else wrote the warehouse."""
+    (quiet_night.data.warehouse.parent / "built.json").unlink()
+    after = another_night(quiet_night.data)
+    spent, tables = after.night, night_city.night.tables["rebuilt"]
     assert (spent.attempts, spent.failed_feeds, spent.failed_steps, spent.released) == ([], {}, {}, False)
-    assert spent.release_id == night_city.night.release_id
-    tables = night_city.night.tables["rebuilt"]
     assert night_city.night.tables == Counter(rebuilt=tables)
     models = (DBT_PROJECT / "models").rglob("*.sql")
     kept = sum("materialized=kept()" in m.read_text(encoding="utf-8") for m in models)
     assert spent.tables == Counter(rebuilt=tables - kept, updated=kept)
     assert kept > 0
     assert tables > len(PRODUCTS)
+    assert list(after.changed("published")) == []
     told = io.StringIO()
-    command.tell(quiet_night.data, spent, Console(file=told, width=200))
+    command.tell(after.data, spent, Console(file=told, width=200))
     assert f"{tables} tables of the warehouse: " in told.getvalue()
     assert f"{tables - kept} rebuilt, {kept} updated" in told.getvalue()
-    assert "Nothing new in the inbox." in told.getvalue()
     assert f"nothing changed: {spent.release_id} stands" in told.getvalue()
-
-
-def test_a_night_with_nothing_to_do_ends_before_it_begins(quiet_night, another_night) -> None:
-    after = another_night(quiet_night.data)
-    assert after.night == command.Night(release_id=quiet_night.night.release_id, ended_early=True)
-    assert [name for folder in WATCHED for name in after.changed(folder)] == []
-    told = io.StringIO()
-    command.tell(quiet_night.data, after.night, Console(file=told, width=200))
-    assert "Nothing new in the inbox." in told.getvalue()
-    assert f"the night ended before it began: {after.night.release_id} stands" in told.getvalue()
 
 
 # ── a night with one broken table ───────────────────────────────────────────────────────────────

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import shutil
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -10,16 +12,33 @@ from typing import Any
 
 import pytest
 
+from contracts.loading import load_products
 from orchestration.intake import arriving
 from orchestration.night import quiet
-from orchestration.release import publishing
+from orchestration.paths import DataDirectory
+from orchestration.release import publishing, taking_over
+from orchestration.warehouse import dbt_assets, inputs
+
+
+@pytest.fixture(scope="module")
+def moved(night_city: Any, tmp_path_factory: pytest.TempPathFactory) -> DataDirectory:
+    """A copy of the small city as if its night had been spent where it lies: in a directory that was moved everything is made anew."""
+    data = DataDirectory(tmp_path_factory.mktemp("rested") / "city")
+    shutil.copytree(night_city.data.root, data.root, symlinks=True)
+    parsed = json.loads(dbt_assets.manifest(data).read_text(encoding="utf-8"))
+    inputs.remember(data, {}, (), inputs.keys(data, parsed))
+    released = {name: p for name, p in load_products().items() if not p.is_made_by_release}
+    now = publishing.current(data)
+    assert now is not None
+    taking_over.remember(data, now.release_id, taking_over.tonight(data, released), now.kept)
+    return data
 
 
 @pytest.fixture
-def rested(night_city: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The small city the moment after its night."""
+def rested(moved: DataDirectory, monkeypatch: pytest.MonkeyPatch) -> DataDirectory:
+    """The small city the moment after its night; that a real night leaves it so is test_command's."""
     monkeypatch.setattr(publishing, "code_version", lambda: "tested")
-    return night_city.data
+    return moved
 
 
 def test_after_a_night_there_is_nothing_to_do(rested) -> None:
