@@ -13,10 +13,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal, Protocol
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from contracts.loading import CONTRACTS, seed
+from contracts.loading import CONTRACTS, read_as, seed
 from contracts.model import ContractError
 from contracts.quoting import literal
 
@@ -282,23 +281,7 @@ class NamedMeasure:
 
 def load_indicator(path: Path) -> Indicator:
     """One indicator; a wrong one is a ContractError that names the file, the key and what was expected."""
-    try:
-        said = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
-    except yaml.YAMLError as error:
-        raise ContractError(path, "YAML", f"the file does not read as YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(said, Mapping):
-        raise ContractError(path, "YAML", "keys and values expected (code, name, unit, …)")
-    try:
-        indicator = Indicator.model_validate(said)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the indicator"
-        problem = first["msg"].removeprefix("Value error, ")
-        if first["type"] == "missing":
-            problem = "is missing"
-        elif first["type"] == "extra_forbidden":
-            problem = f"is no key of an indicator; there are {', '.join(Indicator.model_fields)}"
-        raise ContractError(path, where, problem) from error
+    indicator = read_as(path, Indicator)
     if path.stem != indicator.code:
         raise ContractError(path, "code", f"the file is called {path.stem}, the indicator says {indicator.code!r}")
     return indicator

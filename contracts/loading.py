@@ -10,7 +10,7 @@ import csv
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from open_data_contract_standard.model import OpenDataContractStandard, Relationship, SchemaProperty
@@ -168,7 +168,7 @@ def _check_disclosure(product: Product) -> None:
 
 def load_layout(path: Path, feed: Feed) -> Layout:
     """One sender's layout of `feed`; every field it names must be the feed's."""
-    raw = _yaml(path)
+    raw = read_yaml(path)
     try:
         layout = Layout(**raw)
     except ValidationError as error:
@@ -313,18 +313,45 @@ def scheme_codes(name: str, scheme: str) -> Mapping[str, str]:
     return {row["code"]: row["level"] for row in seed(name) if row["scheme"] == scheme}
 
 
-def _yaml(path: Path) -> dict[str, Any]:
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping that a YAML file is; one that is none, or is not written in UTF-8, is a ContractError."""
     try:
         raw = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ContractError(path, "file", f"not readable as YAML: {error}") from error
+    except UnicodeDecodeError as error:
+        raise ContractError(
+            path, "file", f"UTF-8 was expected, byte {error.start + 1} is none; save it again as UTF-8"
+        ) from error
+    except yaml.YAMLError as error:
+        raise ContractError(path, "file", f"not readable as YAML: {' '.join(str(error).split())}") from error
     if not isinstance(raw, dict):
-        raise ContractError(path, "file", "a mapping was expected at the top")
+        raise ContractError(path, "file", "keys and values were expected at the top")
     return raw
 
 
+Read = TypeVar("Read", bound=BaseModel)
+
+
+def read_as(path: Path, model: type[Read], parts: Mapping[str, type[BaseModel]] | None = None) -> Read:
+    """A YAML file that carries its code as its name, by a model; a wrong one is a ContractError with the key and what was expected.
+
+    Args:
+        parts: key at the top → the model of what stands below it, so that an unknown key there is answered with those there are.
+    """
+    try:
+        return model.model_validate(read_yaml(path))
+    except ValidationError as error:
+        first = error.errors()[0]
+        problem = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "missing":
+            problem = "is missing"
+        elif first["type"] == "extra_forbidden":
+            known = (parts or {}).get(str(first["loc"][0]), model) if len(first["loc"]) > 1 else model
+            problem = f"is no key here; there are {', '.join(known.model_fields)}"
+        raise ContractError(path, ".".join(map(str, first["loc"])) or "the file", problem) from error
+
+
 def _load(path: Path) -> tuple[dict[str, Any], Any]:
-    raw = _yaml(path)
+    raw = read_yaml(path)
     try:
         odcs = OpenDataContractStandard(**raw)
     except ValidationError as error:

@@ -15,11 +15,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from contracts.indicators import TABLES, AreaType, Indicator, Measure, Names, Status, load_indicators
-from contracts.loading import CONTRACTS, load_feeds
+from contracts.loading import CONTRACTS, load_feeds, read_as
 from contracts.model import ContractError
 
 RULES = CONTRACTS / "validation_rules"
@@ -238,31 +237,14 @@ class ValidationRule(_Part):
 
 def load_rule(path: Path) -> ValidationRule:
     """One rule; a wrong one is a ContractError that names the file, the key and what was expected."""
-    try:
-        said = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
-    except yaml.YAMLError as error:
-        raise ContractError(path, "YAML", f"the file does not read as YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(said, Mapping):
-        raise ContractError(path, "YAML", "keys and values expected (code, name, left, operator, right, …)")
-    try:
-        rule = ValidationRule.model_validate(said)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the rule"
-        problem = first["msg"].removeprefix("Value error, ")
-        if first["type"] == "missing":
-            problem = "is missing"
-        elif first["type"] == "extra_forbidden":
-            known: dict[str, type[BaseModel]] = {
-                "left": Side,
-                "right": Side,
-                "name": Names,
-                "advice": Names,
-                "measures": Measure,
-            }
-            keys = known.get(str(first["loc"][0]), ValidationRule) if len(first["loc"]) > 1 else ValidationRule
-            problem = f"is no key here; there are {', '.join(keys.model_fields)}"
-        raise ContractError(path, where, problem) from error
+    parts: dict[str, type[BaseModel]] = {
+        "left": Side,
+        "right": Side,
+        "name": Names,
+        "advice": Names,
+        "measures": Measure,
+    }
+    rule = read_as(path, ValidationRule, parts)
     if path.stem != rule.code:
         raise ContractError(path, "code", f"the file is called {path.stem}, the rule says {rule.code!r}")
     if rule.code in load_indicators():

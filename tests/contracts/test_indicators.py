@@ -55,7 +55,7 @@ def test_assistance_and_community_workers_are_used() -> None:
         ({"numerator": {"table": "facility_months", "where": {"is_open": "yes"}}}, "true or false expected for 'is_open' of facility_months, found 'yes'"),
         ({"numerator": {"table": "facility_months", "where": {"facility_type": []}}}, "a text or a list of texts expected for 'facility_type'"),
         ({"unit": "furlongs"}, "no unit is called 'furlongs'; there are"),
-        ({"colour": "red"}, "colour: is no key of an indicator; there are code, name"),
+        ({"colour": "red"}, "colour: is no key here; there are code, name"),
         ({"direction": None}, "direction:"),
         ({"numerator": None}, "either numerator says what is counted, or missing says which feed it needs"),
         ({"denominator": None}, "denominator: an indicator that counts people needs one"),
@@ -78,7 +78,7 @@ def test_a_wrong_indicator_is_refused_with_a_sentence(tmp_path: Path, change: di
 
 @pytest.mark.parametrize("text", ["code: [", "", "- a\n- b\n", "just words"])
 def test_a_file_that_is_no_indicator_is_refused(tmp_path: Path, text: str) -> None:
-    with pytest.raises(ContractError, match=r"libraries_per_10000.yaml: YAML: "):
+    with pytest.raises(ContractError, match=r"libraries_per_10000.yaml: file: "):
         load_indicator(written(tmp_path, text))
 
 

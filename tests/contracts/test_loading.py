@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from contracts.indicators import load_indicator
 from contracts.loading import (
     FEEDS,
     PRODUCTS,
@@ -21,6 +22,7 @@ from contracts.loading import (
     seed,
 )
 from contracts.model import ContractError
+from contracts.validation import load_rule
 
 EXPECTED_FEEDS = {
     "reference.divisions": ("snapshot", ("vintage", "code")),
@@ -312,3 +314,12 @@ def test_a_month_of_birth_is_kept_as_year_and_month_and_never_published(tmp_path
         target.write_text(product.read_text(encoding="utf-8").replace(old, new, 1), encoding="utf-8")
         with pytest.raises(ContractError, match="never published"):
             load_products(target.parent)
+
+
+@pytest.mark.parametrize("load", [load_rule, load_indicator, load_product])
+def test_a_description_that_is_not_saved_as_utf_8_is_refused_with_a_sentence(tmp_path, load) -> None:
+    """As an editor on a Chinese office computer saves it."""
+    path = tmp_path / "x.yaml"
+    path.write_bytes("code: x\nname: {zh: 床位}\n".encode("gbk"))
+    with pytest.raises(ContractError, match="save it again as UTF-8"):
+        load(path)

@@ -82,7 +82,7 @@ def test_a_wrong_rule_is_refused_with_a_sentence(tmp_path: Path, change: dict[st
 
 @pytest.mark.parametrize("text", ["code: [", "", "- a\n- b\n", "just words"])
 def test_a_file_that_is_no_rule_is_refused(tmp_path: Path, text: str) -> None:
-    with pytest.raises(ContractError, match=r"nurses_for_beds.yaml: YAML: "):
+    with pytest.raises(ContractError, match=r"nurses_for_beds.yaml: file: "):
         load_rule(written(tmp_path, text))
 
 
