@@ -35,6 +35,7 @@ from contracts.place import place
 from contracts.roles import register_of, volume_of
 
 CONTRACTS = Path(__file__).parent
+NOT_UTF_8 = "UTF-8 was expected, byte {} is none; save it again as UTF-8 (Excel: CSV UTF-8)"
 FEEDS = CONTRACTS / "feeds"
 PRODUCTS = CONTRACTS / "products"
 # Code lists that contracts cite, and what an administrator decides; dbt reads both as seeds.
@@ -281,8 +282,11 @@ def seed(name: str) -> tuple[Mapping[str, str], ...]:
 
 @lru_cache
 def _rows(path: Path, _changed_ns: int) -> tuple[Mapping[str, str], ...]:
-    with path.open(encoding="utf-8", newline="") as file:
-        return tuple(csv.DictReader(file))
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:  # Excel's "CSV UTF-8" begins with a mark
+            return tuple(csv.DictReader(file))
+    except UnicodeDecodeError as error:
+        raise ContractError(path, "file", NOT_UTF_8.format(error.start + 1)) from error
 
 
 def seed_path(name: str) -> Path:

@@ -189,7 +189,7 @@ def _published(data: DataDirectory, table: str, query: str) -> list[dict[str, An
 
 
 def _rows(path: Path) -> list[Mapping[str, str]]:
-    with path.open(encoding="utf-8", newline="") as file:
+    with path.open(encoding="utf-8-sig", newline="") as file:  # somebody may have saved it with Excel
         return list(csv.DictReader(file))
 
 

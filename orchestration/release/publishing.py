@@ -96,8 +96,9 @@ class AuditFailed(Exception):
 def release(data: DataDirectory, log: Any = None) -> tuple[Certificate, bool]:
     """Writes a candidate from the warehouse, audits it, and makes it current.
 
-    A table that is as it was is taken over from the last release (`taking_over`); where all are, there is nothing to write. A table that breaks a promise keeps the content of the last release, with all that is made from it (`keeping`), and the
-    certificate and the release log say which and why.
+    A table that is as it was is taken over from the last release (`taking_over`); where all are, there is nothing to write. A table
+    that breaks a promise keeps the content of the last release, with all that is made from it (`keeping`), and the certificate and
+    the release log say which and why.
 
     Returns:
         The certificate of the current release, and whether it is a new one: the same content under the same code

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from datetime import date
 from pathlib import Path
@@ -323,3 +324,15 @@ def test_a_description_that_is_not_saved_as_utf_8_is_refused_with_a_sentence(tmp
     path.write_bytes("code: x\nname: {zh: 床位}\n".encode("gbk"))
     with pytest.raises(ContractError, match="save it again as UTF-8"):
         load(path)
+
+
+def test_a_policy_that_excel_saved_reads_or_says_what_to_do(tmp_path, monkeypatch) -> None:
+    """With the mark of "CSV UTF-8" it is the same table; as plain CSV of a Chinese computer it is refused."""
+    monkeypatch.setattr("contracts.loading.POLICIES", tmp_path)
+    path = tmp_path / "a_policy.csv"
+    path.write_bytes("code,name_zh\r\na,床位\r\n".encode("utf-8-sig"))
+    assert seed("a_policy") == ({"code": "a", "name_zh": "床位"},)
+    path.write_bytes("code,name_zh\r\na,床位\r\n".encode("gbk"))
+    os.utime(path, ns=(1, 1))
+    with pytest.raises(ContractError, match=r"a_policy.csv: file: UTF-8 was expected.*CSV UTF-8"):
+        seed("a_policy")
