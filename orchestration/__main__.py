@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from contracts.door.privacy import KeyRefused
+from contracts.model import ContractError
 from contracts.whole_files import NotReadable
 from orchestration.desk import command as desk_command
 from orchestration.night import command
@@ -41,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
     console, data = Console(file=sys.stdout, highlight=False, width=width), data_directory()
     try:
         return _do(chosen, data, console)
-    except (NotReadable, KeyRefused, periods.Refused) as refused:
+    except (ContractError, NotReadable, KeyRefused, periods.Refused) as refused:
         console.print(f" {refused}", markup=False)
         return 1
 

@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from contracts import loading
 from contracts.loading import load_products
+from orchestration.__main__ import main
 from orchestration.intake import arriving
 from orchestration.night import quiet
 from orchestration.paths import DataDirectory
@@ -98,3 +100,16 @@ def test_an_inbox_is_empty_where_nothing_but_folders_lies_there(tmp_path: Path, 
 def test_a_link_to_a_folder_is_no_folder(tmp_path: Path) -> None:
     (tmp_path / "sports.venues").symlink_to(tmp_path)
     assert not quiet._is_empty(tmp_path)
+
+
+def test_a_policy_that_does_not_read_ends_the_command_with_a_sentence(tmp_path: Path, monkeypatch, capsys) -> None:
+    """Not with a traceback: it is what an administrator changes, often with Excel."""
+    policies = tmp_path / "policies"
+    shutil.copytree(loading.POLICIES, policies)
+    path = policies / "feed_senders.csv"
+    path.write_bytes(path.read_bytes() + "evaluation.reviews,区政务中心\n".encode("gbk"))
+    monkeypatch.setattr(loading, "POLICIES", policies)
+    monkeypatch.setenv("MINSHENG_DATA", str(tmp_path / "data"))
+    monkeypatch.setattr("orchestration.night.command.run", lambda *_: loading.seed("feed_senders"))
+    assert main(["night"]) == 1
+    assert "feed_senders.csv: file: UTF-8 was expected" in capsys.readouterr().out
