@@ -8,7 +8,7 @@ from contracts.loading import load_feeds, load_products
 from orchestration import access, schedules
 from orchestration.derived import linkage, review_words, survey_estimates
 from orchestration.intake import days, feeds, ledger
-from orchestration.release import publishing
+from orchestration.release import asset
 from orchestration.warehouse import dbt_assets, texts
 
 
@@ -32,7 +32,7 @@ def build_defs(**overrides: object) -> dg.Definitions:
                 review_words.words_asset(accepted[review_words.FEED], owner),
                 linkage.linkage_asset([accepted[feed.id] for feed in linkage.registers()], owner),
                 *models,
-                publishing.release_asset(product_keys, owner),
+                asset.release_asset(product_keys, owner),
             ],
             resources={"dbt": dbt_assets.dbt_resource(), **overrides},
             # Takes what has the highest priority first, one step at a time: the feeds come before what reads their rows.

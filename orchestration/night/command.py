@@ -131,7 +131,7 @@ def run(data: DataDirectory, console: Console) -> Night:
             raise SystemExit(f" {error}") from None
         from orchestration.intake import landing
         from orchestration.night.owners import end_the_dead
-        from orchestration.release.publishing import current
+        from orchestration.release.certificates import current
         from orchestration.warehouse import failures
         from orchestration.warehouse.dbt_assets import HOW, TONIGHT
 
@@ -163,7 +163,7 @@ def run(data: DataDirectory, console: Console) -> Night:
 def _ended_early(data: DataDirectory, console: Console) -> Night:
     """A night without anything to do; a place outside that missed the last release is brought up to date."""
     from contracts.loading import load_products
-    from orchestration.release.publishing import current
+    from orchestration.release.certificates import current
     from orchestration.release.targets import delivering
 
     access.close(data)
@@ -328,7 +328,7 @@ def tell(data: DataDirectory, night: Night, console: Console) -> None:
     """Prints what the night did: files and rows per feed, what was released, three headlines, where to look."""
     from contracts.loading import load_feeds, load_products
     from orchestration.intake import arriving
-    from orchestration.release.publishing import current
+    from orchestration.release.certificates import current
 
     console.print()
     files = [a for a in night.attempts if a.verdict != "missing"]

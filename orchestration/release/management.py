@@ -19,8 +19,8 @@ from contracts.model import Product
 from contracts.quoting import identifier, literal
 from contracts.whole_files import NotReadable, read_json, write_json
 from orchestration.paths import DataDirectory
-from orchestration.release import publishing
-from orchestration.release.publishing import Certificate
+from orchestration.release import certificates, names, publishing
+from orchestration.release.certificates import Certificate
 from orchestration.release.targets import delivering
 from orchestration.warehouse.dbt_assets import only_writer
 
@@ -69,8 +69,8 @@ class Difference:
 
 def listed(data: DataDirectory) -> list[Listed]:
     """Every release ever made, oldest first."""
-    shown = publishing.standing_id(data)
-    return [Listed(c, _folder(data, c.release_id).is_dir(), c.release_id == shown) for c in publishing.releases(data)]
+    shown = certificates.standing_id(data)
+    return [Listed(c, _folder(data, c.release_id).is_dir(), c.release_id == shown) for c in certificates.releases(data)]
 
 
 def folder_of(data: DataDirectory, release_id: str) -> Path:
@@ -80,7 +80,7 @@ def folder_of(data: DataDirectory, release_id: str) -> Path:
         NotThere: they do not.
     """
     folder = _folder(data, release_id)
-    if (folder / publishing.DATABASE).is_file():
+    if (folder / names.DATABASE).is_file():
         return folder
     there = [item.certificate.release_id for item in listed(data) if item.has_files]
     zh, en = "、".join(there) or "（无）", ", ".join(there) or "none"
@@ -104,7 +104,7 @@ def compare(data: DataDirectory, before: str, after: str) -> Difference:
     products = load_products()
     with duckdb.connect() as con:
         for name, folder in (("one", one), ("two", two)):
-            con.execute(f"attach {literal(str(folder / publishing.DATABASE))} as {name} (read_only)")
+            con.execute(f"attach {literal(str(folder / names.DATABASE))} as {name} (read_only)")
         columns = {name: _columns(con, name) for name in ("one", "two")}
         tables = {
             table: change
@@ -135,7 +135,7 @@ def roll_back(data: DataDirectory, release_id: str, *, by: str, why: str, log: A
         raise ValueError("请说明由谁、为什么回退（--by、--why） · say who goes back and why (--by, --why)")
     folder = folder_of(data, release_id)
     with only_writer(data, log):
-        shown = publishing.standing_id(data)
+        shown = certificates.standing_id(data)
         if shown == release_id:
             raise ValueError(f"{release_id} 就是当前发布 · {release_id} is the current release already")
         certificate = next(i.certificate for i in listed(data) if i.certificate.release_id == release_id)
@@ -162,7 +162,7 @@ def _folder(data: DataDirectory, release_id: str) -> Path:
 
 
 def _receipts(folder: Path) -> Mapping[str, str]:
-    path = folder / publishing.RECEIPTS
+    path = folder / names.RECEIPTS
     return dict(read_json(path)) if path.is_file() else {}
 
 

@@ -177,7 +177,7 @@ def add_approve(commands: Any) -> None:
 
 
 def _approve(chosen: Namespace, data: DataDirectory, console: Console) -> int:
-    from orchestration.release.publishing import standing_id
+    from orchestration.release.certificates import standing_id
     from orchestration.warehouse.dbt_assets import only_writer
 
     with only_writer(data):

@@ -18,8 +18,8 @@ from pathlib import Path
 
 from contracts.whole_files import NotReadable, link, read_json
 from orchestration.paths import PROJECT, DataDirectory
-from orchestration.release import publishing, revisions
-from orchestration.release.publishing import Certificate
+from orchestration.release import certificates, revisions
+from orchestration.release.certificates import Certificate
 
 WITHOUT_BYTES = ("duplicate", "missing")
 # They tell of releases, not of a city: a directory made anew has one release.
@@ -45,7 +45,7 @@ def reproduce(data: DataDirectory, release_id: str, folder: Path, *, anyway: boo
     Raises:
         NotReproducible: there is no such release, code or policies are others now, or the night gave no release.
     """
-    certificate = next((c for c in publishing.releases(data) if c.release_id == release_id), None)
+    certificate = next((c for c in certificates.releases(data) if c.release_id == release_id), None)
     if certificate is None:
         raise NotReproducible(f"没有发布 {release_id} · there is no release {release_id}")
     if not anyway:
@@ -62,7 +62,7 @@ def reproduce(data: DataDirectory, release_id: str, folder: Path, *, anyway: boo
         [sys.executable, "-m", "orchestration", "night"], cwd=PROJECT, env={**environment, "MINSHENG_DATA": str(past.root)},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
-    again = publishing.current(past)
+    again = certificates.current(past)
     if again is None:
         last = (night.stdout or night.stderr).strip().splitlines()[-1:]
         raise NotReproducible(f"重做的运行没有发布 · the night that was spent again released nothing: {' '.join(last)}")

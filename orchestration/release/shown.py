@@ -43,7 +43,7 @@ def facts(published: Path, certificate: Any, before: Any, is_new: bool) -> dict[
 
     Args:
         published: the folder of releases; what readers see is the certificate's release.
-        certificate, before: of this release and of the one before it (`publishing.Certificate`); None where it is the first.
+        certificate, before: of this release and of the one before it (`certificates.Certificate`); None where it is the first.
         is_new: whether tonight made it.
     """
     current = published / "current"

@@ -27,7 +27,7 @@ def con() -> duckdb.DuckDBPyConnection:
 
 
 def test_as_the_warehouse_is_set_up_a_rate_of_zero_in_nine_is_zero(con: duckdb.DuckDBPyConnection) -> None:
-    """The release is written under the same setting: orchestration/release/publishing.py."""
+    """The release is written under the same setting: orchestration/release/tables.py."""
     profile = yaml.safe_load((DBT_PROJECT / "profiles.yml").read_text(encoding="utf-8"))
     off = profile["minsheng"]["outputs"]["duckdb"]["settings"].get("disabled_optimizers", "")
     con.execute(f"set disabled_optimizers = '{off}'")
@@ -36,5 +36,5 @@ def test_as_the_warehouse_is_set_up_a_rate_of_zero_in_nine_is_zero(con: duckdb.D
 
 @pytest.mark.xfail(reason="DuckDB 2.0.0 and 2.0.1 answer (9, 0, null)", strict=True)
 def test_the_setting_can_go_when_this_passes(con: duckdb.DuckDBPyConnection) -> None:
-    """When a newer DuckDB makes this pass, `disabled_optimizers` goes from profiles.yml and publishing.py."""
+    """When a newer DuckDB makes this pass, `disabled_optimizers` goes from profiles.yml and release/tables.py."""
     assert con.execute(RATE_OF_A_SUM).fetchall() == [(9, 0, 0.0)]

@@ -11,13 +11,14 @@ import io
 import os
 import pickle
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
+from contracts.model import Product
 from demo.deliver import make
 from demo.plan import Plan
 from orchestration.night.command import Night, run
@@ -31,6 +32,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--update-graph", action="store_true", help="write tests/orchestration/graph.txt as the graph is now"
     )
+
+
+Promise = Callable[[Mapping[str, Product]], None]
+
+
+@pytest.fixture
+def promise(monkeypatch: pytest.MonkeyPatch) -> Promise:
+    """Says which product contracts a release has to keep."""
+
+    def _promise(products: Mapping[str, Product]) -> None:
+        for module in ("publishing", "completing"):
+            monkeypatch.setattr(f"orchestration.release.{module}.load_products", lambda: products)
+
+    return _promise
 
 
 @dataclass(frozen=True)
@@ -50,7 +65,7 @@ def spend_night() -> Callable[[DataDirectory], Night]:
             for name in ("MINSHENG_DATA", "DAGSTER_HOME", "DBT_TARGET_PATH", "DBT_LOG_PATH"):
                 surroundings.setenv(name, str(data.root))
             # Somebody may commit between two nights of a test; other code would be another release.
-            surroundings.setattr("orchestration.release.publishing.code_version", lambda: "tested")
+            surroundings.setattr("orchestration.release.certificates.code_version", lambda: "tested")
             return run(data, Console(file=io.StringIO()))
 
     return _spend_night

@@ -2,7 +2,7 @@
 
 It does not depend on the order of rows, counts equal rows, and takes numbers bit by bit: a table that PostgreSQL serves
 has the rows of the published file, or the checksums differ. Does not belong here: the certificate's own checksum
-(publishing), which rounds numbers so that a parallel sum is no news.
+(release.tables), which rounds numbers so that a parallel sum is no news.
 """
 
 from collections.abc import Mapping, Sequence

@@ -3,7 +3,7 @@
 `datapackage.json` (Frictionless Data Package) describes the Parquet files with their types, keys and foreign keys;
 `csv/` holds the same tables for spreadsheets, with a description of its own. `pointer.json` beside the releases says in
 one line which release is current, for readers that do not follow links.
-Does not belong here: which tables and rows there are (publishing) and the departments' workbooks (workbooks.py).
+Does not belong here: which tables and rows there are (release.tables) and the departments' workbooks (workbooks.py).
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 `sdmx/structure.xml` (SDMX-ML 3.0, written by pysdmx) holds for each table a data structure definition, a dataflow, its concepts, and
 the code lists with what is used of them. The rows are written by DuckDB, in whose hands a country's table is not too large, and read
 back through pysdmx in the tests. Belongs here: how a product's columns become dimensions, measures and attributes. Does not belong
-here: which rows an edition has (publishing), other files (files.py).
+here: which rows an edition has (release.tables), other files (files.py).
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from orchestration.disclosure.attack import Relation, attack, bracket, summary
 from orchestration.disclosure.public_edition import withheld_samples
 from orchestration.disclosure.tens import TEN, tens_of
 from orchestration.paths import DataDirectory
-from orchestration.release import publishing
+from orchestration.release import certificates, names, publishing
 
 PRODUCTS = {
     name: load_products()[name]
@@ -216,12 +216,12 @@ def fill(data: DataDirectory, more: int = 0) -> None:
 
 
 @pytest.fixture
-def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DataDirectory:
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, promise: Any) -> DataDirectory:
     """The audit and its pages take seconds and are tried elsewhere."""
     directory = DataDirectory(tmp_path)
     directory.set_calendar(TODAY, date(2026, 1, 1))
-    monkeypatch.setattr(publishing, "load_products", lambda: PRODUCTS)
-    monkeypatch.setattr(publishing, "code_version", lambda: "1")
+    promise(PRODUCTS)
+    monkeypatch.setattr(certificates, "code_version", lambda: "1")
     monkeypatch.setattr("contracts.audit.audit", lambda *_: {})
     monkeypatch.setattr("orchestration.release.data_docs.write", lambda *_: None)
     fill(directory)
@@ -229,7 +229,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DataDirectory:
 
 
 def public(data: DataDirectory) -> Path:
-    return data.published / publishing.PUBLIC / publishing.PUBLIC_DATABASE
+    return data.published / names.PUBLIC / names.PUBLIC_DATABASE
 
 
 def told(data: DataDirectory) -> dict[tuple[str, str], tuple[Any, ...]]:
@@ -240,14 +240,14 @@ def told(data: DataDirectory) -> dict[tuple[str, str], tuple[Any, ...]]:
 
 def test_the_bureau_sees_every_figure_and_the_public_sees_tens(data) -> None:
     publishing.release(data)
-    with duckdb.connect(str(data.published / publishing.DATABASE), read_only=True) as con:
+    with duckdb.connect(str(data.published / names.DATABASE), read_only=True) as con:
         query = "select active_reviews, bad_reviews from review_scorecard where code = 'community:hall'"
         assert con.execute(query).fetchone() == (30, 30), "a hall with 30 bad of 30 is seen by those who answer for it"
         ((comment,),) = con.execute(
             "select comment from duckdb_tables() where table_name = 'review_scorecard'"
         ).fetchall()
         assert "must not leave" in comment
-    assert "must not leave" in (data.published / publishing.NOTICE).read_text(encoding="utf-8")
+    assert "must not leave" in (data.published / names.NOTICE).read_text(encoding="utf-8")
     found = told(data)
     assert found["facility", "community:hall"] == (35, 35, None, False), (
         "none was rectified: below ten, so the row says why"
@@ -275,7 +275,7 @@ def test_no_verdict_is_told_that_the_bureau_does_not_give(data) -> None:
 
 def test_single_events_are_nowhere_in_the_public_files(data) -> None:
     publishing.release(data)
-    files = [p for p in (data.published / publishing.PUBLIC).rglob("*") if p.is_file()]
+    files = [p for p in (data.published / names.PUBLIC).rglob("*") if p.is_file()]
     assert {p.stem for p in files if p.suffix == ".parquet"} == {*PRODUCTS, "public_columns"} - {"fct_review"}
     assert not any(b"review-1" in p.read_bytes() for p in files), "not in a freed block either"
 
@@ -284,7 +284,7 @@ def test_an_outsider_finds_nobody_in_what_leaves_night_after_night(data, tmp_pat
     editions = []
     for night in range(3):
         fill(data, more=night * 2)
-        monkeypatch.setattr(publishing, "code_version", lambda night=night: str(night))
+        monkeypatch.setattr(certificates, "code_version", lambda night=night: str(night))
         publishing.release(data)
         copy = tmp_path / f"night{night}.duckdb"
         copy.write_bytes(public(data).read_bytes())
@@ -298,7 +298,7 @@ def test_an_outsider_finds_nobody_in_what_leaves_night_after_night(data, tmp_pat
 def test_the_programme_finds_what_the_bureau_would_give_away(data) -> None:
     """The edition that must not leave, tried as if it had: few people stand there as they are."""
     publishing.release(data)
-    found = attack([data.published / publishing.DATABASE]).found
+    found = attack([data.published / names.DATABASE]).found
     assert ("bad_reviews", 7) in {(f.measure, f.lo) for f in found}
 
 

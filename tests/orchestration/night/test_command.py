@@ -29,8 +29,8 @@ from orchestration.intake import arriving, landing
 from orchestration.intake.landing import Attempt
 from orchestration.night import command
 from orchestration.paths import DBT_PROJECT, DataDirectory
-from orchestration.release import publishing
-from orchestration.release.publishing import FICTIONAL
+from orchestration.release import certificates, names
+from orchestration.release.names import FICTIONAL
 
 FEEDS, PRODUCTS = load_feeds(), load_products()
 
@@ -51,7 +51,7 @@ def counting(data: DataDirectory) -> list[Attempt]:
 
 @pytest.fixture
 def published(night_city: Any) -> Iterator[Any]:
-    with duckdb.connect(str(night_city.data.published / publishing.DATABASE), read_only=True) as con:
+    with duckdb.connect(str(night_city.data.published / names.DATABASE), read_only=True) as con:
         yield con
 
 
@@ -267,7 +267,7 @@ def broken_night(night_city: Any, another_night: Any, tmp_path_factory: pytest.T
 
 
 def test_a_broken_table_keeps_yesterday_s_content_and_the_others_are_released(broken_night, night_city) -> None:
-    night, certificate = broken_night.night, publishing.current(broken_night.data)
+    night, certificate = broken_night.night, certificates.current(broken_night.data)
     assert (night.failed_steps, night.released) == ({}, True)
     kept = certificate.kept
     assert WORSE in kept
@@ -341,7 +341,7 @@ def test_bad_files_are_kept_and_nothing_else_changes(bad_night) -> None:
 def test_the_night_goes_on_with_yesterday_s_data(bad_night, quiet_night) -> None:
     assert bad_night.night.failed_steps == {}
     assert bad_night.night.released
-    certificate = publishing.current(bad_night.data)
+    certificate = certificates.current(bad_night.data)
     assert certificate.changed_tables == ["feed_health"]
     # What the refused files reach was built and tested; of that only one table had other rows, and all others were taken over.
     tables = bad_night.night.tables
@@ -349,7 +349,7 @@ def test_the_night_goes_on_with_yesterday_s_data(bad_night, quiet_night) -> None
     judged = {t for t, facts in certificate.judged.items() if facts["release"] == certificate.release_id}
     assert judged == {"feed_health", *(name for name, p in PRODUCTS.items() if p.is_made_by_release)}
     assert set(certificate.judged) == set(PRODUCTS)
-    with duckdb.connect(str(bad_night.data.published / publishing.DATABASE), read_only=True) as con:
+    with duckdb.connect(str(bad_night.data.published / names.DATABASE), read_only=True) as con:
         shown = con.execute("select file_name from feed_health where verdict = 'refused'").fetchall()
     assert {name for name, _, _, _ in BAD.values()} <= {name for (name,) in shown}
 

@@ -18,7 +18,7 @@ from orchestration.__main__ import main
 from orchestration.intake import arriving
 from orchestration.night import quiet
 from orchestration.paths import DataDirectory
-from orchestration.release import publishing, taking_over
+from orchestration.release import certificates, names, taking_over
 from orchestration.warehouse import dbt_assets, inputs
 
 
@@ -30,7 +30,7 @@ def moved(night_city: Any, tmp_path_factory: pytest.TempPathFactory) -> DataDire
     parsed = json.loads(dbt_assets.manifest(data).read_text(encoding="utf-8"))
     inputs.remember(data, {}, (), inputs.keys(data, parsed))
     released = {name: p for name, p in load_products().items() if not p.is_made_by_release}
-    now = publishing.current(data)
+    now = certificates.current(data)
     assert now is not None
     taking_over.remember(data, now.release_id, taking_over.tonight(data, released), now.kept)
     return data
@@ -39,7 +39,7 @@ def moved(night_city: Any, tmp_path_factory: pytest.TempPathFactory) -> DataDire
 @pytest.fixture
 def rested(moved: DataDirectory, monkeypatch: pytest.MonkeyPatch) -> DataDirectory:
     """The small city the moment after its night; that a real night leaves it so is test_command's."""
-    monkeypatch.setattr(publishing, "code_version", lambda: "tested")
+    monkeypatch.setattr(certificates, "code_version", lambda: "tested")
     return moved
 
 
@@ -52,7 +52,7 @@ CHANGES: dict[str, Patch] = {
     "another day": lambda patch, data: patch.setenv("MINSHENG_TODAY", f"{data.today() + timedelta(days=1)}"),
     "another program": lambda patch, _: patch.setattr("orchestration.warehouse.inputs.program_checksum", lambda: "x"),
     "another policy": lambda patch, _: patch.setattr("orchestration.release.revisions.policies_checksum", lambda: "x"),
-    "another commit": lambda patch, _: patch.setattr(publishing, "code_version", lambda: "another"),
+    "another commit": lambda patch, _: patch.setattr(certificates, "code_version", lambda: "another"),
     "another k": lambda patch, _: patch.setattr("orchestration.release.taking_over.parameter", lambda *_: 99),
     "a broken table": lambda patch, _: patch.setattr("orchestration.warehouse.failures.remembered", lambda _: {"model.x": "why"}),
     "a delivery to be taken in": lambda patch, _: patch.setattr(quiet, "pending", lambda *_: ["a file"]),
@@ -61,8 +61,8 @@ CHANGES: dict[str, Patch] = {
     "somebody overdue": lambda patch, _: patch.setattr(quiet, "overdue", lambda *_: [_Late()]),
     "a warehouse somebody wrote": lambda patch, _: patch.setattr("orchestration.warehouse.inputs.built", lambda _: {}),
     "a writer at work": lambda patch, _: patch.setattr(quiet, "is_held", lambda _: True),
-    "a released database that is gone": lambda patch, _: patch.setattr(publishing, "DATABASE", "gone.duckdb"),
-    "a release that was rolled back": lambda patch, data: patch.setattr(publishing, "current", _rolled_back(data)),
+    "a released database that is gone": lambda patch, _: patch.setattr(names, "DATABASE", "gone.duckdb"),
+    "a release that was rolled back": lambda patch, data: patch.setattr(certificates, "current", _rolled_back(data)),
 }  # fmt: skip
 
 
@@ -71,7 +71,7 @@ class _Late:
 
 
 def _rolled_back(data: Any) -> Callable[[Any], Any]:
-    now = publishing.current(data)
+    now = certificates.current(data)
     assert now is not None
     return lambda _: dataclasses.replace(now, release_id="2025-01-01.1")
 

@@ -17,7 +17,7 @@ import pytest
 from contracts.loading import load_feeds
 from orchestration import schedules
 from orchestration.paths import DataDirectory, days
-from orchestration.release import publishing
+from orchestration.release import certificates, names
 
 NODES = """{ assetNodes {
   assetKey { path } groupName isExecutable isObservable isPartitioned jobNames description owners { ... on UserAssetOwner { email } }
@@ -74,7 +74,7 @@ def ui(night_city: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ui
         for name in ("DBT_TARGET_PATH", "DBT_LOG_PATH", "MINSHENG_DATA"):
             surroundings.setenv(name, str(data.root))
         surroundings.setenv("DAGSTER_HOME", str(data.dagster_home))
-        surroundings.setattr("orchestration.release.publishing.code_version", lambda: "tested")
+        surroundings.setattr("orchestration.release.certificates.code_version", lambda: "tested")
         sys.modules.pop("orchestration.definitions", None)  # of another city
         loadable = LoadableTargetOrigin(executable_path=sys.executable, module_name="orchestration.definitions")
         target = InProcessWorkspaceLoadTarget(InProcessCodeLocationOrigin(loadable, location_name="minsheng"))
@@ -189,7 +189,7 @@ def test_the_days_are_coloured_as_the_receipts_have_them(ui) -> None:
 def test_the_release_s_page_shows_certificate_difference_headlines_charts_and_where_it_lies(ui) -> None:
     (event,) = ui.ask(MATERIALIZATION, path=["release", "published"])["assetOrError"]["assetMaterializations"]
     entries = {e["label"]: e.get("mdStr") or e.get("path") or e.get("text") for e in event["metadataEntries"]}
-    certificate = publishing.current(ui.data)
+    certificate = certificates.current(ui.data)
     assert entries["release"] == certificate.release_id
     assert f"| 审计 · audit | {certificate.expectations:,} expectations met |" in entries["certificate"]
     assert certificate.content_checksum[:16] in entries["certificate"]
@@ -210,14 +210,12 @@ def test_a_second_release_says_table_by_table_what_it_changed(ui) -> None:
 
     from orchestration.release import shown
 
-    now = publishing.current(ui.data)
+    now = certificates.current(ui.data)
     fewer = {**now.tables, "fct_review": {"rows": 1, "checksum": "-"}}
     before = replace(now, release_id="2026-01-01.1", tables=fewer)
-    told = shown.difference(
-        ui.data.published / publishing.DATABASE, replace(now, changed_tables=["fct_review"]), before
-    )
+    told = shown.difference(ui.data.published / names.DATABASE, replace(now, changed_tables=["fct_review"]), before)
     assert f"against 2026-01-01.1: 1 of {len(now.tables)} tables changed" in told
     assert f"| `fct_review` | 1 | {now.tables['fct_review']['rows']:,} | – |" in told
     assert "same content" in shown.difference(
-        ui.data.published / publishing.DATABASE, replace(now, changed_tables=[]), before
+        ui.data.published / names.DATABASE, replace(now, changed_tables=[]), before
     )

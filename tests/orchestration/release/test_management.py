@@ -14,7 +14,7 @@ from rich.console import Console
 from contracts.whole_files import read_json, write_json
 from orchestration.__main__ import main
 from orchestration.paths import DataDirectory
-from orchestration.release import command, publishing
+from orchestration.release import certificates, command, names, publishing
 from orchestration.release.management import NotThere, compare, listed, roll_back, rollbacks
 
 COLUMNS = "month date, department_code varchar, habit varchar, bad_reviews bigint, bad_share double"
@@ -26,15 +26,15 @@ def make(data: DataDirectory, number: int, rows: str, *, receipts: dict[str, str
     release_id = f"2026-03-01.{number}"
     folder = data.published / "releases" / release_id
     folder.mkdir(parents=True)
-    with duckdb.connect(str(folder / publishing.DATABASE)) as con:
+    with duckdb.connect(str(folder / names.DATABASE)) as con:
         con.execute(f"create table department_habit ({COLUMNS})")
         con.execute(f"insert into department_habit values {rows}")
         (count,) = con.execute("select count(*) from department_habit").fetchall()[0]
-    certificate = publishing.Certificate(
+    certificate = certificates.Certificate(
         release_id, datetime(2026, 3, 1, number), "code", f"{number}" * 64, len(receipts), "r", {"department_habit": {"rows": count, "checksum": "1"}},
         ["department_habit"], policies=policies,
     )  # fmt: skip
-    write_json(folder / publishing.RECEIPTS, receipts)
+    write_json(folder / names.RECEIPTS, receipts)
     for path in (folder / "certificate.json", data.published / "certificates" / f"{release_id}.json"):
         write_json(path, asdict(certificate))
     publishing.show(data, release_id)
@@ -71,8 +71,8 @@ def test_going_back_shows_the_earlier_release_everywhere_and_says_who(data: Data
         with pytest.raises(ValueError, match="--by"):
             roll_back(data, "2026-03-01.1", by=by, why=why)
     roll_back(data, "2026-03-01.1", by="王芳", why="来文有误")
-    assert publishing.standing_id(data) == read_json(data.published / "pointer.json")["release"] == "2026-03-01.1"
-    with duckdb.connect(str(data.published / publishing.DATABASE), read_only=True) as con:
+    assert certificates.standing_id(data) == read_json(data.published / "pointer.json")["release"] == "2026-03-01.1"
+    with duckdb.connect(str(data.published / names.DATABASE), read_only=True) as con:
         assert con.execute("select count(*) from department_habit where department_code = 'culture'").fetchone() == (1,)
     (note,) = rollbacks(data)
     assert (note["from"], note["to"], note["by"], note["why"]) == ("2026-03-01.2", "2026-03-01.1", "王芳", "来文有误")
@@ -85,7 +85,7 @@ def test_going_back_shows_the_earlier_release_everywhere_and_says_who(data: Data
 def test_a_release_that_is_not_there_is_told_with_those_that_are(data: DataDirectory, release_id: str) -> None:
     with pytest.raises(NotThere, match=r"2026-03-01\.1, 2026-03-01\.2"):
         roll_back(data, release_id, by="x", why="y")
-    assert publishing.standing_id(data) == "2026-03-01.2"
+    assert certificates.standing_id(data) == "2026-03-01.2"
 
 
 def test_the_commands_say_it_in_a_terminal_and_on_a_page(

@@ -14,7 +14,7 @@ from test_publishing import SOME
 from contracts.loading import load_products
 from orchestration.__main__ import main
 from orchestration.paths import DataDirectory
-from orchestration.release import periods, publishing
+from orchestration.release import certificates, names, periods, publishing
 
 NAMES = ("dim_division", "department_habit", "sender_coverage", "release_log", "revision_log")
 PRODUCTS = {name: load_products()[name] for name in NAMES}
@@ -45,11 +45,11 @@ def fill(data: DataDirectory, days: Mapping[date, int]) -> None:
 
 
 @pytest.fixture
-def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DataDirectory:
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, promise: Any) -> DataDirectory:
     directory = DataDirectory(tmp_path)
     directory.set_calendar(date(2026, 3, 10), date(2026, 1, 1))
-    monkeypatch.setattr(publishing, "load_products", lambda: PRODUCTS)
-    monkeypatch.setattr(publishing, "code_version", lambda: "1")
+    promise(PRODUCTS)
+    monkeypatch.setattr(certificates, "code_version", lambda: "1")
     monkeypatch.setattr("contracts.audit.audit", lambda *_: {})
     monkeypatch.setattr("orchestration.release.data_docs.write", lambda *_: None)
     monkeypatch.setattr("orchestration.release.charts.write", lambda *_: None)
@@ -61,7 +61,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DataDirectory:
 
 
 def ask(data: DataDirectory, query: str) -> list[Any]:
-    with duckdb.connect(str(data.published / publishing.DATABASE), read_only=True) as con:
+    with duckdb.connect(str(data.published / names.DATABASE), read_only=True) as con:
         return con.execute(query).fetchall()
 
 

@@ -18,8 +18,10 @@ import contracts.audit
 from contracts.loading import load_products
 from contracts.model import Product
 from orchestration.paths import PROJECT, DataDirectory
-from orchestration.release import periods, publishing, taking_over
-from orchestration.release.publishing import FICTIONAL, KEPT_RELEASES, AuditFailed
+from orchestration.release import certificates, names, periods, publishing, tables, taking_over
+from orchestration.release.names import FICTIONAL
+from orchestration.release.publishing import KEPT_RELEASES
+from orchestration.release.tables import AuditFailed
 from orchestration.warehouse import failures, inputs
 
 PRODUCTS = {name: load_products()[name] for name in ("dim_department", "dim_division", "release_log")}
@@ -73,7 +75,7 @@ for query in sys.stdin:
 """
 
     def __init__(self, data: DataDirectory) -> None:
-        command = [sys.executable, "-c", self.PROGRAM, str(data.published / publishing.DATABASE)]
+        command = [sys.executable, "-c", self.PROGRAM, str(data.published / names.DATABASE)]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def ask(self, query: str) -> Any:
@@ -101,11 +103,11 @@ def reader(data: DataDirectory) -> Iterator[Callable[[], Reader]]:
 
 
 @pytest.fixture
-def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DataDirectory:
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, promise: Any) -> DataDirectory:
     directory = DataDirectory(tmp_path)
     directory.set_calendar(date(2026, 3, 1), date(2026, 1, 1))
-    monkeypatch.setattr(publishing, "load_products", lambda: PRODUCTS)
-    monkeypatch.setattr(publishing, "code_version", lambda: "1")
+    promise(PRODUCTS)
+    monkeypatch.setattr(certificates, "code_version", lambda: "1")
     fill(directory, departments("health", "sports"))
     return directory
 
@@ -128,7 +130,7 @@ def test_a_release_is_what_the_contracts_list_and_nothing_else(data) -> None:
     assert (new, certificate.release_id, certificate.fictional) == (True, "2026-03-01.1", True)
     assert certificate.expectations > len(PRODUCTS)
     assert {t: facts["rows"] for t, facts in certificate.tables.items()} == {"dim_department": 2, "dim_division": 1}
-    with duckdb.connect(str(data.published / publishing.DATABASE), read_only=True) as con:
+    with duckdb.connect(str(data.published / names.DATABASE), read_only=True) as con:
         for name, product in PRODUCTS.items():
             result = con.execute(f"from {name}")
             assert [d[0] for d in result.description] == [f.name for f in product.fields]
@@ -138,7 +140,7 @@ def test_a_release_is_what_the_contracts_list_and_nothing_else(data) -> None:
         assert con.execute("select count(*) from duckdb_tables()").fetchone() == (len(PRODUCTS),)
         assert con.execute("select release_id, receipts from release_log").fetchall() == [("2026-03-01.1", 0)]
     assert not any(b"19900001111" in content for content in published(data).values() if isinstance(content, bytes))
-    assert publishing.current(data) == certificate
+    assert certificates.current(data) == certificate
     # What was checked, for a person: in the release, and not in what may leave the bureau.
     folder = data.published / "releases" / certificate.release_id
     assert {p.name for p in (folder / "data_docs").iterdir()} == {"index.html", *(f"{name}.html" for name in PRODUCTS)}
@@ -150,7 +152,7 @@ def test_a_release_is_what_the_contracts_list_and_nothing_else(data) -> None:
 def test_comments_begin_with_the_grain_and_say_what_is_fictional(data, unaudited, fictional) -> None:
     fill(data, departments("health"), fictional=fictional)
     publishing.release(data)
-    with duckdb.connect(str(data.published / publishing.DATABASE), read_only=True) as con:
+    with duckdb.connect(str(data.published / names.DATABASE), read_only=True) as con:
         tables = dict(con.execute("select table_name, comment from duckdb_tables()").fetchall())
         for name, product in PRODUCTS.items():
             assert tables[name].startswith(product.description), name
@@ -176,7 +178,7 @@ for (table,) in con.execute("select table_name from duckdb_tables() order by 1")
     print(table, len(con.execute(f'from "{table}"').fetchall()), con.execute(f"from '{sys.argv[2]}/{table}.parquet'").fetchall() != [])
 """
     run = subprocess.run(
-        [sys.executable, "-c", program, str(data.published / publishing.DATABASE), str(data.published / "parquet")],
+        [sys.executable, "-c", program, str(data.published / names.DATABASE), str(data.published / "parquet")],
         env={**os.environ, "PYTHONPATH": str(OLD_CLIENT)}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert run.stdout.splitlines() == ["dim_department 2 True", "dim_division 1 True", "release_log 1 True"], run.stderr
@@ -233,14 +235,14 @@ def test_a_table_that_breaks_a_promise_keeps_its_content_and_the_release_says_so
     (kept,) = certificate.kept.values()
     assert (kept["release"], kept["name"]) == ("2026-03-01.1", "audit of dim_department")
     assert "dim_department.department_code" in kept["why"]
-    with duckdb.connect(str(data.published / publishing.DATABASE), read_only=True) as con:
+    with duckdb.connect(str(data.published / names.DATABASE), read_only=True) as con:
         assert con.execute("select department_code from dim_department order by 1").fetchall() == [
             ("health",),
             ("sports",),
         ]
         logged = con.execute("select kept_tables from release_log order by release_id").fetchall()
         assert logged == [(None,), ("dim_department of 2026-03-01.1 (audit of dim_department)",)]
-    public = data.published / "public" / publishing.PUBLIC_DATABASE
+    public = data.published / "public" / names.PUBLIC_DATABASE
     with duckdb.connect(str(public), read_only=True) as con:
         assert con.execute(COUNT).fetchone() == (2,)
 
@@ -273,27 +275,25 @@ def test_what_failed_in_dbt_is_kept_until_it_has_succeeded(data, unaudited) -> N
     assert (certificate.kept, certificate.tables["dim_department"]["rows"]) == ({}, 3)
 
 
-def test_a_release_names_what_it_changes_of_the_last(data, unaudited, monkeypatch) -> None:
-    monkeypatch.setattr(
-        publishing, "load_products", lambda: {**PRODUCTS, "revision_log": load_products()["revision_log"]}
-    )
+def test_a_release_names_what_it_changes_of_the_last(data, unaudited, promise) -> None:
+    promise({**PRODUCTS, "revision_log": load_products()["revision_log"]})
     publishing.release(data)
     fill(data, departments("health", "sports", name_en="changed"))
     publishing.release(data)
     query = (
         "select release_id, table_name, row_key ->> 'department_code', column_name, new_value, cause from revision_log"
     )
-    with duckdb.connect(str(data.published / publishing.DATABASE), read_only=True) as con:
+    with duckdb.connect(str(data.published / names.DATABASE), read_only=True) as con:
         told = con.execute(f"{query} order by all").fetchall()
     changed = [("2026-03-01.2", "dim_department", code, "name_en", "changed", "day") for code in ("health", "sports")]
     assert told == changed
-    with duckdb.connect(str(data.published / "public" / publishing.PUBLIC_DATABASE), read_only=True) as con:
+    with duckdb.connect(str(data.published / "public" / names.PUBLIC_DATABASE), read_only=True) as con:
         assert "revision_log" not in {t for (t,) in con.execute("show tables").fetchall()}
 
 
 def test_a_table_whose_contract_has_grown_since_the_last_release_cannot_be_kept(data) -> None:
     publishing.release(data)
-    with duckdb.connect(str(data.published / publishing.DATABASE)) as con:
+    with duckdb.connect(str(data.published / names.DATABASE)) as con:
         con.execute("alter table dim_department drop column name_en")
     before = published(data)
     fill(data, departments("health", "health"))
@@ -313,23 +313,31 @@ def test_a_column_that_was_promised_and_is_not_there_stops_the_release(data, una
 
 
 @pytest.mark.parametrize(
-    "dies_in", ["_comment", "_copy_parquet", "_write_log", "write_json", "_publish", "shutil.copy2"]
+    "dies_in",
+    [
+        "tables.comment",
+        "tables.copy_parquet",
+        "completing.write_log",
+        "publishing.write_json",
+        "publishing._publish",
+        "publishing.shutil.copy2",
+    ],
 )
 def test_a_night_that_dies_while_it_writes_leaves_no_half_release(data, unaudited, monkeypatch, dies_in) -> None:
     publishing.release(data)
     seen = {name: content for name, content in published(data).items() if name.startswith(("current", "certificates"))}
     fill(data, departments("health"))
     with monkeypatch.context() as dying:
-        dying.setattr(f"orchestration.release.publishing.{dies_in}", lambda *_, **__: 1 / 0)
+        dying.setattr(f"orchestration.release.{dies_in}", lambda *_, **__: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             publishing.release(data)
     left = published(data)
     assert {name: left.get(name) for name in seen} == seen
-    assert publishing.current(data).release_id == "2026-03-01.1"
+    assert certificates.current(data).release_id == "2026-03-01.1"
     assert not (data.published / ".candidate").exists()
     certificate, new = publishing.release(data)
     assert (new, certificate.release_id) == (True, "2026-03-01.2")
-    with duckdb.connect(str(data.published / "current" / publishing.DATABASE), read_only=True) as con:
+    with duckdb.connect(str(data.published / "current" / names.DATABASE), read_only=True) as con:
         assert con.execute(COUNT).fetchone() == (1,)
 
 
@@ -361,7 +369,7 @@ def test_the_last_digits_of_a_parallel_sum_are_no_news(data, unaudited) -> None:
 
 def test_other_code_is_another_release_of_the_same_content(data, unaudited, monkeypatch) -> None:
     publishing.release(data)
-    monkeypatch.setattr(publishing, "code_version", lambda: "2")
+    monkeypatch.setattr(certificates, "code_version", lambda: "2")
     certificate, new = publishing.release(data)
     assert (new, certificate.release_id, certificate.changed_tables) == (True, "2026-03-01.2", [])
 
@@ -378,8 +386,8 @@ def test_releases_are_counted_by_day_kept_for_a_while_and_logged_for_ever(data, 
     given = [f"2026-03-01.{n}" for n in range(1, nights)] + ["2026-03-02.1"]
     assert certificate.release_id == given[-1]
     assert {p.name for p in (data.published / "releases").iterdir()} == set(given[-KEPT_RELEASES:])
-    assert [c.release_id for c in publishing.releases(data)] == given
-    with duckdb.connect(str(data.published / publishing.DATABASE), read_only=True) as con:
+    assert [c.release_id for c in certificates.releases(data)] == given
+    with duckdb.connect(str(data.published / names.DATABASE), read_only=True) as con:
         assert [i for (i,) in con.execute("select release_id from release_log").fetchall()] == given
 
 
@@ -430,12 +438,12 @@ def test_where_most_rows_are_taken_over_the_bureau_s_file_begins_as_the_last_one
         con.execute("update products.dim_division set name = 'changed'")
     built(data, dim_department="1", dim_division="2")
     copied: list[Path] = []
-    copyfile = publishing.shutil.copyfile
-    monkeypatch.setattr(publishing.shutil, "copyfile", lambda a, b, **k: copied.append(b) or copyfile(a, b, **k))
+    copyfile = tables.shutil.copyfile
+    monkeypatch.setattr(tables.shutil, "copyfile", lambda a, b, **k: copied.append(b) or copyfile(a, b, **k))
     second, _ = publishing.release(data)
-    assert [path.name for path in copied if path.suffix == ".duckdb"] == [publishing.DATABASE], "never the public file"
+    assert [path.name for path in copied if path.suffix == ".duckdb"] == [names.DATABASE], "never the public file"
     assert (second.changed_tables, second.judged["dim_department"]["release"]) == (["dim_division"], first.release_id)
-    for database in (publishing.DATABASE, f"public/{publishing.PUBLIC_DATABASE}"):
+    for database in (names.DATABASE, f"public/{names.PUBLIC_DATABASE}"):
         with duckdb.connect(str(data.published / "current" / database), read_only=True) as con:
             assert con.execute("select name from dim_division").fetchall() == [("changed",)]
             assert con.execute(COUNT).fetchone() == (50,)
@@ -456,7 +464,7 @@ def built(data: DataDirectory, **keys: str) -> None:
 def test_where_nothing_is_made_of_anything_else_the_warehouse_is_not_even_read(data, monkeypatch) -> None:
     built(data, dim_department="1", dim_division="1")
     certificate, _ = publishing.release(data)
-    monkeypatch.setattr(publishing, "_write", lambda *_: 1 / 0)
+    monkeypatch.setattr(tables, "write", lambda *_: 1 / 0)
     assert publishing.release(data) == (certificate, False)
     built(data, dim_department="2", dim_division="1")
     with pytest.raises(ZeroDivisionError):
@@ -468,7 +476,7 @@ def test_a_night_that_finds_the_same_rows_remembers_what_they_are_made_of_now(da
     certificate, _ = publishing.release(data)
     built(data, dim_department="2", dim_division="1")
     assert publishing.release(data) == (certificate, False)
-    monkeypatch.setattr(publishing, "_write", lambda *_: 1 / 0)
+    monkeypatch.setattr(tables, "write", lambda *_: 1 / 0)
     assert publishing.release(data) == (certificate, False)
 
 
@@ -485,7 +493,7 @@ def _another_k(patch: pytest.MonkeyPatch, data: DataDirectory) -> None:
 
 
 def _a_closed_period(patch: pytest.MonkeyPatch, data: DataDirectory) -> None:
-    periods.approve(data, "2026-01", "王芳", None, publishing.standing_id(data))
+    periods.approve(data, "2026-01", "王芳", None, certificates.standing_id(data))
 
 
 @pytest.mark.parametrize(
@@ -515,7 +523,7 @@ def test_what_turns_out_to_be_fictional_is_written_anew(data, monkeypatch) -> No
     fill(data, departments("health", "sports"), fictional=False)
     certificate, _ = publishing.release(data)
     assert {f["release"] for f in certificate.judged.values()} == {certificate.release_id}
-    with duckdb.connect(str(data.published / publishing.DATABASE), read_only=True) as con:
+    with duckdb.connect(str(data.published / names.DATABASE), read_only=True) as con:
         comments = con.execute("select comment from duckdb_tables()").fetchall()
     assert not any(FICTIONAL in comment for (comment,) in comments)
 

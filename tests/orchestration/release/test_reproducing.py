@@ -7,20 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.release import publishing
+from orchestration.release import certificates
 from orchestration.release.reproducing import NotReproducible, reproduce
 
 
 @pytest.mark.slow
 def test_a_release_is_made_again_from_the_archive(night_city, tmp_path: Path) -> None:
-    release_id = publishing.standing_id(night_city.data)
+    release_id = certificates.standing_id(night_city.data)
     found = reproduce(night_city.data, release_id, tmp_path / "again")
     assert len(found.same) > 25
     assert {table for table, same in found.same.items() if not same} == set()
 
 
 def test_other_rules_than_the_releases_are_said(night_city, tmp_path: Path, monkeypatch) -> None:
-    release_id = publishing.standing_id(night_city.data)
+    release_id = certificates.standing_id(night_city.data)
     monkeypatch.setattr("orchestration.release.revisions.policies_checksum", lambda: "another")
     with pytest.raises(NotReproducible, match=r"政策 policies.*check out"):
         reproduce(night_city.data, release_id, tmp_path / "again")

@@ -13,7 +13,7 @@ import pytest
 from contracts.desk.workbooks import RED
 from contracts.loading import load_products
 from orchestration.paths import DataDirectory
-from orchestration.release import publishing, worklists
+from orchestration.release import names, publishing, worklists
 
 PRODUCTS = {name: load_products()[name] for name in ("review_worklist", "dim_division", "release_log")}
 PRODUCT = PRODUCTS["review_worklist"]
@@ -108,10 +108,12 @@ def test_what_a_sender_wrote_is_no_formula(tmp_path: Path, value: str) -> None:
     assert all((c.data_type, c.number_format, c.hyperlink) == ("s", "@", None) for c in cells)
 
 
-def test_the_workbooks_come_and_go_with_the_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_workbooks_come_and_go_with_the_release(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, promise: Any
+) -> None:
     data = DataDirectory(tmp_path)
     data.set_calendar(date(2026, 3, 1), date(2026, 1, 1))
-    monkeypatch.setattr(publishing, "load_products", lambda: PRODUCTS)
+    promise(PRODUCTS)
     monkeypatch.setattr("contracts.audit.audit", lambda *_: {})
     monkeypatch.setattr("orchestration.release.data_docs.write", lambda *_: None)
 
@@ -126,7 +128,7 @@ def test_the_workbooks_come_and_go_with_the_release(tmp_path: Path, monkeypatch:
     fill({})
     first, _ = publishing.release(data)
     assert published() == ["health.xlsx"]
-    with duckdb.connect(str(data.published / publishing.DATABASE), read_only=True) as con:
+    with duckdb.connect(str(data.published / names.DATABASE), read_only=True) as con:
         assert "case_no" not in [d[0] for d in con.execute("from review_worklist").description]
     # A release that dies leaves the old workbooks; one that passes replaces them all.
     fill({"department_code": "sports"})
