@@ -25,6 +25,8 @@ from orchestration.intake import ledger
 from orchestration.night import command
 from orchestration.paths import ZONE, DataDirectory
 
+pytestmark = pytest.mark.slow
+
 TODAY = date(2026, 3, 1)
 RECEIVED = datetime(2026, 2, 28, 2, tzinfo=ZONE).timestamp()
 NAME = "欧阳瑾瑜"

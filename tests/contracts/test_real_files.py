@@ -97,6 +97,7 @@ def test_the_mainland_comes_in_whole(shared_data, tmp_path, feed, sender) -> Non
     assert (outcome.rows_received, outcome.rows_accepted) == LARGE[feed, sender]
 
 
+@pytest.mark.slow
 def test_seventy_two_vintages_of_counties_come_in_whole_and_the_last_of_a_year_is_the_latest(
     shared_data, tmp_path
 ) -> None:

@@ -20,6 +20,8 @@ from building import copy_platform
 from contracts.loading import load_feeds
 from orchestration.paths import PROJECT
 
+pytestmark = pytest.mark.slow
+
 TODAY = "2026-03-01"
 # Run in the copy: the door, the links, and every model and test that says what became of facilities, places and volumes.
 NIGHT = """

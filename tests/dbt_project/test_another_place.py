@@ -21,6 +21,8 @@ from contracts.door.casting import CastOptions, cast
 from contracts.place import LEVELS, PLACE, PlaceError, load_place
 from orchestration.paths import PROJECT
 
+pytestmark = pytest.mark.slow
+
 PAGE = PROJECT / "docs" / "your-own-place.md"
 NIGHT = """
 import json

@@ -15,6 +15,8 @@ from simulated_senders import ATTACKS, WAYS, Simulated, simulate
 
 from orchestration.paths import DataDirectory
 
+pytestmark = pytest.mark.slow
+
 SEED = 8
 RECEIVED = datetime(2026, 3, 20, 2)
 

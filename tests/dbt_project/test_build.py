@@ -51,6 +51,7 @@ def nothing_sent(empty_city: DataDirectory) -> Any:
         yield con
 
 
+@pytest.mark.slow
 def test_every_branch_of_a_model_that_has_a_unit_test_does_what_it_says(empty_city: DataDirectory) -> None:
     """The `*.unit.yml` beside the models. The night leaves them out: they tell of code, not of what came."""
     run = dbt(empty_city, "test", "--resource-type", "unit_test")

@@ -417,6 +417,7 @@ def told(con: Any, *levels: str) -> set[tuple[Any, ...]]:
     return set(rows)
 
 
+@pytest.mark.slow
 def test_what_lies_below_an_upgraded_or_split_unit_is_found_again(tmp_path: Path) -> None:
     data = directory(tmp_path)
     accept(data, load_feeds()["reference.divisions"], UPGRADED, datetime(2026, 1, 2, 2))
@@ -436,6 +437,7 @@ def test_what_lies_below_an_upgraded_or_split_unit_is_found_again(tmp_path: Path
     assert len(below) == 13
 
 
+@pytest.mark.slow
 def test_a_decision_by_hand_wins_over_every_sign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A merger under a third name, two units of one name that are not one, and one that nothing carries on: as a gazette has it."""
     before = (

@@ -15,6 +15,8 @@ from statsmodels.stats.proportion import proportion_confint
 from contracts.loading import seed
 from orchestration.paths import PROJECT, DataDirectory
 
+pytestmark = pytest.mark.slow
+
 SEEDS = range(40)
 ENOUGH = 8  # bad reviews hidden in a month, from which a habit can be told at all
 # What docs/reviews.md states: of what is said how much is true, and how much of what is hidden is said, by hidden share.

@@ -13,6 +13,8 @@ from sendings import day_of_reviews
 
 from orchestration.paths import DataDirectory
 
+pytestmark = pytest.mark.slow
+
 FIRST = datetime(2026, 2, 20)
 
 

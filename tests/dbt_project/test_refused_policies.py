@@ -47,6 +47,7 @@ def data(project: Path) -> DataDirectory:
     return made
 
 
+@pytest.mark.slow
 def test_weights_that_are_not_whole_stop_the_build(project, data, monkeypatch) -> None:
     (project.parent / "policies" / "scorecard_weights.csv").write_text(
         HEADER + weights(*WHOLE[:-1], 0.2), encoding="utf-8"
@@ -57,6 +58,7 @@ def test_weights_that_are_not_whole_stop_the_build(project, data, monkeypatch) -
     assert "add to 1.1000, not to 1" in run.said
 
 
+@pytest.mark.slow
 def test_a_seed_is_read_when_its_file_has_changed(project, data, monkeypatch) -> None:
     monkeypatch.setattr("building.DBT_PROJECT", project)
     seed, read, held = project.parent / "policies" / "scorecard_weights.csv", [], []

@@ -14,6 +14,8 @@ from simulated_reviews import BRUSHED, BUSY, RUSH, Simulated, simulate
 from contracts.loading import load_feeds
 from orchestration.paths import DBT_PROJECT, DataDirectory
 
+pytestmark = pytest.mark.slow
+
 PROJECT = DBT_PROJECT.parent
 SEED = 20
 # What docs/evaluation.md states: the share of each kind of brushing that is found, and of what is suspected that is brushing.

@@ -13,6 +13,8 @@ from demo import city as shifan
 from orchestration.derived import linkage
 from orchestration.paths import DataDirectory
 
+pytestmark = pytest.mark.slow
+
 DAY = date(2026, 1, 5)
 RECEIVED = datetime(2026, 2, 1, 2)
 CHAIN = (

@@ -12,6 +12,8 @@ from sendings import HEALTH, SPORTS, day_of_volumes, divisions, homes, residents
 from demo import city as shifan
 from orchestration.paths import DataDirectory
 
+pytestmark = pytest.mark.slow
+
 FIRST = date(2026, 1, 1)
 RECEIVED = datetime(2026, 2, 1, 2)
 CHAIN = ("dim_division", "dim_facility", "volume_deliveries", "service_volume_sums", "fct_service_volume")

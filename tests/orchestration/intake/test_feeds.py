@@ -378,6 +378,7 @@ def test_files_read_side_by_side_give_what_they_give_one_by_one(city, tmp_path, 
     assert [a[3] for a in told[0][1:7]] == [1] * 6
 
 
+@pytest.mark.slow
 def test_the_archive_alone_gives_the_same_rows_again(tmp_path, monkeypatch) -> None:
     from demo.deliver import make
 

@@ -23,6 +23,8 @@ from orchestration.intake import landing
 from orchestration.intake.taking_in import take_in
 from orchestration.paths import PROJECT, DataDirectory
 
+pytestmark = pytest.mark.slow
+
 NIGHT = """
 import json
 from dataclasses import asdict

@@ -226,6 +226,7 @@ def test_a_second_night_changes_nothing_and_ends_before_it_begins(quiet_night, n
     assert f"the night ended before it began: {quiet_night.night.release_id} stands" in told.getvalue()
 
 
+@pytest.mark.slow
 def test_a_night_that_builds_everything_again_makes_no_release(quiet_night, another_night, night_city) -> None:
     """What the tables were built from is forgotten, as after somebody else wrote the warehouse."""
     (quiet_night.data.warehouse.parent / "built.json").unlink()
@@ -266,6 +267,7 @@ def broken_night(night_city: Any, another_night: Any, tmp_path_factory: pytest.T
     return another_night(data)
 
 
+@pytest.mark.slow
 def test_a_broken_table_keeps_yesterday_s_content_and_the_others_are_released(broken_night, night_city) -> None:
     night, certificate = broken_night.night, certificates.current(broken_night.data)
     assert (night.failed_steps, night.released) == ({}, True)

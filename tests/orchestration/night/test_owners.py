@@ -20,6 +20,8 @@ from dagster._daemon.monitoring.run_monitoring import execute_run_monitoring_ite
 from orchestration.night import command, owners
 from orchestration.paths import DataDirectory
 
+pytestmark = pytest.mark.slow
+
 PROJECT = Path(__file__).parents[3]
 # A job that holds the warehouse's slot, as a night's second half does; run in a process of its own.
 RUNS = """

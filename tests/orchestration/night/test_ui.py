@@ -19,6 +19,8 @@ from orchestration import schedules
 from orchestration.paths import DataDirectory, days
 from orchestration.release import certificates, names
 
+pytestmark = pytest.mark.slow
+
 NODES = """{ assetNodes {
   assetKey { path } groupName isExecutable isObservable isPartitioned jobNames description owners { ... on UserAssetOwner { email } }
   configField { isRequired } assetChecksOrError { ... on AssetChecks { checks { name description } } }

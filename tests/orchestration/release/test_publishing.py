@@ -374,6 +374,7 @@ def test_other_code_is_another_release_of_the_same_content(data, unaudited, monk
     assert (new, certificate.release_id, certificate.changed_tables) == (True, "2026-03-01.2", [])
 
 
+@pytest.mark.slow
 def test_releases_are_counted_by_day_kept_for_a_while_and_logged_for_ever(data, unaudited, monkeypatch) -> None:
     monkeypatch.setattr("orchestration.release.bulletin.pages.write", lambda *_: None)  # as the audit: it takes seconds
     nights = KEPT_RELEASES + 4

@@ -12,6 +12,8 @@ from waves import FEEDS, QUESTIONS, TODAY, wave
 from orchestration.derived.surveys import comparisons, scores
 from orchestration.derived.surveys.wave import Wave, read_wave
 
+pytestmark = pytest.mark.slow
+
 Rows = dict[str, pl.DataFrame]
 Person = dict[str, Any]
 

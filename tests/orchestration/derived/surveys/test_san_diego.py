@@ -19,6 +19,8 @@ from orchestration.derived.surveys import comparisons, diagnostics, drivers, sco
 from orchestration.derived.surveys.wave import Wave, read_wave
 from orchestration.paths import PROJECT
 
+pytestmark = pytest.mark.slow
+
 SENDER = "san_diego_2015"
 DOC = PROJECT / "docs" / "surveys.md"
 

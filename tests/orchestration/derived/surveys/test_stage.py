@@ -28,6 +28,7 @@ def deliver(data: DataDirectory, rows: dict[str, pl.DataFrame], receipt: str) ->
         frame.write_parquet(folder / f"{receipt}.parquet")
 
 
+@pytest.mark.slow
 def test_a_night_estimates_the_waves_that_changed_and_no_other(data) -> None:
     deliver(data, wave("2025Q1", day=date(2025, 2, 1), each=10), "a")
     deliver(data, wave("2026Q1", each=10), "b")

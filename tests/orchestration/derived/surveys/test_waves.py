@@ -293,6 +293,7 @@ def test_weights_are_trimmed_and_the_margins_still_hold() -> None:
     assert margins["weighted_after"].to_list() == pytest.approx(margins["population"].to_list())
 
 
+@pytest.mark.slow
 def test_a_change_in_the_same_communities_knows_that_they_are_the_same() -> None:
     """Both waves of `wave` go to the same eight communities; another draw of villages is a sample of its own."""
     first, second = (read(rows) for rows in (wave("2025Q1", seed=3), wave("2026Q1", seed=4, shift=0.1)))
