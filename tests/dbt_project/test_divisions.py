@@ -98,6 +98,7 @@ def test_a_merged_village_is_the_sum_of_its_halves_only_when_restated(shifan: An
         assert (was, now) == (before[new], before[new] + before[old])
 
 
+@pytest.mark.slow
 def test_restated_to_the_earlier_vintage_the_halves_come_back(shifan: Any, tmp_path: Path) -> None:
     """Backwards a merger is a split: 2025's residents are shared out as the halves' own counts of 2024 were."""
     _, made, population = shifan
@@ -301,6 +302,7 @@ def test_only_a_broken_backbone_stops_the_release_and_names_the_units(
 # ── a list that leaves a unit out, and one that says a unit is gone ─────────────────────────────
 
 
+@pytest.mark.slow
 def test_a_unit_that_its_list_repeats_below_itself_stays_where_it_is(tmp_path: Path) -> None:
     """A county without towns, listed again as its own town and village: whichever rows come last, it is the county."""
     province, county = ("990000000000", "示范省", None), ("990101000000", "示范县", "990000000000")
@@ -328,6 +330,7 @@ def test_a_unit_that_its_list_repeats_below_itself_stays_where_it_is(tmp_path: P
     ]
 
 
+@pytest.mark.slow
 def test_what_lay_below_a_missing_town_and_what_is_marked_as_abolished(tmp_path: Path) -> None:
     """The town's villages keep counting in every sum above it; the unit that is marked ends with the vintage before."""
     above = [("990000000000", "示范省", None, "province"), ("990101000000", "示范县", "990000000000", "county")]

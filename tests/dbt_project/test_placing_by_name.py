@@ -17,6 +17,8 @@ from benchmarks import backbone
 from contracts.loading import load_feeds
 from orchestration.paths import DataDirectory
 
+pytestmark = pytest.mark.slow
+
 Path3 = tuple[str, str, str]  # city or county, district, village
 
 SPELLINGS: dict[str, Callable[[Path3], tuple[str, ...]]] = {

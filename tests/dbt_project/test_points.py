@@ -19,6 +19,8 @@ from building import accept, build
 from contracts.loading import load_feeds
 from orchestration.paths import DataDirectory
 
+pytestmark = pytest.mark.slow
+
 SEED = 20261129
 REGIONS, FACILITIES, OTHER_FACILITIES = 5, 104, 40  # facilities a county
 SEAT_SHARE, WRONG_SHARE = 0.8, 1 / 8

@@ -19,6 +19,8 @@ from orchestration.paths import DataDirectory
 from orchestration.statistics.errors import StatisticsError
 from orchestration.statistics.inequality import theil_l, theil_t
 
+pytestmark = pytest.mark.slow
+
 REVIEWS = load_feeds()["evaluation.reviews"]
 NOON = datetime(2026, 2, 2, 12, 0, 7)
 # case → channel, its scheme, whether the sender marks a default, level

@@ -25,6 +25,8 @@ from contracts.validation import FEED_FIGURES, PARTS, ValidationRule
 from contracts.validation_files import validation_files
 from orchestration.paths import DataDirectory
 
+pytestmark = pytest.mark.slow
+
 MONTHLY = ("physicians_per_1000", "nurses_per_1000", "health_beds_per_1000")
 YEARLY = ("household_size", "aged_60_share")
 MEASURE = {"table": "institution_months", "sum": "beds", "where": {"is_open": True}}

@@ -313,6 +313,7 @@ def bad_night(quiet_night: After, another_night: Any) -> After:
     return another_night(data)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("feed", BAD)
 def test_a_bad_file_fails_its_own_asset_in_one_sentence(bad_night, feed) -> None:
     name, _, reason, says = BAD[feed]
@@ -328,18 +329,21 @@ def test_a_bad_file_fails_its_own_asset_in_one_sentence(bad_night, feed) -> None
     assert sentence == f"{attempt.message_en} · {attempt.message_zh}"
 
 
+@pytest.mark.slow
 def test_only_the_assets_of_bad_files_fail_and_only_they_leave_receipts(bad_night) -> None:
     assert set(bad_night.night.failed_feeds) == {"__".join(feed.split(".")) for feed in BAD}
     assert {a.feed for a in bad_night.night.attempts} == set(BAD)
     assert len(bad_night.changed("receipts")) == len(BAD)
 
 
+@pytest.mark.slow
 def test_bad_files_are_kept_and_nothing_else_changes(bad_night) -> None:
     kept = {p.partition("/")[0] for p in bad_night.changed("archive")}
     assert kept == {feed for feed, (_, body, _, _) in BAD.items() if body is not None}
     assert bad_night.changed("accepted") == bad_night.changed("quarantine") == set()
 
 
+@pytest.mark.slow
 def test_the_night_goes_on_with_yesterday_s_data(bad_night, quiet_night) -> None:
     assert bad_night.night.failed_steps == {}
     assert bad_night.night.released

@@ -114,9 +114,10 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, promise: Any) -> DataD
 
 @pytest.fixture
 def unaudited(monkeypatch: pytest.MonkeyPatch) -> None:
-    """great_expectations takes seconds and is tried elsewhere; here the question is what is done with its answer."""
+    """great_expectations and the pages take seconds and are tried elsewhere; here the question is what is done with an answer."""
     monkeypatch.setattr("contracts.audit.audit", lambda *_: {})
-    monkeypatch.setattr("orchestration.release.data_docs.write", lambda *_: None)
+    for pages in ("data_docs", "bulletin.pages"):
+        monkeypatch.setattr(f"orchestration.release.{pages}.write", lambda *_: None)
 
 
 COUNT = "select count(*) from dim_department"
@@ -320,7 +321,7 @@ def test_a_column_that_was_promised_and_is_not_there_stops_the_release(data, una
         "completing.write_log",
         "publishing.write_json",
         "publishing._publish",
-        "publishing.shutil.copy2",
+        "completing.write_bulletin",
     ],
 )
 def test_a_night_that_dies_while_it_writes_leaves_no_half_release(data, unaudited, monkeypatch, dies_in) -> None:
@@ -376,7 +377,6 @@ def test_other_code_is_another_release_of_the_same_content(data, unaudited, monk
 
 @pytest.mark.slow
 def test_releases_are_counted_by_day_kept_for_a_while_and_logged_for_ever(data, unaudited, monkeypatch) -> None:
-    monkeypatch.setattr("orchestration.release.bulletin.pages.write", lambda *_: None)  # as the audit: it takes seconds
     nights = KEPT_RELEASES + 4
     for n in range(1, nights):
         fill(data, departments(*(f"d{i}" for i in range(n))))
