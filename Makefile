@@ -50,8 +50,10 @@ desk: setup ## a page on http://127.0.0.1:3100 to check a file and to decide wha
 	@MINSHENG_DATA=$(DATA) exec $(BIN)/python -m orchestration desk --port $(or $(PORT),3100)
 
 # Two processes on two cores: polars' threads would only wake each other, a tenth of the door's work.
-test: setup .compat/duckdb browser ## every test but the long ones
-	@POLARS_MAX_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder $(TESTS)
+PYTEST := POLARS_MAX_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
+
+test: setup .compat/duckdb browser ## the tests one waits for: one night of a small city, the door, the models, the pages
+	@$(PYTEST) $(TESTS)
 
 # Debian's Chromium and Chinese letters, for the tests that look at pages as a reader does.
 browser:
@@ -67,8 +69,8 @@ year: setup ## 365 nights of a whole city, updated night by night, held against 
 	@$(BIN)/python -m pytest -q -m slow tests/dbt_project/test_year.py
 
 .PHONY: slow
-slow: setup ## the tests that are too long for `make test`, but for the year: simulations in full, the mainland's divisions, a release made again
-	@$(BIN)/python -m pytest -q -m slow --ignore tests/dbt_project/test_year.py $(TESTS)
+slow: setup browser ## all other tests but the year, as CI runs them too: more nights, simulations, the mainland's divisions, a release made again
+	@$(PYTEST) -m slow --ignore tests/dbt_project/test_year.py $(TESTS)
 
 attack: setup ## what an outsider works out of the public edition about few people: 0, or who and how
 	@MINSHENG_DATA=$(DATA) $(BIN)/python -m orchestration attack
