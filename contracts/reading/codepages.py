@@ -12,7 +12,7 @@ from itertools import pairwise
 
 ENOUGH = 0.98  # of the characters beyond ASCII; the rest may be a foreign name
 
-_OTHER_SCRIPTS = ("cp1251", "cp1253")  # whose words hold no Latin letter
+_OTHER_SCRIPTS = ("cp1255", "cp1251", "cp1253", "koi8-r", "cp874")  # whose words hold no Latin letter
 _BESIDE_LATIN = re.compile(rb"(?<=[A-Za-z])[\x80-\xff]|[\x80-\xff](?=[A-Za-z])")
 _ANYWHERE = set("\u00a0“”„‘’‚‹›«»–—…€£°§·•†©®™×±µ²№")
 _LANGUAGES: dict[str, tuple[str, ...]] = {
@@ -24,10 +24,14 @@ _LANGUAGES: dict[str, tuple[str, ...]] = {
         "áčďéěíňóřšťúůýž", "áäčďéíĺľňóôŕšťúýž", "ąćęłńóśźż", "áéíóöőúüű", "čćšžđ", "ăâîşţșț", "äöüß",
     ),
     "iso8859-2": ("áčďéěíňóřšťúůýž", "áäčďéíĺľňóôŕšťúýž", "ąćęłńóśźż", "áéíóöőúüű", "čćšžđ"),
+    "cp1255": ("אבגדהוזחטיךכלםמןנסעףפץצקרשת",),  # before Russian, which has capitals and letters beyond
     "cp1251": ("абвгдеёжзийклмнопрстуфхцчшщъыьэюяіїєґўјљњћџђ",),
     "cp1253": ("αβγδεζηθικλμνξοπρσςτυφχψωάέήίόύώϊϋΐΰ",),
     "cp1254": ("çğıi̇öşüâîû",),
     "cp1257": ("ąčęėįšųūž", "āčēģīķļņšūž", "äöõüšž"),
+    "koi8-r": ("абвгдеёжзийклмнопрстуфхцчшщъыьэюя",),
+    "cp874": ("กขฃคฅฆงจฉชซฌญฎฏฐฑฒณดตถทธนบปผฝพฟภมยรฤลฦวศษสหฬอฮฯะัาำิีึืฺุูเแโใไๅๆ็่้๊๋์ํ",),
+    "cp850": ("äöüßé", "àâæçéèêëîïôœùûüÿ", "áéíñóúü¿¡ªº", "æøåéüö", "àèéìíîòóùú"),  # of DOS
 }  # fmt: skip
 
 

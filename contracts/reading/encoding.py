@@ -19,6 +19,8 @@ from contracts.reading.headers import fold
 from contracts.reading.table import MB, unreadable
 
 BOMS = (
+    (codecs.BOM_UTF32_LE, "utf-32-le"),  # begins as UTF-16 does
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
@@ -49,6 +51,20 @@ _ORDINARY_TEXT = re.compile("[\t\r\n -~\u00a0-\u00ff\u2010-\u2030\u3000-\u303f\u
 # Two or more Chinese characters in UTF-8 and nothing else: in GBK they would be rare ones, which no cell is made of.
 _UTF_8_RUN = re.compile(rb"(?<![\x80-\xff])(?:[\xe2-\xe9\xef][\x80-\xbf]{2}){2,}(?![\x80-\xff])")
 _PAIR = re.compile(rb"[\x81-\xfe][\x40-\x7e\x80-\xfe]|[\x80-\xff]")
+
+# Of a Chinese text a third to nine tenths of the characters are among these, of another language read as GB18030 hardly any: those that
+# names of places and offices, headers and surnames are made of, and the most frequent ones of prose.
+_COMMON = set(
+    "县区市族山南城治自江州安阳西东平宁河新里海區中北旗大地龙省水川武兴昌德台林永湖定金路溪临古源和长化口石通臺丰清都云高青华號白家公原乐院子天文"
+    "宜特镇乡门广田庆上港仁三老建福民桥明的一是在不了有人这为个国我以要他时来用们生到作于出就分对成会可主发年动同工也能下过说种面而方后多行学法所得"
+    "经十之进着等部度电力如加量体制机点业本好开合前外日社事全表关重内数心道月无者立代提五员位入常总品式活设及管件级资号务服办理居委村街第二四六七八"
+    "九层室楼址名称类型话医卫所馆园小组计期状态正运营停使王李张刘陈杨赵黄周吴徐孙胡朱何郭马罗梁宋郑谢韩唐縣國學會館園醫護鄉鎮東華長臨榮廣鄰藝樂樓層際務門開關車電話時間雲龍蘭灣島張陳劉楊趙黃吳馬羅鄭謝韓"
+)
+_ENOUGH_CHINESE = 20  # characters, before anything is said of their language
+FEW_COMMON = 0.15
+# Hangul of EUC-KR lies where the first half of GB 2312's common characters does, kana of EUC-JP where its own are.
+_HANGUL = re.compile(rb"[\xb0-\xc8][\xa1-\xfe]")
+_KANA = re.compile(rb"[\xa4\xa5][\xa1-\xf6]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +105,11 @@ def find_encoding(path: Path, declared: str | None, known_headers: Collection[st
     if (name == WESTERN or share >= SOME_RARE) and (page := likely_code_page(sample)):
         return Encoding(page, guessed=True)
     if name == WESTERN and share < NONE_RARE:  # traditional Chinese in GBK
-        return Encoding("gb18030")
-    if name == WESTERN or (name == "gb18030" and share > MANY_RARE and kinds >= MANY_KINDS):
+        name = "gb18030"
+    is_foreign = not is_certain and name == "gb18030" and not _may_be_chinese(sample)
+    if is_foreign and (page := likely_code_page(sample)):
+        return Encoding(page, guessed=True)
+    if name == WESTERN or is_foreign or (name == "gb18030" and share > MANY_RARE and kinds >= MANY_KINDS):
         raise unreadable("encoding_unclear", file=file, guess="windows-1252" if name == WESTERN else "GB18030")
     return Encoding(name)
 
@@ -173,6 +192,24 @@ def _rare_characters(sample: bytes) -> tuple[float, int]:
     return sum(rare[pair] for pair in pairs) / max(len(pairs), 1), sum(rare.values())
 
 
+def _may_be_chinese(sample: bytes) -> bool:
+    """Whether a text's characters as GB18030 are those of Chinese, and not of Korean, Japanese or single bytes taken two by two."""
+    pairs = [pair for pair in _PAIR.findall(_UTF_8_RUN.sub(b"", sample)) if len(pair) == 2]
+    letters = [pair for pair in pairs if not b"\xa1" <= pair[:1] <= b"\xa3"]
+    if len(letters) < _ENOUGH_CHINESE:
+        return True
+    hangul, kana = (sum(bool(kind.fullmatch(pair)) for pair in letters) for kind in (_HANGUL, _KANA))
+    if hangul > 0.9 * len(letters) and len(set(letters)) >= _ENOUGH_CHINESE:
+        return False
+    return kana < 0.1 * len(letters) and _common_share(b"".join(letters), "gb18030") >= FEW_COMMON
+
+
+def _common_share(sample: bytes, name: str) -> float:
+    """The share of a text's Chinese characters that are common ones, read as `name`."""
+    letters = [c for c in sample.decode(DECODERS.get(name, name), errors="replace") if c > "\u2fff"]
+    return sum(c in _COMMON for c in letters) / max(len(letters), 1)
+
+
 def _likeliest(sample: bytes, head: bytes, known: set[str]) -> tuple[str, bool]:
     """GB18030, Big5 or a Western code page: whose known headers are there (then it is certain), else whose characters are ordinary."""
     found = {name: _known_in(head, name, known) for name in ("gb18030", "big5")}
@@ -180,10 +217,10 @@ def _likeliest(sample: bytes, head: bytes, known: set[str]) -> tuple[str, bool]:
         return max(found, key=lambda name: found[name]), True
     foreign = _PAIR.findall(sample)
     gb, big5 = (sum(bool(kind.fullmatch(pair)) for pair in foreign) for kind in (_ORDINARY_GB, _ORDINARY_BIG5))
-    # GB 2312 has no trail byte below 0x7F, 40 % of Big5 have one.
+    # GB 2312 has no trail byte below 0x7F, 40 % of Big5 have one; so have traditional characters in GBK.
     low = sum(len(pair) == 2 and pair[1] < 0x7F for pair in foreign)
     if low * 6 > len(foreign) and big5 * 2 > len(foreign):
-        return "big5", False
+        return max(("big5", "gb18030"), key=lambda name: _common_share(sample, name)), False
     # In Western text an accented letter or curly quote stands alone; read as pairs it gives rare characters.
     return (WESTERN if gb * 2 < len(foreign) and _decodes_mostly(sample, WESTERN) else "gb18030"), False
 

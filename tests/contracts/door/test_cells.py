@@ -464,6 +464,12 @@ def _texts() -> list[Case]:
     polish = ("Dom Opieki Łódź", "Dom Pomocy Społecznej Gdańsk", "Ośrodek Świętokrzyski")
     greek = ("Γηροκομείο Αθηνών", "Οίκος Ευγηρίας")
 
+    korean = ("서울특별시 강남구 보건소", "부산광역시 해운대구 도서관", "대전광역시 서구 체육관")
+    cyrillic = ("Больница номер один", "Библиотека имени Пушкина", "Дом для пожилых людей")
+    hebrew, thai = ("בית חולים מרכזי", "ספרייה עירונית ירושלים"), ("โรงพยาบาลกลาง", "ห้องสมุดประชาชน")
+    german = ("Altenheim Süd", "Bücherei für Köln", "Gärtnerhaus Großenhain")
+    traditional = ("橋仔村活動中心", "后盤村老人館", "黃昭堂公園服務處", "龍山里鄰里公園")
+
     def western(lines: Sequence[str], encoding: str) -> bytes:
         return ("\n".join(lines) + "\n").encode(encoding)
 
@@ -503,6 +509,17 @@ def _texts() -> list[Case]:
         Case("single-byte code pages", "polish_latin2.csv", english("iso8859-2", *polish), rows=values(NAME, *polish), note="encoding_guessed"),
         Case("single-byte code pages", "greek.csv", english("cp1253", *greek), rows=values(NAME, *greek), note="encoding_guessed"),
         Case("single-byte code pages", "japanese.csv", english("shift_jis", "東京老人ホーム", "さくら園", "ひまわり荘"), refused="encoding_unclear"),
+        Case("another language", "korean.csv", english("euc_kr", *korean), refused="encoding_unclear"),
+        Case("another language", "korean_extended.csv", english("cp949", "똠방각하 문화회관", *korean), refused="encoding_unclear"),
+        Case("another language", "korean_declared.csv", english("euc_kr", *korean), layout={"read": {"encoding": "euc_kr"}}, rows=values(NAME, *korean)),
+        Case("another language", "japanese_unix.csv", english("euc_jp", "東京都中央老人ホーム", "ひまわり荘さいたま", "日比谷公園図書館"), refused="encoding_unclear"),
+        Case("another language", "russian_unix.csv", english("koi8-r", *cyrillic), rows=values(NAME, *cyrillic), note="encoding_guessed"),
+        Case("another language", "hebrew.csv", english("cp1255", *hebrew), rows=values(NAME, *hebrew), note="encoding_guessed"),
+        Case("another language", "thai.csv", english("cp874", *thai), rows=values(NAME, *thai), note="encoding_guessed"),
+        Case("another language", "german_dos.csv", english("cp850", *german), rows=values(NAME, *german), note="encoding_guessed"),
+        Case("another language", "wide.csv", csv(homes(n=30), encoding="utf-32"), rows=codes30),
+        Case("another language", "traditional_as_gbk.csv", english("gb18030", *traditional), rows=values(NAME, *traditional)),
+        Case("another language", "traditional_as_big5.csv", english("big5", *traditional), rows=values(NAME, *traditional)),
         Case("single-byte code pages", "traditional_as_gbk.csv", english("gb18030", "臺南市學甲區養護中心", "新營區長青園"), rows=values(NAME, "臺南市學甲區養護中心", "新營區長青園")),
         Case("single-byte code pages", "declared.csv", western(ascii_header, "cp1250"), layout={"read": {"encoding": "cp1250"}}, rows=values(NAME, "Domov pro seniory Příbram – Žďár", "Kouřim U Růže")),
         Case("decimal commas", "semicolon.csv", area("1,234", delimiter=";"), rows=values("floor_area_m2"), reasons=unclear),
