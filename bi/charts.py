@@ -90,7 +90,9 @@ class Chart:
             "columns": columns,
             "metrics": self.metrics,
             "orderby": [[column, ascending] for column, ascending in self.order],
-            "filters": [{"col": c, "op": op, **({} if value is None else {"val": value})} for c, op, value in self.filters],
+            "filters": [
+                {"col": c, "op": op, **({} if value is None else {"val": value})} for c, op, value in self.filters
+            ],
             "row_limit": self.params.get("row_limit", 1),
         }
         source = {"id": dataset_id, "type": "table"}
@@ -146,7 +148,9 @@ def charts() -> dict[str, Chart]:
     """By identity, as dashboards name them."""
     asked = datasets()
     return {
-        said["uuid"]: Chart(said["uuid"], name, said["slice_name"], said["viz_type"], said["params"], asked[said["dataset_uuid"]])
+        said["uuid"]: Chart(
+            said["uuid"], name, said["slice_name"], said["viz_type"], said["params"], asked[said["dataset_uuid"]]
+        )
         for name, said in _files("charts")
     }
 
@@ -155,6 +159,10 @@ def dashboards() -> dict[str, list[Chart]]:
     """The charts of each dashboard, by the name of its file."""
     known = charts()
     return {
-        name: [known[part["meta"]["uuid"]] for part in said["position"].values() if isinstance(part, dict) and part["type"] == "CHART"]
+        name: [
+            known[part["meta"]["uuid"]]
+            for part in said["position"].values()
+            if isinstance(part, dict) and part["type"] == "CHART"
+        ]
         for name, said in _files("dashboards")
     }

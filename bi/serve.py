@@ -89,7 +89,11 @@ def address_of_release(data: Path, database: str) -> str:
             f"MINSHENG_BI_DATABASE 应为 postgresql://用户@主机:5432/库名 · it should be postgresql://user@host:5432/database, "
             f"and begins with {parts.scheme or 'nothing'}:"
         )
-    stated = parts.query if "search_path" in parts.query else "&".join(filter(None, (parts.query, f"options=-csearch_path%3D{SCHEMA}")))
+    stated = (
+        parts.query
+        if "search_path" in parts.query
+        else "&".join(filter(None, (parts.query, f"options=-csearch_path%3D{SCHEMA}")))
+    )
     return urlunsplit(parts._replace(scheme="postgresql+psycopg2", query=stated))
 
 
@@ -117,7 +121,9 @@ def prepare_database(home: Path) -> None:
         for command in (["db", "upgrade"], ["init"]):
             done = subprocess.run([beside("superset"), *command], stdout=log, stderr=log, check=False)
             if done.returncode:
-                raise NotServed(f"Superset 未能准备，见 {log.name} · superset {' '.join(command)} failed; see {log.name}")
+                raise NotServed(
+                    f"Superset 未能准备，见 {log.name} · superset {' '.join(command)} failed; see {log.name}"
+                )
     ready.touch()
 
 
@@ -152,7 +158,9 @@ def bring_in(app: Any, home: Path, uri: str) -> None:
         USER, "Minsheng", "民生", f"{USER}@localhost", security_manager.find_role("Admin"), password
     )
     parts = urlsplit(uri)
-    contents = {str(path.relative_to(FILES)): path.read_text(encoding="utf-8") for path in sorted(FILES.rglob("*.yaml"))}
+    contents = {
+        str(path.relative_to(FILES)): path.read_text(encoding="utf-8") for path in sorted(FILES.rglob("*.yaml"))
+    }
     contents[DATABASE] = contents[DATABASE].replace(PLACE, json.dumps(uri)[1:-1])
     with override_user(user), app.test_request_context():
         try:
