@@ -157,7 +157,6 @@ def bring_in(app: Any, home: Path, uri: str) -> None:
     user = security_manager.find_user(USER) or security_manager.add_user(
         USER, "Minsheng", "民生", f"{USER}@localhost", security_manager.find_role("Admin"), password
     )
-    parts = urlsplit(uri)
     contents = {
         str(path.relative_to(FILES)): path.read_text(encoding="utf-8") for path in sorted(FILES.rglob("*.yaml"))
     }
