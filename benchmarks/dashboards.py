@@ -3,7 +3,7 @@
 `python -m benchmarks.dashboards [FILE] [--times N]`; without FILE the release of MINSHENG_DATA. A city of fewer than 4,000 communities is made
 as large first: the rows of its communities, towns, facilities and cases are repeated under other codes. One connection asks every chart in turn,
 N rounds; prints p50 and p95 of wall and of processor time of each chart and of all. The first round, which reads the file from disk, is left
-out. That Superset asks what is asked here is proved by `make dashboards`.
+out. Fails where p95 of the processor time is above 100 ms. That Superset asks what is asked here is proved by `make dashboards`.
 """
 
 from __future__ import annotations
@@ -64,7 +64,8 @@ def main() -> int:
                 _print(chart.name, waited[chart.name], worked[chart.name])
             every, all_worked = list(chain(*waited.values())), list(chain(*worked.values()))
             _print(f"all {len(charts)} charts", every, all_worked)
-            slow += quantile(every, 0.95) > ALLOWED_MS
+            # processor time: more than the wait on a machine that has nothing else to do
+            slow += quantile(all_worked, 0.95) > ALLOWED_MS
     return int(slow > 0)
 
 
@@ -92,7 +93,7 @@ def enlarged(file: Path, work: Path) -> Path:
             if table in GROWING:
                 key, rows = GROWING[table]
                 con.execute(
-                    f"insert into {table} select * replace ({key} || '_' || n as {key}) from release.{table}, range(1, {times}) as r (n) where {rows}"
+                    f"insert into {table} select * exclude (n) replace ({key} || '_' || n as {key}) from release.{table}, range(1, {times}) as r (n) where {rows}"
                 )
     return copy
 
