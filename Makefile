@@ -49,6 +49,22 @@ ui: setup ## the Dagster UI and its daemon on http://127.0.0.1:3000
 desk: setup ## a page on http://127.0.0.1:3100 to check a file and to decide what waits for a person
 	@MINSHENG_DATA=$(DATA) exec $(BIN)/python -m orchestration desk --port $(or $(PORT),3100)
 
+# Nothing is installed as long as there is nothing to show.
+superset: setup ## the dashboards in Apache Superset on http://127.0.0.1:8088, which is installed for itself on first use
+	@export MINSHENG_DATA=$(DATA) && $(BIN)/python bi/serve.py check && $(MAKE) --no-print-directory .compat/superset/.ready && \
+	exec .compat/superset/bin/python bi/serve.py serve --port $(or $(PORT),8088)
+
+dashboards: setup .compat/superset/.ready browser ## every chart asked through Superset, on DuckDB and on PostgreSQL, and looked at in a browser (slow)
+	@$(BIN)/python -m pytest -q -m slow tests/orchestration/release/targets/test_superset.py
+
+# Superset keeps to older versions of what the project uses, so it has an environment of its own.
+.compat/superset/.ready: bi/requirements.lock $(VENV)/.ready
+	@started=$$SECONDS; printf ' installing Superset, a few minutes once ... '; \
+	{ $(BIN)/uv venv --quiet --clear --no-python-downloads --python '>=3.11,<3.13' .compat/superset || \
+	{ echo 'Superset 6.1 runs on Python 3.11 or 3.12: install one of them beside yours'; exit 1; }; } && \
+	$(BIN)/uv pip install --quiet --python .compat/superset/bin/python --require-hashes -r bi/requirements.lock && \
+	touch $@ && echo "$$((SECONDS - started)) s"
+
 # Two processes on two cores: polars' threads would only wake each other, a tenth of the door's work.
 PYTEST := POLARS_MAX_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
@@ -87,7 +103,7 @@ spark: setup ## the models on Spark, row for row against DuckDB (Java 17; skippe
 check: setup ## format, lint, types, SQL, generated files, definitions
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
-	@$(BIN)/mypy contracts orchestration demo
+	@$(BIN)/mypy contracts orchestration demo bi
 	@$(BIN)/python -m contracts.generate --check
 	@export MINSHENG_DATA=$$(mktemp -d) && trap 'rm -rf $$MINSHENG_DATA' EXIT && mkdir $$MINSHENG_DATA/warehouse && \
 	export DAGSTER_HOME=$$($(BIN)/python -m orchestration home) && \
@@ -99,6 +115,7 @@ generate: setup ## write what is made from the contracts
 
 lock: setup ## resolve requirements.lock again
 	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --generate-hashes --no-emit-index-url --no-emit-find-links --quiet --upgrade -o requirements.lock
+	@$(BIN)/uv pip compile bi/requirements.in --universal --generate-hashes --no-emit-index-url --no-emit-find-links --quiet --upgrade -o bi/requirements.lock
 
 bench: setup ## measurements, as ratios in one run
 	@$(BIN)/python -m benchmarks
@@ -106,4 +123,4 @@ bench: setup ## measurements, as ratios in one run
 clean: ## remove the demo's data (the real data directory of a bureau is never touched)
 	@test "$(DATA)" = data && rm -rf data || echo "MINSHENG_DATA is set: remove $(DATA) yourself if you mean it"
 
-.PHONY: help setup demo nightly real ui desk test browser year attack spark check generate lock bench clean
+.PHONY: help setup demo nightly real ui desk superset dashboards test browser year attack spark check generate lock bench clean

@@ -1,0 +1,159 @@
+"""Superset itself: it starts, takes the files of bi/superset, and answers for every chart, on DuckDB and on PostgreSQL.
+
+Long, and with an environment of its own: `make dashboards`. Without that environment these tests are skipped and say so.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import socket
+import stat
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import duckdb
+import pytest
+
+from bi import charts as bi
+from contracts.loading import load_products
+from orchestration.release.targets import postgres
+from tests import browser
+from tests.orchestration.conftest import City
+
+PROJECT = Path(__file__).parents[4]
+PYTHON = PROJECT / ".compat" / "superset" / "bin" / "python"
+MAY_BE_EMPTY = {"cases_overdue", "refused_told", "problems", "circle_without"}
+CHARTS = bi.charts()
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not PYTHON.exists(), reason="Superset is not installed here: `make dashboards` installs it and runs these"
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def data(night_city: City, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory that has nothing but a release, as Superset sees it."""
+    folder = tmp_path_factory.mktemp("superset")
+    (folder / "published").mkdir()
+    shutil.copy(night_city.data.published / "minsheng.duckdb", folder / "published" / "minsheng.duckdb")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(data: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    def _run(do: str, *arguments: str, of: Path = data) -> subprocess.CompletedProcess[str]:
+        command = [str(PYTHON), "bi/serve.py", do, "--data", str(of), *arguments]
+        return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=900)
+
+    return _run
+
+
+def _answers(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
+    assert done.returncode == 0, done.stderr[-2000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def _every_chart_has_rows(answers: list[dict[str, Any]]) -> None:
+    assert {a["chart"] for a in answers} == set(CHARTS)
+    for answer in answers:
+        chart = CHARTS[answer["chart"]]
+        assert answer["status"] == 200, f"{chart.name}: {answer['said']}"
+        assert answer["rows"] or chart.name in MAY_BE_EMPTY, chart.name
+
+
+def test_without_a_release_one_sentence_says_so(run, tmp_path: Path) -> None:
+    done = run("check", of=tmp_path / "empty")
+    assert done.returncode == 1
+    assert "尚无发布" in done.stderr
+    assert "there is no release to show" in done.stderr
+    assert not (tmp_path / "empty").exists()
+
+
+def test_every_chart_has_rows_on_duckdb_as_many_as_its_query(run, data: Path) -> None:
+    answers = _answers(run("ask"))
+    _every_chart_has_rows(answers)
+    with duckdb.connect(str(data / "published" / "minsheng.duckdb"), read_only=True) as con:
+        for answer in answers:
+            ours = con.execute(CHARTS[answer["chart"]].sql()).fetchall()
+            assert len(answer["rows"]) == len(ours), (
+                f"{answer['name']}: what the benchmark asks is not what Superset asks"
+            )
+    for name in ("secret.key", "password", "superset.db"):
+        assert stat.S_IMODE((data / "superset" / name).stat().st_mode) == 0o600, name
+    assert stat.S_IMODE((data / "superset").stat().st_mode) == 0o700
+
+
+def test_every_chart_has_rows_on_postgresql_for_an_account_that_only_reads(run, night_city: City, server: str) -> None:
+    from adbc_driver_postgresql import dbapi
+
+    database = (night_city.data.published / "minsheng.duckdb").resolve()
+    postgres.serve(postgres.Target(server, "minsheng", kept=1), database, postgres.Release("2026-03-01.1", "1" * 16), load_products())  # fmt: skip
+    with closing(dbapi.connect(server, autocommit=True)) as con, con.cursor() as cursor:
+        cursor.execute("create role boards login")
+        cursor.execute("grant minsheng_reader to boards")
+    address = re.sub(r"//[^@]*@", "//boards@", server)
+    _every_chart_has_rows(_answers(run("ask", "--database", address)))
+
+
+@contextmanager
+def _served(data: Path) -> Iterator[str]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [str(PYTHON), "bi/serve.py", "serve", "--data", str(data), "--port", str(port)]
+    with (data / "served.log").open("w") as log:
+        process = subprocess.Popen(
+            command, cwd=PROJECT, stdout=log, stderr=log, env=os.environ | {"PYTHONUNBUFFERED": "1"}
+        )
+    try:
+        address, until = f"http://127.0.0.1:{port}", time.monotonic() + 300
+        while True:
+            assert process.poll() is None, (data / "served.log").read_text()
+            try:
+                with urlopen(f"{address}/health", timeout=5):
+                    break
+            except OSError:
+                assert time.monotonic() < until, (data / "served.log").read_text()
+                time.sleep(1)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def test_a_browser_shows_both_dashboards_without_an_error_and_asks_nobody_else(run, data: Path) -> None:
+    assert run("import").returncode == 0
+    password = (data / "superset" / "password").read_text()
+    with _served(data) as address, browser.browser() as opened, browser.page(opened, (1440, 900)) as (shown, said):
+        assert (
+            f"http://127.0.0.1:{address.rpartition(':')[2]}   user admin   password {password}"
+            in (data / "served.log").read_text()
+        )
+        shown.goto(f"{address}/login/")
+        shown.fill("input[name=username], #username", "admin")
+        shown.fill("input[name=password], #password", password)
+        shown.keyboard.press("Enter")
+        shown.wait_for_url(re.compile("welcome"), timeout=120_000)
+        for name, charts in bi.dashboards().items():
+            shown.goto(f"{address}/superset/dashboard/{name}/?standalone=1")
+            shown.wait_for_selector("[data-test=chart-container], .dashboard-component-chart-holder", timeout=120_000)
+            for n in range(shown.locator(".dashboard-component-chart-holder").count()):
+                shown.locator(".dashboard-component-chart-holder").nth(n).scroll_into_view_if_needed()
+                shown.wait_for_timeout(300)
+            shown.wait_for_function("document.querySelectorAll('.loading').length === 0", timeout=180_000)
+            assert shown.locator(".dashboard-component-chart-holder").count() == len(charts)
+            text = shown.inner_text("body")
+            for wrong in ("Error", "出错", "错误", "Unexpected"):
+                assert wrong not in text, text[max(0, text.find(wrong) - 200) : text.find(wrong) + 200]
+        elsewhere = [line for line in said if line.startswith("http") and not line.startswith(address)]
+        assert elsewhere == []
