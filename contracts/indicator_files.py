@@ -19,6 +19,7 @@ from contracts.validation import load_rules
 
 INDICATOR_LIST = Path("contracts/codes/indicators.csv")
 TARGET_LIST = Path("contracts/codes/indicator_targets.csv")
+GROUP_LIST = Path("contracts/codes/indicator_groups.csv")
 MEASURE_MACRO = Path("dbt_project/macros/indicator_measures.sql")
 PAGES = Path("docs/indicators")
 PLANS: Mapping[str, str] = {
@@ -38,6 +39,7 @@ def indicator_files() -> dict[Path, str]:
     return {
         INDICATOR_LIST: _csv([_row(indicator, names) for indicator in indicators.values()]),
         TARGET_LIST: _csv([row for indicator in indicators.values() for row in _targets(indicator)]),
+        GROUP_LIST: _csv([row for indicator in indicators.values() for row in _groups(indicator, names)]),
         MEASURE_MACRO: _macro(measures),
         PAGES / "README.md": _index(indicators),
         **pages,
@@ -118,6 +120,21 @@ def _targets(indicator: Indicator) -> list[dict[str, Any]]:
             "source": t.source,
         }
         for t in indicator.targets
+    ]
+
+
+def _groups(indicator: Indicator, names: Mapping[tuple[str, str], str]) -> list[dict[str, Any]]:
+    return [
+        {
+            "indicator_code": indicator.code,
+            "group_name": group.column,
+            "group_value": group.value,
+            "group_zh": group.names.zh,
+            "group_en": group.names.en,
+            "numerator": names[indicator.code, group.part("numerator")],
+            "denominator": names[indicator.code, group.part("denominator")] if group.denominator else "",
+        }
+        for group in indicator.told_apart
     ]
 
 
@@ -205,6 +222,7 @@ def _page(indicator: Indicator) -> str:
         f"| over time 时间汇总 | {indicator.numerator.over_time} within the {indicator.period} |",
         f"| levels 级别 | from the province down to the {indicator.level} |",
         f"| areas 城乡 | {', '.join(indicator.areas)} |",
+        f"| groups 分组 | {', '.join(indicator.groups) or 'none'}{' (table `indicator_group`)' if indicator.groups else ''} |",
         f"| a division without a row 无记录的区划 | {_absent(indicator)} |",
         "",
         "Sums of numerators stand over sums of denominators at every level. Read it:\n",
@@ -290,7 +308,8 @@ per: 10000
 ```
 
 Further keys: `period` (month, year), `over_time` of a measure (sum, last, average), `level` (county, town, village: the lowest that is
-published), `areas` (all, urban, rural), `counts_people: false` (exempts it from withholding; protection is the default), `scope: matching`
+published), `areas` (all, urban, rural), `groups` (columns of the numerator's table that its figures are told apart by: facility_type,
+benefit_type, age_band …; they stand in `indicator_group`), `counts_people: false` (exempts it from withholding; protection is the default), `scope: matching`
 (only cities that send such rows have values), `decimals`, `not_reported` (the reason where the numerator is unknown), `targets` (value, year,
 area, valid_from, baseline, baseline_year, status, source). `missing` in place of `numerator` lists one whose feed nobody sends.
 

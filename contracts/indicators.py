@@ -15,7 +15,7 @@ from typing import Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from contracts.loading import CONTRACTS, read_as, seed
+from contracts.loading import CONTRACTS, code_list, read_as, seed
 from contracts.model import ContractError
 from contracts.quoting import literal
 
@@ -89,7 +89,7 @@ TABLES: Mapping[str, StandardTable] = {
     "assistance_months": StandardTable(
         "benefits that run in a month",
         ("persons", "amount_yuan"),
-        ("benefit_type", "disability_grade"),
+        ("benefit_type", "disability_grade", "age_band"),
     ),
     "population_years": StandardTable(
         "residents at the end of a year, each counted once",
@@ -97,6 +97,15 @@ TABLES: Mapping[str, StandardTable] = {
         is_yearly=True,
     ),
     "village_years": StandardTable("villages and communities in force in a year", (), is_yearly=True),
+}
+# What rows can be chosen by → the code list of its values.
+CODED: Mapping[str, str] = {
+    "department_code": "departments",
+    "facility_type": "facility_types",
+    "service_item_code": "service_items",
+    "benefit_type": "benefit_types",
+    "disability_grade": "disability_grades",
+    "age_band": "age_bands",
 }
 # Why a quotient has no value where its denominator is missing or zero, by what is counted.
 DENOMINATOR_REASONS: Mapping[str, tuple[str, str]] = {
@@ -137,12 +146,21 @@ class Measure(_Part):
             if not values or any(isinstance(v, bool) != (column in table.flags) for v in values):
                 form = "true or false" if column in table.flags else "a text or a list of texts"
                 raise ValueError(f"{form} expected for {column!r} of {self.table}, found {wanted!r}")
+            if column in CODED and (unknown := [v for v in values if str(v) not in code_list(CODED[column])]):
+                raise ValueError(
+                    f"no {column} is {unknown[0]!r}; the codes of contracts/codes/{CODED[column]}.csv are "
+                    f"{', '.join(code_list(CODED[column]))}"
+                )
         return self
 
     @property
     def condition(self) -> str:
         """`where` as SQL."""
         return " and ".join(_chosen(column, wanted) for column, wanted in self.where.items())
+
+    def of_group(self, column: str, value: str) -> Measure:
+        """The same of the rows of one group."""
+        return self.model_copy(update={"where": {**self.where, column: value}})
 
     @property
     def text(self) -> str:
@@ -191,6 +209,20 @@ class Missing(_Part):
     needs: Names
 
 
+@dataclass(frozen=True)
+class Group:
+    """One value of a column that an indicator's figures are told apart by; without a `denominator` it stands over the whole one."""
+
+    column: str
+    value: str
+    names: Names
+    numerator: Measure
+    denominator: Measure | None
+
+    def part(self, of: Literal["numerator", "denominator"]) -> str:
+        return f"{of} where {self.column} is {self.value}"
+
+
 class Indicator(_Part):
     """One indicator; a `missing` one is published as missing, with the feed it needs."""
 
@@ -211,6 +243,7 @@ class Indicator(_Part):
     period: Literal["month", "year"] = "month"
     level: Literal["county", "town", "village"] = "town"
     areas: list[AreaType] = Field(["all"], min_length=1)
+    groups: list[str] = []
     scope: Literal["table", "matching"] = "table"
     not_reported: str = "not_reported"
     decimals: int = Field(1, ge=0, le=6)
@@ -240,6 +273,12 @@ class Indicator(_Part):
             raise ValueError(f"per: a share is a part of one, {self.per:g} would make it another unit")
         if len(set(self.areas)) != len(self.areas):
             raise ValueError(f"areas: each once, found {self.areas}")
+        can = [c for c in TABLES[self.numerator.table].filters if c in CODED] if self.numerator else []
+        if wrong := [column for column in self.groups if column not in can]:
+            table = f"{self.numerator.table} can be told apart by" if self.numerator else "a missing indicator has"
+            raise ValueError(f"groups: {table} {', '.join(can) or 'no groups'}; found {wrong[0]!r}")
+        if len(set(self.groups)) != len(self.groups):
+            raise ValueError(f"groups: each once, found {self.groups}")
         if (self.plan == "project") != (self.plan_no is None):
             raise ValueError("plan_no: the number in the plan, and none for an indicator of this project")
         return self
@@ -257,7 +296,31 @@ class Indicator(_Part):
             found["expected"] = Measure(
                 table=expecting, where={**known, "is_open": True} if expecting == "facility_months" else {}
             )
+        for group in self.told_apart:
+            found[group.part("numerator")] = group.numerator
+            if group.denominator:
+                found[group.part("denominator")] = group.denominator
         return found
+
+    @property
+    def told_apart(self) -> list[Group]:
+        """Every group of `groups`: the values `where` lists, else those of the code list that are of what `where` fixes."""
+        if self.numerator is None:
+            return []
+        chosen = {c: w if isinstance(w, list) else [w] for c, w in self.numerator.where.items()}
+        return [
+            self._group(self.numerator, column, row)
+            for column in self.groups
+            for row in seed(CODED[column])
+            if row["code"] in chosen.get(column, [row["code"]])
+            and all(row[c] in wanted for c, wanted in chosen.items() if c in row)
+        ]
+
+    def _group(self, numerator: Measure, column: str, row: Mapping[str, str]) -> Group:
+        own = self.denominator if self.denominator and column in TABLES[self.denominator.table].filters else None
+        names = Names(zh=row["name_zh"], en=row.get("name_en") or row["name_zh"])
+        code = row["code"]
+        return Group(column, code, names, numerator.of_group(column, code), own and own.of_group(column, code))
 
     @property
     def null_reasons(self) -> tuple[str, str]:

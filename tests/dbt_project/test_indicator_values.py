@@ -163,6 +163,7 @@ class Town:
             self.feeds["civil_affairs.assistance"].append(
                 {"benefit_id": f"B{code}{n}", "resident_key": f"k{code}{n}", "benefit_type": r.choice(("11", "12", "21", "31", "41", "51")),
                  "division_code": code, "household_members": r.choice((1, 2, 3, None)), "start_month": date(2025, 6, 1),
+                 "age_band": r.choice(("6-14", "65-79", "80+", None)), "disability_grade": r.choice(("1", "2", None)),
                  "end_month": date(2025, 12, 1) if ended else None, "amount_yuan": float(r.randint(100, 900))}
             )  # fmt: skip
 
@@ -181,7 +182,14 @@ def con(town: Town, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     accept(data, feeds["reference.population"], town.population, datetime(2026, 1, 5, 2))
     for feed, rows in town.feeds.items():
         accept(data, feeds[feed], rows, RECEIVED)
-    products = ("indicator_value", "equalisation_unit", "facility_access", "shortfall", "dim_indicator")
+    products = (
+        "indicator_value",
+        "indicator_group",
+        "equalisation_unit",
+        "facility_access",
+        "shortfall",
+        "dim_indicator",
+    )
     build(data, "--select", *(f"+{p}" for p in products), "--exclude-resource-type", "unit_test", "test")
     with duckdb.connect(str(data.warehouse), read_only=True) as connection:
         yield connection
@@ -352,6 +360,60 @@ def test_every_indicator_is_what_a_person_counts_from_the_accepted_rows(town: To
                 assert row["value"] is None, where
         compared[code] += row["value"] is not None
     assert min(compared[code] for code in indicators) >= 10, compared
+
+
+KINDS = {"11": "sports_hall", "50": "sports_ground", "82": "fitness_trail", "P1": "park", "L1": "library", "W1": "culture_centre",
+         "H1": "heritage", "D200": "primary_care"}  # fmt: skip
+
+
+def group_of(row: Row, column: str) -> str:
+    """The group a row is of, as its department wrote it; a facility's kind is what its type is called."""
+    if column != "facility_type":
+        return row[column] or "not_stated"
+    if "is_comprehensive" in row:
+        return "comprehensive_community_facility" if row["is_comprehensive"] else "activity_centre"
+    return "elderly_care" if "total_beds" in row else KINDS[row.get("venue_type_code") or row["category_code"]]
+
+
+def within(part: Part | list[Part], column: str, value: str) -> Part | list[Part]:
+    if isinstance(part, list):
+        return [p for one in part for p in [within(one, column, value)] if not isinstance(p, list)]
+    assert not isinstance(part, str)
+    feed, number = part
+    return feed, lambda r: number(r) if group_of(r, column) == value else 0
+
+
+def test_every_group_is_what_a_person_counts_of_its_rows(town: Town, con: Any) -> None:
+    indicators = load_indicators()
+    rows = con.sql("select * from indicators.indicator_group").pl().to_dicts()
+    whole = {
+        tuple(r[k] for k in ("indicator_code", "division_code", "period", "area_type")): r
+        for r in con.sql("select * from indicators.indicator_value").pl().to_dicts()
+    }
+    added: dict[Any, float] = defaultdict(float)
+    seen = set()
+    for row in rows:
+        code, column, value = row["indicator_code"], row["group_name"], row["group_value"]
+        at = (code, row["division_code"], row["period"], row["area_type"])
+        added[at, column] += row["numerator"]
+        if code == "civil_affairs_facilities_per_10000" and row["period"] < FEBRUARY:
+            continue
+        place = row["division_code"], row["area_type"], row["period"]
+        numerator, denominator = BY_HAND[code]
+        n = counted(town, within(numerator, column, value), *place)
+        assert row["numerator"] == pytest.approx(n, rel=1e-9, abs=1e-9), (at, value)
+        assert denominator is not None
+        own = denominator if isinstance(denominator, str) else within(denominator, column, value)
+        d = counted(town, own, *place)
+        assert row["denominator"] == pytest.approx(d, rel=1e-9), (at, value)
+        assert row["value"] == (pytest.approx(indicators[code].per * n / d, rel=1e-9, abs=1e-9) if d else None)
+        if n:
+            seen.add((code, column, value))
+    for (at, _), total in added.items():
+        assert total == pytest.approx(whole[at]["numerator"], rel=1e-9, abs=1e-9), at
+    named = {(i.code, column) for i in indicators.values() for column in i.groups}
+    assert {(code, column) for code, column, _ in seen} == named
+    assert {value for _, _, value in seen} >= {"11", "12", "80+", "not_stated", "park", "library", "elderly_care"}
 
 
 def test_a_city_that_sends_nothing_has_no_values(values: list[Row]) -> None:
