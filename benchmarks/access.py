@@ -27,7 +27,7 @@ from orchestration.paths import DBT_PROJECT, DataDirectory
 from orchestration.warehouse.dbt_assets import DBT, environment
 
 COMMUNITIES, FACILITIES, TYPES = 620_000, 1_000_000, 8
-MODELS = ("access_points", "access_sites", "access_pairs", "access_search_near", "access_search_nearby", "access_search_middle", "access_search_far", "access_search_farther", "access_search_wide", "access_nearest")  # fmt: skip
+MODELS = ("access_points", "access_sites", "access_assumed_points", "access_pairs", "access_search_near", "access_search_nearby", "access_search_middle", "access_search_far", "access_search_farther", "access_search_wide", "access_nearest")  # fmt: skip
 ALLOWED_SECONDS, ALLOWED_MEGABYTES = 120, 4_000
 RADIUS_M, DETOUR, REACH_M = 6_371_000, 1.3, 1_000
 
@@ -61,7 +61,7 @@ def fill(data: DataDirectory, communities: Any, facilities: Any) -> None:
         con.execute(f"""
             create table facilities.dim_facility as
             select cast(n as varchar) as facility_id, 'type_' || (n % {TYPES}) as facility_type, true as is_open, longitude, latitude,
-                cast(null as bigint) as capacity, '1' as division_code
+                cast(null as bigint) as capacity, '1' as division_code, 'code' as division_method
             from (select row_number() over () as n, * from sites)
         """)
         con.execute(f"""
@@ -87,6 +87,8 @@ def measure(data: DataDirectory) -> tuple[float, float, float]:
         [str(DBT), "--quiet", "run", "--select", *MODELS, *folders], env={**os.environ, **environment(data)}, check=True
     )
     results = json.loads((data.dbt_target / "run_results.json").read_text())["results"]
+    for result in results:
+        print(f"  {result['unique_id'].rpartition('.')[2]} {result['execution_time']:.1f} s", flush=True)
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     peak = used.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
     return sum(r["execution_time"] for r in results), used.ru_utime + used.ru_stime, peak

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
@@ -17,7 +17,8 @@ import duckdb
 import pytest
 from building import compiled
 
-from contracts.loading import seed
+from contracts.indicators import Indicator, load_indicators
+from contracts.loading import seed, seed_path
 from orchestration.paths import DataDirectory
 
 INDICES = ("gini", "theil_t", "theil_l", "cv_weighted")
@@ -59,7 +60,7 @@ class Spread:
 def sql(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     data = DataDirectory(tmp_path_factory.mktemp("indicator_models"))
     data.derived.mkdir()
-    return compiled(data, *MODELS)
+    return compiled(data, *MODELS, "indicator_files_hold")
 
 
 def made(
@@ -286,3 +287,79 @@ def test_what_no_part_accounts_for_is_a_remainder_that_may_be_below_zero(sql: di
     assert sorted(rows.fetchall()) == [
         ("less", "rest:C", "county", -3.0, 0.0, None, "children_exceed"), ("more", "rest:C", "county", 3.0, 30.0, None, None),
     ]  # fmt: skip
+
+
+# ── what each file says of its own values ───────────────────────────────────────────────────────
+
+SHIPPED = {code: indicator for code, indicator in load_indicators().items() if not indicator.missing}
+
+
+def as_its_file_says(indicator: Indicator) -> dict[str, Any]:
+    """A cell of the province in January 2025: half of the denominator, which is as large as `per` makes a value below one of."""
+    return {
+        "indicator_code": indicator.code, "division_code": "P", "division_level": "province", "lowest_level": indicator.level,
+        "period_kind": indicator.period, "area_type": indicator.areas[0], "unit": indicator.unit, "better": indicator.direction,
+        "per": indicator.per, "numerator": 50.0, "denominator": 100.0 if indicator.denominator else None,
+        "has_denominator": indicator.denominator is not None,
+    }  # fmt: skip
+
+
+def broken(sql: dict[str, str], changes: dict[str, str] | None = None) -> dict[str, str]:
+    """Indicator → what the nightly test says of its value, after these changes of its row."""
+    con = made(sql, [as_its_file_says(i) for i in SHIPPED.values()])
+    con.execute("drop table seeds.indicator_targets")
+    for name in ("indicators", "indicator_targets"):
+        con.execute(f"create table seeds.{name} as select * from read_csv('{seed_path(name)}', all_varchar = true)")
+    con.execute("alter table seeds.indicators alter per type double")
+    con.execute("alter table seeds.indicator_targets alter target type double")
+    for code, change in (changes or {}).items():
+        con.execute(f"update indicators.indicator_value set {change} where indicator_code = '{code}'")
+    return dict(con.execute(f"select indicator_code, broken from ({sql['indicator_files_hold']})").fetchall())
+
+
+def test_a_value_as_its_file_says_is_not_complained_of(sql: dict[str, str]) -> None:
+    assert broken(sql) == {}
+
+
+@pytest.mark.parametrize(
+    ("change", "said", "whose"),
+    [
+        ("unit = 'furlongs'", "unit", lambda i: True),
+        ("period_kind = case period_kind when 'year' then 'month' else 'year' end", "period_kind", lambda i: True),
+        ("period = period + 40", "a year begins on its first day", lambda i: i.period == "year"),
+        ("period = period + 14", "a month begins on its first day", lambda i: i.period == "month"),
+        ("division_level = 'village'", "level", lambda i: i.level != "village"),
+        ("area_type = 'rural'", "area_type", lambda i: "rural" not in i.areas),
+        ("null_reason = 'because'", "null_reason", lambda i: True),
+        ("numerator = -1, value = null", "below zero", lambda i: True),
+        ("denominator = 0", "value without a denominator", lambda i: i.denominator),
+        ("value = value / 2", "quotient", lambda i: i.denominator),
+        ("value = value / 2", "numerator", lambda i: not i.denominator),
+        ("value = 2, numerator = 200", "share above one", lambda i: i.unit == "share"),
+        ("target = 0.123", "target", lambda i: True),
+    ],
+)
+def test_what_an_indicators_file_rules_out_is_found_in_its_values(
+    sql: dict[str, str], change: str, said: str, whose: Callable[[Indicator], object]
+) -> None:
+    concerned = [code for code, indicator in SHIPPED.items() if whose(indicator)]
+    assert broken(sql, dict.fromkeys(concerned, change)) == dict.fromkeys(concerned, said)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("is_target_met = true", "is_target_met"),
+        ("attainment = 1.2", "attainment"),
+        ("pace_needed = -1", "direction of the pace"),
+        ("value = 0.9, numerator = 90, is_target_met = true, attainment = 1.1, pace_needed = 1", "pace_needed"),
+    ],
+)
+def test_a_judgement_against_the_target_follows_the_direction_of_the_file(
+    sql: dict[str, str], change: str, said: str
+) -> None:
+    """The plan wants four fifths of rural communities by 2025; half of them is what the row says."""
+    code = "rural_comprehensive_facility_coverage"
+    aimed = "target = 0.8, is_target_met = false, attainment = 0.625, pace_needed = 0.3"
+    assert broken(sql, {code: aimed}) == {}
+    assert broken(sql, {code: f"{aimed.split(',', maxsplit=1)[0]}, {change}"}) == {code: said}
