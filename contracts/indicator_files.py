@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from contracts.indicators import TABLES, Indicator, NamedMeasure, load_indicators, named_measures
+from contracts.indicators import CODED, TABLES, Indicator, NamedMeasure, load_indicators, named_measures
 from contracts.loading import load_feeds, seed
 from contracts.validation import load_rules
 
@@ -288,6 +288,10 @@ def _tables() -> str:
     return "\n".join(rows)
 
 
+def _coded() -> str:
+    return ", ".join(f"`{column}` in `contracts/codes/{name}.csv`" for column, name in CODED.items())
+
+
 HOW_TO_ADD = f"""## Add one 新增一个指标
 
 An indicator is one file. Save it as `contracts/indicators/<code>.yaml`, run `python -m contracts.generate`, and the next night has it; a
@@ -314,4 +318,9 @@ benefit_type, age_band …; they stand in `indicator_group`), `counts_people: fa
 area, valid_from, baseline, baseline_year, status, source). `missing` in place of `numerator` lists one whose feed nobody sends.
 
 {_tables()}
+
+What rows can be chosen by is a code (`facility_type: [library, museum]`) or true or false (`is_open: true`). The codes:
+{_coded()}. A new unit is a line of `contracts/codes/indicator_units.csv`. `make test` then asks for the count by hand of the new indicator, one line
+in `BY_HAND` of `tests/dbt_project/test_indicator_values.py`; the checks that its file implies (quotient, level, direction, bounds of a
+share, groups that add up) run every night without further work.
 """

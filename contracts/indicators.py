@@ -115,7 +115,7 @@ DENOMINATOR_REASONS: Mapping[str, tuple[str, str]] = {
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Names(_Part):
@@ -138,6 +138,8 @@ class Measure(_Part):
         table = TABLES[self.table]
         if self.sum not in ("rows", *table.sums):
             raise ValueError(f"{self.table} has no {self.sum!r} to add up; it has {', '.join(('rows', *table.sums))}")
+        if self.sum == "rows" and self.table == "population_years":
+            raise ValueError(f"sum: rows of population_years are no residents; say which of {', '.join(table.sums)}")
         for column, wanted in self.where.items():
             if column not in table.filters:
                 known = ", ".join(table.filters) or "nothing that rows can be told apart by"
@@ -279,6 +281,10 @@ class Indicator(_Part):
             raise ValueError(f"groups: {table} {', '.join(can) or 'no groups'}; found {wrong[0]!r}")
         if len(set(self.groups)) != len(self.groups):
             raise ValueError(f"groups: each once, found {self.groups}")
+        begun = [(t.area, t.valid_from) for t in self.targets]
+        if again := [b for b in begun if begun.count(b) > 1]:
+            area, day = again[0]
+            raise ValueError(f"targets: one for {area or 'everywhere'} from {day} on, found {begun.count(again[0])}")
         if (self.plan == "project") != (self.plan_no is None):
             raise ValueError("plan_no: the number in the plan, and none for an indicator of this project")
         return self
