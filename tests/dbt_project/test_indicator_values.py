@@ -273,6 +273,7 @@ BY_HAND: dict[str, tuple[Part | list[Part], Part | list[Part] | None]] = {
         [of(feed, is_open) for feed in (COMMUNITY, ELDERLY, HEALTH, SPORTS, CULTURE)], [of(feed, lambda _: 1) for feed in (COMMUNITY, ELDERLY, HEALTH, SPORTS, CULTURE)],
     ),
     "health_visits_per_resident": (of("health.service_volumes", lambda r: r["visits"]), "population"),
+    "health_visits_per_physician": (of("health.service_volumes", lambda r: r["visits"]), of(HEALTH, lambda r: is_open(r) and r["physicians"])),
     "sports_visits_per_100": (of("sports.openings", lambda r: r["visits"]), "population"),
     "sports_open_hours_per_venue": (of("sports.openings", lambda r: r["open_hours"]), of(SPORTS, is_open)),
     "culture_activities_per_10000": (of("culture.activities", lambda r: r["sessions"]), "population"),
@@ -376,7 +377,9 @@ def group_of(row: Row, column: str) -> str:
         return row[column] or "not_stated"
     if "is_comprehensive" in row:
         return "comprehensive_community_facility" if row["is_comprehensive"] else "activity_centre"
-    return "elderly_care" if "total_beds" in row else KINDS[row.get("venue_type_code") or row["category_code"]]
+    return (
+        "elderly_care" if "total_beds" in row else KINDS[row.get("venue_type_code") or row.get("category_code", "D200")]
+    )
 
 
 def within(part: Part | list[Part], column: str, value: str) -> Part | list[Part]:
