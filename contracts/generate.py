@@ -62,7 +62,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         found, wanted = (stale(), {}) if check else ([], generated())
     except ContractError as error:
-        print(error, file=sys.stderr)
+        print(error)
         return 2
     if check:
         for name in found:
