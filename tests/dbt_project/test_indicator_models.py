@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import random
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -17,7 +18,7 @@ import duckdb
 import pytest
 from building import compiled
 
-from contracts.indicators import Indicator, load_indicators
+from contracts.indicators import TABLES, Indicator, load_indicators
 from contracts.loading import seed, seed_path
 from orchestration.paths import DataDirectory
 
@@ -60,7 +61,7 @@ class Spread:
 def sql(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     data = DataDirectory(tmp_path_factory.mktemp("indicator_models"))
     data.derived.mkdir()
-    return compiled(data, *MODELS, "indicator_files_hold")
+    return compiled(data, *MODELS, "indicator_files_hold", "indicator_measured")
 
 
 def made(
@@ -287,6 +288,38 @@ def test_what_no_part_accounts_for_is_a_remainder_that_may_be_below_zero(sql: di
     assert sorted(rows.fetchall()) == [
         ("less", "rest:C", "county", -3.0, 0.0, None, "children_exceed"), ("more", "rest:C", "county", 3.0, 30.0, None, None),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("over_time", "expected"), [("sum", 36.0), ("average", 12.0), ("last", 15.0)])
+def test_a_year_of_months_is_added_up_averaged_or_its_last_month(
+    sql: dict[str, str], over_time: str, expected: float
+) -> None:
+    """A measure of the months of a year, as a file with `period: year` has it; a month of which nobody sent anything is no zero."""
+    measure = "certified_social_worker_share/denominator"
+    as_shipped = re.compile(rf"'{measure}' as measure,\s+'month' as period_kind,\s+'last' as over_time")
+    text, replaced = as_shipped.subn(f"'{measure}' as measure, 'year' as period_kind, '{over_time}' as over_time", sql["indicator_measured"])  # fmt: skip
+    assert replaced == 1
+    con = duckdb.connect()
+    con.execute("attach ':memory:' as minsheng; use minsheng")
+    for schema, name in set(re.findall(r'"minsheng"\."(\w+)"\."(\w+)"', text)):
+        table = TABLES[name]
+        columns = [f"{c} double" for c in table.sums if c not in table.flags]
+        columns += [f"{c} {'boolean' if c in table.flags else 'varchar'}" for c in table.filters]
+        con.execute(f"create schema if not exists {schema}")
+        con.execute(
+            f"create table {schema}.{name} (division_code varchar, month date, unit varchar, is_on_time boolean, {', '.join([*columns, 'x int'])})"
+        )
+        if name == "community_worker_months":
+            rows = [("A", 1, 10), ("A", 3, 11), ("A", 4, 15), ("B", 3, 7)]
+            for division, month, workers in rows:
+                con.execute(
+                    f"insert into {schema}.{name} (division_code, month, unit, workers) values (?, make_date(2025, ?, 1), ?, ?)",
+                    [division, month, f"{division}{month}", workers],
+                )
+    found = con.execute(f"select division_code, period, value from ({text}) where measure = '{measure}' order by 1")
+    # B reported in one month of the three that anybody did.
+    other = {"sum": 7.0, "average": 7.0 / 3, "last": None}[over_time]
+    assert found.fetchall() == [("A", date(2025, 1, 1), expected), ("B", date(2025, 1, 1), other)]
 
 
 # ── what each file says of its own values ───────────────────────────────────────────────────────
