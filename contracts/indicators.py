@@ -7,7 +7,7 @@ here: what is made of them for dbt and readers (indicator_files.py), how a value
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
@@ -98,6 +98,8 @@ TABLES: Mapping[str, StandardTable] = {
     ),
     "village_years": StandardTable("villages and communities in force in a year", (), is_yearly=True),
 }
+# Between what a measure is for and the group it is of, in its name.
+OF_GROUP = " where "
 # What rows can be chosen by → the code list of its values.
 CODED: Mapping[str, str] = {
     "department_code": "departments",
@@ -222,7 +224,7 @@ class Group:
     denominator: Measure | None
 
     def part(self, of: Literal["numerator", "denominator"]) -> str:
-        return f"{of} where {self.column} is {self.value}"
+        return f"{of}{OF_GROUP}{self.column} is {self.value}"
 
 
 class Indicator(_Part):
@@ -341,11 +343,12 @@ class Indicator(_Part):
 
 @dataclass(frozen=True)
 class NamedMeasure:
-    """A measure under the name it has in indicator_sums, for periods of one kind."""
+    """A measure under the name it has in indicator_sums, for periods of one kind; who reported is told of some only."""
 
     name: str
     measure: Measure
     period: Literal["month", "year"]
+    tells_reporters: bool = True
 
 
 def load_indicator(path: Path) -> Indicator:
@@ -394,6 +397,8 @@ def named_measures(users: Iterable[Measuring]) -> tuple[list[NamedMeasure], dict
     for user in users:
         for part, measure in user.measures.items():
             key = (measure.model_dump_json(), user.period)
-            named = found.setdefault(key, NamedMeasure(f"{user.code}/{part}", measure, user.period))
-            names[user.code, part] = named.name
+            first = found.get(key, NamedMeasure(f"{user.code}/{part}", measure, user.period, tells_reporters=False))
+            # Coverage is of the whole; telling reporters apart once more for each group would cost more than all the sums.
+            found[key] = replace(first, tells_reporters=first.tells_reporters or OF_GROUP not in part)
+            names[user.code, part] = first.name
     return list(found.values()), names
