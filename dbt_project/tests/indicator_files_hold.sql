@@ -30,8 +30,9 @@ described as (
         '|' || indicators.areas || '|' as file_areas,
         division_levels.depth,
         deepest.depth as lowest_depth,
-        '|not_in_force|remainder|area_type_not_stated|no_urban_villages|no_rural_villages|' || coalesce(indicators.not_reported, '') || '|'
-        || coalesce(indicators.denominator_unknown, '') || '|' || coalesce(indicators.denominator_zero, '') || '|' as reasons
+        '|not_in_force|remainder|area_type_not_stated|no_urban_villages|no_rural_villages|'
+        || coalesce(indicators.not_reported, '') || '|' || coalesce(indicators.denominator_unknown, '') || '|'
+        || coalesce(indicators.denominator_zero, '') || '|' as reasons
     from cells
     inner join indicators on cells.indicator_code = indicators.code
     inner join division_levels on cells.division_level = division_levels.level
@@ -55,7 +56,8 @@ judged as (
             when is_missing then 'a missing indicator has no values'
             when unit <> file_unit then 'unit'
             when period_kind <> file_period_kind then 'period_kind'
-            when period_kind = 'year' and extract(month from period) + extract(day from period) <> 2 then 'a year begins on its first day'
+            when period_kind = 'year' and extract(month from period) + extract(day from period) <> 2
+                then 'a year begins on its first day'
             when period_kind = 'month' and extract(day from period) <> 1 then 'a month begins on its first day'
             when depth > lowest_depth then 'level'
             when file_areas not like '%|' || area_type || '|%' then 'area_type'
@@ -66,11 +68,13 @@ judged as (
             when not has_denominator and value <> numerator then 'numerator'
             when unit = 'share' and value > 1.0 and coalesce(quality_flags, '') not like '%above_one%' then 'share above one'
             when described.target is not null and aimed.targets is null then 'target'
-            when is_target_met <> (better = 'down' and value <= described.target or better <> 'down' and value >= described.target)
+            when
+                is_target_met
+                <> ((better = 'down' and value <= described.target) or (better <> 'down' and value >= described.target))
                 then 'is_target_met'
             when value > 0.0 and described.target > 0.0 and is_target_met <> (attainment >= 1.0) then 'attainment'
             when is_target_met and pace_needed is not null then 'pace_needed'
-            when pace_needed > 0.0 and better = 'down' or pace_needed < 0.0 and better <> 'down' then 'direction of the pace'
+            when (pace_needed > 0.0 and better = 'down') or (pace_needed < 0.0 and better <> 'down') then 'direction of the pace'
         end as broken
     from described
     left join aimed
