@@ -16,7 +16,7 @@ from contracts.dbt_properties import BANNER, MODELS, property_files
 from contracts.indicator_files import PAGES, indicator_files
 from contracts.layout_keys import LAYOUT_KEYS, layout_keys
 from contracts.loading import load_feeds, load_products
-from contracts.model import Contract, Feed, Product
+from contracts.model import Contract, ContractError, Feed, Product
 from contracts.validation_files import validation_files
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -58,12 +58,17 @@ def stale(root: Path = PROJECT) -> list[str]:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m contracts.generate", description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a generated file is not current")
-    if parser.parse_args(arguments).check:
-        found = stale()
+    check = parser.parse_args(arguments).check
+    try:
+        found, wanted = (stale(), {}) if check else ([], generated())
+    except ContractError as error:
+        print(error)
+        return 2
+    if check:
         for name in found:
             print(f"{name} is not what the contracts say: run `python -m contracts.generate`")
         return 1 if found else 0
-    for path, text in generated().items():
+    for path, text in wanted.items():
         (PROJECT / path).parent.mkdir(parents=True, exist_ok=True)
         (PROJECT / path).write_text(text, encoding="utf-8")
     for orphan in set(stale()):

@@ -7,7 +7,7 @@ here: what is made of them for dbt and readers (indicator_files.py), how a value
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from contracts.loading import CONTRACTS, read_as, seed
+from contracts.loading import CONTRACTS, code_list, read_as, seed
 from contracts.model import ContractError
 from contracts.quoting import literal
 
@@ -89,7 +89,7 @@ TABLES: Mapping[str, StandardTable] = {
     "assistance_months": StandardTable(
         "benefits that run in a month",
         ("persons", "amount_yuan"),
-        ("benefit_type", "disability_grade"),
+        ("benefit_type", "disability_grade", "age_band"),
     ),
     "population_years": StandardTable(
         "residents at the end of a year, each counted once",
@@ -97,6 +97,17 @@ TABLES: Mapping[str, StandardTable] = {
         is_yearly=True,
     ),
     "village_years": StandardTable("villages and communities in force in a year", (), is_yearly=True),
+}
+# Between what a measure is for and the group it is of, in its name.
+OF_GROUP = " where "
+# What rows can be chosen by → the code list of its values.
+CODED: Mapping[str, str] = {
+    "department_code": "departments",
+    "facility_type": "facility_types",
+    "service_item_code": "service_items",
+    "benefit_type": "benefit_types",
+    "disability_grade": "disability_grades",
+    "age_band": "age_bands",
 }
 # Why a quotient has no value where its denominator is missing or zero, by what is counted.
 DENOMINATOR_REASONS: Mapping[str, tuple[str, str]] = {
@@ -106,7 +117,7 @@ DENOMINATOR_REASONS: Mapping[str, tuple[str, str]] = {
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Names(_Part):
@@ -129,6 +140,8 @@ class Measure(_Part):
         table = TABLES[self.table]
         if self.sum not in ("rows", *table.sums):
             raise ValueError(f"{self.table} has no {self.sum!r} to add up; it has {', '.join(('rows', *table.sums))}")
+        if self.sum == "rows" and self.table == "population_years":
+            raise ValueError(f"sum: rows of population_years are no residents; say which of {', '.join(table.sums)}")
         for column, wanted in self.where.items():
             if column not in table.filters:
                 known = ", ".join(table.filters) or "nothing that rows can be told apart by"
@@ -137,12 +150,21 @@ class Measure(_Part):
             if not values or any(isinstance(v, bool) != (column in table.flags) for v in values):
                 form = "true or false" if column in table.flags else "a text or a list of texts"
                 raise ValueError(f"{form} expected for {column!r} of {self.table}, found {wanted!r}")
+            if column in CODED and (unknown := [v for v in values if str(v) not in code_list(CODED[column])]):
+                raise ValueError(
+                    f"no {column} is {unknown[0]!r}; the codes of contracts/codes/{CODED[column]}.csv are "
+                    f"{', '.join(code_list(CODED[column]))}"
+                )
         return self
 
     @property
     def condition(self) -> str:
         """`where` as SQL."""
         return " and ".join(_chosen(column, wanted) for column, wanted in self.where.items())
+
+    def of_group(self, column: str, value: str) -> Measure:
+        """The same of the rows of one group."""
+        return self.model_copy(update={"where": {**self.where, column: value}})
 
     @property
     def text(self) -> str:
@@ -191,6 +213,20 @@ class Missing(_Part):
     needs: Names
 
 
+@dataclass(frozen=True)
+class Group:
+    """One value of a column that an indicator's figures are told apart by; without a `denominator` it stands over the whole one."""
+
+    column: str
+    value: str
+    names: Names
+    numerator: Measure
+    denominator: Measure | None
+
+    def part(self, of: Literal["numerator", "denominator"]) -> str:
+        return f"{of}{OF_GROUP}{self.column} is {self.value}"
+
+
 class Indicator(_Part):
     """One indicator; a `missing` one is published as missing, with the feed it needs."""
 
@@ -211,6 +247,7 @@ class Indicator(_Part):
     period: Literal["month", "year"] = "month"
     level: Literal["county", "town", "village"] = "town"
     areas: list[AreaType] = Field(["all"], min_length=1)
+    groups: list[str] = []
     scope: Literal["table", "matching"] = "table"
     not_reported: str = "not_reported"
     decimals: int = Field(1, ge=0, le=6)
@@ -240,6 +277,16 @@ class Indicator(_Part):
             raise ValueError(f"per: a share is a part of one, {self.per:g} would make it another unit")
         if len(set(self.areas)) != len(self.areas):
             raise ValueError(f"areas: each once, found {self.areas}")
+        can = [c for c in TABLES[self.numerator.table].filters if c in CODED] if self.numerator else []
+        if wrong := [column for column in self.groups if column not in can]:
+            table = f"{self.numerator.table} can be told apart by" if self.numerator else "a missing indicator has"
+            raise ValueError(f"groups: {table} {', '.join(can) or 'no groups'}; found {wrong[0]!r}")
+        if len(set(self.groups)) != len(self.groups):
+            raise ValueError(f"groups: each once, found {self.groups}")
+        begun = [(t.area, t.valid_from) for t in self.targets]
+        if again := [b for b in begun if begun.count(b) > 1]:
+            area, day = again[0]
+            raise ValueError(f"targets: one for {area or 'everywhere'} from {day} on, found {begun.count(again[0])}")
         if (self.plan == "project") != (self.plan_no is None):
             raise ValueError("plan_no: the number in the plan, and none for an indicator of this project")
         return self
@@ -257,7 +304,31 @@ class Indicator(_Part):
             found["expected"] = Measure(
                 table=expecting, where={**known, "is_open": True} if expecting == "facility_months" else {}
             )
+        for group in self.told_apart:
+            found[group.part("numerator")] = group.numerator
+            if group.denominator:
+                found[group.part("denominator")] = group.denominator
         return found
+
+    @property
+    def told_apart(self) -> list[Group]:
+        """Every group of `groups`: the values `where` lists, else those of the code list that are of what `where` fixes."""
+        if self.numerator is None:
+            return []
+        chosen = {c: w if isinstance(w, list) else [w] for c, w in self.numerator.where.items()}
+        return [
+            self._group(self.numerator, column, row)
+            for column in self.groups
+            for row in seed(CODED[column])
+            if row["code"] in chosen.get(column, [row["code"]])
+            and all(row[c] in wanted for c, wanted in chosen.items() if c in row)
+        ]
+
+    def _group(self, numerator: Measure, column: str, row: Mapping[str, str]) -> Group:
+        own = self.denominator if self.denominator and column in TABLES[self.denominator.table].filters else None
+        names = Names(zh=row["name_zh"], en=row.get("name_en") or row["name_zh"])
+        code = row["code"]
+        return Group(column, code, names, numerator.of_group(column, code), own and own.of_group(column, code))
 
     @property
     def null_reasons(self) -> tuple[str, str]:
@@ -272,11 +343,12 @@ class Indicator(_Part):
 
 @dataclass(frozen=True)
 class NamedMeasure:
-    """A measure under the name it has in indicator_sums, for periods of one kind."""
+    """A measure under the name it has in indicator_sums, for periods of one kind; who reported is told of some only."""
 
     name: str
     measure: Measure
     period: Literal["month", "year"]
+    tells_reporters: bool = True
 
 
 def load_indicator(path: Path) -> Indicator:
@@ -325,6 +397,8 @@ def named_measures(users: Iterable[Measuring]) -> tuple[list[NamedMeasure], dict
     for user in users:
         for part, measure in user.measures.items():
             key = (measure.model_dump_json(), user.period)
-            named = found.setdefault(key, NamedMeasure(f"{user.code}/{part}", measure, user.period))
-            names[user.code, part] = named.name
+            first = found.get(key, NamedMeasure(f"{user.code}/{part}", measure, user.period, tells_reporters=False))
+            # Coverage is of the whole; telling reporters apart once more for each group would cost more than all the sums.
+            found[key] = replace(first, tells_reporters=first.tells_reporters or OF_GROUP not in part)
+            names[user.code, part] = first.name
     return list(found.values()), names

@@ -317,10 +317,22 @@ def scheme_codes(name: str, scheme: str) -> Mapping[str, str]:
     return {row["code"]: row["level"] for row in seed(name) if row["scheme"] == scheme}
 
 
+class _EachKeyOnce(yaml.CSafeLoader):
+    """YAML as usual, but for a key that stands twice: the later value would take the place of the first without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"{key.value!r} stands twice", key.start_mark)
+            seen.add(key.value if isinstance(key, yaml.ScalarNode) else "")
+        return super().construct_mapping(node, deep)
+
+
 def read_yaml(path: Path) -> dict[str, Any]:
-    """The mapping that a YAML file is; one that is none, or is not written in UTF-8, is a ContractError."""
+    """The mapping that a YAML file is; one that is none, names a key twice, or is not written in UTF-8, is a ContractError."""
     try:
-        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=_EachKeyOnce)  # noqa: S506 — it is a safe one
     except UnicodeDecodeError as error:
         raise ContractError(
             path, "file", f"UTF-8 was expected, byte {error.start + 1} is none; save it again as UTF-8"
@@ -348,6 +360,12 @@ def read_as(path: Path, model: type[Read], parts: Mapping[str, type[BaseModel]] 
         problem = first["msg"].removeprefix("Value error, ")
         if first["type"] == "missing":
             problem = "is missing"
+        elif first["type"] in ("model_type", "dict_type"):
+            problem = f"keys and values were expected, as in {{key: value}}; found {first['input']!r}"
+        elif problem.startswith("Input should be "):
+            # Of pydantic's sentence what it wants; how it failed to read what came is of no use to who wrote it.
+            wanted = problem.removeprefix("Input should be ").split(", unable")[0].split(", input is")[0]
+            problem = f"{wanted} expected, found {first['input']!r}"
         elif first["type"] == "extra_forbidden":
             known = (parts or {}).get(str(first["loc"][0]), model) if len(first["loc"]) > 1 else model
             problem = f"is no key here; there are {', '.join(known.model_fields)}"

@@ -52,7 +52,7 @@ def set_up_real(
 
 def tell_real(data: DataDirectory, console: Console) -> None:
     """Prints what the release holds: rows per file, facilities by department and how they were placed, ten buildings with
-    their evidence, two figures per Tainan district."""
+    their evidence, and Tainan by district: parks, centres, facilities of each department, what lies within 1 km, how even it is."""
     import duckdb
 
     path = data.published / "minsheng.duckdb"
@@ -111,6 +111,46 @@ DISTRICTS = """
     order by d.division_code
 """
 
+# Open facilities of each department over ten thousand residents.
+PER_10000 = """
+    with newest as (
+        from indicator_value where area_type = 'all' qualify period = max(period) over (partition by indicator_code, division_code)
+    )
+    select substr(d.full_name, 4), max(v.denominator)::bigint,
+           max(v.value) filter (indicator_code = 'health_facilities_per_10000'),
+           max(v.value) filter (indicator_code = 'culture_facilities_per_10000'),
+           max(v.value) filter (indicator_code = 'sports_facilities_per_10000'),
+           max(v.value) filter (indicator_code = 'civil_affairs_facilities_per_10000')
+    from dim_division as d
+    join newest as v on v.division_code = d.division_code and v.indicator_code like '%\\_facilities\\_per\\_10000' escape '\\'
+    where d.level = 'county' and replace(d.full_name, '臺', '台') like '台南市%'
+    group by d.division_code, d.full_name order by d.division_code
+"""
+
+# No village has a point of its own: where it is assumed to lie, of how many that can be, and how many of these are within 1 km.
+WITHIN_1_KM = """
+    select substr(d.full_name, 4), c.communities, c.communities_with_assumed_point, c.communities_within_wide,
+           100 * c.communities_within_wide / nullif(c.communities - c.communities_without_point, 0), 100 * c.share_within_wide,
+           p.communities_with_assumed_point, p.communities_within_wide,
+           100 * p.communities_within_wide / nullif(p.communities - p.communities_without_point, 0), 100 * p.share_within_wide
+    from dim_division as d
+    left join facility_access as c on c.division_code = d.division_code and c.circle_type = 'community_centre'
+    left join facility_access as p on p.division_code = d.division_code and p.circle_type = 'park'
+    where d.level in ('county', 'city') and replace(d.full_name, '臺', '台') like '台南市%'
+    order by d.level desc, d.division_code
+"""
+
+# Park area per resident, village by village: of the city with the part between its districts, and of each district.
+PARKS = """
+    select area_name, units, units_left_out, units_without_resource, 100 * placed_share, gini, theil_t,
+           theil_t_between_parent, theil_t_within_parent
+    from equalisation
+    where indicator_code = 'park_area_per_resident' and unit_level = 'village' and area_level in ('county', 'city')
+          and replace(area_name, '臺', '台') like '台南市%'
+    qualify period = max(period) over ()
+    order by area_level, area_code
+"""
+
 TABLES = (
     (FILES, ("file", "feed", "received", "accepted", "quarantined", "why (most common)")),
     (
@@ -132,6 +172,36 @@ TABLES = (
     (POINTS, ("facilities", "% with a trusted point", "% of the points sent", "buildings")),
     (COMPLEXES, ("one building", "and", "names", "address", "phone", "metres", "probability")),
     (DISTRICTS, ("Tainan", "park m²/resident", "park m²", "residents", "% of villages", "with centre", "of")),
+    (PER_10000, ("per 10,000 residents", "residents", "health", "culture", "sports", "civil affairs")),
+    (
+        WITHIN_1_KM,
+        (
+            "within 1 km",
+            "villages",
+            "located, centre",
+            "reach it",
+            "% of located",
+            "% of residents",
+            "located, park",
+            "reach it",
+            "% of located",
+            "% of residents",
+        ),
+    ),
+    (
+        PARKS,
+        (
+            "park area by village",
+            "villages",
+            "left out",
+            "without",
+            "% placed",
+            "Gini",
+            "Theil T",
+            "between",
+            "within",
+        ),
+    ),
 )
 
 

@@ -273,3 +273,17 @@ def test_every_feed_and_product_is_in_the_dictionary() -> None:
     text = (PROJECT / DICTIONARY).read_text(encoding="utf-8")
     headings = [line.removeprefix("### ") for line in text.splitlines() if line.startswith("### ")]
     assert headings == [*load_products(), *load_feeds()]
+
+
+def test_a_wrong_file_is_a_sentence_and_nothing_is_written(copy: Path, generate: Run) -> None:
+    indicator = copy / "contracts" / "indicators" / "nurses_per_1000.yaml"
+    indicator.write_text(
+        indicator.read_text(encoding="utf-8").replace("institution_months", "clinics", 1), encoding="utf-8"
+    )
+    before = (copy / "contracts" / "codes" / "indicators.csv").read_bytes()
+    for arguments in ((), ("--check",)):
+        code, said = generate(*arguments)
+        assert code == 2
+        assert said.startswith("nurses_per_1000.yaml: numerator: no standard table is called 'clinics'; there are")
+        assert "Traceback" not in said
+    assert (copy / "contracts" / "codes" / "indicators.csv").read_bytes() == before

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from contracts.door.privacy import AGE_BANDS
 from contracts.indicator_files import HOW_TO_ADD, PAGES, indicator_files
 from contracts.indicators import Indicator, Measure, load_indicator, load_indicators, named_measures
 from contracts.loading import seed
@@ -63,6 +64,15 @@ def test_assistance_and_community_workers_are_used() -> None:
         ({"unit": "share"}, "per: a share is a part of one, 10000 would make it another unit"),
         ({"plan": "public_services_14th_plan"}, "plan_no: the number in the plan"),
         ({"areas": ["all", "all"]}, "areas: each once"),
+        ({"name": "每万人图书馆数"}, "name: keys and values were expected, as in {key: value}; found '每万人图书馆数'"),
+        ({"per": "10,000"}, "per: a valid number expected, found '10,000'"),
+        ({"per": float("inf")}, "per: a finite number expected, found inf"),
+        ({"level": "district"}, "level: 'county', 'town' or 'village' expected, found 'district'"),
+        ({"numerator": {"table": "facility_months", "where": {"facility_type": "libary"}}}, "no facility_type is 'libary'; the codes of contracts/codes/facility_types.csv are"),
+        ({"denominator": {"table": "population_years"}}, "rows of population_years are no residents; say which of population"),
+        ({"groups": ["benefit_type"]}, "groups: facility_months can be told apart by department_code, facility_type; found 'benefit_type'"),
+        ({"groups": ["facility_type", "facility_type"]}, "groups: each once"),
+        ({"targets": [{"value": 1, "valid_from": "2025-01-01", "status": "project", "source": "x"}] * 2}, "targets: one for everywhere from 2025-01-01 on, found 2"),
         ({"code": "other"}, "code: the file is called libraries_per_10000, the indicator says 'other'"),
         ({"targets": [{"value": 1, "valid_from": "2025-01-01", "valid_to": "2024-01-01", "status": "project", "source": "x"}]}, "lies before valid_from"),
         ({"targets": [{"value": 1, "valid_from": "2025-01-01", "baseline": 1, "status": "project", "source": "x"}]}, "baseline and baseline_year come together"),
@@ -80,6 +90,32 @@ def test_a_wrong_indicator_is_refused_with_a_sentence(tmp_path: Path, change: di
 def test_a_file_that_is_no_indicator_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(ContractError, match=r"libraries_per_10000.yaml: file: "):
         load_indicator(written(tmp_path, text))
+
+
+def test_a_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, GOOD)
+    path.write_text(path.read_text(encoding="utf-8") + "\nunit: per_1000_residents\n", encoding="utf-8")
+    with pytest.raises(ContractError, match="'unit' stands twice"):
+        load_indicator(path)
+
+
+def test_groups_are_the_values_that_the_numerator_is_chosen_by(tmp_path: Path) -> None:
+    apart = load_indicator(written(tmp_path, GOOD | {"groups": ["facility_type"]})).told_apart
+    assert [(g.column, g.value) for g in apart] == [("facility_type", "library")]
+    of_department = {"table": "facility_months", "where": {"department_code": "culture"}}
+    shares = GOOD | {"unit": "share", "per": 1, "numerator": of_department, "denominator": {"table": "facility_months"}, "groups": ["facility_type"]}  # fmt: skip
+    apart = load_indicator(written(tmp_path, shares)).told_apart
+    assert [g.value for g in apart] == [r["code"] for r in seed("facility_types") if r["department_code"] == "culture"]
+    assert {g.numerator.condition for g in apart} == {
+        f"department_code in ('culture') and facility_type in ('{g.value}')" for g in apart
+    }
+    assert {g.denominator and g.denominator.condition for g in apart} == {
+        f"facility_type in ('{g.value}')" for g in apart
+    }
+
+
+def test_the_bands_of_the_code_list_are_those_the_door_writes() -> None:
+    assert [row["code"] for row in seed("age_bands")] == list(AGE_BANDS.values())
 
 
 def test_a_number_of_a_plan_is_given_once(tmp_path: Path) -> None:
@@ -109,7 +145,7 @@ def test_equal_measures_are_added_up_once_and_others_are_not() -> None:
 
 
 def test_a_text_in_a_filter_stays_a_text() -> None:
-    measure = Measure(table="facility_months", where={"facility_type": ["it's", "b"], "is_open": False})
+    measure = Measure.model_construct(table="facility_months", where={"facility_type": ["it's", "b"], "is_open": False})
     assert measure.condition == "facility_type in ('it''s', 'b') and not is_open"
 
 

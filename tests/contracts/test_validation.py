@@ -48,7 +48,7 @@ def test_at_least_eight_rules_are_shipped_of_indicators_and_of_feeds() -> None:
         ({"right": {"value": "nurses_per_1000", "window": 2, "at_least": 3}}, "right: at_least: 3 values cannot come of a window of 2"),
         ({"right": {"value": "nurses_per_1000", "back": 2}}, "right.back: is no key here; there are value, ago, window, over, at_least"),
         ({"left": 1, "right": 2}, "left: neither side names a figure"),
-        ({"operator": "bigger"}, "operator: Input should be 'equal_to', 'not_equal_to'"),
+        ({"operator": "bigger"}, "operator: 'equal_to', 'not_equal_to'"),
         ({"missing": None}, "missing: skip_if_any, skip_if_all or never_skip expected"),
         ({"operator": "compulsory_pair"}, "missing: compulsory_pair is about what is missing; leave it out"),
         ({"operator": "exclusive_pair", "missing": None, "right": 2}, "right: exclusive_pair is about two figures, found the number 2"),

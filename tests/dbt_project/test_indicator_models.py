@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
@@ -17,7 +18,8 @@ import duckdb
 import pytest
 from building import compiled
 
-from contracts.loading import seed
+from contracts.indicators import TABLES, Indicator, load_indicators
+from contracts.loading import seed, seed_path
 from orchestration.paths import DataDirectory
 
 INDICES = ("gini", "theil_t", "theil_l", "cv_weighted")
@@ -59,7 +61,7 @@ class Spread:
 def sql(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     data = DataDirectory(tmp_path_factory.mktemp("indicator_models"))
     data.derived.mkdir()
-    return compiled(data, *MODELS)
+    return compiled(data, *MODELS, "indicator_files_hold", "indicator_measured")
 
 
 def made(
@@ -286,3 +288,128 @@ def test_what_no_part_accounts_for_is_a_remainder_that_may_be_below_zero(sql: di
     assert sorted(rows.fetchall()) == [
         ("less", "rest:C", "county", -3.0, 0.0, None, "children_exceed"), ("more", "rest:C", "county", 3.0, 30.0, None, None),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("over_time", "expected"), [("sum", 36.0), ("average", 12.0), ("last", 15.0)])
+def test_a_year_of_months_is_added_up_averaged_or_its_last_month(
+    sql: dict[str, str], over_time: str, expected: float
+) -> None:
+    """A measure of the months of a year, as a file with `period: year` has it; a month of which nobody sent anything is no zero."""
+    measure = "certified_social_worker_share/denominator"
+    as_shipped = re.compile(rf"'{measure}' as measure,\s+'month' as period_kind,\s+'last' as over_time")
+    text, replaced = as_shipped.subn(f"'{measure}' as measure, 'year' as period_kind, '{over_time}' as over_time", sql["indicator_measured"])  # fmt: skip
+    assert replaced == 1
+    con = duckdb.connect()
+    con.execute("attach ':memory:' as minsheng; use minsheng")
+    for schema, name in set(re.findall(r'"minsheng"\."(\w+)"\."(\w+)"', text)):
+        table = TABLES[name]
+        columns = [f"{c} double" for c in table.sums if c not in table.flags]
+        columns += [f"{c} {'boolean' if c in table.flags else 'varchar'}" for c in table.filters]
+        con.execute(f"create schema if not exists {schema}")
+        con.execute(
+            f"create table {schema}.{name} (division_code varchar, month date, unit varchar, is_on_time boolean, {', '.join([*columns, 'x int'])})"
+        )
+        if name == "community_worker_months":
+            rows = [("A", 1, 10), ("A", 3, 11), ("A", 4, 15), ("B", 3, 7)]
+            for division, month, workers in rows:
+                con.execute(
+                    f"insert into {schema}.{name} (division_code, month, unit, workers) values (?, make_date(2025, ?, 1), ?, ?)",
+                    [division, month, f"{division}{month}", workers],
+                )
+    found = con.execute(f"select division_code, period, value from ({text}) where measure = '{measure}' order by 1")
+    # B reported in one month of the three that anybody did.
+    other = {"sum": 7.0, "average": 7.0 / 3, "last": None}[over_time]
+    assert found.fetchall() == [("A", date(2025, 1, 1), expected), ("B", date(2025, 1, 1), other)]
+
+
+# ── what each file says of its own values ───────────────────────────────────────────────────────
+
+SHIPPED = {code: indicator for code, indicator in load_indicators().items() if not indicator.missing}
+
+
+def as_its_file_says(indicator: Indicator) -> dict[str, Any]:
+    """A cell of the province in January 2025: half of the denominator, which is as large as `per` makes a value below one of."""
+    return {
+        "indicator_code": indicator.code, "division_code": "P", "division_level": "province", "lowest_level": indicator.level,
+        "period_kind": indicator.period, "area_type": indicator.areas[0], "unit": indicator.unit, "better": indicator.direction,
+        "per": indicator.per, "numerator": 50.0, "denominator": 100.0 if indicator.denominator else None,
+        "has_denominator": indicator.denominator is not None,
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def as_said(sql: dict[str, str]) -> duckdb.DuckDBPyConnection:
+    """A value of every shipped indicator, as its file says."""
+    con = made(sql, [as_its_file_says(i) for i in SHIPPED.values()])
+    con.execute("drop table seeds.indicator_targets")
+    for name in ("indicators", "indicator_targets"):
+        con.execute(f"create table seeds.{name} as select * from read_csv('{seed_path(name)}', all_varchar = true)")
+    con.execute("alter table seeds.indicators alter per type double")
+    con.execute("alter table seeds.indicator_targets alter target type double")
+    return con
+
+
+Broken = Callable[[dict[str, str]], dict[str, str]]
+
+
+@pytest.fixture
+def broken(sql: dict[str, str], as_said: duckdb.DuckDBPyConnection) -> Iterator[Broken]:
+    """Indicator → what the nightly test says of its value, after these changes of its row."""
+
+    def _broken(changes: dict[str, str]) -> dict[str, str]:
+        for code, change in changes.items():
+            as_said.execute(f"update indicators.indicator_value set {change} where indicator_code = '{code}'")
+        return dict(as_said.execute(f"select indicator_code, broken from ({sql['indicator_files_hold']})").fetchall())
+
+    as_said.begin()
+    yield _broken
+    as_said.rollback()
+
+
+def test_a_value_as_its_file_says_is_not_complained_of(broken: Broken, as_said: duckdb.DuckDBPyConnection) -> None:
+    assert broken({}) == {}
+    told = as_said.execute("select indicator_code from indicators.indicator_value where value is not null").fetchall()
+    assert {code for (code,) in told} == set(SHIPPED)
+
+
+@pytest.mark.parametrize(
+    ("change", "said", "whose"),
+    [
+        ("unit = 'furlongs'", "unit", lambda i: True),
+        ("period_kind = case period_kind when 'year' then 'month' else 'year' end", "period_kind", lambda i: True),
+        ("period = period + 40", "a year begins on its first day", lambda i: i.period == "year"),
+        ("period = period + 14", "a month begins on its first day", lambda i: i.period == "month"),
+        ("division_level = 'village'", "level", lambda i: i.level != "village"),
+        ("area_type = 'rural'", "area_type", lambda i: "rural" not in i.areas),
+        ("null_reason = 'because'", "null_reason", lambda i: True),
+        ("numerator = -1, value = null", "below zero", lambda i: True),
+        ("denominator = 0", "value without a denominator", lambda i: i.denominator),
+        ("value = value / 2", "quotient", lambda i: i.denominator),
+        ("value = value / 2", "numerator", lambda i: not i.denominator),
+        ("value = 2, numerator = 200", "share above one", lambda i: i.unit == "share"),
+        ("target = 0.123", "target", lambda i: True),
+    ],
+)
+def test_what_an_indicators_file_rules_out_is_found_in_its_values(
+    broken: Broken, change: str, said: str, whose: Callable[[Indicator], object]
+) -> None:
+    concerned = [code for code, indicator in SHIPPED.items() if whose(indicator)]
+    assert broken(dict.fromkeys(concerned, change)) == dict.fromkeys(concerned, said)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("is_target_met = true", "is_target_met"),
+        ("attainment = 1.2", "attainment"),
+        ("pace_needed = -1", "direction of the pace"),
+        ("value = 0.9, numerator = 90, is_target_met = true, attainment = 1.1", "pace_needed"),
+    ],
+)
+def test_a_judgement_against_the_target_follows_the_direction_of_the_file(
+    broken: Broken, change: str, said: str
+) -> None:
+    """The plan wants four fifths of rural communities by 2025; half of them is what the row says."""
+    code = "rural_comprehensive_facility_coverage"
+    assert broken({code: "target = 0.8, is_target_met = false, attainment = 0.625, pace_needed = 0.3"}) == {}
+    assert broken({code: change}) == {code: said}

@@ -2,11 +2,26 @@
 {%- set size = 0.01 -%}
 with
 
+-- A point of the register holds for every type, an assumed one for its own.
 points as (
-    select * from {{ ref('access_points') }}
+    select
+        division_code,
+        cast(null as string) as circle_type,
+        residents,
+        longitude,
+        latitude
+    from {{ ref('access_points') }}
     where
         longitude is not null
         and latitude is not null
+    union all
+    select
+        division_code,
+        circle_type,
+        residents,
+        longitude,
+        latitude
+    from {{ ref('access_assumed_points') }}
 ),
 
 sites as (
@@ -51,6 +66,7 @@ measured as (
         on
             around.latitude_cell = gridded.latitude_cell
             and around.longitude_cell = gridded.longitude_cell
+            and coalesce(around.circle_type, gridded.circle_type) = gridded.circle_type
     cross join rules
 ),
 

@@ -39,6 +39,7 @@ final as (
         months.month,
         newest.benefit_type,
         newest.disability_grade,
+        newest.age_band,
         coalesce(newest.household_members, 1) as persons,
         newest.amount_yuan,
         cast(null as boolean) as is_on_time

@@ -218,10 +218,17 @@ final as (
         end as {{ part }}_{{ grouping }},
         {%- endfor %}
         {%- endfor %}
-        lag(case when reasoned.null_reason is null then round(reasoned.gini, 12) + 0.0 end) over (
+        {%- for name, figure in [
+            ('gini', 'case when reasoned.null_reason is null then round(reasoned.gini, 12) + 0.0 end'),
+            ('theil_t', 'case when reasoned.null_reason is null then round(reasoned.theil_t, 12) + 0.0 end'),
+            ('urban_rural_ratio', 'reasoned.urban_value / nullif(reasoned.rural_value, 0.0)'),
+            ('urban_rural_gap', 'round(reasoned.per * (reasoned.urban_value - reasoned.rural_value), 12) + 0.0')
+        ] %}
+        lag({{ figure }}) over (
             partition by reasoned.indicator_code, reasoned.area_code, reasoned.unit_level
             order by reasoned.period
-        ) as gini_previous,
+        ) as {{ name }}_previous,
+        {%- endfor %}
         reasoned.null_reason,
         case
             when reasoned.null_reason is not null then reasoned.null_reason

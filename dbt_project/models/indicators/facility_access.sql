@@ -14,6 +14,10 @@ points as (
     inner join sending on access_points.register_code = sending.register_code
 ),
 
+assumed as (
+    select * from {{ ref('access_assumed_points') }}
+),
+
 pairs as (
     select * from {{ ref('access_pairs') }}
 ),
@@ -79,34 +83,45 @@ supplied as (
     group by pairs.division_code, pairs.circle_type
 ),
 
+located as (
+    select
+        points.*,
+        circle.circle_type,
+        circle.has_feed,
+        assumed.division_code is not null as is_assumed,
+        assumed.division_code is not null or (points.longitude is not null and points.latitude is not null) as has_point
+    from points
+    cross join circle
+    left join assumed
+        on
+            points.division_code = assumed.division_code
+            and circle.circle_type = assumed.circle_type
+),
+
 communities as (
     select
         points.*,
         points.division_code as village_code,
-        circle.circle_type,
-        circle.has_feed,
         coalesce(sites.sites, 0) > 0 as has_sites,
-        points.longitude is not null and points.latitude is not null as has_point,
-        points.longitude is not null and points.latitude is not null and sites.sites > 0 as is_measured,
+        points.has_point and sites.sites > 0 as is_measured,
         nearest.facility_id,
         nearest.metres,
         coalesce(supplied.facilities_within, 0) as facilities_within,
         coalesce(supplied.accessibility, 0.0) as accessibility,
         coalesce(supplied.accessibility_gaussian, 0.0) as accessibility_gaussian
-    from points
-    cross join circle
+    from located as points
     left join sites
         on
-            circle.circle_type = sites.circle_type
+            points.circle_type = sites.circle_type
             and points.register_code = sites.register_code
     left join nearest
         on
             points.division_code = nearest.division_code
-            and circle.circle_type = nearest.circle_type
+            and points.circle_type = nearest.circle_type
     left join supplied
         on
             points.division_code = supplied.division_code
-            and circle.circle_type = supplied.circle_type
+            and points.circle_type = supplied.circle_type
 ),
 
 levels_above as (
@@ -133,8 +148,10 @@ summed as (
         bool_or(spread.has_sites) as has_sites,
         count(*) as communities,
         sum(case when spread.has_point then 0 else 1 end) as communities_without_point,
+        sum(case when spread.is_assumed then 1 else 0 end) as communities_with_assumed_point,
         sum(spread.residents) as residents,
         sum(case when spread.has_point then 0 else spread.residents end) as residents_without_point,
+        sum(case when spread.is_assumed then spread.residents else 0 end) as residents_with_assumed_point,
         sum(case when spread.is_measured then spread.residents end) as residents_measured,
         {%- for reach in reaches %}
         sum(case when spread.is_measured and spread.metres <= rules.{{ reach }}_m then 1 else 0 end)
@@ -181,8 +198,10 @@ final as (
         divisions.area_type,
         cast(reasoned.communities as bigint) as communities,
         cast(reasoned.communities_without_point as bigint) as communities_without_point,
+        cast(reasoned.communities_with_assumed_point as bigint) as communities_with_assumed_point,
         cast(reasoned.residents as bigint) as residents,
         cast(reasoned.residents_without_point as bigint) as residents_without_point,
+        cast(reasoned.residents_with_assumed_point as bigint) as residents_with_assumed_point,
         case when reasoned.division_level = 'village' then reasoned.nearest_facility_id end as nearest_facility_id,
         case when reasoned.division_level = 'village' then reasoned.nearest_m end as nearest_m,
         reasoned.mean_nearest_m,

@@ -13,8 +13,13 @@ with
         count(is_on_time) > 0 as knows_time
         {%- for measure in table.measures %},
         cast({{ measure.value }} as double) as value_{{ loop.index }},
+        {%- if measure.tells_reporters %}
         count(distinct case when {{ measure.rows }} then unit end) as units_{{ loop.index }},
         count(distinct case when {{ measure.rows }} and is_on_time then unit end) as on_time_{{ loop.index }}
+        {%- else %}
+        count(case when {{ measure.rows }} then unit end) as units_{{ loop.index }},
+        cast(null as bigint) as on_time_{{ loop.index }}
+        {%- endif %}
         {%- endfor %}
     from {{ table.table }}
     where division_code <> 'unknown'

@@ -11,9 +11,26 @@ access as (
 
 points as (
     select * from {{ ref('access_points') }}
-    where
-        longitude is not null
-        and latitude is not null
+),
+
+assumed as (
+    select * from {{ ref('access_assumed_points') }}
+),
+
+lacking as (
+    select
+        access.division_code,
+        access.circle_type,
+        points.register_code,
+        coalesce(points.residents, 0) as residents,
+        coalesce(assumed.longitude, points.longitude) as longitude,
+        coalesce(assumed.latitude, points.latitude) as latitude
+    from access
+    inner join points on access.division_code = points.division_code
+    left join assumed
+        on
+            access.division_code = assumed.division_code
+            and access.circle_type = assumed.circle_type
 ),
 
 rules as (
@@ -28,46 +45,58 @@ offsets as (
 ),
 
 around as (
-    {{ cells_around('points', 'offsets', size) }}
+    {{ cells_around('lacking', 'offsets', size) }}
+),
+
+places as (
+    select
+        division_code,
+        register_code,
+        cast(null as string) as circle_type,
+        longitude,
+        latitude
+    from points
+    where
+        longitude is not null
+        and latitude is not null
+    union all
+    select
+        division_code,
+        register_code,
+        circle_type,
+        longitude,
+        latitude
+    from assumed
 ),
 
 -- A new site stands at the point of a community.
 candidates as (
     select
-        points.*,
-        {{ access_cell('points.latitude', size) }} as latitude_cell,
-        {{ access_cell('points.longitude', size) }} as longitude_cell
-    from points
+        places.*,
+        {{ access_cell('places.latitude', size) }} as latitude_cell,
+        {{ access_cell('places.longitude', size) }} as longitude_cell
+    from places
 ),
 
-neighbours as (
+final as (
     select
         around.register_code,
-        around.division_code,
+        around.circle_type,
         candidates.division_code as site_code,
-        coalesce(around.residents, 0) as residents
+        around.division_code,
+        around.residents
     from around
     inner join candidates
         on
             around.latitude_cell = candidates.latitude_cell
             and around.longitude_cell = candidates.longitude_cell
             and around.register_code = candidates.register_code
+            and coalesce(candidates.circle_type, around.circle_type) = around.circle_type
     cross join rules
     where
         rules.detour
         * {{ metres_apart('around.longitude', 'around.latitude', 'candidates.longitude', 'candidates.latitude') }}
         <= rules.reach
-),
-
-final as (
-    select
-        neighbours.register_code,
-        access.circle_type,
-        neighbours.site_code,
-        neighbours.division_code,
-        neighbours.residents
-    from neighbours
-    inner join access on neighbours.division_code = access.division_code
 )
 
 select * from final
