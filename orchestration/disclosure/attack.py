@@ -1,14 +1,15 @@
 """An outsider with the public edition and a computer: what can be worked out about figures of few people.
 
 Belongs here: the published figures as bounds, the relations every reader knows (contracts/public_edition.yaml) as sums, and
-linear programmes over all of them together. Reads nothing but published files: neither the warehouse nor any withheld figure.
+linear programmes over all of them together; `attack_samples` reads the survey, `attack_elsewhere` digits, other tables and other forms.
+Reads nothing but published files: neither the warehouse nor any withheld figure.
 What it finds is a cell of which a reader knows more than that it is one of 1 to k − 1.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -22,6 +23,7 @@ import polars as pl
 from contracts.loading import load_products, seed
 from contracts.public_edition import Table, load_public_edition
 from contracts.quoting import literal
+from orchestration.disclosure import attack_elsewhere, attack_samples
 from orchestration.disclosure.tens import TEN, as_arrays, floors, limits
 
 Floats = npt.NDArray[np.float64]
@@ -76,7 +78,14 @@ def attack(editions: Sequence[Path], k: int = TEN) -> Attacked:
                 if name in present and table.levels:
                     n, leaks = _of_table(con, table, kinds.get(name, {}), k)
                     withheld, found = withheld + n, found + leaks
+                if name in present and table.derived:
+                    found += _as_found(attack_elsewhere.digits(con, table, kinds.get(name, {}), k))
+            if "survey_score" in present:
+                n, leaks = _of_survey(con, kinds.get("survey_score", {}), k)
+                withheld, found = withheld + n, found + leaks
+            found += _as_found(attack_elsewhere.sums_elsewhere(con, kinds, k))
             found += _told_elsewhere(con, present)
+        found += _as_found(attack_elsewhere.other_forms(edition))
     return Attacked(withheld, found + list(_between(editions, k)))
 
 
@@ -106,6 +115,24 @@ def _of_table(
     return hidden, found
 
 
+def _as_found(elsewhere: Iterable[attack_elsewhere.Elsewhere]) -> list[Found]:
+    return [Found(e.table, e.cell, e.measure, e.lo, e.hi, e.how) for e in elsewhere]
+
+
+def _of_survey(con: duckdb.DuckDBPyConnection, kinds: Mapping[str, str], k: int) -> tuple[int, list[Found]]:
+    """Counts of answers, and of people who answered one way: how many are withheld, and which an outsider reads."""
+    rows = con.sql("select * from survey_score").pl()
+    found = [
+        Found("survey_score", r.cell, r.what, r.lo, r.hi, r.how)
+        for r in attack_samples.read_survey(rows, dict(kinds), k)
+    ]
+    found += [
+        Found("survey_score", column, f"place {place}", place, place, "a rank nobody shown has")
+        for column, place in attack_samples.ranks_with_gaps(rows)
+    ]
+    return int((rows["n"].is_null() | rows["mean"].is_null()).sum()), found
+
+
 def _name(table: Table, rows: pl.DataFrame, cell: int) -> str:
     return " ".join(str(v) for v in rows.select(table.cell).row(cell))
 
@@ -129,8 +156,12 @@ def relations_of(table: Table, rows: pl.DataFrame, known: Mapping[str, pl.DataFr
     for part in table.parts:
         parts = at.filter(_level=part["parts"])
         # What could not be placed lies in no register, whatever a register calls unknown.
-        placed = parts.filter(~pl.col("_code").is_in(["unknown", "none"])) if "by" in part else parts
-        above = parts.with_columns(_total=pl.lit("all")) if "by" not in part else _above(placed, part["by"], known)
+        placed = parts.filter(~pl.col("_code").is_in(["unknown", "none"]))
+        if "by" in part:
+            above = _above(placed, part["by"], known)
+        else:
+            of_one = placed if "code" in part else parts
+            above = of_one.with_columns(_total=pl.lit(part.get("code", "all")))
         joined = above.join(
             at.filter(_level=part["total"]).select(*apart, _of="_row", _total="_code"),
             on=[*apart, "_total"], nulls_equal=True,
