@@ -76,7 +76,12 @@ def measured(name: str) -> dict[str, Any]:
     has = (whole >= RATE_MIN) & ~np.isnan(rate) & ~np.isnan(true)
     error = 100 * np.abs(rate - true)[has]
     facts |= {"error_points": float(error.mean()), "worst_points": float(error.max())}
-    for kind, dimension in (("halls", "facility"), ("counties", "county"), ("departments", "department"), ("items", "service_item")):
+    for kind, dimension in (
+        ("halls", "facility"),
+        ("counties", "county"),
+        ("departments", "department"),
+        ("items", "service_item"),
+    ):
         of = (rows["dimension"] == dimension).to_numpy()
         facts[f"{kind}_reviews"] = float(shown["active_reviews"][of].mean())
         facts[f"{kind}_rate"] = float(has[of].mean())

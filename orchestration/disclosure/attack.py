@@ -22,7 +22,6 @@ import polars as pl
 
 from contracts.loading import load_products, seed
 from contracts.public_edition import Table, load_public_edition
-from contracts.quoting import literal
 from orchestration.disclosure import attack_elsewhere, attack_samples
 from orchestration.disclosure.tens import TEN, as_arrays, floors, limits
 
@@ -72,7 +71,7 @@ def attack(editions: Sequence[Path], k: int = TEN) -> Attacked:
     found: list[Found] = []
     for edition in editions:
         with duckdb.connect(str(edition), read_only=True) as con:
-            present = {name for (name,) in con.execute("select table_name from duckdb_tables()").fetchall()}
+            present = _tables(con)
             kinds = _kinds(con) if COLUMNS in present else {}
             for name, table in load_public_edition().items():
                 if name in present and table.levels:
@@ -372,24 +371,41 @@ def _told_elsewhere(con: duckdb.DuckDBPyConnection, present: set[str]) -> Iterat
 
 
 def _between(editions: Sequence[Path], k: int) -> Iterator[Found]:
-    """A figure told as it is in one release and as another in the next: the difference is about few people."""
+    """What came between two releases, where it is about few people: by both figures of a cell, and by all that add up to it."""
     for earlier, later in pairwise(editions):
-        with duckdb.connect() as con:
-            con.execute(f"attach {literal(earlier)} as earlier (read_only)")
-            con.execute(f"attach {literal(later)} as later (read_only)")
-            tables = set(con.execute("select database_name, table_name from duckdb_tables()").fetchall())
+        with (
+            duckdb.connect(str(earlier), read_only=True) as before,
+            duckdb.connect(str(later), read_only=True) as after,
+        ):
+            kinds = [_kinds(con) if COLUMNS in _tables(con) else {} for con in (before, after)]
             for name, table in load_public_edition().items():
-                if not {("earlier", name), ("later", name)} <= tables or not table.levels:
-                    continue
-                same = " and ".join(f'a."{c}" is not distinct from b."{c}"' for c in table.cell)
-                cell = ", ".join(f'a."{c}"' for c in table.cell)
-                for m in table.tens:
-                    query = (
-                        f'select {cell}, abs(b."{m}" - a."{m}") from earlier."{name}" as a join later."{name}" as b on {same} '
-                        f'where abs(b."{m}" - a."{m}") between 1 and {k - 1}'
-                    )
-                    for *where, few in con.execute(query).fetchall():
-                        yield Found(name, " ".join(map(str, where)), m, few, few, "difference of two releases")
+                if name in _tables(before) & _tables(after) and table.cell and table.tens:
+                    yield from _moved(before, after, table, [of.get(name, {}) for of in kinds], k)
+
+
+def _moved(
+    before: duckdb.DuckDBPyConnection,
+    after: duckdb.DuckDBPyConnection,
+    table: Table,
+    kinds: Sequence[Mapping[str, str]],
+    k: int,
+) -> Iterator[Found]:
+    then, now = (con.sql(f'select * from "{table.name}"').pl() for con in (before, after))
+    key = list(table.cell)
+    shared = [m for m in table.tens if m in then.columns and m in now.columns]
+    both = now.join(then.select(*key, *(pl.col(m).alias(f"{m}_then") for m in shared)), on=key, nulls_equal=True)
+    relations = [(r.total, r.parts, r.inside) for r in relations_of(table, both, registers(after, table))]
+    for m in shared:
+        ends = [
+            attack_elsewhere.ends(both[column], of.get(m, "exact"))
+            for column, of in zip((f"{m}_then", m), kinds, strict=True)
+        ]
+        for cell, lo, hi in attack_elsewhere.moved(ends[0], ends[1], relations, k):
+            yield Found(table.name, _name(table, both, cell), m, lo, hi, "difference of two releases")
+
+
+def _tables(con: duckdb.DuckDBPyConnection) -> set[str]:
+    return {name for (name,) in con.execute("select table_name from duckdb_tables()").fetchall()}
 
 
 def summary(attacked: Attacked) -> str:

@@ -64,33 +64,12 @@ def _of_question(
     if not told.height:
         return
     levels, size = len(POINTS), told.height
-    at_most: list[Floats] = []
-    limit: list[float] = []
-
-    def add(row: Floats, right: float) -> None:
-        at_most.append(row)
-        limit.append(right)
-
-    for i, row in enumerate(told.iter_rows(named=True)):
-        cells = slice(i * levels, (i + 1) * levels)
-        n, mean = row["n"], row["mean"]
-        ones = np.zeros(size * levels)
-        ones[cells] = 1.0
-        lo, hi = (1.0, np.inf) if n is None else (n - 5.0, n + 4.0) if kinds.get("n") == "tens" else (n, n)
-        add(-ones, -lo)
-        if hi < np.inf:
-            add(ones, hi)
-        if mean is not None:
-            for sign, value in ((1.0, mean + 0.05), (-1.0, mean - 0.05)):
-                of_mean = np.zeros(size * levels)
-                of_mean[cells] = sign * (POINTS - value)
-                add(of_mean, 0.0)
+    matrix, right = _told_of(told, kinds)
     equal = np.zeros((levels if parts.height and whole.height else 0, size * levels))
     for j in range(len(equal)):
         equal[j, [i * levels + j for i in range(parts.height)]] = 1.0
         equal[j, parts.height * levels + j] = -1.0
     # Where the weights of a sample make the means disagree, they are taken by themselves.
-    matrix, right = np.array(at_most), np.array(limit)
     for sums in (equal, equal[:0]) if len(equal) else (equal,):
         if _solve(np.zeros(size * levels), matrix, right, sums) is not None:
             break
@@ -130,6 +109,29 @@ def _of_question(
             row = told.row(places[p][0], named=True)
             cell = f"{question} {' '.join(str(row[c]) for c in UNIT)}"
             yield Read(cell, places[p][1], float(lo), float(hi), "mean × n, with all other groups")
+
+
+def _told_of(told: pl.DataFrame, kinds: dict[str, str]) -> tuple[Floats, Floats]:
+    """matrix · counts ≤ right: how many answered each row, and what the mean says of their answers."""
+    levels = len(POINTS)
+    at_most: list[Floats] = []
+    limit: list[float] = []
+    for i, (n, mean) in enumerate(told.select("n", "mean").rows()):
+        cells = slice(i * levels, (i + 1) * levels)
+        ones = np.zeros(told.height * levels)
+        ones[cells] = 1.0
+        lo, hi = (1.0, np.inf) if n is None else (n - 5.0, n + 4.0) if kinds.get("n") == "tens" else (n, n)
+        at_most.append(-ones)
+        limit.append(-lo)
+        if hi < np.inf:
+            at_most.append(ones)
+            limit.append(hi)
+        for sign in (1.0, -1.0) if mean is not None else ():
+            of_mean = np.zeros(told.height * levels)
+            of_mean[cells] = sign * (POINTS - mean - sign * 0.05)
+            at_most.append(of_mean)
+            limit.append(0.0)
+    return np.array(at_most), np.array(limit)
 
 
 def _solve(objective: Floats, matrix: Floats, right: Floats, equal: Floats) -> Floats | None:

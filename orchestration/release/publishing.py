@@ -228,10 +228,18 @@ def _kept_too(
 
 
 def _forget_cells(data: DataDirectory) -> None:
-    """Only the release that readers see is compared with: cells of any other, published or not, are not kept."""
+    """Kept are the cells of the newest release and of the one that readers see; of any other, published or not, they are not."""
+    wanted = {standing_id(data), last_told(data)}
     for kept in data.disclosed.glob("*"):
-        if kept.name != standing_id(data):
+        if kept.name not in wanted:
             shutil.rmtree(kept)
+
+
+def last_told(data: DataDirectory) -> str | None:
+    """The newest release that was ever shown: what it told is known, also where readers were led back to an earlier one."""
+    told = [path for path in (data.published / "certificates").glob("*.json") if (data.disclosed / path.stem).is_dir()]
+    newest = max(told, key=lambda p: (p.stem.rpartition(".")[0], _number(p.stem)), default=None)
+    return newest.stem if newest else standing_id(data)
 
 
 def current(data: DataDirectory) -> Certificate | None:
@@ -432,7 +440,7 @@ def _tell_public(given: _Given, product: Product) -> None:
     """A table of the public edition, made from the bureau's."""
     name, con, listed = product.id, given.con, load_public_edition()
     if product.is_public and name in listed:
-        disclosed, before = given.data.disclosed, standing_id(given.data) or "none"
+        disclosed, before = given.data.disclosed, last_told(given.data) or "none"
         given.disclosure[name] = public_edition.write(
             con, product, listed[name], f'release."{name}"', given.schemas, given.data.warehouse.stem,
             disclosed / before / f"{name}.parquet", disclosed / given.release_id / f"{name}.parquet",
@@ -520,7 +528,7 @@ def _keep_public(given: _Given, product: Product) -> None:
                 [product.id],
             )
             con.execute(f'create table public."{product.id}" as from last_public."{product.id}"')
-    cells = disclosed / str(standing_id(given.data)) / f"{product.id}.parquet"
+    cells = disclosed / str(last_told(given.data)) / f"{product.id}.parquet"
     if cells.is_file():
         link(cells, disclosed / given.release_id / cells.name)
 

@@ -295,6 +295,24 @@ def test_an_outsider_finds_nobody_in_what_leaves_night_after_night(data, tmp_pat
     assert "recovers 0 exactly and brackets 0" in summary(attacked)
 
 
+def test_after_readers_were_led_back_the_next_release_is_compared_with_all_that_was_told(data, monkeypatch) -> None:
+    """19 reviews told as 10 to 19, readers led back to 3, then 21: two people more than was told once."""
+
+    def night(more: int) -> str:
+        fill(data, more=more)
+        monkeypatch.setattr(publishing, "code_version", lambda: str(more))
+        return publishing.release(data)[0].release_id
+
+    first, _ = night(0), night(16)
+    assert told(data)["town", "990101002000"][0] == 15
+    publishing.show(data, first)
+    assert told(data)["town", "990101002000"][0] is None
+    night(18)
+    assert told(data)["town", "990101002000"][0] == 15
+    night(30)
+    assert told(data)["town", "990101002000"][0] == 35
+
+
 def test_the_programme_finds_what_the_bureau_would_give_away(data) -> None:
     """The edition that must not leave, tried as if it had: few people stand there as they are."""
     publishing.release(data)
