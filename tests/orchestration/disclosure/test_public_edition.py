@@ -139,7 +139,10 @@ def answers(*units: tuple[str, str, int]) -> pl.DataFrame:
             "group_name": "all",
             "group_value": "all",
             "dimension": "d",
+            "question_id": "Q1",
+            "wording": "w",
             "n": n,
+            "mean": 50.0,
         }
         for level, code, n in units
     ]
