@@ -69,6 +69,8 @@ def measured(name: str) -> dict[str, Any]:
     facts: dict[str, Any] = {"few": few, "exact": wide[0], "bracketed": wide[1]}
     shown = {m: ~np.isnan(t[0]) for m, t in told.items()}
     facts["figures_lost"] = 1 - sum(int(s.sum()) for s in shown.values()) / sum(len(v) for v in values.values())
+    many = {m: v >= TEN for m, v in values.items()}
+    facts["lost_of_ten_or_more"] = 1 - sum(int((shown[m] & many[m]).sum()) for m in many) / sum(int(x.sum()) for x in many.values())  # fmt: skip
     whole, part = told["active_reviews"][0], told["bad_reviews"][0]
     bad = np.where(np.isnan(part) & (name in ("tens", "plain_tens")), TEN // 2, part)
     with np.errstate(invalid="ignore", divide="ignore"):

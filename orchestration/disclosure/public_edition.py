@@ -70,7 +70,7 @@ def prepare(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(f"create table public.{COLUMNS} (table_name varchar, column_name varchar, told_as varchar)")
     con.execute(
         f"comment on table public.{COLUMNS} is '公开版每一列如何公布 · How each column of the public edition is told: exact, plain, tens "
-        "(15 is 10 to 19), derived from tens, rounded, copied from another table, left_out'"
+        "(15 is 10 to 19), derived from tens, rounded, means of ten or more on either side, copied from another table, left_out'"
     )
 
 
@@ -112,7 +112,8 @@ def write(
     last = None if table.people else before
     told = tell(table, rows, lambda name: con.sql(f"select * from {named(name)}").pl(), last, outside)
     con.register("told_rows", told.rows.to_arrow())
-    as_before = stands(table, rows, before) if table.means and before is not None else []
+    can_stand = table.means and before is not None and {*product.by_name} <= {*before.columns}
+    as_before = stands(table, rows, before) if can_stand and before is not None else []
     selected = _select(product, table, source, leaves, free)
     if as_before and before is not None:
         # Never written and deleted again: a file keeps what it no longer shows.
