@@ -29,6 +29,7 @@ class Table:
     tens: tuple[str, ...] = ()
     derived: Mapping[str, str] = field(default_factory=dict)
     rounded: Mapping[str, int] = field(default_factory=dict)
+    means: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     shares: Mapping[str, str] = field(default_factory=dict)
     implied: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     shares_of: str = "true"
@@ -37,8 +38,14 @@ class Table:
     left_out: tuple[str, ...] = ()
     levels: Mapping[str, str] = field(default_factory=dict)
     parts: tuple[Mapping[str, Any], ...] = ()
+    sums: tuple[Mapping[str, Any], ...] = ()
     within: tuple[tuple[str, ...], ...] = ()
     periods: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def mean_columns(self) -> list[str]:
+        """Means and the ends of their intervals."""
+        return [c for mean, interval in self.means.items() for c in (mean, interval["lo"], interval["hi"])]
 
 
 @cache
@@ -50,7 +57,9 @@ def load_public_edition(path: Path = PATH) -> dict[str, Table]:
 
 def _table(path: Path, name: str, raw: Mapping[str, Any]) -> Table:
     try:
-        listed: dict[str, Any] = {k: tuple(raw[k]) for k in ("cell", "plain", "tens", "left_out", "parts") if k in raw}
+        listed: dict[str, Any] = {
+            k: tuple(raw[k]) for k in ("cell", "plain", "tens", "left_out", "parts", "sums") if k in raw
+        }
         within = tuple(tuple(chain) for chain in raw.get("within", ()))
         rest = {k: v for k, v in raw.items() if k not in listed and k != "within"}
         return Table(name=name, **listed, **rest, within=within)
@@ -74,6 +83,7 @@ def forgotten(product: Product) -> list[str]:
         *table.tens,
         *table.derived,
         *table.rounded,
+        *table.mean_columns,
         *table.shares,
         *table.implied,
         *copied,

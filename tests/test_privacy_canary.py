@@ -9,6 +9,7 @@ import os
 import random
 import re
 import zipfile
+from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
 
@@ -38,6 +39,11 @@ class Canaries:
     def __init__(self) -> None:
         self.chance = random.Random(4)
         self.planted: set[str] = {NAME}
+        self.respelt: set[str] = set()  # numbers that were planted in another spelling
+
+    @property
+    def sought(self) -> set[str]:
+        return self.planted | self.respelt
 
     def make(self, kind: str) -> str:
         value = getattr(self, kind)()
@@ -62,6 +68,14 @@ class Canaries:
 
 
 KINDS = ("resident_id", "phone", "bank_card", "email")
+# A person's number in a code, as it is usually written and as people write it who do not want it to be found.
+SPELLINGS: tuple[tuple[str, Callable[[str], str]], ...] = (
+    ("resident_id", str), ("phone", str), ("bank_card", str), ("phone", lambda v: f"86-{v[:3]} {v[3:7]}/{v[7:]}"),
+    ("resident_id", lambda v: f"{v[:6]}-{v[6:14]}-{v[14:]}"), ("phone", lambda v: "\u200b".join(v)),
+    ("resident_id", lambda v: v.translate(FULL_WIDTH)), ("phone", lambda v: f"窗口{v}王"), ("phone", lambda v: f"({v[:3]}){v[3:]}_A"),
+    ("bank_card", lambda v: " ".join(v[i : i + 4] for i in range(0, len(v), 4))),
+)  # fmt: skip
+FULL_WIDTH = str.maketrans("0123456789X", "０１２３４５６７８９Ｘ")
 assert len(RESIDENT_ID_WEIGHTS) == 18
 
 
@@ -122,10 +136,11 @@ def numbered(feed: Feed, canaries: Canaries) -> list[list[str]]:
     """Header and rows that the contract accepts, a person's number in each public text that may hold anything: codes above all."""
     sent = [f for f in feed.fields if not f.scheme or not f.derived_from]
     rows = [[f.header for f in sent]]
-    for n, kind in enumerate(("resident_id", "phone", "bank_card", "phone")):
+    for n, (kind, spelling) in enumerate(SPELLINGS):
         cells = []
         for f in sent:
-            value = misplaced(f, getattr(canaries, kind)())
+            number = getattr(canaries, kind)()
+            value = misplaced(f, spelling(number))
             takes_any = (
                 f.kind == "string" and not f.enum and not f.code_list and not f.semantic and f.classification in OPEN
             )
@@ -136,6 +151,7 @@ def numbered(feed: Feed, canaries: Canaries) -> list[list[str]]:
             )
             if is_free and value:
                 canaries.planted.add(value)
+                canaries.respelt.add(number)
                 cells.append(value)
             else:
                 cells.append(personal(f, canaries) if f.classification not in OPEN else plausible(f, 20 + n))
@@ -278,7 +294,7 @@ def test_no_personal_value_stands_in_any_other_file(city) -> None:
     data, canaries, _ = city
     leaks = {}
     for path in sorted(data.root.rglob("*")):
-        if path.is_file() and not as_came(data, path) and (found := found_in(text_of(path), canaries.planted)):
+        if path.is_file() and not as_came(data, path) and (found := found_in(text_of(path), canaries.sought)):
             leaks[str(path.relative_to(data.root))] = sorted(found)[:5]
     assert leaks == {}
 
@@ -286,13 +302,13 @@ def test_no_personal_value_stands_in_any_other_file(city) -> None:
 def test_no_personal_value_stands_in_the_name_of_any_other_file(city) -> None:
     data, canaries, _ = city
     names = [str(p.relative_to(data.root)) for p in data.root.rglob("*") if not as_came(data, p)]
-    assert found_in("\n".join(names), canaries.planted) == set()
+    assert found_in("\n".join(names), canaries.sought) == set()
 
 
 def test_no_personal_value_is_logged_or_told(city) -> None:
     _, canaries, said = city
     assert len(said) > 100_000
-    assert found_in(said, canaries.planted) == set()
+    assert found_in(said, canaries.sought) == set()
 
 
 def test_the_archive_is_the_owners_alone(city) -> None:

@@ -110,6 +110,7 @@ _RESIDENT = Kind(ID, re.compile(_digits("[1-9]", "{16}", "[0-9Xx]")), is_residen
 _MISTYPED = Kind(ID, re.compile(_digits("[1-9]", "{16}", "[0-9Xx]")), is_like_a_resident_id, starts=_START)
 _MOBILE = Kind(PHONE, re.compile(rf"(?:\(?(?:00{_GAP})?86{_GAP})?" + _digits(f"1{_GAP}[3-9]", "{8}")), starts=_START)
 # In a column of codes only cards of UnionPay: one in ten numbers of that length has a right sum.
+_LISTED = Kind(PHONE, re.compile(r"(?<![0-9])1[3-9][0-9][,、，] ?[0-9]{4}[,、，] ?[0-9]{4}(?![0-9])"), starts=_START)
 _UNIONPAY = Kind(CARD, re.compile(_digits(f"6{_GAP}2", "{13,16}")), is_luhn, starts=_START)
 _MAIL = Kind(MAIL, re.compile(EMAIL))
 _SPELT_MAIL = Kind(
@@ -126,7 +127,7 @@ _ANNOUNCED = (
     Kind(PHONE, re.compile(f"(?:{_PHONE_WORDS})[^0-9〔〕]{{0,4}}([2-9][0-9]{{2,3}}{_GAP}[0-9]{{4}}(?![0-9]))"), group=1),
     Kind(PASSPORT, re.compile(r"(?:护照|護照|通行[证證]|台胞[证證]|居留[证證]|回[乡鄉][证證]|(?i:passport))[^A-Za-z0-9〔〕]{0,6}(?:(?i:no|number)[. :]{0,2})?([A-Za-z]{0,3}(?:[ -]?[0-9]){7,12})(?![A-Za-z0-9])"), group=1),
     Kind(OFFICER, re.compile(r"(?:[警工]号|警號|胸牌号?|工牌号?|(?:军官|士兵|文职|警官)[证證][号號]?)[^A-Za-z0-9〔〕]{0,4}([A-Za-z]{0,4}-?[0-9]{3,10})(?![A-Za-z0-9])"), group=1),
-    Kind(ACCOUNT, re.compile(r"(?:微信|(?i:(?<![a-z])(?:weixin|wechat|vx|wx))|[vV]信|薇信|加[vV薇微](?![a-zA-Z])|(?<![A-Za-z])[vV](?= ?:))(?:[号號]|(?i:id))?[ :：是为,，=]{0,4}(?:(?i:id)[ :：]{0,2})?([A-Za-z][-_A-Za-z0-9]{5,19}|[0-9]{5,11})(?![-_A-Za-z0-9])"), group=1),
+    Kind(ACCOUNT, re.compile(r"(?:微信|(?i:(?<![a-z])(?:weixin|wechat|vx|wx))|[vV]信|薇信|[加+➕][vV薇微](?![a-zA-Z])|(?<![A-Za-z])[vV](?= ?:))(?:[号號]|(?i:id))?[ :：是为,，=]{0,4}(?:(?i:id)[ :：]{0,2})?([A-Za-z][-_A-Za-z0-9]{5,19}|[0-9]{5,11})(?![-_A-Za-z0-9])"), group=1),
     Kind(ACCOUNT, re.compile(r"(?:(?i:(?<![a-z])qq)|扣扣)(?:[号號群]{0,2}|同号)[ :：是为,，=]{0,4}([1-9][0-9]{4,10})(?![0-9])"), group=1),
 )  # fmt: skip
 
@@ -144,6 +145,7 @@ _NUMBERS = (
     Kind(CARD, re.compile(_digits(_CARD_START, "{17}")), is_luhn, starts=_START),
     Kind(CARD, re.compile(_digits(_CARD_START, "{14}")), is_luhn, starts=_START),
     _MOBILE,
+    _LISTED,
     Kind(PHONE, re.compile(rf"(?<![0-9]-)0{_GAP}(?:1{_GAP}0|2{_GAP}[0-9]|[3-9](?:{_GAP}[0-9]){{2}}){_GAP}[2-9](?:{_GAP}[0-9]){{6,7}}(?![0-9])"), starts=_START),
     Kind(PHONE, re.compile(rf"\(?(?:00{_GAP})?86{_GAP}0?(?:10|2[0-9]|[3-9][0-9]{{2}}){_GAP}[2-9](?:{_GAP}[0-9]){{6,7}}(?![0-9])"), starts=_START),
     Kind(PHONE, re.compile(rf"(?:(?<=\+)|00)(?:85[23]|886|1|81|82|65|44){_GAP}[1-9](?:{_GAP}[0-9]){{7,10}}(?![0-9])"), starts=_START),
@@ -165,12 +167,13 @@ _HAN = "[\u4e00-\u9fff]"
 _NOT_IN_NAME = "的了在是住电今我你他她它来去要想有也都不没未就及与或跟向到从被把给让说问办打去年现这那请您们号男女岁家和因为已先于联身证手地于曾还只"
 _GIVEN = f"(?![{_NOT_IN_NAME}]){_HAN}"
 _PERSON = f"(?:(?:{_COMPOUND}){_GIVEN}(?:{_GIVEN})?|[{_SURNAMES}]{_GIVEN}(?:{_GIVEN})?|{_HAN}{{1,6}}[·•]{_HAN}{{1,8}}(?:[·•]{_HAN}{{1,8}})?)"
+_APART = f"[{_SURNAMES}] {_GIVEN}(?: {_GIVEN})?(?!{_HAN})"
 # Behind a word alone these begin other words (联系人方式, 申请人应当, 经办人时常).
 _DOUBTFUL = "方式|方法|应[当该]|时[间常候]|安排|关[于系]|任[何务]|成[功为]|高度|明[确天显]|全部|都|和|来[电访源]|向|于|常|单位|位|计|管|解|强|包|查|连|保|原[因来]|商|应|盖章|台|简[介历]|温馨|能|施|路|房|单|古|谈|左右|边|官|习惯|文|米|车|时|成|全|明|安|关|任|方|易|武|金|银|江|华"
 _WHO = "联[系繫]人|聯[系繫絡络]人|姓名|姓名为|经办人|經辦人|申请人|申請人|投诉人|来电人|当事人|委托人|代办人|办事人|反映人|患者|户主|老人|学生|家属|业主|本人|法人|负责人|受理人|办理人|接待人"
 _NAMES = (
-    Kind(NAME, re.compile(rf"(?:我叫|名叫|名字叫|名字是|名字为|我的名字)[ :是叫做]{{0,3}}({_PERSON})"), group=1),
-    Kind(NAME, re.compile(rf"(?:{_WHO})(?:[ :]{{1,3}}|[是叫为]|[(](?:签字|签名)?[)][ :]{{0,2}})(?:叫)?({_PERSON})"), group=1),
+    Kind(NAME, re.compile(rf"(?:我叫|名叫|名字叫|名字是|名字为|我的名字)[ :是叫做]{{0,3}}({_APART}|{_PERSON})"), group=1),
+    Kind(NAME, re.compile(rf"(?:{_WHO})(?:[ :]{{1,3}}|[是叫为]|[(](?:签字|签名)?[)][ :]{{0,2}})(?:叫)?({_APART}|{_PERSON})"), group=1),
     Kind(NAME, re.compile(rf"(?:{_WHO})(?!{_DOUBTFUL})({_PERSON})"), group=1),
     Kind(NAME, re.compile(rf"(?:母亲|父亲|妈妈?|爸爸?|妻子|丈夫|儿子|女儿|奶奶|爷爷|外婆|外公|老伴|爱人|老公|老婆|孩子)叫({_PERSON})"), group=1),
     Kind(NAME, re.compile(rf"(?!任何|老师|高级)({_PERSON})(?=同志|女士|先生|阿姨|大爷|大妈|警官|法官)"), group=1),
@@ -197,7 +200,7 @@ _CAN_HOLD = "|".join(
         rf"[{_PLATES}][^\p{{L}}\p{{N}}]{{0,3}}[\p{{Lu}}\p{{Ll}}]",
         rf"[\p{{Cf}}\p{{Mn}}\p{{Me}}\p{{Co}}{_UNSEEN}Ａ-Ｚａ-ｚ\x{{1D400}}-\x{{1D7FF}}]",
         r"(?i:[证證][号號]?|护照|護照|[警工]号|警號|牌|字?第)\P{L}*[\p{L}\p{N}]*\p{N}",
-        r"(?i:微信|weixin|wechat|vx|wx|v信|薇信|加[v薇微]|qq|扣扣)",
+        r"(?i:微信|weixin|wechat|vx|wx|v信|薇信|[加+＋➕][v薇微]|qq|扣扣)",
         r"(?i:叫|名字|name is|i am called|contact person)|[后尾]|同志|女士|先生|阿姨|大爷|大妈|警官|法官|" + _WHO,
     )
 )

@@ -1,14 +1,15 @@
 """An outsider with the public edition and a computer: what can be worked out about figures of few people.
 
 Belongs here: the published figures as bounds, the relations every reader knows (contracts/public_edition.yaml) as sums, and
-linear programmes over all of them together. Reads nothing but published files: neither the warehouse nor any withheld figure.
+linear programmes over all of them together; `attack_samples` reads the survey, `attack_elsewhere` digits, other tables and other forms.
+Reads nothing but published files: neither the warehouse nor any withheld figure.
 What it finds is a cell of which a reader knows more than that it is one of 1 to k − 1.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -21,7 +22,7 @@ import polars as pl
 
 from contracts.loading import load_products, seed
 from contracts.public_edition import Table, load_public_edition
-from contracts.quoting import literal
+from orchestration.disclosure import attack_elsewhere, attack_samples
 from orchestration.disclosure.tens import TEN, as_arrays, floors, limits
 
 Floats = npt.NDArray[np.float64]
@@ -70,13 +71,20 @@ def attack(editions: Sequence[Path], k: int = TEN) -> Attacked:
     found: list[Found] = []
     for edition in editions:
         with duckdb.connect(str(edition), read_only=True) as con:
-            present = {name for (name,) in con.execute("select table_name from duckdb_tables()").fetchall()}
+            present = _tables(con)
             kinds = _kinds(con) if COLUMNS in present else {}
             for name, table in load_public_edition().items():
                 if name in present and table.levels:
                     n, leaks = _of_table(con, table, kinds.get(name, {}), k)
                     withheld, found = withheld + n, found + leaks
+                if name in present and table.derived:
+                    found += _as_found(attack_elsewhere.digits(con, table, kinds.get(name, {}), k))
+            if "survey_score" in present:
+                n, leaks = _of_survey(con, kinds.get("survey_score", {}), k)
+                withheld, found = withheld + n, found + leaks
+            found += _as_found(attack_elsewhere.sums_elsewhere(con, kinds, k))
             found += _told_elsewhere(con, present)
+        found += _as_found(attack_elsewhere.other_forms(edition))
     return Attacked(withheld, found + list(_between(editions, k)))
 
 
@@ -106,6 +114,24 @@ def _of_table(
     return hidden, found
 
 
+def _as_found(elsewhere: Iterable[attack_elsewhere.Elsewhere]) -> list[Found]:
+    return [Found(e.table, e.cell, e.measure, e.lo, e.hi, e.how) for e in elsewhere]
+
+
+def _of_survey(con: duckdb.DuckDBPyConnection, kinds: Mapping[str, str], k: int) -> tuple[int, list[Found]]:
+    """Counts of answers, and of people who answered one way: how many are withheld, and which an outsider reads."""
+    rows = con.sql("select * from survey_score").pl()
+    found = [
+        Found("survey_score", r.cell, r.what, r.lo, r.hi, r.how)
+        for r in attack_samples.read_survey(rows, dict(kinds), k)
+    ]
+    found += [
+        Found("survey_score", column, f"place {place}", place, place, "a rank nobody shown has")
+        for column, place in attack_samples.ranks_with_gaps(rows)
+    ]
+    return int((rows["n"].is_null() | rows["mean"].is_null()).sum()), found
+
+
 def _name(table: Table, rows: pl.DataFrame, cell: int) -> str:
     return " ".join(str(v) for v in rows.select(table.cell).row(cell))
 
@@ -129,8 +155,12 @@ def relations_of(table: Table, rows: pl.DataFrame, known: Mapping[str, pl.DataFr
     for part in table.parts:
         parts = at.filter(_level=part["parts"])
         # What could not be placed lies in no register, whatever a register calls unknown.
-        placed = parts.filter(~pl.col("_code").is_in(["unknown", "none"])) if "by" in part else parts
-        above = parts.with_columns(_total=pl.lit("all")) if "by" not in part else _above(placed, part["by"], known)
+        placed = parts.filter(~pl.col("_code").is_in(["unknown", "none"]))
+        if "by" in part:
+            above = _above(placed, part["by"], known)
+        else:
+            of_one = placed if "code" in part else parts
+            above = of_one.with_columns(_total=pl.lit(part.get("code", "all")))
         joined = above.join(
             at.filter(_level=part["total"]).select(*apart, _of="_row", _total="_code"),
             on=[*apart, "_total"], nulls_equal=True,
@@ -341,24 +371,41 @@ def _told_elsewhere(con: duckdb.DuckDBPyConnection, present: set[str]) -> Iterat
 
 
 def _between(editions: Sequence[Path], k: int) -> Iterator[Found]:
-    """A figure told as it is in one release and as another in the next: the difference is about few people."""
+    """What came between two releases, where it is about few people: by both figures of a cell, and by all that add up to it."""
     for earlier, later in pairwise(editions):
-        with duckdb.connect() as con:
-            con.execute(f"attach {literal(earlier)} as earlier (read_only)")
-            con.execute(f"attach {literal(later)} as later (read_only)")
-            tables = set(con.execute("select database_name, table_name from duckdb_tables()").fetchall())
+        with (
+            duckdb.connect(str(earlier), read_only=True) as before,
+            duckdb.connect(str(later), read_only=True) as after,
+        ):
+            kinds = [_kinds(con) if COLUMNS in _tables(con) else {} for con in (before, after)]
             for name, table in load_public_edition().items():
-                if not {("earlier", name), ("later", name)} <= tables or not table.levels:
-                    continue
-                same = " and ".join(f'a."{c}" is not distinct from b."{c}"' for c in table.cell)
-                cell = ", ".join(f'a."{c}"' for c in table.cell)
-                for m in table.tens:
-                    query = (
-                        f'select {cell}, abs(b."{m}" - a."{m}") from earlier."{name}" as a join later."{name}" as b on {same} '
-                        f'where abs(b."{m}" - a."{m}") between 1 and {k - 1}'
-                    )
-                    for *where, few in con.execute(query).fetchall():
-                        yield Found(name, " ".join(map(str, where)), m, few, few, "difference of two releases")
+                if name in _tables(before) & _tables(after) and table.cell and table.tens:
+                    yield from _moved(before, after, table, [of.get(name, {}) for of in kinds], k)
+
+
+def _moved(
+    before: duckdb.DuckDBPyConnection,
+    after: duckdb.DuckDBPyConnection,
+    table: Table,
+    kinds: Sequence[Mapping[str, str]],
+    k: int,
+) -> Iterator[Found]:
+    then, now = (con.sql(f'select * from "{table.name}"').pl() for con in (before, after))
+    key = list(table.cell)
+    shared = [m for m in table.tens if m in then.columns and m in now.columns]
+    both = now.join(then.select(*key, *(pl.col(m).alias(f"{m}_then") for m in shared)), on=key, nulls_equal=True)
+    relations = [(r.total, r.parts, r.inside) for r in relations_of(table, both, registers(after, table))]
+    for m in shared:
+        ends = [
+            attack_elsewhere.ends(both[column], of.get(m, "exact"))
+            for column, of in zip((f"{m}_then", m), kinds, strict=True)
+        ]
+        for cell, lo, hi in attack_elsewhere.moved(ends[0], ends[1], relations, k):
+            yield Found(table.name, _name(table, both, cell), m, lo, hi, "difference of two releases")
+
+
+def _tables(con: duckdb.DuckDBPyConnection) -> set[str]:
+    return {name for (name,) in con.execute("select table_name from duckdb_tables()").fetchall()}
 
 
 def summary(attacked: Attacked) -> str:

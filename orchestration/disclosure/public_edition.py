@@ -17,11 +17,11 @@ import polars as pl
 
 from contracts.loading import seed
 from contracts.model import SUPPRESSED, Product
-from contracts.public_edition import Table
+from contracts.public_edition import Table, load_public_edition
 from contracts.quoting import literal
 from contracts.whole_files import NotReadable, parquet_reads, write_parquet
 from orchestration.disclosure.attack import COLUMNS, relations_of
-from orchestration.disclosure.tens import RATE_MIN, TEN, tens_of
+from orchestration.disclosure.tens import FAR, RATE_MIN, TEN, Counts, tens_of
 
 # One and the same for every figure below ten, none included.
 BELOW_TEN = "不足十人的数不公布，其余按十计 · figures below ten are not told, others by their tens"
@@ -41,13 +41,16 @@ create or replace temp macro share_lo(part, part_most, whole, whole_most, z) as
 create or replace temp macro share_hi(part, part_most, whole, whole_most, z) as
     case when whole >= {RATE_MIN} then
         least(1.0, wilson(least(1.0, part_most / (whole - {TEN // 2})), whole - {TEN // 2}, abs(z))) end;
+create or replace temp macro widest(mean, n, z) as z * sqrt(mean * (100 - mean) / (n - {TEN // 2}));
+create or replace temp macro mean_lo(mean, n) as floor(10 * greatest(0.0, mean - widest(mean, n, 1.96))) / 10;
+create or replace temp macro mean_hi(mean, n) as ceil(10 * least(100.0, mean + widest(mean, n, 1.96))) / 10;
 create or replace temp macro tens_share(share, whole) as
     case when whole >= {RATE_MIN} then
         1 - least(1.0, (floor((1 - share) * whole / {TEN}) * {TEN} + {TEN // 2}) / (floor(whole / {TEN}) * {TEN} + {TEN // 2})) end;
 """
 # What `summary` and the certificate call the ways in which a column is told.
-PLAIN, TENS, DERIVED, ROUNDED, SHARES, IMPLIED, COPIED, LEFT_OUT, EXACT = (
-    "plain", "tens", "derived", "rounded", "shares", "implied", "copied", "left_out", "exact",
+PLAIN, TENS, DERIVED, ROUNDED, MEANS, SHARES, IMPLIED, COPIED, LEFT_OUT, EXACT = (
+    "plain", "tens", "derived", "rounded", "means", "shares", "implied", "copied", "left_out", "exact",
 )  # fmt: skip
 
 
@@ -67,7 +70,7 @@ def prepare(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(f"create table public.{COLUMNS} (table_name varchar, column_name varchar, told_as varchar)")
     con.execute(
         f"comment on table public.{COLUMNS} is '公开版每一列如何公布 · How each column of the public edition is told: exact, plain, tens "
-        "(15 is 10 to 19), derived from tens, rounded, copied from another table, left_out'"
+        "(15 is 10 to 19), derived from tens, rounded, means of ten or more on either side, copied from another table, left_out'"
     )
 
 
@@ -98,17 +101,33 @@ def write(
     leaves = f"({free}) or ({where})" if free else where
     counted = f"select * from {source} where {where}" + (f" and not ({free})" if free else "")
     rows = con.sql(
-        f"select {_listed(dict.fromkeys([*table.cell, *table.tens, *_periods(table), *_sample(table)]))} "
+        f"select {_listed(dict.fromkeys([*table.cell, *table.tens, *table.means, *_periods(table), *_sample(table)]))} "
         f"from ({counted}) order by all"
     ).pl()
     if table.people:
         rows = withheld_samples(table, rows)
     before = read_state(kept_before) if kept_before else None
-    told = tell(table, rows, lambda name: con.sql(f"select * from {named(name)}").pl(), before)
-    if table.parts:
-        write_parquet(kept_now, told.state)
+    outside = _outside(con, table, rows, named("dim_division")) if table.sums else {}
+    # A sample is told again as a whole or not at all, so its counts are not compared one by one.
+    last = None if table.people else before
+    told = tell(table, rows, lambda name: con.sql(f"select * from {named(name)}").pl(), last, outside)
     con.register("told_rows", told.rows.to_arrow())
-    con.execute(f'create table public."{product.id}" as {_select(product, table, source, leaves, free)}')
+    can_stand = table.means and before is not None and {*product.by_name} <= {*before.columns}
+    as_before = stands(table, rows, before) if can_stand and before is not None else []
+    selected = _select(product, table, source, leaves, free)
+    if as_before and before is not None:
+        # Never written and deleted again: a file keeps what it no longer shows.
+        con.register("as_before", before.filter(pl.col(table.people["at_once"]).is_in(as_before)).to_arrow())
+        wave, columns = table.people["at_once"], _listed(f.name for f in product.fields)
+        selected = (
+            f'select * from (select * from ({selected}) where "{wave}" not in (select "{wave}" from as_before) '
+            f"union all select {columns} from as_before) order by {_listed(product.key)}"
+        )
+    con.execute(f'create table public."{product.id}" as {selected}')
+    if table.means:
+        write_parquet(kept_now, _as_told(con, product, table, rows, as_before, before))
+    elif table.tens:
+        write_parquet(kept_now, told.state)
     say_how(con, product, table)
     return told.facts
 
@@ -139,6 +158,7 @@ def kind(table: Table, column: str) -> str:
         TENS: table.tens,
         DERIVED: table.derived,
         ROUNDED: table.rounded,
+        MEANS: table.mean_columns,
         SHARES: table.shares,
         IMPLIED: table.implied,
     }
@@ -158,10 +178,12 @@ def _exempt(product: Product, rows: str = "") -> str | None:
 
 def _select(product: Product, table: Table, source: str, leaves: str, free: str | None) -> str:
     """The columns of a public table: the counts as they are told, what follows from them, and what is no figure."""
-    read = [f'source."{f.name}"' for f in product.fields if kind(table, f.name) in (PLAIN, ROUNDED, SHARES, IMPLIED)]
+    read = [
+        f'source."{f.name}"' for f in product.fields if kind(table, f.name) in (PLAIN, ROUNDED, MEANS, SHARES, IMPLIED)
+    ]
     tens = [f'told_rows."t_{m}" as "{m}", told_rows."most_{m}" as "{m}__most"' for m in table.tens]
     copied = [f'told."{c}"' for c in table.copied.get("columns", ())]
-    given = [*read, *tens, *copied, *_factor(table), "told_rows._hidden", "told_rows._few"]
+    given = [*read, *tens, *copied, *_factor(table), "told_rows._hidden", "told_rows._untold", "told_rows._few"]
     if table.shares or _exempt(product):
         given.append("source as _source")
     same = " and ".join(f'source."{c}" is not distinct from told_rows."{c}"' for c in table.cell)
@@ -176,7 +198,8 @@ def _factor(table: Table) -> list[str]:
     """What turns a quotient into the unit of an indicator: 1, per hundred, per thousand."""
     if not any("factor" in formula for formula in table.derived.values()):
         return []
-    return ['source."value" * source."denominator" / nullif(source."numerator", 0) as factor']
+    # The last digits of a quotient would say of which figures it is.
+    return ['round(source."value" * source."denominator" / nullif(source."numerator", 0), 6) as factor']
 
 
 def _column(name: str, sql_type: str, product: Product, table: Table) -> str:
@@ -185,6 +208,8 @@ def _column(name: str, sql_type: str, product: Product, table: Table) -> str:
         said = f"case when _hidden then '{FEW}' when _few then '{BELOW_TEN}' end"
     elif how == ROUNDED:
         said = f'case when not coalesce(_hidden, true) then round("{name}", {table.rounded[name]}) end'
+    elif how == MEANS:
+        said = _mean(name, table)
     elif how == SHARES:
         said = f'case when not coalesce(_hidden, true) and ({table.shares_of}) then tens_share("{name}", _source."{table.shares[name]}") end'
     elif how == DERIVED:
@@ -204,11 +229,24 @@ def _column(name: str, sql_type: str, product: Product, table: Table) -> str:
     return f'cast({said} as {sql_type}) as "{name}"'
 
 
+def _mean(name: str, table: Table) -> str:
+    """SQL: a mean to one digit, or an end of its interval: of all answers with that mean the widest, where it holds the true one."""
+    mean, interval = next((m, i) for m, i in table.means.items() if name in (m, i["lo"], i["hi"]))
+    told, n, lo, hi = f'round("{mean}", 1)', f'"{table.people["count"]}"', interval["lo"], interval["hi"]
+    of = {mean: told, lo: f"mean_lo({told}, {n})", hi: f"mean_hi({told}, {n})"}
+    holds = "" if name == mean else f' and {of[lo]} <= "{lo}" and {of[hi]} >= "{hi}"'
+    return f"case when not coalesce(_hidden or _untold, true){holds} then {of[name]} end"
+
+
 # ── counts ──────────────────────────────────────────────────────────────────────────────────────
 
 
 def tell(
-    table: Table, rows: pl.DataFrame, register: Callable[[str], pl.DataFrame], before: pl.DataFrame | None
+    table: Table,
+    rows: pl.DataFrame,
+    register: Callable[[str], pl.DataFrame],
+    before: pl.DataFrame | None,
+    outside: Mapping[str, Counts] | None = None,
 ) -> Told:
     """The counts of a table as they are told: with the limits their relations draw, and as the last release told them."""
     names = {part["by"]["table"] for part in table.parts if "by" in part} | {"dim_division"} if table.parts else set()
@@ -219,7 +257,9 @@ def tell(
     for measure in table.tens:
         present = rows[measure].is_not_null().to_numpy()
         values = np.floor(rows[measure].cast(pl.Float64).fill_null(0).to_numpy()).astype(np.int64)
-        low, since, width = tens_of(values, relations, _earlier(table, rows, measure, before))
+        low, since, width = tens_of(
+            values, relations, _earlier(table, rows, measure, before), (outside or {}).get(measure)
+        )
         told[f"t_{measure}"] = pl.Series(np.where(present & (low >= TEN), low + TEN // 2, -1)).cast(pl.Int64)
         # What a reader knows it to be at most; where rows have no relations, the end of its ten.
         most[f"most_{measure}"] = pl.Series(low + width)
@@ -228,9 +268,10 @@ def tell(
     frame = keys.with_columns(
         *(pl.when(s >= 0).then(s).alias(name) for name, s in told.items()),
         **most,
-        _hidden=rows["_hidden"] if "_hidden" in rows.columns else pl.lit(False),
+        **{flag: rows[flag] if flag in rows.columns else pl.lit(False) for flag in ("_hidden", "_untold")},
     )
     few = [pl.col(f"t_{m}").is_null() & rows[m].is_not_null() for m in table.tens]
+    few += [pl.col("_untold")] if table.means else []
     frame = frame.with_columns(_few=pl.any_horizontal(few) if few else pl.lit(False))
     frame = frame.with_columns(
         pl.when(~pl.col("_hidden")).then(pl.col(c)).alias(c) for c in frame.columns if c.startswith("t_")
@@ -238,6 +279,42 @@ def tell(
     below = sum(int((s < 0).sum()) for s in told.values())
     facts = {"rule": "tens", "k": TEN, "rows": rows.height, "figures": rows.height * len(told), "below_ten": below}
     return Told(frame, keys.with_columns(**state), facts)
+
+
+def _outside(con: duckdb.DuckDBPyConnection, table: Table, rows: pl.DataFrame, divisions: str) -> dict[str, Counts]:
+    """Measure → what its parts in another table of this edition can be together, for each row; `FAR` where ten or more lie in no part."""
+    stated = [part for part in table.sums if _is_there(con, part["table"])]
+    found: dict[str, Counts] = {}
+    for part in stated:
+        of, name, measure = part["of"], part["table"], part["measure"]
+        same = " and ".join(f'v."{c}" is not distinct from p."{c}"' for c in load_public_edition()[name].cell)
+        summed = con.sql(
+            f"""
+            with parts as (
+                select
+                    cast(date_trunc('month', v.period_start) as date) as period, v."{of}" as n, coalesce(p."{of}" + 4, {TEN - 1}) as most,
+                    unnest([d.county_code, d.city_code, d.province_code]) as division_code
+                from release."{name}" as v
+                left join public."{name}" as p on {same}
+                inner join (select distinct on (division_code) * from {divisions}) as d on v.division_code = d.division_code
+                where v.department_code = {literal(part["department"])} and v."{of}" is not null
+            )
+            select period, division_code, cast(sum(n) as bigint) as _sum, cast(sum(most) as bigint) as _most
+            from parts group by period, division_code
+            """
+        ).pl()
+        joined = rows.select("indicator_code", "period", "division_code", _n=measure).join(
+            summed, on=["period", "division_code"], how="left", maintain_order="left"
+        )
+        binds = joined["indicator_code"].is_in(part["indicators"]) & (joined["_n"] - joined["_sum"] < TEN)
+        most = np.where(binds.fill_null(False), joined["_most"].fill_null(0), FAR).astype(np.int64)
+        found[measure] = np.minimum(found.get(measure, most), most)
+    return found
+
+
+def _is_there(con: duckdb.DuckDBPyConnection, name: str) -> bool:
+    query = "select count(*) from duckdb_tables() where database_name = 'public' and table_name = ?"
+    return con.execute(query, [name]).fetchall() == [(1,)]
 
 
 def _earlier(table: Table, rows: pl.DataFrame, measure: str, before: pl.DataFrame | None) -> tuple[Any, Any] | None:
@@ -300,6 +377,76 @@ def withheld_samples(table: Table, rows: pl.DataFrame, k: int = TEN) -> pl.DataF
     # A question few of one group answered is hidden for every group of the same division of the sample.
     of_topic = (pl.col("_least") < k) & pl.col("_gone").is_null()
     joined = joined.with_columns(_topic=of_topic.any().over([*divide, topic]))
-    return joined.with_columns(_hidden=pl.col("_gone").fill_null(False) | pl.col("_topic")).select(
-        *rows.columns, "_hidden"
+    hidden_rows = joined.with_columns(_hidden=pl.col("_gone").fill_null(False) | pl.col("_topic"))
+    return _untold_means(table, hidden_rows).select(*rows.columns, "_hidden", "_untold")
+
+
+def _untold_means(table: Table, rows: pl.DataFrame, k: int = TEN) -> pl.DataFrame:
+    """The rows with `_untold`: means that would say how few answered otherwise than the rest, and as many more as hide them.
+
+    A mean of 0 to 100 points gives `n · mean / 100` people's worth of points and takes the rest. Where either is less than k, few answers
+    could be counted from it. Of one question in one way of dividing, what is not told is at least two rows with k on either side.
+    """
+    if not table.means:
+        return rows.with_columns(_untold=pl.lit(False))
+    (mean,) = table.means
+    question = [*table.people["divide"], *(c for c in table.cell if c not in table.people["unit"])]
+    given = pl.col(table.people["count"]).fill_null(0) * pl.col(mean).fill_null(0) / 100
+    worth = rows.with_row_index("_row").with_columns(
+        _given=given, _taken=pl.col(table.people["count"]).fill_null(0) - given
     )
+    worth = worth.with_columns(_least=pl.min_horizontal("_given", "_taken"))
+    untold: list[int] = []
+    for _, part in worth.filter(~pl.col("_hidden")).group_by(question, maintain_order=True):
+        ordered = part.sort("_least", "_row")
+        if ordered["_least"][0] >= k:
+            continue
+        taken = given_sum = taken_sum = 0.0
+        for row in ordered.iter_rows(named=True):
+            if row["_least"] >= k and taken >= 2 and min(given_sum, taken_sum) >= k:
+                break
+            taken, given_sum, taken_sum = taken + 1, given_sum + row["_given"], taken_sum + row["_taken"]
+            untold.append(row["_row"])
+    return worth.with_columns(_untold=pl.col("_row").is_in(untold))
+
+
+def stands(table: Table, rows: pl.DataFrame, before: pl.DataFrame) -> list[Any]:
+    """The waves that are told as they were: told anew, what changed would be the answers of few.
+
+    Told anew is what differs, in every row that differs at all, by ten people or ten people's worth of points; and nothing that is as it
+    was is told now that was not, or no longer told that was.
+    """
+    (mean,) = table.means
+    n, key = table.people["count"], list(table.cell)
+    if not {*key, f"_{n}", f"_{mean}", "_hidden", "_untold"} <= {*before.columns}:
+        return []
+    both = rows.select(*key, n, mean, "_hidden", "_untold").join(
+        before.select(*key, n_then=f"_{n}", mean_then=f"_{mean}", hidden_then="_hidden", untold_then="_untold"),
+        on=key, how="full", coalesce=True, nulls_equal=True,
+    )  # fmt: skip
+    now, then = pl.col(n).fill_null(0), pl.col("n_then").fill_null(0)
+    points, points_then = now * pl.col(mean).fill_null(0) / 100, then * pl.col("mean_then").fill_null(0) / 100
+    moved = pl.max_horizontal((now - then).abs(), (points - points_then).abs())
+    flags = pl.struct("_hidden", "_untold") != pl.struct(_hidden="hidden_then", _untold="untold_then")
+    few = ((moved > 1e-6) & (moved < TEN)) | ((moved <= 1e-6) & flags)
+    wave = table.people["at_once"]
+    known = before[wave].unique().to_list()
+    return both.filter(few & pl.col(wave).is_in(known))[wave].unique().sort().to_list()
+
+
+def _as_told(
+    con: duckdb.DuckDBPyConnection,
+    product: Product,
+    table: Table,
+    rows: pl.DataFrame,
+    as_before: list[Any],
+    before: pl.DataFrame | None,
+) -> pl.DataFrame:
+    """All rows as they are told, with what they were when they were first told so."""
+    (mean,), n, wave = table.means, table.people["count"], pl.col(table.people["at_once"])
+    truth = rows.select(*table.cell, pl.col(n).alias(f"_{n}"), pl.col(mean).alias(f"_{mean}"), "_hidden", "_untold")
+    told = con.sql(f'select * from public."{product.id}"').pl().filter(~wave.is_in(as_before))
+    anew = told.join(truth, on=list(table.cell), how="left", nulls_equal=True)
+    if before is None or not as_before:
+        return anew
+    return pl.concat([anew, before.filter(wave.is_in(as_before)).select(anew.columns)], how="vertical_relaxed")

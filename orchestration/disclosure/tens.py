@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 TEN = 10
 RATE_MIN = 100
+# No bound: more than anybody counts.
+FAR = np.iinfo(np.int64).max // 2
 Counts = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.intp]
 
@@ -58,33 +60,40 @@ def floors(told: Counts, parts: Parts) -> Counts:
     return floor
 
 
-def limits(told: Counts, floor: Counts, parts: Parts) -> tuple[Counts, Counts]:
+def limits(told: Counts, floor: Counts, parts: Parts, outside: Counts | None = None) -> tuple[Counts, Counts]:
     """Per figure: how high it may be told, and how much more than told it can be as far as a reader knows.
 
     A total is told no higher than what its parts can be together with any one of them at its least, so that each part can still be
-    anything within its ten. A total that stands at its limit can be more than its ten: as much as its parts can be.
+    anything within its ten. A total that stands at its limit can be more than its ten: as much as its parts can be. `outside`: what the
+    parts of a figure in another table can be together.
     """
     width = np.full(len(told), TEN - 1, dtype=np.int64)
-    none = np.full(len(told), np.iinfo(np.int64).max // 2, dtype=np.int64)
+    limit, reach = np.full(len(told), FAR), np.full(len(told), FAR)
+    if outside is not None:
+        limit = np.where(outside < FAR, (outside - (TEN - 1)) // TEN * TEN, FAR)
+        reach = np.where(told == limit, np.maximum(outside - told, TEN - 1), FAR)
+        width = np.where(reach < FAR, reach, width)
     while len(parts.total):
         top = told + width
         most = parts.sums(top)
         allowed = (most - parts.highest(top - floor)) // TEN * TEN
         at = told[parts.total] == allowed
-        wider = np.full(len(told), TEN - 1, dtype=np.int64)
-        reach = none.copy()
-        np.minimum.at(reach, parts.total[at], np.maximum(most - told[parts.total], TEN - 1)[at])
-        wider = np.where(reach < none, reach, wider)
+        further = reach.copy()
+        np.minimum.at(further, parts.total[at], np.maximum(most - told[parts.total], TEN - 1)[at])
+        wider = np.where(further < FAR, further, TEN - 1)
         if (wider == width).all():
-            limit = none.copy()
+            limit = limit.copy()
             np.minimum.at(limit, parts.total, allowed)
-            return limit, width
+            break
         width = wider
-    return none, width
+    return limit, width
 
 
 def tens_of(
-    values: Counts, relations: Sequence[Relation], earlier: tuple[Counts, Counts] | None = None
+    values: Counts,
+    relations: Sequence[Relation],
+    earlier: tuple[Counts, Counts] | None = None,
+    outside: Counts | None = None,
 ) -> tuple[Counts, Counts, Counts]:
     """The lower end of each figure's ten as it is told, the figure at the time when it was first told so, and how much more it can be.
 
@@ -93,6 +102,7 @@ def tens_of(
         relations: which are parts of which. Where ten or more of a total lie in none of its parts, it has no limit.
         earlier: the first two of the release before, −1 where a figure was not there: what has moved by fewer than ten people
             is told as before, so that no two releases differ by few.
+        outside: what the parts of a figure in another table can be together, as they are told there; `FAR` where it has none.
     """
     told, since = values // TEN * TEN, values.copy()
     if earlier is not None:
@@ -103,7 +113,7 @@ def tens_of(
     binding = as_arrays([r for r in relations if values[r.total] - values[list(r.parts)].sum() < TEN])
     while True:
         floor = floors(told, every)
-        limit, width = limits(told, floor, binding)
+        limit, width = limits(told, floor, binding, outside)
         over = np.flatnonzero(floor > limit)
         if not len(over):
             return told, since, width

@@ -67,6 +67,13 @@ def standing_id(data: DataDirectory) -> str | None:
     return link.readlink().name if link.is_symlink() else None
 
 
+def last_told(data: DataDirectory) -> str | None:
+    """The newest release that was ever shown: what it told is known, also where readers were led back to an earlier one."""
+    told = [path for path in (data.published / "certificates").glob("*.json") if (data.disclosed / path.stem).is_dir()]
+    newest = max(told, key=lambda p: (p.stem.rpartition(".")[0], _number(p.stem)), default=None)
+    return newest.stem if newest else standing_id(data)
+
+
 def releases(data: DataDirectory) -> list[Certificate]:
     """Every certificate ever given, oldest first; the files of old releases may be gone."""
     found = []

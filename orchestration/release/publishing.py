@@ -174,9 +174,10 @@ def _kept_too(
 
 
 def _forget_cells(data: DataDirectory) -> None:
-    """Only the release that readers see is compared with: cells of any other, published or not, are not kept."""
+    """Kept are the cells of the newest release and of the one that readers see; of any other, published or not, they are not."""
+    wanted = {certificates.standing_id(data), certificates.last_told(data)}
     for kept in data.disclosed.glob("*"):
-        if kept.name != certificates.standing_id(data):
+        if kept.name not in wanted:
             shutil.rmtree(kept)
 
 

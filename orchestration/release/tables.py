@@ -202,7 +202,7 @@ def _tell_public(given: _Given, product: Product) -> None:
     """A table of the public edition, made from the bureau's."""
     name, con, listed = product.id, given.con, load_public_edition()
     if product.is_public and name in listed:
-        disclosed, before = given.data.disclosed, certificates.standing_id(given.data) or "none"
+        disclosed, before = given.data.disclosed, certificates.last_told(given.data) or "none"
         given.disclosure[name] = public_edition.write(
             con, product, listed[name], f'release."{name}"', given.schemas, given.data.warehouse.stem,
             disclosed / before / f"{name}.parquet", disclosed / given.release_id / f"{name}.parquet",
@@ -280,7 +280,7 @@ def _keep_public(given: _Given, product: Product) -> None:
                 [product.id],
             )
             con.execute(f'create table public."{product.id}" as from last_public."{product.id}"')
-    cells = disclosed / str(certificates.standing_id(given.data)) / f"{product.id}.parquet"
+    cells = disclosed / str(certificates.last_told(given.data)) / f"{product.id}.parquet"
     if cells.is_file():
         link(cells, disclosed / given.release_id / cells.name)
 

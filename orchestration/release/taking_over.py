@@ -80,7 +80,7 @@ def reads(table: str) -> frozenset[str]:
     if listed is None:
         return frozenset()
     found = {"dim_division", *(part["by"]["table"] for part in listed.parts if "by" in part)} - {table}
-    copied = {listed.copied["table"]} if listed.copied else set()
+    copied = ({listed.copied["table"]} if listed.copied else set()) | {part["table"] for part in listed.sums}
     return frozenset(found | copied).union(*(reads(other) for other in copied))
 
 

@@ -139,7 +139,10 @@ def answers(*units: tuple[str, str, int]) -> pl.DataFrame:
             "group_name": "all",
             "group_value": "all",
             "dimension": "d",
+            "question_id": "Q1",
+            "wording": "w",
             "n": n,
+            "mean": 50.0,
         }
         for level, code, n in units
     ]
@@ -278,6 +281,8 @@ def test_single_events_are_nowhere_in_the_public_files(data) -> None:
     files = [p for p in (data.published / names.PUBLIC).rglob("*") if p.is_file()]
     assert {p.stem for p in files if p.suffix == ".parquet"} == {*PRODUCTS, "public_columns"} - {"fct_review"}
     assert not any(b"review-1" in p.read_bytes() for p in files), "not in a freed block either"
+    with duckdb.connect(str(public(data)), read_only=True) as con:
+        assert con.sql("select free_blocks from pragma_database_size()").fetchone() == (0,)
 
 
 def test_an_outsider_finds_nobody_in_what_leaves_night_after_night(data, tmp_path, monkeypatch) -> None:
@@ -293,6 +298,24 @@ def test_an_outsider_finds_nobody_in_what_leaves_night_after_night(data, tmp_pat
     assert attacked.withheld > 10
     assert attacked.found == []
     assert "recovers 0 exactly and brackets 0" in summary(attacked)
+
+
+def test_after_readers_were_led_back_the_next_release_is_compared_with_all_that_was_told(data, monkeypatch) -> None:
+    """19 reviews told as 10 to 19, readers led back to 3, then 21: two people more than was told once."""
+
+    def night(more: int) -> str:
+        fill(data, more=more)
+        monkeypatch.setattr(publishing, "code_version", lambda: str(more))
+        return publishing.release(data)[0].release_id
+
+    first, _ = night(0), night(16)
+    assert told(data)["town", "990101002000"][0] == 15
+    publishing.show(data, first)
+    assert told(data)["town", "990101002000"][0] is None
+    night(18)
+    assert told(data)["town", "990101002000"][0] == 15
+    night(30)
+    assert told(data)["town", "990101002000"][0] == 35
 
 
 def test_the_programme_finds_what_the_bureau_would_give_away(data) -> None:
