@@ -144,6 +144,22 @@ def sent_again_as_good(hall: Hall) -> None:
     hall.later += hall.put_right()
 
 
+def sent_again_as_silence(hall: Hall) -> None:
+    hall.later += [r | {"is_default": "1"} for r in hall.put_right()]
+
+
+def called_a_second_review(hall: Hall) -> None:
+    for review in hall.reviews:
+        if review["case_no"] in hall.bad:
+            review["review_no"] = "2"
+
+
+def of_another_contact(hall: Hall) -> None:
+    for review in hall.reviews:
+        if review["case_no"] in hall.bad:
+            review["contact_no"] = "2"
+
+
 def withdrawn_and_begun_again(hall: Hall) -> None:
     good = hall.put_right()
     withdrawn(hall)
@@ -190,6 +206,7 @@ FURTHER_WAYS = {
     "refused_for_a_tag": refused_for_a_tag, "refused_for_their_level": refused_for_their_level, "contacts_refused": contacts_refused,
     "withdrawn": withdrawn, "mostly_withdrawn": mostly_withdrawn, "mostly_decided_away": mostly_decided_away,
     "corrected": corrected, "sent_again_as_good": sent_again_as_good, "withdrawn_and_begun_again": withdrawn_and_begun_again,
+    "sent_again_as_silence": sent_again_as_silence, "called_a_second_review": called_a_second_review, "of_another_contact": of_another_contact,
     "corrected_and_withdrawn": corrected_and_withdrawn, "mostly_left_open": mostly_left_open, "called_default": called_default, "dated_too_late": dated_too_late,
     "first_not_reported": not_reported, "last_not_reported": not_reported, "numbers_before_the_code_not_reported": not_reported,
 }  # fmt: skip

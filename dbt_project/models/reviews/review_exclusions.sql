@@ -48,6 +48,7 @@ invalid as (
         and (
             judgements.validity <> 'default'
             or (judgements.level <= policies.bad_level_max and judgements.level <> policies.silence_level)
+            or (judgements.worst_level <= policies.bad_level_max and judgements.worst_level < judgements.level)
         )
 ),
 
@@ -66,6 +67,36 @@ corrected as (
         and judgements.verdict = 'good'
         and judgements.worst_level <= policies.bad_level_max
         and suspicions.review_id is null
+),
+
+-- A second review of a contact that nobody reviewed before is its first, whatever it calls itself.
+first_heard as (
+    select distinct contact_id
+    from judgements
+    where review_no = 1 and validity not in ('default', 'duplicate')
+    union distinct
+    select contact_id
+    from refusals
+),
+
+second_alone as (
+    select
+        judgements.*,
+        policies.bad_level_max,
+        row_number() over (
+            partition by judgements.contact_id order by judgements.worst_level, judgements.review_no, judgements.review_id
+        ) as nth_of_contact
+    from judgements
+    inner join policies
+        on
+            judgements.policy_area = policies.area
+            and judgements.policy_from = policies.valid_from
+    left join first_heard on judgements.contact_id = first_heard.contact_id
+    where
+        judgements.review_no > 1
+        and judgements.contact_id is not null
+        and judgements.validity not in ('default', 'duplicate')
+        and first_heard.contact_id is null
 ),
 
 -- Nobody has judged what the door refused.
@@ -115,6 +146,20 @@ excluded as (
         coalesce(least(level, worst_level) <= bad_level_max, true) as is_bad,
         true as is_supported
     from invalid
+    union all
+    select
+        review_id as exclusion_id,
+        'second' as kind,
+        'no_first_review' as reason,
+        counted_month as month,
+        {{ dimensions | join(',\n        ') }},
+        sender,
+        sender as decided_by,
+        level,
+        coalesce(worst_level <= bad_level_max, true) as is_bad,
+        true as is_supported
+    from second_alone
+    where nth_of_contact = 1
     union all
     select
         review_id as exclusion_id,

@@ -85,19 +85,19 @@ ordered as (
 ),
 
 -- Within one delivery the last record that corrects, withdraws or begins again counts, else the earliest row; between deliveries
--- of one origin the newest delivery does.
+-- of one origin the newest delivery does. Silence takes no answer's place.
 numbered as (
     select
         ordered.*,
         row_number() over (
             partition by case_no, contact_no, review_no, origin
-            order by _received_at desc, _receipt desc, is_plain asc, (case when is_plain = 0 then -_row else _row end) asc
+            order by is_default asc, _received_at desc, _receipt desc, is_plain asc, (case when is_plain = 0 then -_row else _row end) asc
         ) as newest_of_origin,
         row_number() over (
             partition by case_no, contact_no, review_no
             order by
                 (case when origin = first_origin then 0 else 1 end) asc,
-                _received_at desc, _receipt desc, is_plain asc, (case when is_plain = 0 then -_row else _row end) asc
+                is_default asc, _received_at desc, _receipt desc, is_plain asc, (case when is_plain = 0 then -_row else _row end) asc
         ) as occurrence,
         row_number() over (
             partition by case_no, contact_no, review_no, origin, _receipt, is_plain
