@@ -1,16 +1,16 @@
 {#-
   What a period's verdict is looked at for in a year, as a share of the months: by so many looks a false verdict is divided. Trailing
   years are looked at every month and overlap by eleven twelfths: twelve of them err as five and a sixth that share nothing
-  (tests/dbt_project/test_year_of_looks.py draws it).
+  (tests/dbt_project/test_statistics.py draws them).
 -#}
 {% macro looks_of_periods() -%}
     {{ return({'month': '1.0', 'quarter': '1.0 / 3.0', 'year': '1.0 / 12.0', 'trailing_12_months': '5.16 / 12.0'}) }}
 {%- endmacro %}
 
 {#-
-  CTE `verdict_quantiles` from `policies`: (policy, version, area, valid_from, period_kind) → verdict_z, the normal quantile of the interval that a verdict reads. The
-  policy's interval_z allows a false verdict so often in a year; who looks verdict_looks times a year may err each time only that part of
-  it (Bonferroni, which for looks that share nothing is exact to a hundredth).
+  CTE `verdict_quantiles` from `policies`: area, valid_from and period_kind → verdict_z, the normal quantile of the interval that a verdict
+  reads. The policy's interval_z allows a false verdict so often in a year; who looks verdict_looks times may err each time only that
+  part of it (Bonferroni).
 -#}
 {% macro verdict_quantiles() -%}
 verdict_tails as (

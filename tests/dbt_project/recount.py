@@ -273,7 +273,9 @@ def _exclude(review: Review) -> dict[str, float]:
         "excluded_bad": bad,
         "excluded_bad_decided": bad and named in ("decided", "withdrawn"),
         # Every case is sent by the same sender as the reviews that can be withdrawn.
-        "excluded_bad_decided_outside": bad and named in ("decided", "withdrawn") and ("shifan", dict(units_of(contact))["department"]) in DECIDERS,
+        "excluded_bad_decided_outside": bad
+        and named in ("decided", "withdrawn")
+        and ("shifan", dict(units_of(contact))["department"]) in DECIDERS,
     }
 
 
@@ -501,7 +503,9 @@ def least_favourable(tally: Counter[str], said: Mapping[str, float], effect: flo
 def parts_of_reviews(tally: Counter[Any]) -> dict[str, float | None]:
     """What a score reads: every bad review that arrived is bad, and one that never went into the loop is one that nobody handled."""
     outside = max(0, tally["bad_reviews"] + tally["excluded_bad"] + tally["corrected_reviews"] + tally["second_reviews"] - tally["second_satisfied"] - tally["bad_accepted"])  # fmt: skip
-    shares = {"good": (tally["good_reviews"] - tally["corrected_reviews"], tally["active_reviews"] + tally["excluded_bad"])}
+    shares = {
+        "good": (tally["good_reviews"] - tally["corrected_reviews"], tally["active_reviews"] + tally["excluded_bad"])
+    }
     for part in ("on_time", "reply", "revisit"):
         hits, n = RATES[f"{part}_rate"]
         shares[part] = tally[hits], tally[n] + outside
@@ -547,7 +551,9 @@ def conclusion(row: Mapping[str, Any], n: int, said: Mapping[str, float]) -> dic
     decided = bisect_left(
         range(10**9),
         True,
-        key=lambda m: m > 0 and where(*wilson(good * m, m, row["verdict_effect"], row["verdict_error"]), *lines) is not None,
+        key=lambda m: (
+            m > 0 and where(*wilson(good * m, m, row["verdict_effect"], row["verdict_error"]), *lines) is not None
+        ),
     )
     needed = max(decided, fewest, n + 1)
     if needed <= row["contacts"]:

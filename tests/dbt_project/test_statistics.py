@@ -44,6 +44,11 @@ EXPRESSIONS = {
     "{{ wilson(effective('good_reviews', 'effect'), effective('active_reviews', 'effect'), 'interval_z', 'lo') }} as lo, "
     "{{ wilson(effective('good_reviews', 'effect'), effective('active_reviews', 'effect'), 'interval_z', 'hi') }} as hi",
 }
+EXPRESSIONS["looked"] = (
+    EXPRESSIONS["clustered"]
+    .replace("'given', 'given'", "'given', 'given', 'verdict_z'")
+    .replace("interval_z", "verdict_z")
+)
 SEPARATOR = "----"
 
 
@@ -153,8 +158,13 @@ def test_the_quantile_of_t_is_near_scipys(sql: dict[str, str], con: duckdb.DuckD
             "ratio"
         ].to_numpy()
         theirs = (t.isf((1 - confidence) / 2, df) / z) ** 2
-        np.testing.assert_allclose(said, theirs, rtol=0.02 if confidence == 0.99 else 0.005)
+        np.testing.assert_allclose(said, theirs, rtol=0.002)
         assert (said > 1).all()
+    # The quantile of a month's verdict, of which z² is read.
+    said = rows(con, sql["squared_t_over_z"], pl.DataFrame({"df": df}).with_columns(z=pl.lit(2.8653)))[
+        "ratio"
+    ].to_numpy()
+    np.testing.assert_allclose(said, (t.isf(norm.sf(2.8653), df) / 2.8653) ** 2, rtol=0.004)
 
 
 POLICY = {
@@ -218,6 +228,49 @@ def test_an_honest_hall_on_a_line_is_rarely_called_bad_or_good(
     if correlation and n >= 400:
         lo, hi = wilson(drawn["good_reviews"], drawn["active_reviews"])
         assert (hi < rate).mean() + (lo >= rate).mean() > 0.1, "or nothing was proved"
+
+
+# Kind of period → its months, and by how many looks of a year that share nothing a false verdict is divided (macro looks_of_periods).
+LOOKS = {"month": (1, 12.0), "quarter": (3, 4.0), "year": (12, 1.0), "trailing_12_months": (12, 5.16)}
+
+
+def years_of(drawn: pl.DataFrame, kind: str) -> pl.DataFrame:
+    """Sums of the periods of every year that are looked at, from those of 24 months each, one year's looks after the other."""
+    months, looks = LOOKS[kind]
+    firsts = range(12) if kind == "trailing_12_months" else range(0, 12, months)
+    sums = {c: drawn[c].to_numpy().reshape(-1, 24) for c in drawn.columns if drawn[c].dtype.is_integer()}
+    of = {
+        c: np.stack([m[:, first : first + months].sum(axis=1) for first in firsts], axis=1).ravel()
+        for c, m in sums.items()
+    }
+    rules = [
+        pl.lit(POLICY[name]).alias(name)
+        for name in ("clusters_min", "intra_cluster_correlation", "assumed_design_effect_max")
+    ]
+    return pl.DataFrame(of).with_columns(*rules, verdict_z=pl.lit(norm.isf(0.025 / looks)))
+
+
+@pytest.mark.parametrize("years", [60, pytest.param(500, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("n", "windows"), SIZES)
+@pytest.mark.parametrize("line", ["bad_line", "good_line"])
+def test_a_hall_on_a_line_is_rarely_called_bad_or_good_in_any_look_of_a_year(
+    sql: dict[str, str], con: duckdb.DuckDBPyConnection, n: int, windows: int, line: str, years: int
+) -> None:
+    """Over all looks of a year together as rarely as the policy says of one: 2.5 % on the line. Where reviews of few windows are more
+    alike than a policy assumes, up to ALIKE of it."""
+    rate = POLICY[line]
+    for alike, correlation in (("none", 0.0), ("day", 0.03), ("window", 0.03)):
+        if (windows, alike) == (1, "window"):
+            continue
+        drawn = halls(
+            np.random.default_rng([n, windows, line == "bad_line", 7]), years * 24, n, windows, alike, correlation, rate
+        )
+        for kind in LOOKS:
+            said = rows(con, sql["looked"], years_of(drawn, kind))
+            wrong = (said["hi"] < rate) if line == "bad_line" else (said["lo"] >= rate)
+            a_year = wrong.to_numpy().reshape(years, -1).any(axis=1).mean()
+            most = 0.025 if alike == "none" else ALIKE * 0.025
+            assert a_year <= binom.ppf(0.9995, years, most) / years, (alike, kind, a_year)
 
 
 ROUNDED = [

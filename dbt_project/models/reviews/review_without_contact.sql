@@ -217,7 +217,8 @@ weighed as (
         as is_believable,
         placed.known_numbers,
         {%- for dimension in dimensions if dimension != 'place' %}
-        coalesce(refused_contacts.{{ dimension }}, silent_cases.{{ dimension }}, placed.{{ dimension }}) as {{ dimension }}{{ ',' if not loop.last }}
+        coalesce(refused_contacts.{{ dimension }}, silent_cases.{{ dimension }}, placed.{{ dimension }})
+            as {{ dimension }}{{ ',' if not loop.last }}
         {%- endfor %}
     from numbered
     left join refused_contacts
@@ -232,7 +233,9 @@ weighed as (
     left join told_by
         on
             numbered.sender = told_by.sender
-            and coalesce(refused_contacts.facility_id, refused_contacts.division_code, silent_cases.place, placed.nearest_place) = told_by.place
+            and coalesce(
+                refused_contacts.facility_id, refused_contacts.division_code, silent_cases.place, placed.nearest_place
+            ) = told_by.place
     left join policies
         on {{ holds_on('policies', 'numbered.reviewed_on') }}
 ),

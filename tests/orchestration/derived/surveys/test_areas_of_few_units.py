@@ -11,7 +11,13 @@ from orchestration.derived.surveys.comparisons import _smoothed
 from orchestration.statistics.small_areas import fay_herriot
 
 # Areas, sampling units of each, standard deviation of their true means, how much the spread of units differs between areas (log).
-WAVES = [(12, (2, 3), 1.0, 0.0), (12, (2, 3), 4.0, 0.5), (12, (2, 2), 4.0, 0.5), (12, (1, 3), 4.0, 0.5), (6, (2, 3), 4.0, 0.5)]
+WAVES = [
+    (12, (2, 3), 1.0, 0.0),
+    (12, (2, 3), 4.0, 0.5),
+    (12, (2, 2), 4.0, 0.5),
+    (12, (1, 3), 4.0, 0.5),
+    (6, (2, 3), 4.0, 0.5),
+]
 
 
 def wave(
