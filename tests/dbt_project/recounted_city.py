@@ -256,7 +256,10 @@ class _Drawn:
         bad = [
             row
             for row in self.reviews["shifan", EARLIER]
-            if row["satisfaction"] in "12" and row["review_no"] == "1" and row["reviewed_at"] >= "2026-01-20" and row["case_no"] not in said
+            if row["satisfaction"] in "12"
+            and row["review_no"] == "1"
+            and row["reviewed_at"] >= "2026-01-20"
+            and row["case_no"] not in said
         ]
         later += [row | {"satisfaction": "4", "tags": "413", "record_action": "U"} for row in bad[::2]]
 

@@ -154,4 +154,4 @@ def test_rates_of_units_whose_reviews_are_alike_are_covered() -> None:
             told.append(np.mean((found["eb_lo"].to_numpy() <= truth) & (truth <= found["eb_hi"].to_numpy())))
     # Of 144 intervals, as chance leaves it within three standard errors.
     assert 0.895 <= np.mean(covered) <= 0.995, np.mean(covered)
-    assert np.mean(trusted) < 0.85, np.mean(trusted)
+    assert np.mean(trusted) < 0.88, np.mean(trusted)
