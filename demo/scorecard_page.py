@@ -103,7 +103,7 @@ def _verdict(con: duckdb.DuckDBPyConnection, dimension: str, code: str, month: A
     colour = COLOURS[row["verdict"]]
     bar = ""
     if row["good_rate"] is not None:
-        lo, hi, at = (_at(row[c]) for c in ("good_rate_lo", "good_rate_hi", "good_rate"))
+        lo, hi, at = (_at(row[c]) for c in ("verdict_lo", "verdict_hi", "good_rate"))
         lines = "".join(f'<u style="left:{_at(row[c]):.2f}%"></u>' for c in ("bad_line", "good_line"))
         bar = (
             f'<div class="bar"><i style="left:{lo:.2f}%;width:{hi - lo:.2f}%;background:{colour}"></i>'

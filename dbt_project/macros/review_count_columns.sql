@@ -4,7 +4,7 @@
         'contacts', 'reviews', 'default_reviews', 'invalid_reviews', 'invalid_before_close', 'invalid_contact_open',
         'invalid_after_window', 'invalid_duplicate', 'invalid_withdrawn', 'invalid_decided', 'invalid_no_contact',
         'invalid_other', 'suspect_reviews', 'refused_reviews', 'unmatched_reviews', 'excluded_reviews', 'excluded_bad',
-        'excluded_bad_decided', 'active_reviews', 'n1',
+        'excluded_bad_decided', 'excluded_bad_decided_outside', 'corrected_reviews', 'active_reviews', 'n1',
         'n2', 'n3', 'n4', 'n5', 'good_reviews', 'strictly_good_reviews', 'bad_reviews', 'suspect_good_reviews',
         'points', 'bad_accepted', 'bad_rectified', 'bad_in_on_time_base', 'bad_on_time', 'bad_replied',
         'named_bad_accepted', 'named_bad_revisited', 'second_reviews', 'second_satisfied',

@@ -12,7 +12,7 @@
         'reviewer_daily_limit',
         'lag_min_reviews', 'lag_tolerance_seconds', 'lag_neighbourhood_seconds', 'lag_share_min',
         'surge_min_reviews', 'surge_baseline_days', 'surge_baseline_days_min', 'surge_volume_z', 'surge_rating_z',
-        'interval_z', 'good_line', 'bad_line', 'area_share_min', 'participation_floor', 'coverage_min', 'min_reviews',
+        'interval_z', 'verdict_looks', 'good_line', 'bad_line', 'area_share_min', 'participation_floor', 'coverage_min', 'min_reviews',
         'clusters_min', 'intra_cluster_correlation', 'assumed_design_effect_max', 'false_discovery_rate', 'prior_units_min',
         'score_weight_min',
         'decided_share_max', 'usual_sender_share', 'number_known_min', 'number_density_min', 'number_edge_share',

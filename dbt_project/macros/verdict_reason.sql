@@ -22,30 +22,35 @@
     end
 {%- endmacro %}
 
+{#- A bound of the interval that a verdict reads: that of good ones among so many at the quantile of a year's looks. -#}
+{% macro verdict_bound(good, reviews, bound) -%}
+    {{ wilson(effective(good, 'verdict_design_effect'), effective(reviews, 'verdict_design_effect'), 'verdict_z', bound) }}
+{%- endmacro %}
+
 {#- Of reviews that count, and nothing else: too few of them are not judged. -#}
 {% macro review_verdict_reason() -%}
-    {{ verdict_reason('good_rate_lo', 'good_rate_hi', 'participation_rate', unjudged={
+    {{ verdict_reason('verdict_lo', 'verdict_hi', 'participation_rate', unjudged={
         'no_active_reviews': 'active_reviews = 0', 'too_few_reviews': 'active_reviews < min_reviews',
     }, unheard='not is_heard') }}
 {%- endmacro %}
 
 {#- The least favourable reading: the bad reviews that do not count are counted, as far as the policy believes them. -#}
 {% macro review_verdict_reason_if_counted() -%}
-    {{ verdict_reason('good_rate_if_counted_lo', 'good_rate_if_counted_hi', 'participation_rate', unjudged={
-        'no_active_reviews': 'active_reviews + coalesce(excluded_bad_counted, 0) = 0',
-        'too_few_reviews': 'active_reviews + coalesce(excluded_bad_counted, 0) < min_reviews',
+    {{ verdict_reason('good_rate_if_counted_lo', 'good_rate_if_counted_hi', 'participation_rate_if_counted', unjudged={
+        'no_active_reviews': reviews_if_counted() ~ ' = 0',
+        'too_few_reviews': reviews_if_counted() ~ ' < min_reviews',
     }, unheard='not is_heard') }}
 {%- endmacro %}
 
 {#-
-  How many of the bad reviews that do not count the least favourable reading counts: all of them, but for those that somebody
-  decided or withdrew, of which the policy leaves out a share of all bad reviews.
+  How many of the bad reviews that do not count the least favourable reading counts: all of them, but for those that somebody else than the
+  department decided or withdrew, of which the policy leaves out a share of all bad reviews.
 -#}
 {% macro excluded_bad_counted(units, policies) -%}
     cast(
         {{ units }}.excluded_bad
         - least(
-            {{ units }}.excluded_bad_decided,
+            {{ units }}.excluded_bad_decided_outside,
             ceil({{ policies }}.decided_share_max * ({{ units }}.bad_reviews + {{ units }}.excluded_bad))
         )
         as bigint
@@ -60,9 +65,23 @@
     (active_reviews + excluded_bad)
 {%- endmacro %}
 
+{#- Of these the good ones: one that was bad until its sender corrected it is none. -#}
+{% macro ranked_good() -%}
+    (good_reviews - corrected_reviews)
+{%- endmacro %}
+
+{#- The least favourable reading: all reviews of it, the good ones among them, and the contacts they are of. -#}
+{% macro reviews_if_counted() -%}
+    (active_reviews + coalesce(excluded_bad_counted, 0))
+{%- endmacro %}
+
+{% macro contacts_if_counted() -%}
+    (contacts + unmatched_reviews + invalid_contact_open)
+{%- endmacro %}
+
 {#- Bad reviews that never went into the loop (follow-ups do): in a score they are bad reviews that nobody handled. -#}
 {% macro bad_outside_loop() -%}
-    greatest(0, bad_reviews + excluded_bad + second_reviews - second_satisfied - bad_accepted)
+    greatest(0, bad_reviews + excluded_bad + corrected_reviews + second_reviews - second_satisfied - bad_accepted)
 {%- endmacro %}
 
 {#- The reason that is told: where the two readings of the reviews give two verdicts, neither is the unit's. -#}

@@ -47,11 +47,11 @@
             when active_reviews > 0 and policy is not null
                 {% if zh -%}
                 then '好评 ' || cast(good_reviews as string) || ' 条，差评 ' || cast(bad_reviews as string)
-                    || ' 条；好评率在 ' || good_rate_lo_text || ' 与 ' || good_rate_hi_text || ' 之间，好线 ' || good_line_text
+                    || ' 条；好评率在 ' || verdict_lo_text || ' 与 ' || verdict_hi_text || ' 之间，好线 ' || good_line_text
                     || '，差线 ' || bad_line_text || '。'
                 {%- else -%}
                 then cast(good_reviews as string) || ' good, ' || cast(bad_reviews as string)
-                    || ' bad: the good rate lies between ' || good_rate_lo_text || ' and ' || good_rate_hi_text
+                    || ' bad: the good rate lies between ' || verdict_lo_text || ' and ' || verdict_hi_text
                     || '; the good line is ' || good_line_text || ', the bad line ' || bad_line_text || '.'
                 {%- endif %}
         end,
@@ -60,10 +60,10 @@
             when verdict_reason = 'excluded_reviews_decide'
                 {% if zh -%}
                 then '没有计入的差评会改变判定：已计入的评价判为' || {{ verdict_word(verdict('reason_counted'), zh) }} || '，计入 '
-                    || cast(excluded_bad_counted as string) || ' 条未计入的差评则判为' || {{ verdict_word('verdict_if_counted', zh) }} || '。'
+                    || cast(excluded_bad_counted + corrected_reviews as string) || ' 条未计入的差评则判为' || {{ verdict_word('verdict_if_counted', zh) }} || '。'
                 {%- else -%}
                 then 'Bad reviews that do not count would change the verdict: without them it is '
-                    || {{ verdict_word(verdict('reason_counted'), zh) }} || ', with ' || cast(excluded_bad_counted as string)
+                    || {{ verdict_word(verdict('reason_counted'), zh) }} || ', with ' || cast(excluded_bad_counted + corrected_reviews as string)
                     || ' of them it is ' || {{ verdict_word('verdict_if_counted', zh) }} || '.'
                 {%- endif %}
             when active_reviews = 0 then '{{ '没有人主动评价。' if zh else 'Nobody reviewed.' }}'
@@ -108,6 +108,16 @@
                 then cast(excluded_reviews as string) || ' reviews do not count, ' || cast(excluded_bad as string)
                     || ' of them bad; the least favourable reading counts ' || cast(excluded_bad_counted as string)
                     || ', and the rate would be ' || good_rate_if_counted_text || '.'
+                {%- endif %}
+        end,
+        case
+            when corrected_reviews > 0 and policy is not null
+                {% if zh -%}
+                then '有 ' || cast(corrected_reviews as string) || ' 条好评由报送方从差评更正而来；按最不利仍作差评，好评率为 '
+                    || good_rate_if_counted_text || '。'
+                {%- else -%}
+                then cast(corrected_reviews as string) || ' of the good reviews were bad until their sender corrected them; the least '
+                    || 'favourable reading counts them as bad, and the rate would be ' || good_rate_if_counted_text || '.'
                 {%- endif %}
         end,
         case

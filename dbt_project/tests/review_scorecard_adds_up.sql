@@ -31,6 +31,8 @@ where
     or invalid_before_close + invalid_contact_open + invalid_after_window + invalid_duplicate + invalid_withdrawn
     + invalid_decided + invalid_no_contact + invalid_other <> invalid_reviews
     or excluded_bad_decided > excluded_bad
+    or excluded_bad_decided_outside > excluded_bad_decided
+    or corrected_reviews > good_reviews
     or excluded_bad > excluded_reviews
     or excluded_bad_counted not between 0 and excluded_bad
     or good_rate_if_counted > good_rate + 1e-12

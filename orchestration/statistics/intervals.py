@@ -25,6 +25,7 @@ from orchestration.statistics.errors import (
     as_numbers,
     require_choice,
     require_confidence,
+    require_number,
 )
 
 Floats = npt.NDArray[np.float64]
@@ -202,11 +203,15 @@ def empirical_bayes_rates(
     confidence: float = 0.95,
     *,
     prior: Literal["likelihood", "moments"] = "likelihood",
+    design_effect: float = 1.0,
 ) -> pl.DataFrame:
     """Rates of small units drawn towards the rate of all: beta-binomial, one row per unit.
 
     The prior Beta(a, b) is fitted to all units, by maximum marginal likelihood or by `moments` as review_comparisons does
     (Kleinman 1973). Columns: n, rate (null at n = 0), eb_rate = (s + a)/(n + a + b), eb_lo, eb_hi (see below), weight_own = n/(n + a + b), prior_rate, prior_size = a + b.
+    `design_effect`: by how much observations of one unit that came in clusters say less than as many that came alone, of all units together;
+    counts are divided by it, and prior_size is in observations as they came. Taken for 1 where it is 3, units seem to differ that do
+    not, and intervals of 95 % hold the truth in some 77 of 100.
     Units that differ no more than chance all get nearly the common rate. By moments, units that have nothing in common
     borrow nothing (prior_size 0), and one without observations then has no rate.
     Intervals are posterior quantiles mixed over every prior by its likelihood, for a prior fitted to few units is itself
@@ -215,6 +220,7 @@ def empirical_bayes_rates(
     """
     require_choice("prior", prior, ("likelihood", "moments"))
     require_confidence(confidence)
+    require_number("design_effect", design_effect, 1, 1e6)
     s, count = as_array(successes, "successes", 0), as_array(n, "n", 0)
     wilson(s, count)  # the same conditions on the counts
     if s.shape != count.shape or count.sum() == 0:
@@ -222,9 +228,11 @@ def empirical_bayes_rates(
             f"Expected units with at least one observation in all, got {len(s)} units with {count.sum():g}.",
             f"至少需要一个观测;现有 {len(s)} 个单位、{count.sum():g} 个观测。",
         )
-    centre, size = (_prior_by_moments if prior == "moments" else _prior_by_likelihood)(s, count)
+    known, of_known = s / design_effect, count / design_effect
+    centre, size = (_prior_by_moments if prior == "moments" else _prior_by_likelihood)(known, of_known)
+    size = min(size * design_effect, LARGEST_PRIOR)
     a = size * centre
-    lo, hi = _rate_bounds(s, count, confidence)
+    lo, hi = _rate_bounds(known, of_known, confidence)
     with np.errstate(invalid="ignore", divide="ignore"):
         rate = np.where(count > 0, s / count, np.nan)
         shrunk, weight_own = (s + a) / (count + size), count / (count + size)

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 from building import RUN_DATE
-from recounted_city import LATER, VENUES, VENUES_IN, City
+from recounted_city import DECIDERS, LATER, VENUES, VENUES_IN, City
 from recounted_reviews import LEVELS, Review, judged, lineage, rules_of, when
 from recounted_senders import Silence, closed_month, covered_days, months_before, place_of_contact, silences
 from statsmodels.stats.multitest import multipletests
@@ -223,8 +223,9 @@ def together(review: Review, alone: int) -> dict[Any, float]:
     return found
 
 
-def design_effect(tally: Counter[Any], said: Mapping[str, float]) -> float:
-    """How much less reviews that came together say: the variance of their ratio by clusters against that of a binomial."""
+def design_effect(tally: Counter[Any], said: Mapping[str, float], z: float = Z) -> float:
+    """How much less reviews that came together say: the variance of their ratio by clusters against that of a binomial, times what
+    the quantile of t is of that of a normal."""
     n, rate, effects = tally["active_reviews"], 0.0, [1.0]
     if n:
         rate = tally["good_reviews"] / n
@@ -233,9 +234,10 @@ def design_effect(tally: Counter[Any], said: Mapping[str, float]) -> float:
         if len(sizes) < n and len(sizes) >= said["clusters_min"] and 0 < rate < 1:
             off = [tally["good", kind, *name] - rate * size for name, size in sizes.items()]
             variance = len(off) / (len(off) - 1) * float(np.var(off) * len(off)) / n**2
-            df, z2 = len(off) - 1, Z**2
+            df, z2 = len(off) - 1, z**2
             t_over_z = 1 + (z2 + 1) / (4 * df) + (5 * z2**2 + 16 * z2 + 3) / (96 * df**2)
             t_over_z += (3 * z2**3 + 19 * z2**2 + 17 * z2 - 15) / (384 * df**3)
+            t_over_z += (79 * z2**4 + 776 * z2**3 + 1482 * z2**2 - 1920 * z2 - 945) / (92160 * df**4)
             effects.append(variance / (rate * (1 - rate) / n) * t_over_z**2)
         elif len(sizes) < n:
             mates = sum(size**2 for size in sizes.values()) / n - 1
@@ -246,9 +248,13 @@ def design_effect(tally: Counter[Any], said: Mapping[str, float]) -> float:
 def _exclude(review: Review) -> dict[str, float]:
     """Where a first review that does not count is counted, and whether it counts in the least favourable reading."""
     contact, reason, said = review.contact, review.reason, review.rules.said
-    bad = review.level <= said["bad_level_max"]
-    if review.number != 1 or review.is_active:
+    bad = min(review.level, review.worst) <= said["bad_level_max"]
+    sender = "wuliuwang" if "满意度代码" in review.row else "shifan"
+    outside = (sender, dict(units_of(contact))["department"]) in DECIDERS
+    if review.number != 1:
         return {}
+    if review.is_active:
+        return {"corrected_reviews": bad and review.level >= said["good_level_min"] and not outside}
     upheld = review.case.get("appeal") == "upheld"
     named = {
         "before_close": "before_close" if contact.get("closed_at") else "contact_open", "malicious or mistaken": "decided",
@@ -266,6 +272,10 @@ def _exclude(review: Review) -> dict[str, float]:
         "excluded_reviews": 1,
         "excluded_bad": bad,
         "excluded_bad_decided": bad and named in ("decided", "withdrawn"),
+        # Every case is sent by the same sender as the reviews that can be withdrawn.
+        "excluded_bad_decided_outside": bad
+        and named in ("decided", "withdrawn")
+        and ("shifan", dict(units_of(contact))["department"]) in DECIDERS,
     }
 
 
@@ -355,6 +365,26 @@ def count_periods(months: Mapping[tuple[date, str, str], Counter[str]]) -> dict[
 # ── judging ─────────────────────────────────────────────────────────────────────────────────────
 
 
+# A trailing year is looked at each month, beside eleven twelfths of the one before.
+LOOKS = {"month": 1.0, "quarter": 1 / 3, "year": 1 / 12, "trailing_12_months": 5.16 / 12}
+
+
+def verdict_error(kind: str, said: Mapping[str, float]) -> float:
+    """How often one look at a verdict may err on either side together, so that those of a year err in 5 %."""
+    return 0.05 / max(1.0, said["verdict_looks"] * LOOKS[kind])
+
+
+def verdict_interval(tally: Counter[Any], said: Mapping[str, float], kind: str) -> dict[str, Any]:
+    """The interval that a verdict reads, of the reviews that count and in the least favourable reading."""
+    error = verdict_error(kind, said)
+    z = NormalDist().inv_cdf(1 - error / 2)
+    effect = design_effect(tally, said, z)
+    n, good = tally["active_reviews"], tally["good_reviews"]
+    lo, hi = wilson(good, n, effect, error) if n else (None, None)
+    told = least_favourable(tally, said, effect, error)
+    return told | {"verdict_z": z, "verdict_lo": lo, "verdict_hi": hi, "verdict_error": error, "verdict_effect": effect}
+
+
 def wilson(hits: float, n: float, effect: float = 1.0, error: float = 0.05) -> tuple[float, float]:
     """The interval of as many reviews that came alone as say no less, Wilson (1927) as a book prints it: a library asks for the
     quantile again at each of some hundred thousand calls."""
@@ -431,7 +461,7 @@ def judge(
         (tally["good_reviews"] + tally["suspect_good"]) / everything if everything else None
     )
     row["suspect_effect"] = row["good_rate_with_suspects"] - row["good_rate"] if n else None
-    row |= least_favourable(tally, said, effect)
+    row |= verdict_interval(tally, said, kind)
     row["excluded_effect"] = row["good_rate_if_counted"] - row["good_rate"] if n else None
     row["is_small"] = n < said["min_reviews"]
     missed = [rate for rate in TARGETS if row[rate] is not None and row[rate] < said[f"{rate}_target"]]
@@ -447,28 +477,35 @@ def coverage(tally: Counter[Any], silent: Mapping[str, set[str]], said: Mapping[
     feeds = set().union(*(silent[place] for place in {*here, *lost_at} if place in silent))
     everything = tally["contacts"] + tally["lost_contacts"] + tally["unmapped_contacts"]
     share = covered / everything if everything else None
+    is_heard = not feeds or (share is not None and share >= said["coverage_min"])
+    # No contact here is known by a review alone; of one left open it is known that it was.
+    reviewable = tally["contacts"] + tally["invalid_contact_open"]
     return {
+        "contacts_if_counted": reviewable,
+        "participation_rate_if_counted": tally["active_reviews"] / reviewable if reviewable and is_heard else None,
         "covered_contacts": covered, "lost_contacts": float(tally["lost_contacts"]), "covered_share": share,
         "feeds_missing": ",".join(sorted(feeds)) or None,
-        "is_heard": not feeds or (share is not None and share >= said["coverage_min"]),
+        "is_heard": is_heard,
     }  # fmt: skip
 
 
-def least_favourable(tally: Counter[str], said: Mapping[str, float], effect: float) -> dict[str, Any]:
-    """The good rate with the bad reviews that do not count, less the share that decisions may take out."""
+def least_favourable(tally: Counter[str], said: Mapping[str, float], effect: float, error: float) -> dict[str, Any]:
+    """The good rate with the bad reviews that do not count, less the share that decisions of others may take out."""
     bad = tally["bad_reviews"] + tally["excluded_bad"]
-    taken_out = min(tally["excluded_bad_decided"], math.ceil(said["decided_share_max"] * bad))
+    taken_out = min(tally["excluded_bad_decided_outside"], math.ceil(said["decided_share_max"] * bad))
     counted = tally["excluded_bad"] - taken_out
-    good, n = tally["good_reviews"], tally["active_reviews"] + counted
-    lo, hi = wilson(good, n, effect) if n else (None, None)
+    good, n = tally["good_reviews"] - tally["corrected_reviews"], tally["active_reviews"] + counted
+    lo, hi = wilson(good, n, effect, error) if n else (None, None)
     return {"excluded_bad_counted": counted, "good_rate_if_counted": good / n if n else None,
             "good_rate_if_counted_lo": lo, "good_rate_if_counted_hi": hi}  # fmt: skip
 
 
 def parts_of_reviews(tally: Counter[Any]) -> dict[str, float | None]:
     """What a score reads: every bad review that arrived is bad, and one that never went into the loop is one that nobody handled."""
-    outside = max(0, tally["bad_reviews"] + tally["excluded_bad"] + tally["second_reviews"] - tally["second_satisfied"] - tally["bad_accepted"])  # fmt: skip
-    shares = {"good": (tally["good_reviews"], tally["active_reviews"] + tally["excluded_bad"])}
+    outside = max(0, tally["bad_reviews"] + tally["excluded_bad"] + tally["corrected_reviews"] + tally["second_reviews"] - tally["second_satisfied"] - tally["bad_accepted"])  # fmt: skip
+    shares = {
+        "good": (tally["good_reviews"] - tally["corrected_reviews"], tally["active_reviews"] + tally["excluded_bad"])
+    }
     for part in ("on_time", "reply", "revisit"):
         hits, n = RATES[f"{part}_rate"]
         shares[part] = tally[hits], tally[n] + outside
@@ -477,7 +514,7 @@ def parts_of_reviews(tally: Counter[Any]) -> dict[str, float | None]:
 
 def composite(row: Mapping[str, Any], tally: Counter[Any], said: Mapping[str, float], unit: Unit) -> dict[str, Any]:
     """The score and its parts; a part that is not there gives its weight to the others. A department's is elsewhere."""
-    values = {"participation": row["participation_rate"]} | parts_of_reviews(tally)
+    values = {"participation": row["participation_rate_if_counted"]} | parts_of_reviews(tally)
     missing = [part for part in PARTS if values[part] is None]
     said_of: dict[str, Any] = {"score_missing_parts": ",".join(missing) or None, "score": None}
     if row["good_rate"] is None or not row["is_heard"] or unit[2] == "department":
@@ -492,27 +529,31 @@ def composite(row: Mapping[str, Any], tally: Counter[Any], said: Mapping[str, fl
 def conclusion(row: Mapping[str, Any], n: int, said: Mapping[str, float]) -> dict[str, Any]:
     """The verdict by where the interval lies, and how many more reviews at this rate would give one."""
     lines, good = (said["bad_line"], said["good_line"]), row["good_rate"]
-    fewest, enough = int(said["min_reviews"]), (row["participation_rate"] or 0) >= said["participation_floor"]
+    fewest = int(said["min_reviews"])
 
-    def verdict(reading: str, reviews: int) -> str:
+    def verdict(reading: str, participation: str, reviews: int) -> str:
         side = where(row[f"{reading}_lo"], row[f"{reading}_hi"], *lines) if reviews and reviews >= fewest else None
+        enough = (row[participation] or 0) >= said["participation_floor"]
         if side == "good" and not row["is_heard"]:
             return "undetermined"
         return "watch" if side == "good" and not enough else side or "undetermined"
 
-    alone, all_told = verdict("good_rate", n), verdict("good_rate_if_counted", n + row["excluded_bad_counted"])
+    alone = verdict("verdict", "participation_rate", n)
+    all_told = verdict("good_rate_if_counted", "participation_rate_if_counted", n + row["excluded_bad_counted"])
     told = {"verdict_if_counted": all_told, "more_reviews_to_decide": None, "periods_to_decide": None}
     if alone != all_told or alone != "undetermined":
         return told | {"verdict": alone if alone == all_told else "undetermined"}
     told["verdict"] = "undetermined"
-    if n >= fewest and not row["is_heard"] and row["good_rate_lo"] >= lines[1]:
+    if n >= fewest and not row["is_heard"] and row["verdict_lo"] >= lines[1]:
         return told  # the files that are missing decide, not more reviews
     if not n or any(abs(good - line) < 1e-6 for line in lines):
         return told
     decided = bisect_left(
         range(10**9),
         True,
-        key=lambda m: m > 0 and where(*wilson(good * m, m, row["design_effect"]), *lines) is not None,
+        key=lambda m: (
+            m > 0 and where(*wilson(good * m, m, row["verdict_effect"], row["verdict_error"]), *lines) is not None
+        ),
     )
     needed = max(decided, fewest, n + 1)
     if needed <= row["contacts"]:
@@ -569,9 +610,10 @@ def compare(units: Mapping[Unit, Counter[str]], rows: dict[Unit, dict[str, Any]]
 
 
 def _among(peers: list[Unit], units: Mapping[Unit, Counter[str]], rows: dict[Unit, dict[str, Any]]) -> None:
-    good = np.array([units[u]["good_reviews"] for u in peers], float)
+    good = np.array([units[u]["good_reviews"] - units[u]["corrected_reviews"] for u in peers], float)
     n = np.array([units[u]["active_reviews"] + units[u]["excluded_bad"] for u in peers], float)
-    modelled, strength = moments(good, n) if len(peers) > 1 else (good / n, None)
+    together_with = float(n @ np.array([rows[u]["design_effect"] for u in peers])) / n.sum()
+    modelled, strength = moments(good, n, together_with) if len(peers) > 1 else (good / n, None)
     for u, rate, own in zip(peers, modelled, n, strict=True):
         if len(peers) >= rules_of(rows[u]["last_month"], rows[u]["placed_in"]).said["prior_units_min"]:
             rows[u] |= {"good_rate_eb": rate, "good_rate_prior_reviews": strength, "good_rate_prior": good.sum() / n.sum(),
@@ -583,15 +625,15 @@ def _among(peers: list[Unit], units: Mapping[Unit, Counter[str]], rows: dict[Uni
         rows[u]["units_ranked"] = ranks["n_ranked"]
 
 
-def moments(good: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, float]:
-    """Beta-binomial by moments: E Σn(p−P)² = P(1−P)·[(K−1) + ρ(N − Σn²/N − (K−1))], prior of 1/ρ − 1 reviews."""
-    total, k, pooled = n.sum(), len(n), good.sum() / n.sum()
-    information = total - (n**2).sum() / total - (k - 1)
+def moments(good: np.ndarray, n: np.ndarray, effect: float) -> tuple[np.ndarray, float]:
+    """Beta-binomial by moments, of n/effect reviews: E Σn(p−P)² = P(1−P)·[(K−1) + ρ(N − Σn²/N − (K−1))], prior of (1/ρ − 1)·effect."""
+    known, k, pooled = n / effect, len(n), good.sum() / n.sum()
+    information = known.sum() - (known**2).sum() / known.sum() - (k - 1)
     if pooled in (0, 1) or information <= 0:
         return (good + 1e7 * pooled) / (n + 1e7), 1e7
-    excess = (n * (good / n - pooled) ** 2).sum() / (pooled * (1 - pooled)) - (k - 1)
+    excess = (known * (good / n - pooled) ** 2).sum() / (pooled * (1 - pooled)) - (k - 1)
     rho = min(excess / information, 1)
-    strength = 1e7 if rho <= 0 else min(1 / rho - 1, 1e7)
+    strength = 1e7 if rho <= 0 else min((1 / rho - 1) * effect, 1e7)
     return (good + strength * pooled) / (n + strength), strength
 
 

@@ -54,9 +54,13 @@ POLICIES: list[tuple[str, str, str, str, dict[str, float]]] = [
     ("2", "", "2026-01-15", "", {"good_level_min": 4, "good_line": 0.93, "bad_line": 0.85, "min_reviews": 12, "weight_good": 0.5,
                                  "weight_participation": 0.1, "false_discovery_rate": 0.2, "participation_floor": 0.1}),
     ("d1", "990101", "2025-10-01", "", {"good_line": 0.99, "rectification_days": 7, "rectification_counts_workdays": 0,
-                                        "points_4": 7, "min_reviews": 30, "prior_units_min": 3}),
+                                        "points_4": 7, "min_reviews": 30, "verdict_looks": 4, "prior_units_min": 3}),
     ("t1", "990101002", "2026-02-01", "", {"reviewer_daily_limit": 3, "bad_line": 0.5}),
 ]  # fmt: skip
+
+
+# Whose decisions and withdrawals are evidence, and of which department.
+DECIDERS = {("shifan", "health"), ("kaifaqu", "justice")}
 
 
 @dataclass
@@ -90,6 +94,7 @@ def city(seed: int = 5, contacts: int = 7_000) -> City:
     drawn.one_reviewer_all_day()
     drawn.visits_of_nobody()
     drawn.another_office()
+    drawn.put_right()
     return drawn.city()
 
 
@@ -244,6 +249,20 @@ class _Drawn:
             if received != OFFICE_REFUSED:
                 self.office[received] = rows
 
+    def put_right(self) -> None:
+        """Every other bad review of February that nothing was said of since comes again, as a good one."""
+        later = self.reviews["shifan", LATER]
+        said = {row["case_no"] for row in later}
+        bad = [
+            row
+            for row in self.reviews["shifan", EARLIER]
+            if row["satisfaction"] in "12"
+            and row["review_no"] == "1"
+            and row["reviewed_at"] >= "2026-01-20"
+            and row["case_no"] not in said
+        ]
+        later += [row | {"satisfaction": "4", "tags": "413", "record_action": "U"} for row in bad[::2]]
+
     def city(self) -> City:
         register = [
             {"vintage": "2025", "code": c, "name": name, "level": level, "parent_code": c[: {6: 4, 9: 6, 12: 9}.get(len(c), 2)] if len(c) > 2 else ""}
@@ -324,6 +343,11 @@ class _Drawn:
             ("evaluation.rectifications", "shifan", LATER, rectifications),
             ("evaluation.contacts", "kaifaqu", OFFICE_REFUSED, [{"编号": "1", "姓名": "某"}]),
         ]  # fmt: skip
+
+
+def decider_rows() -> str:
+    """The rows of policies/review_deciders.csv that a user adds."""
+    return "".join(f"{sender},{department},2020-01-01,,project,a test\n" for sender, department in sorted(DECIDERS))
 
 
 def policy_rows(policy: str) -> str:

@@ -19,7 +19,6 @@ from recount import (
     coverage,
     design_effect,
     judged,
-    least_favourable,
     lost_with,
     parts_of_reviews,
     place_at,
@@ -28,6 +27,7 @@ from recount import (
     together,
     units_of,
     unmapped,
+    verdict_interval,
     wilson,
 )  # fmt: skip
 from recounted_city import City
@@ -129,17 +129,15 @@ def _row(row: Row, tally: Counter[Any], silent: dict[str, set[str]], fed: Counte
         "policy_version": rules.layers[-1][1], "policy_area": area, "score_weight_min": said["score_weight_min"],
     }  # fmt: skip
     under = sum(n for name, n in tally.items() if name[0] == "in" and rules_of(month, name[1]).layers[-1][0] == area)
-    told |= least_favourable(tally, said, effect) | {
-        "excluded_reviews": tally["excluded_reviews"],
-        "excluded_bad": tally["excluded_bad"],
-    }
+    told |= verdict_interval(tally, said, "month")
+    told |= {name: tally[name] for name in ("excluded_reviews", "excluded_bad", "corrected_reviews")}
     told |= {"contacts_under_policy": under, "policy_is_mixed": under < tally["contacts"]}
     concluded = conclusion(told, n, said)
     told |= {"review_verdict": concluded["verdict"], "review_verdict_if_counted": concluded["verdict_if_counted"]}
     parts = parts_of_reviews(tally)
-    heard = n >= said["min_reviews"] and (told["participation_rate"] or 0) >= said["participation_floor"]
+    heard = n >= said["min_reviews"] and (told["participation_rate_if_counted"] or 0) >= said["participation_floor"]
     values = {
-        "reviews": parts["good"] if heard else None, "participation": told["participation_rate"], "coverage": told["covered_share"],
+        "reviews": parts["good"] if heard else None, "participation": told["participation_rate_if_counted"], "coverage": told["covered_share"],
         "loop": parts["on_time"], "survey": None, "timeliness": told["timely_share"], "quality": told["accepted_share"],
     }  # fmt: skip
     for part, weight in WEIGHTS.items():

@@ -19,7 +19,7 @@ NATION = {
     "bad_level_max": 2, "review_window_days": 30, "rectification_days": 15, "rectification_counts_workdays": 1,
     "rectification_rate_target": 1, "reply_rate_target": 1, "revisit_rate_target": 1, "open_appeal_counts": 1,
     "reviewer_daily_limit": 5, "good_line": 0.95, "bad_line": 0.90, "area_share_min": 0.9, "participation_floor": 0.05, "coverage_min": 0.5, "score_weight_min": 0.5, "min_reviews": 10,
-    "false_discovery_rate": 0.05, "prior_units_min": 5, "clusters_min": 6, "intra_cluster_correlation": 0.02, "assumed_design_effect_max": 1.5, "decided_share_max": 0.3, "usual_sender_share": 0.2, "periods_to_decide_max": 24, "weight_good": 0.4, "weight_participation": 0.2, "weight_on_time": 0.2,
+    "false_discovery_rate": 0.05, "prior_units_min": 5, "clusters_min": 6, "verdict_looks": 12, "intra_cluster_correlation": 0.02, "assumed_design_effect_max": 1.5, "decided_share_max": 0.3, "usual_sender_share": 0.2, "periods_to_decide_max": 24, "weight_good": 0.4, "weight_participation": 0.2, "weight_on_time": 0.2,
     "weight_reply": 0.1, "weight_revisit": 0.1,
 }  # fmt: skip
 LEVELS = {code: level for code, _, level in DIVISIONS}
@@ -44,6 +44,7 @@ class Review:
     contact: dict[str, str]
     rules: Rules
     case: dict[str, str]
+    worst: int = 5  # the worst level that its sender ever gave it
     reason: str = ""
     is_suspect: bool = False
 
@@ -84,24 +85,28 @@ def judged(city: City) -> list[Review]:
         by_key[_key(row)].append((sender, delivery, row))
     kept = []
     for key, sent in by_key.items():
-        for row, is_copy in _kept(sent):
+        for row, is_copy, worst in _kept(sent):
             contact = contacts.get(key[:2], {})
             at = datetime.fromisoformat(row["reviewed_at"])
-            level = int(row["satisfaction"]) if "satisfaction" in row else 6 - int(row["满意度代码"])
             rules = rules_of(at.date(), contact.get("division_code", ""))
-            review = Review(row, level, at, int(key[2]), contact, rules, cases.get(key, {}))
+            review = Review(row, level_of(row), at, int(key[2]), contact, rules, cases.get(key, {}), worst)
             review.reason = _reason(review, is_copy)
             kept.append(review)
     _suspect(kept)
     return kept
 
 
+def level_of(row: Mapping[str, str]) -> int:
+    return int(row["satisfaction"]) if "satisfaction" in row else 6 - int(row["满意度代码"])
+
+
 def _key(row: dict[str, str]) -> tuple[str, ...]:
     return row["case_no"], row["contact_no"], row["review_no"]
 
 
-def _kept(sent: list[tuple[str, int, dict[str, str]]]) -> Iterator[tuple[dict[str, str], bool]]:
-    """Rows under one key that stay, and whether each is a copy; what its own later delivery replaced is history."""
+def _kept(sent: list[tuple[str, int, dict[str, str]]]) -> Iterator[tuple[dict[str, str], bool, int]]:
+    """Rows under one key that stay, whether each is a copy, and the worst level its origin gave; what its own later delivery
+    replaced is history."""
 
     def origin(sender: str, row: dict[str, str]) -> tuple[str, str, str]:
         return sender, row.get("reviewer_id", row.get("证件号码", "")), row["channel"]
@@ -114,12 +119,12 @@ def _kept(sent: list[tuple[str, int, dict[str, str]]]) -> Iterator[tuple[dict[st
         own = first if row.get("record_action") in ("U", "D") else origin(sender, row)
         lines[own][delivery].append(row)
     for own, deliveries in lines.items():
-        newest = max(deliveries)
+        newest, worst = max(deliveries), min(level_of(row) for rows in deliveries.values() for row in rows)
         for delivery, rows in deliveries.items():
             for nth, row in enumerate(rows):
                 counts = own == first and delivery == newest and nth == 0
                 if counts or nth > 0 or own != first:
-                    yield row, not counts
+                    yield row, not counts, worst
 
 
 def _reason(review: Review, is_copy: bool) -> str:

@@ -157,8 +157,8 @@ def test_too_few_reviews_are_not_judged(
     sql: dict[str, str], con: duckdb.DuckDBPyConnection, active: int, reason: str
 ) -> None:
     query = (
-        f"select {sql['of_reviews']} from (select 'p' as policy, ? as active_reviews, 10.0 as min_reviews, 0.1 as good_rate_lo, "
-        "0.2 as good_rate_hi, 0.5 as participation_rate, 0.95 as good_line, 0.9 as bad_line, 0.05 as participation_floor, true as is_heard)"
+        f"select {sql['of_reviews']} from (select 'p' as policy, ? as active_reviews, 10.0 as min_reviews, 0.1 as verdict_lo, "
+        "0.2 as verdict_hi, 0.5 as participation_rate, 0.95 as good_line, 0.9 as bad_line, 0.05 as participation_floor, true as is_heard)"
     )
     assert con.execute(query, [active]).fetchone() == (reason,)
 
@@ -172,7 +172,7 @@ def test_where_nobody_knows_who_took_part_nothing_is_good(
 ) -> None:
     query = (
         f"select reason, {sql['verdict']} from (select {sql['of_reviews']} as reason from (select 'p' as policy, 50 as active_reviews, "
-        "10.0 as min_reviews, ?::double as good_rate_lo, ?::double as good_rate_hi, null::double as participation_rate, 0.95 as good_line, "
+        "10.0 as min_reviews, ?::double as verdict_lo, ?::double as verdict_hi, null::double as participation_rate, 0.95 as good_line, "
         "0.9 as bad_line, 0.05 as participation_floor, false as is_heard))"
     )
     assert con.execute(query, [lo, hi]).fetchone() == (reason, verdict)

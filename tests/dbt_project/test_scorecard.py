@@ -15,7 +15,7 @@ import duckdb
 import pytest
 from building import build, copy_project
 from recount import RATES, Unit, recount
-from recounted_city import City, as_csv, city, policy_rows
+from recounted_city import City, as_csv, city, decider_rows, policy_rows
 from recounted_departments import WEIGHTS, recount_departments
 
 from contracts.loading import load_feeds
@@ -43,6 +43,8 @@ def night(sent: City, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tupl
     project = copy_project(root)
     with (root / "policies" / "review_policies.csv").open("a", encoding="utf-8") as seed:
         seed.write(policy_rows(POLICY))
+    with (root / "policies" / "review_deciders.csv").open("a", encoding="utf-8") as seed:
+        seed.write(decider_rows())
     data = DataDirectory(root / "data")
     data.derived.mkdir(parents=True)
     data.set_calendar(date(2026, 3, 1), date(2026, 1, 1))
@@ -216,7 +218,7 @@ def test_the_city_holds_everything_the_recount_is_asked_about(published, wanted,
     assert any(row.get("is_real_change") for row in rows)
     assert any(row["suspect_effect"] for row in rows)
     for count in ("refused_reviews", "invalid_before_close", "invalid_after_window", "invalid_decided", "invalid_withdrawn",
-                  "invalid_other", "invalid_no_contact", "invalid_duplicate", "excluded_bad_decided"):  # fmt: skip
+                  "invalid_other", "invalid_no_contact", "invalid_duplicate", "excluded_bad_decided", "excluded_bad_decided_outside", "corrected_reviews"):  # fmt: skip
         assert any(row.get(count) for row in rows), count
     assert any(row["excluded_bad_counted"] > 0 and row["excluded_effect"] for row in rows)
     assert any(row["periods_to_decide"] not in (None, 1) for row in rows)

@@ -19,7 +19,7 @@ create table review_scorecard as
     select 'month' as period_kind, cast(start as date) as period_start, is_complete,
         case when code in ('housing', 'sports') then 'department' else 'facility' end as dimension, code, verdict,
         case code when 'housing' then '住<建>局' when 'sports' then '体育局' else code || '大厅' end as name_zh, n as active_reviews,
-        rate::double as good_rate, rate::double - 0.025 as good_rate_lo, rate::double + 0.025 as good_rate_hi, 0.9::double as bad_line,
+        rate::double as good_rate, rate::double - 0.025 as verdict_lo, rate::double + 0.025 as verdict_hi, 0.9::double as bad_line,
         0.95::double as good_line,
         words as verdict_text_zh, 'words' as verdict_text_en
     from (values

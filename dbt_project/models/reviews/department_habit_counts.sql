@@ -15,8 +15,8 @@ counts as (
 
 exclusions as (
     select * from {{ ref('review_exclusions') }}
-    -- Of a level that nobody can read nobody can say whether it was bad.
-    where is_supported and level is not null
+    -- Of a level that nobody can read nobody can say whether it was bad; what was corrected is among the reviews that count.
+    where is_supported and level is not null and kind <> 'corrected'
 ),
 
 stacked as (

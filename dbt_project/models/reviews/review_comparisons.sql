@@ -20,13 +20,14 @@ rates_compared as (
         peer_group,
         active_reviews,
         good_reviews,
+        {{ ranked_good() }} as ranked_good,
         previous_active_reviews,
         design_effect,
         previous_design_effect,
         interval_z,
         prior_units_min,
         {{ ranked_reviews() }} as ranked_reviews,
-        {{ ratio('good_reviews', ranked_reviews()) }} as ranked_rate,
+        {{ ratio(ranked_good(), ranked_reviews()) }} as ranked_rate,
         {{ ratio('good_reviews', 'active_reviews') }} as good_rate,
         {{ wilson(effective('good_reviews'), effective('active_reviews'), 'interval_z', 'lo') }} as good_rate_lo,
         {{ wilson(effective('good_reviews'), effective('active_reviews'), 'interval_z', 'hi') }} as good_rate_hi,
@@ -59,7 +60,10 @@ changed as (
         end as change_z,
         count(*) over ({{ peers }}) as units_ranked,
         cast(sum(ranked_reviews) over ({{ peers }}) as double) as peer_reviews,
-        {{ ratio('sum(good_reviews) over (' ~ peers ~ ')', 'sum(ranked_reviews) over (' ~ peers ~ ')') }} as peer_rate,
+        {{ ratio('sum(ranked_good) over (' ~ peers ~ ')', 'sum(ranked_reviews) over (' ~ peers ~ ')') }} as peer_rate,
+        -- The design effect of the peers together: one of its own would let a unit stand nearer to them by how its reviews lie.
+        {{ ratio('sum(ranked_reviews * design_effect) over (' ~ peers ~ ')', 'sum(ranked_reviews) over (' ~ peers ~ ')') }}
+            as peer_effect,
         sum(cast(ranked_reviews as double) * ranked_reviews) over ({{ peers }}) as peer_squares,
         {{ two_sided_p('interval_z') }} as interval_p
     from rates_compared
@@ -70,8 +74,8 @@ tested as (
         changed.*,
         case when good_rate_change is not null then {{ two_sided_p('change_z') }} end as good_rate_change_p,
         sum(ranked_reviews * (ranked_rate - peer_rate) * (ranked_rate - peer_rate)) over ({{ peers }})
-        / nullif(peer_rate * (1 - peer_rate), 0) as peer_dispersion,
-        peer_reviews - peer_squares / nullif(peer_reviews, 0) - (units_ranked - 1) as peer_information,
+        / nullif(peer_rate * (1 - peer_rate), 0) / peer_effect as peer_dispersion,
+        (peer_reviews - peer_squares / nullif(peer_reviews, 0)) / peer_effect - (units_ranked - 1) as peer_information,
         -- Intervals that hold for all peers together, each at 1 − α / number of peers (domain notes, Ranks).
         {{ upper_tail_z('(interval_p / (2.0 * units_ranked))') }} as joint_z
     from changed
@@ -88,10 +92,10 @@ moments as (
             order by good_rate_change_p nulls last
         ), 0) as p_times_tests,
         case
-            when is_compared then {{ wilson(effective('good_reviews'), effective('ranked_reviews'), 'joint_z', 'lo') }}
+            when is_compared then {{ wilson(effective('ranked_good'), effective('ranked_reviews'), 'joint_z', 'lo') }}
         end as joint_lo,
         case
-            when is_compared then {{ wilson(effective('good_reviews'), effective('ranked_reviews'), 'joint_z', 'hi') }}
+            when is_compared then {{ wilson(effective('ranked_good'), effective('ranked_reviews'), 'joint_z', 'hi') }}
         end as joint_hi
     from tested
 ),
@@ -105,7 +109,7 @@ drawn as (
                     case
                         when coalesce(agreement, 0) <= 0 then {{ largest_prior }}
                         when agreement >= 1 then 0.0
-                        else least((1 - agreement) / agreement, {{ largest_prior }})
+                        else least(peer_effect * (1 - agreement) / agreement, {{ largest_prior }})
                     end
         end as prior_reviews,
         -- Benjamini and Hochberg 1995: the smallest p × tests / place among the changes at least as unlikely.

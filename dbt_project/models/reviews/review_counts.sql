@@ -10,9 +10,11 @@
     'exclusions': {
         'refused_reviews': "case when kind = 'refused' then 1 else 0 end",
         'unmatched_reviews': "case when kind = 'no_contact' then 1 else 0 end",
-        'excluded_reviews': '1',
-        'excluded_bad': 'case when is_bad then 1 else 0 end',
+        'excluded_reviews': "case when kind <> 'corrected' then 1 else 0 end",
+        'excluded_bad': "case when is_bad and kind <> 'corrected' then 1 else 0 end",
         'excluded_bad_decided': 'case when is_decided then 1 else 0 end',
+        'excluded_bad_decided_outside': "case when is_decided and is_decided_outside then 1 else 0 end",
+        'corrected_reviews': "case when kind = 'corrected' and not is_decided_outside then 1 else 0 end",
     },
     'suspicions': {
         'suspect_reviews': '1', 'active_reviews': '-1',

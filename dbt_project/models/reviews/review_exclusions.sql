@@ -22,6 +22,10 @@ policies as (
     select * from {{ ref('dim_review_policy') }}
 ),
 
+deciders as (
+    select * from {{ ref('review_deciders') }}
+),
+
 divisions as (
     select * from {{ ref('division_latest') }}
 ),
@@ -44,7 +48,55 @@ invalid as (
         and (
             judgements.validity <> 'default'
             or (judgements.level <= policies.bad_level_max and judgements.level <> policies.silence_level)
+            or (judgements.worst_level <= policies.bad_level_max and judgements.worst_level < judgements.level)
         )
+),
+
+-- A bad review whose sender later says that it was none: it counts as that, and as bad where the least is read of a unit.
+corrected as (
+    select judgements.*
+    from judgements
+    inner join policies
+        on
+            judgements.policy_area = policies.area
+            and judgements.policy_from = policies.valid_from
+    left join suspicions on judgements.review_id = suspicions.review_id
+    where
+        judgements.review_no = 1
+        and judgements.validity = 'valid'
+        and judgements.verdict = 'good'
+        and judgements.worst_level <= policies.bad_level_max
+        and suspicions.review_id is null
+),
+
+-- A second review of a contact that nobody reviewed before is its first, whatever it calls itself.
+first_heard as (
+    select distinct contact_id
+    from judgements
+    where review_no = 1 and validity not in ('default', 'duplicate')
+    union distinct
+    select contact_id
+    from refusals
+),
+
+second_alone as (
+    select
+        judgements.*,
+        policies.bad_level_max,
+        row_number() over (
+            partition by judgements.contact_id order by judgements.worst_level, judgements.review_no, judgements.review_id
+        ) as nth_of_contact
+    from judgements
+    inner join policies
+        on
+            judgements.policy_area = policies.area
+            and judgements.policy_from = policies.valid_from
+    left join first_heard on judgements.contact_id = first_heard.contact_id
+    where
+        judgements.review_no > 1
+        and judgements.contact_id is not null
+        and judgements.validity not in ('default', 'duplicate')
+        and first_heard.contact_id is null
 ),
 
 -- Nobody has judged what the door refused.
@@ -89,22 +141,56 @@ excluded as (
         counted_month as month,
         {{ dimensions | join(',\n        ') }},
         sender,
+        decided_by,
         level,
-        coalesce(level <= bad_level_max, true) as is_bad,
+        coalesce(least(level, worst_level) <= bad_level_max, true) as is_bad,
         true as is_supported
     from invalid
     union all
     select
         review_id as exclusion_id,
-        'suspect' as kind,
-        rule as reason,
+        'second' as kind,
+        'no_first_review' as reason,
         counted_month as month,
         {{ dimensions | join(',\n        ') }},
-        cast(null as string) as sender,
+        sender,
+        sender as decided_by,
         level,
-        verdict = 'bad' as is_bad,
+        coalesce(worst_level <= bad_level_max, true) as is_bad,
+        true as is_supported
+    from second_alone
+    where nth_of_contact = 1
+    union all
+    select
+        review_id as exclusion_id,
+        'corrected' as kind,
+        'corrected' as reason,
+        counted_month as month,
+        {{ dimensions | join(',\n        ') }},
+        sender,
+        sender as decided_by,
+        level,
+        true as is_bad,
+        true as is_supported
+    from corrected
+    union all
+    select
+        suspicions.review_id as exclusion_id,
+        'suspect' as kind,
+        suspicions.rule as reason,
+        suspicions.counted_month as month,
+        {{ prefixed('suspicions', dimensions) }},
+        cast(null as string) as sender,
+        cast(null as string) as decided_by,
+        suspicions.level,
+        coalesce(least(suspicions.level, judgements.worst_level) <= policies.bad_level_max, suspicions.verdict = 'bad') as is_bad,
         true as is_supported
     from suspicions
+    left join judgements on suspicions.review_id = judgements.review_id
+    left join policies
+        on
+            judgements.policy_area = policies.area
+            and judgements.policy_from = policies.valid_from
     union all
     select
         unjudged.exclusion_id,
@@ -113,6 +199,7 @@ excluded as (
         unjudged.month,
         {{ prefixed('unjudged', dimensions) }},
         unjudged.sender,
+        cast(null as string) as decided_by,
         unjudged.level,
         coalesce(unjudged.level <= in_force.bad_level_max, true) as is_bad,
         unjudged.is_supported
@@ -120,22 +207,36 @@ excluded as (
     left join in_force on unjudged.exclusion_id = in_force.exclusion_id
 ),
 
+-- Evidence that is not the department's own: the sender that decided, or took back, is named for it in the policies.
+decided_outside as (
+    select distinct excluded.exclusion_id
+    from excluded
+    inner join deciders
+        on
+            excluded.decided_by = deciders.sender
+            and coalesce(deciders.department_code, excluded.department_code) = excluded.department_code
+            and {{ holds_on('deciders', 'excluded.month') }}
+),
+
 final as (
     select
-        exclusion_id,
-        kind,
-        reason,
-        month,
-        {{ dimensions | join(',\n        ') }},
-        sender,
-        level,
-        is_supported,
-        is_supported and coalesce(is_bad, false) as is_bad,
-        is_supported and coalesce(is_bad, false)
-        -- What somebody decided, or a resident took back, leaves the least favourable reading as well, up to a share of the bad.
-        and reason in ('withdrawn', 'appeal_upheld', 'malicious', 'mistaken') as is_decided
+        excluded.exclusion_id,
+        excluded.kind,
+        excluded.reason,
+        excluded.month,
+        {{ prefixed('excluded', dimensions) }},
+        excluded.sender,
+        excluded.level,
+        excluded.is_supported,
+        excluded.is_supported and coalesce(excluded.is_bad, false) as is_bad,
+        excluded.is_supported and coalesce(excluded.is_bad, false)
+        and excluded.reason in ('withdrawn', 'appeal_upheld', 'malicious', 'mistaken') as is_decided,
+        -- Leaves the least favourable reading as well, up to a share of the bad.
+        excluded.is_supported and coalesce(excluded.is_bad, false)
+        and decided_outside.exclusion_id is not null as is_decided_outside
     from excluded
-    where is_supported or kind = 'refused'
+    left join decided_outside on excluded.exclusion_id = decided_outside.exclusion_id
+    where excluded.is_supported or excluded.kind = 'refused'
 )
 
 select * from final

@@ -68,7 +68,8 @@ first_sent as (
 sent as (
     select
         first_sent.*,
-        case when is_update then first_origin else own_origin end as origin,
+        -- Nobody corrects or takes back what another sender sent.
+        case when is_update and first_origin like _sender || '|%' then first_origin else own_origin end as origin,
         max(case when is_withdrawn then _row end) over (
             partition by case_no, contact_no, review_no, _receipt
         ) as withdrawn_in_row
@@ -84,24 +85,26 @@ ordered as (
 ),
 
 -- Within one delivery the last record that corrects, withdraws or begins again counts, else the earliest row; between deliveries
--- of one origin the newest delivery does.
+-- of one origin the newest delivery does. Silence takes no answer's place.
 numbered as (
     select
         ordered.*,
         row_number() over (
             partition by case_no, contact_no, review_no, origin
-            order by _received_at desc, _receipt desc, is_plain asc, (case when is_plain = 0 then -_row else _row end) asc
+            order by is_default asc, _received_at desc, _receipt desc, is_plain asc, (case when is_plain = 0 then -_row else _row end) asc
         ) as newest_of_origin,
         row_number() over (
             partition by case_no, contact_no, review_no
             order by
                 (case when origin = first_origin then 0 else 1 end) asc,
-                _received_at desc, _receipt desc, is_plain asc, (case when is_plain = 0 then -_row else _row end) asc
+                is_default asc, _received_at desc, _receipt desc, is_plain asc, (case when is_plain = 0 then -_row else _row end) asc
         ) as occurrence,
         row_number() over (
             partition by case_no, contact_no, review_no, origin, _receipt, is_plain
             order by _row
-        ) as copy_in_delivery
+        ) as copy_in_delivery,
+        -- What was said first is not unsaid by whoever sends it again.
+        min(level) over (partition by case_no, contact_no, review_no, origin) as worst_level
     from ordered
 ),
 
@@ -109,7 +112,8 @@ numbered as (
 kept as (
     select
         {{ sent_columns | join(',\n        ') }},
-        occurrence
+        occurrence,
+        worst_level
     from numbered
     where newest_of_origin = 1 or (copy_in_delivery > 1 and is_plain = 1) or origin <> first_origin
     union all
@@ -117,7 +121,8 @@ kept as (
         {%- for column in sent_columns %}
         reviews.{{ column }},
         {%- endfor %}
-        1 as occurrence
+        1 as occurrence,
+        reviews.level as worst_level
     from reviews
     left join repeated_keys
         on
@@ -137,6 +142,8 @@ matched as (
         kept.{{ column }},
         {%- endfor %}
         kept.occurrence > 1 as is_duplicate,
+        kept.worst_level,
+        findings._sender as finding_sender,
         contacts.contact_id,
         coalesce(contacts.department_code, 'unknown') as department_code,
         coalesce(contacts.service_item_code, 'unknown') as service_item_code,
@@ -296,6 +303,11 @@ final as (
         policy_from,
         _sender as sender,
         _receipt as receipt,
+        case
+            when validity in ('appeal_upheld', 'malicious', 'mistaken') then finding_sender
+            when validity = 'withdrawn' then _sender
+        end as decided_by,
+        cast(worst_level as bigint) as worst_level,
         -- Times given to the minute cannot show a lag to the second.
         case
             when extract(second from reviewed_at) <> 0 or extract(second from closed_at) <> 0 then lag_seconds

@@ -4,7 +4,7 @@
   part of the composite score: what it is made of; its weight is the policy's weight_<part>. Every bad review that arrived is bad
   here, and one outside the loop is one that nobody handled: leaving it out raises nothing.
 -#}
-{%- set parts = {'good': ratio('good_reviews', ranked_reviews()), 'participation': 'participation_rate'} -%}
+{%- set parts = {'good': ratio(ranked_good(), ranked_reviews()), 'participation': 'participation_rate_if_counted'} -%}
 {%- for part in ['on_time', 'reply', 'revisit'] -%}
     {%- set done, base, reason = rates[part ~ '_rate'] -%}
     {%- do parts.update({part: ratio(done, '(' ~ base ~ ' + ' ~ bad_outside_loop() ~ ')')}) -%}
@@ -17,11 +17,9 @@
 ] -%}
 {#- what the verdict's words quote besides the rates -#}
 {%- set shares_in_words = [
-    'good_rate_lo', 'good_rate_hi', 'good_line', 'bad_line', 'participation_floor', 'good_rate_with_suspects',
+    'verdict_lo', 'verdict_hi', 'good_line', 'bad_line', 'participation_floor', 'good_rate_with_suspects',
     'covered_share', 'good_rate_if_counted',
 ] -%}
-{#- the reviews of the least favourable reading -#}
-{%- set reading = '(units.active_reviews + coalesce(units.excluded_bad_counted, 0))' -%}
 {%- set heard_contacts = '(case when units.is_heard then units.contacts else 0 end)' -%}
 {%- set covered_share = ratio('covered_contacts', '(contacts + lost_contacts + unmapped_contacts)') -%}
 with
@@ -65,9 +63,13 @@ rated as (
         {{ ratio(
             'units.good_reviews + units.suspect_good_reviews', '(units.active_reviews + units.suspect_reviews)'
         ) }} as good_rate_with_suspects,
-        {{ ratio('units.good_reviews', reading) }} as good_rate_if_counted,
-        {{ wilson(effective('units.good_reviews'), effective(reading), 'units.interval_z', 'lo') }} as good_rate_if_counted_lo,
-        {{ wilson(effective('units.good_reviews'), effective(reading), 'units.interval_z', 'hi') }} as good_rate_if_counted_hi,
+        {{ ratio(ranked_good(), reviews_if_counted()) }} as good_rate_if_counted,
+        {{ ratio('active_reviews', '(case when is_heard then ' ~ contacts_if_counted() ~ ' else 0 end)') }}
+            as participation_rate_if_counted,
+        {%- for bound in ['lo', 'hi'] %}
+        {{ verdict_bound('good_reviews', 'active_reviews', bound) }} as verdict_{{ bound }},
+        {{ verdict_bound(ranked_good(), reviews_if_counted(), bound) }} as good_rate_if_counted_{{ bound }},
+        {%- endfor %}
         {{ ratio('units.n1 + 2 * units.n2 + 3 * units.n3 + 4 * units.n4 + 5 * units.n5', 'units.active_reviews') }} as mean_level,
         {{ ratio('units.points', 'units.active_reviews') }} as mean_points,
         {%- for column in compared %}
@@ -99,7 +101,7 @@ judged as (
         {{ reason_of_both('reason_counted', 'reason_if_counted') }} as verdict_reason,
         {{ verdict('reason_if_counted') }} as verdict_if_counted,
         {{ reviews_that_decide(
-            'good_rate', 'good_line', 'bad_line', '(interval_z * sqrt(design_effect))'
+            'good_rate', 'good_line', 'bad_line', '(verdict_z * sqrt(verdict_design_effect))'
         ) }} as reviews_that_decide,
         {% for part in parts -%}
         case when part_{{ part }} is null then 0.0 else weight_{{ part }} end
@@ -177,12 +179,14 @@ final as (
         good_rate_with_suspects,
         good_rate_with_suspects - good_rate as suspect_effect,
         excluded_bad_counted,
+        {{ contacts_if_counted() }} as contacts_if_counted,
+        participation_rate_if_counted,
         good_rate_if_counted,
         good_rate_if_counted_lo,
         good_rate_if_counted_hi,
         good_rate_if_counted - good_rate as excluded_effect,
         verdict_if_counted,
-        (good_reviews + prior_reviews * peer_rate) / nullif({{ ranked_reviews() }} + prior_reviews, 0) as good_rate_eb,
+        ({{ ranked_good() }} + prior_reviews * peer_rate) / nullif({{ ranked_reviews() }} + prior_reviews, 0) as good_rate_eb,
         {{ ranked_reviews() }} / nullif({{ ranked_reviews() }} + prior_reviews, 0) as good_rate_eb_own_weight,
         case when prior_reviews is not null then peer_rate end as good_rate_prior,
         prior_reviews as good_rate_prior_reviews,
@@ -224,6 +228,8 @@ final as (
         case when active_reviews = 0 then 'no_active_reviews' end as mean_null_reason,
         verdict,
         verdict_reason,
+        verdict_lo,
+        verdict_hi,
         more_reviews_to_decide,
         {{ no_number_because('more_reviews_to_decide') }} as more_reviews_to_decide_null_reason,
         periods_to_decide,
@@ -267,6 +273,7 @@ final as (
         participation_floor,
         cast(min_reviews as bigint) as min_reviews,
         interval_z,
+        verdict_z,
         policy,
         policy_version,
         policy_area,

@@ -62,6 +62,8 @@ placed_policies as (
     {{ in_force('places', 'policies', key=['placed_in', 'on_day'], day='on_day', division='placed_in') }}
 ),
 
+{{ verdict_quantiles() }},
+
 final as (
     select
         named.period_kind,
@@ -101,6 +103,10 @@ final as (
         {%- endfor %}
         case when policies.policy is not null then {{ excluded_bad_counted('named', 'policies') }} end as excluded_bad_counted,
         case when policies.policy is not null then {{ design_effect('named', 'policies') }} end as design_effect,
+        verdict_quantiles.verdict_z,
+        case
+            when policies.policy is not null then {{ design_effect('named', 'policies', 'verdict_quantiles.verdict_z') }}
+        end as verdict_design_effect,
         case when policies.policy is not null then {{ design_effect('previous', 'policies') }} end as previous_design_effect,
         case when policies.policy is not null then previous.active_reviews end as previous_active_reviews,
         case when policies.policy is not null then previous.good_reviews end as previous_good_reviews
@@ -109,6 +115,11 @@ final as (
         on
             named.placed_in = policies.placed_in
             and named.last_month = policies.on_day
+    left join verdict_quantiles
+        on
+            policies.area = verdict_quantiles.area
+            and policies.valid_from = verdict_quantiles.valid_from
+            and named.period_kind = verdict_quantiles.period_kind
     left join placed_policies as first_policies
         on
             named.placed_in = first_policies.placed_in

@@ -61,6 +61,27 @@ told_by as (
     group by place, sender
 ),
 
+-- A review under a contact number of its own, of a case that is known and of which nobody has said anything, is of that case.
+silent_cases as (
+    select
+        contacts.case_no,
+        {%- for dimension in dimensions if dimension not in ('facility_id', 'place') %}
+        min(contacts.{{ dimension }}) as {{ dimension }},
+        {%- endfor %}
+        min(coalesce(contacts.facility_id, 'none')) as facility_id,
+        min(coalesce(contacts.facility_id, contacts.division_code)) as place
+    from contacts
+    left join judgements
+        on
+            contacts.case_no = judgements.case_no
+            and judgements.contact_id is not null
+            and judgements.validity not in ('default', 'duplicate')
+    where
+        contacts.case_no in (select orphans.case_no from orphans)
+    group by contacts.case_no
+    having count(judgements.review_id) = 0
+),
+
 numbers as (
     select
         case_series as series,
@@ -166,7 +187,8 @@ numbered as (
         -- One person is believed once a day.
         row_number() over (
             partition by orphans.reviewer_key, orphans.reviewed_on order by orphans.orphan_id
-        ) as nth_of_day
+        ) as nth_of_day,
+        row_number() over (partition by orphans.case_no order by orphans.orphan_id) as nth_of_case
     from orphans
 ),
 
@@ -174,6 +196,7 @@ weighed as (
     select
         numbered.*,
         refused_contacts.case_no is not null as is_contact_refused,
+        silent_cases.case_no is not null and numbered.nth_of_case = 1 as is_case_silent,
         placed.is_known = 0
         and placed.known_numbers >= policies.number_known_min
         and placed.density >= policies.number_density_min
@@ -194,13 +217,15 @@ weighed as (
         as is_believable,
         placed.known_numbers,
         {%- for dimension in dimensions if dimension != 'place' %}
-        coalesce(refused_contacts.{{ dimension }}, placed.{{ dimension }}) as {{ dimension }}{{ ',' if not loop.last }}
+        coalesce(refused_contacts.{{ dimension }}, silent_cases.{{ dimension }}, placed.{{ dimension }})
+            as {{ dimension }}{{ ',' if not loop.last }}
         {%- endfor %}
     from numbered
     left join refused_contacts
         on
             numbered.case_no = refused_contacts.case_no
             and numbered.contact_no = refused_contacts.contact_no
+    left join silent_cases on numbered.case_no = silent_cases.case_no
     left join placed
         on
             numbered.series = placed.series
@@ -208,7 +233,9 @@ weighed as (
     left join told_by
         on
             numbered.sender = told_by.sender
-            and coalesce(refused_contacts.facility_id, refused_contacts.division_code, placed.nearest_place) = told_by.place
+            and coalesce(
+                refused_contacts.facility_id, refused_contacts.division_code, silent_cases.place, placed.nearest_place
+            ) = told_by.place
     left join policies
         on {{ holds_on('policies', 'numbered.reviewed_on') }}
 ),
@@ -220,6 +247,7 @@ supported as (
             when not coalesce(is_believable, false) then null
             when is_contact_refused then 'contact_refused'
             when is_number_missing then 'number_missing'
+            when is_case_silent then 'case_silent'
         end as support
     from weighed
 ),
@@ -241,6 +269,7 @@ final as (
         case
             when support = 'number_missing' then '{"numbers_known": ' || cast(known_numbers as string) || '}'
             when support = 'contact_refused' then '{"contact": "refused"}'
+            when support = 'case_silent' then '{"case": "known"}'
         end as evidence
     from supported
 )

@@ -1,9 +1,9 @@
 {#- part of the score: its value of 100 in this model; its weight is the row of policies/scorecard_weights.csv -#}
 {#- What few said, or too few of those who were served, is no measurement of what residents think. -#}
 {%- set parts = {
-    'reviews': 'case when active_reviews >= min_reviews and participation_rate >= participation_floor then 100 * '
-        ~ ratio('good_reviews', ranked_reviews()) ~ ' end',
-    'participation': '100 * participation_rate',
+    'reviews': 'case when active_reviews >= min_reviews and participation_rate_if_counted >= participation_floor then 100 * '
+        ~ ratio(ranked_good(), ranked_reviews()) ~ ' end',
+    'participation': '100 * participation_rate_if_counted',
     'coverage': '100 * covered_share',
     'loop': '100 * ' ~ ratio('bad_on_time', '(bad_in_on_time_base + ' ~ bad_outside_loop() ~ ')'),
     'survey': 'survey_mean',
@@ -14,8 +14,6 @@
 {%- set limits = [
     'interval_z', 'good_line', 'bad_line', 'participation_floor', 'min_reviews', 'coverage_min', 'score_weight_min',
 ] -%}
-{#- the reviews of the least favourable reading -#}
-{%- set reading = '(active_reviews + coalesce(excluded_bad_counted, 0))' -%}
 {%- set covered_share = ratio('covered_contacts', '(contacts + lost_contacts + unmapped_contacts)') -%}
 with
 
@@ -72,6 +70,8 @@ policies_in_force as (
     {{ in_force('places', 'policies', key=['month', 'division_code'], day='month', division='division_code') }}
 ),
 
+{{ verdict_quantiles() }},
+
 weights_in_force as (
     {{ in_force('places', 'weights', key=['month', 'division_code'], day='month', division='division_code') }}
 ),
@@ -94,6 +94,10 @@ known as (
         {%- endfor %}
         case when policies.policy is not null then {{ excluded_bad_counted('months', 'policies') }} end as excluded_bad_counted,
         case when policies.policy is not null then {{ design_effect('months', 'policies') }} end as design_effect,
+        verdict_quantiles.verdict_z,
+        case
+            when policies.policy is not null then {{ design_effect('months', 'policies', 'verdict_quantiles.verdict_z') }}
+        end as verdict_design_effect,
         {%- for part in parts %}
         weights.weight_{{ part }},
         {%- endfor %}
@@ -110,6 +114,11 @@ known as (
         on
             months.month = policies.month
             and months.division_code = policies.division_code
+    left join verdict_quantiles
+        on
+            policies.area = verdict_quantiles.area
+            and policies.valid_from = verdict_quantiles.valid_from
+            and verdict_quantiles.period_kind = 'month'
     left join weights_in_force as weights
         on
             months.month = weights.month
@@ -133,9 +142,13 @@ rated as (
         {{ ratio('good_reviews', 'active_reviews') }} as good_rate,
         {{ wilson(effective('good_reviews'), effective('active_reviews'), 'interval_z', 'lo') }} as good_rate_lo,
         {{ wilson(effective('good_reviews'), effective('active_reviews'), 'interval_z', 'hi') }} as good_rate_hi,
-        {{ ratio('good_reviews', reading) }} as good_rate_if_counted,
-        {{ wilson(effective('good_reviews'), effective(reading), 'interval_z', 'lo') }} as good_rate_if_counted_lo,
-        {{ wilson(effective('good_reviews'), effective(reading), 'interval_z', 'hi') }} as good_rate_if_counted_hi,
+        {{ ratio('active_reviews', '(case when is_heard then ' ~ contacts_if_counted() ~ ' else 0 end)') }}
+            as participation_rate_if_counted,
+        {{ ratio(ranked_good(), reviews_if_counted()) }} as good_rate_if_counted,
+        {%- for bound in ['lo', 'hi'] %}
+        {{ verdict_bound('good_reviews', 'active_reviews', bound) }} as verdict_{{ bound }},
+        {{ verdict_bound(ranked_good(), reviews_if_counted(), bound) }} as good_rate_if_counted_{{ bound }},
+        {%- endfor %}
         {{ ratio('points', 'active_reviews') }} as mean_points,
         {{ ratio('bad_rectified', 'bad_accepted') }} as rectification_rate,
         {{ ratio('bad_on_time', 'bad_in_on_time_base') }} as on_time_rate,
@@ -286,7 +299,13 @@ final as (
         good_rate_hi,
         case when good_rate is not null then design_effect end as design_effect,
         mean_points,
+        corrected_reviews,
+        {{ contacts_if_counted() }} as contacts_if_counted,
+        participation_rate_if_counted,
         good_rate_if_counted,
+        verdict_z,
+        verdict_lo,
+        verdict_hi,
         review_verdict,
         review_verdict_if_counted,
         bad_accepted,

@@ -133,14 +133,16 @@ def _small_areas(wave: Wave, table: pl.DataFrame) -> pl.DataFrame:
         urban = _urban_share(wave, level)
         frame = rows.join(urban, left_on="division_code", right_on=level, how="left", maintain_order="left")
         covariates = ["urban_share"] if _is_usable(frame["urban_share"]) else []
-        frame = frame.with_columns(pl.Series("sampling_se", _smoothed(frame)))
+        frame = frame.with_columns(_smoothed(frame))
         n_usable = int(frame.select((pl.col("mean").is_not_null() & (pl.col("sampling_se") > 0)).sum()).item())
         if n_usable < MINIMUM_AREAS:
             reason = f"{n_usable} areas with an estimate; {MINIMUM_AREAS} needed · 可用地区 {n_usable} 个,至少需要 {MINIMUM_AREAS} 个"
             parts.append(_no_model(rows, reason))
             continue
         try:
-            fit = fay_herriot(frame, "mean", "sampling_se", covariates, confidence=wave.policy.number("confidence"))
+            fit = fay_herriot(
+                frame, "mean", "sampling_se", covariates, df="sampling_df", confidence=wave.policy.number("confidence")
+            )
         except StatisticsError as error:
             parts.append(_no_model(rows, str(error)))
             continue
@@ -160,19 +162,21 @@ def _no_model(rows: pl.DataFrame, reason: str) -> pl.DataFrame:
     return rows.select("_row", is_modelled=pl.lit(False), modelled_null_reason=pl.lit(reason))
 
 
-def _smoothed(rows: pl.DataFrame) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Sampling standard errors from the areas' common variance per answer: Σ n·se² / Σ n over areas that have one.
+def _smoothed(rows: pl.DataFrame) -> list[pl.Series]:
+    """Sampling standard errors from the areas' common variance per answer, Σ n·se² / Σ n over areas that have one, and its df.
 
     The direct standard error of an area with two or three sampling units is itself a guess, and of one with a
-    single unit is unknown; models take sampling variances as known, so they are smoothed first.
+    single unit is unknown; the common one is known better, and how well is the sum of what the areas know (Satterthwaite).
     """
     usable = rows.filter((pl.col("df") >= 1) & (pl.col("se") > 0) & pl.col("mean_lo").is_not_null())
     n = rows["n"].cast(pl.Float64).to_numpy()
-    if not usable.height:
-        return np.full(len(n), np.nan)
-    answers, error = (usable[c].cast(pl.Float64).to_numpy() for c in ("n", "se"))
-    per_answer = float(np.average(error**2 * answers, weights=answers))
-    return np.where(n > 0, np.sqrt(per_answer / np.maximum(n, 1)), np.nan)
+    error, known = np.full(len(n), np.nan), 1.0
+    if usable.height:
+        answers, direct, df = (usable[c].cast(pl.Float64).to_numpy() for c in ("n", "se", "df"))
+        weighted = answers**2 * direct**2
+        known = max(float(satterthwaite(weighted, df)), 1.0)
+        error = np.where(n > 0, np.sqrt(weighted.sum() / answers.sum() / np.maximum(n, 1)), np.nan)
+    return [pl.Series("sampling_se", error), pl.Series("sampling_df", np.full(len(n), known))]
 
 
 def _urban_share(wave: Wave, level: str) -> pl.DataFrame:

@@ -179,7 +179,7 @@ TOWNS = {"990101001000": (400, 7), "990101002000": (3, 3), "990102001000": (30, 
 def score(dimension: str, code: str, active: int, bad: int, month: date = MONTH, verdict: str = "good") -> list[Any]:
     return usual(
         "review_scorecard", period_kind="month", period_start=month, period_end=date(2026, 2, 28), month=month, dimension=dimension,
-        code=code, contacts=3 * active, active_reviews=active, bad_reviews=bad, good_reviews=active - bad, interval_z=1.96,
+        code=code, contacts=3 * active, active_reviews=active, bad_reviews=bad, good_reviews=active - bad, interval_z=1.96, verdict_z=1.96,
         good_line=0.95, bad_line=0.9, participation_floor=0.1, verdict=verdict,
     )  # fmt: skip
 

@@ -32,7 +32,7 @@ CALLS: dict[str, dict[str, Any]] = {
     "calibrate": {"frame": FRAME, "weight": "w", "totals": {"x": float((FRAME["x"] * FRAME["w"]).sum()) * 1.01}},
     "cronbach_alpha": {"frame": FRAME, "items": ["y", "x"], "weight": "w"},
     "diagnose": {"weights": FRAME["w"]},
-    "empirical_bayes_rates": COUNTS | {"prior": "moments"},
+    "empirical_bayes_rates": COUNTS | {"prior": "moments", "design_effect": 1.5},
     "estimate_change": CHANGE | {"wave": "wave", "previous": 0, "current": 1},
     "estimate_difference": CHANGE | {"group": "wave", "baseline": 0, "comparison": 1},
     "estimate_mean": SAMPLE | {"srs": "wr"},
