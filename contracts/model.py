@@ -141,6 +141,11 @@ class FieldSpec:
         return " ".join(filter(None, [self.description, *(key.sentence for key in self.foreign_keys), *nulls]))
 
     @property
+    def is_measured(self) -> bool:
+        """Whether it says how a run went and not what came of it: another in each run, so no change of the rows."""
+        return bool(self.custom.get("measured"))
+
+    @property
     def sql_type(self) -> str:
         """The DuckDB type of the stored value."""
         if self.classification in ("identifier", "birth_date", "birth_month", "name", "free_text"):

@@ -286,8 +286,12 @@ def _keep_public(given: _Given, product: Product) -> None:
 
 
 def _content(product: Product) -> str:
-    """A row's values for its checksum, numbers to 12 digits: a parallel sum differs in the last ones every night."""
-    return ", ".join(f"printf('%.12g', \"{f.name}\")" if f.kind == "number" else f'"{f.name}"' for f in product.fields)
+    """A row's values for its checksum, but for what a run measures of itself.
+
+    Numbers to 12 digits: a parallel sum differs in the last ones every night.
+    """
+    fields = [f for f in product.fields if not f.is_measured]
+    return ", ".join(f"printf('%.12g', \"{f.name}\")" if f.kind == "number" else f'"{f.name}"' for f in fields)
 
 
 def schemas_of(con: duckdb.DuckDBPyConnection, catalog: str) -> dict[str, str]:

@@ -259,7 +259,6 @@ def _population(rng: np.random.Generator) -> pl.DataFrame:
     return pl.concat(parts).with_columns(d=pl.col("p") % 3, yes=(pl.col("y") > 60).cast(pl.Int64))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("repeats", "lowest", "highest"),
     [(40, *(binom.ppf([0.0005, 0.9995], 40, 0.95) / 40)), pytest.param(200, 0.93, 0.97, marks=pytest.mark.slow)],

@@ -120,7 +120,6 @@ def test_small_areas_of_twelve_are_covered() -> None:
     assert 0.92 <= np.mean(covered) <= 0.99, np.mean(covered)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("draws", "least"),
     [(10, binom.ppf(0.0005, 80, 0.95) / 80), pytest.param(40, 0.92, marks=pytest.mark.slow)],

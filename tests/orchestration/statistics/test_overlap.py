@@ -88,7 +88,6 @@ def test_raking_takes_its_part_off_the_covariance_too(seed: int) -> None:
     assert found["covariance"].to_list() == pytest.approx([wanted], rel=1e-8)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kept", [1.0, 0.5])
 @pytest.mark.parametrize("repeats", [40, pytest.param(120, marks=pytest.mark.slow)])
 def test_the_interval_of_a_change_covers_it_as_often_as_it_says(kept: float, repeats: int) -> None:
