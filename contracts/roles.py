@@ -23,16 +23,15 @@ Role = TypeVar("Role", bound=BaseModel)
 
 # What fct_service_volume has a column for.
 Measure = Literal["visits", "participants", "sessions", "open_hours", "residents"]
-# Fields that a register spells like every other; the type is what stands where a register does not have one.
-SAME_NAMES: Mapping[str, str] = {
+# By these a facility is placed; a register spells them like every other, and the type is what stands where it does not have one. What
+# else is passed on of a facility, dim_facility_history says: its columns whose source are the registers.
+PLACED_BY: Mapping[str, str] = {
     "division_code": "string",
     "division_name": "string",
     "address": "string",
     "longitude": "double",
     "latitude": "double",
     "phone": "string",
-    "opened_on": "date",
-    "status": "string",
 }
 # Without these nobody knows where a facility is, or whether it is open.
 NEEDED = ("division_code", "division_name", "status")

@@ -1,5 +1,4 @@
-{%- set described = ['name', 'type_code', 'division_code', 'division_name', 'address', 'longitude', 'latitude', 'area_m2',
-                     'capacity', 'opened_on', 'status'] -%}
+{%- set described = ['name', 'type_code', 'division_code', 'division_name', 'address', 'longitude', 'latitude'] + register_columns() -%}
 with
 
 reports as (
@@ -109,11 +108,8 @@ final as (
         places.point_reason,
         starts.longitude as sent_longitude,
         starts.latitude as sent_latitude,
-        starts.area_m2,
-        starts.capacity,
         starts.capacity_unit,
-        starts.opened_on,
-        starts.status,
+        {{ prefixed('starts', register_columns()) }},
         ends.last_seen_on,
         starts.sender,
         starts.receipt

@@ -17,14 +17,13 @@ final as (
         {{ facility.longitude }} as longitude,
         {{ facility.latitude }} as latitude,
         {{ facility.phone }} as phone,
-        {{ facility.area_m2 }} as area_m2,
-        cast({{ facility.capacity }} as bigint) as capacity,
         case
             when {{ facility.capacity }} is not null
                 then '{{ facility.capacity_unit or '' }}'
         end as capacity_unit,
-        {{ facility.opened_on }} as opened_on,
-        {{ facility.status }} as status,
+        {%- for column in register_columns() %}
+        {{ facility[column] }} as {{ column }},
+        {%- endfor %}
         {{ facility.snapshot_on }} as snapshot_on,
         _feed,
         _sender,

@@ -84,11 +84,8 @@ final as (
         {{ text_key(['kept.division_code', 'kept.division_name', 'kept.address', 'kept.longitude', 'kept.latitude']) }}
             as place_key,
         kept.phone,
-        kept.area_m2,
-        kept.capacity,
         kept.capacity_unit,
-        kept.opened_on,
-        kept.status,
+        {{ prefixed('kept', register_columns()) }},
         kept._sender as sender,
         kept._receipt as receipt
     from kept
