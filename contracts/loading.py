@@ -312,6 +312,11 @@ def code_spellings(name: str) -> Mapping[str, str]:
     }
 
 
+def chosen(code: str, meaning: str) -> str:
+    """A code as the drop-down of a form offers it, with what it means in Chinese; the door takes it for the code."""
+    return f"{code} {meaning.partition(' · ')[0]}".strip()
+
+
 def scheme_codes(name: str, scheme: str) -> Mapping[str, str]:
     """A sender's code → canonical level, from a seed whose rows belong to named schemes."""
     return {row["code"]: row["level"] for row in seed(name) if row["scheme"] == scheme}

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from contracts.loading import code_list
+from contracts.loading import chosen, code_list
 from contracts.model import Feed, FieldSpec, Layout
 from contracts.reading import Found
 from contracts.reading.table import ROW
@@ -279,17 +279,22 @@ def _allowed(f: FieldSpec) -> Mapping[str, str]:
 
 
 def _write_codes(sheet: Worksheet, column: int, f: FieldSpec, allowed: Mapping[str, str]) -> None:
-    """Codes and meanings of a field, side by side under its header; the hidden source of long drop-downs."""
+    """What may be chosen for a field and what it means, side by side under its header; the hidden source of long drop-downs."""
     sheet.write_string(0, 2 * column, f.header)
-    for line, (code, meaning) in enumerate(allowed.items(), 1):
-        sheet.write_string(line, 2 * column, code)
+    for line, (choice, meaning) in enumerate(zip(_choices(f, allowed), allowed.values(), strict=True), 1):
+        sheet.write_string(line, 2 * column, choice)
         sheet.write_string(line, 2 * column + 1, meaning)
+
+
+def _choices(f: FieldSpec, allowed: Mapping[str, str]) -> list[str]:
+    """What a drop-down offers: each code with its meaning, where the door reads both (texts), else the value alone."""
+    return [chosen(*item) for item in allowed.items()] if f.kind == "string" else list(allowed)
 
 
 def _add_drop_down(form: Worksheet, codes: Worksheet, column: int, f: FieldSpec, allowed: Mapping[str, str]) -> None:
     from xlsxwriter.utility import xl_range_abs
 
-    choices = list(allowed)
+    choices = _choices(f, allowed)
     inline = len(",".join(choices)) <= LONGEST_LIST and not any("," in choice for choice in choices)
     source: Any = choices
     if not inline:

@@ -24,7 +24,7 @@ from contracts.door.casting import CastOptions, cast
 from contracts.door.identifiers import SEMANTIC_CHECKS
 from contracts.door.privacy import holds_a_number, mask_value, searched_for
 from contracts.door.shapes import in_words
-from contracts.loading import code_list, code_spellings
+from contracts.loading import chosen, code_list, code_spellings
 from contracts.messages import message
 from contracts.model import Feed, FieldSpec, Rule
 from contracts.place import place
@@ -459,7 +459,7 @@ def _typed(door: Checker, laid: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, p
     columns, failures = [], {}
     for f in door.arrangement.feed.fields:
         values, reasons = cast(laid[f.name], f.kind, door.casts[f.name])
-        if f.code_list and (spellings := _folded(f.code_list)):
+        if f.kind == "string" and (spellings := _spellings(f)):
             values = _by_code(values, spellings)
         if layout and f.name in layout.multiply:
             values = values * layout.multiply[f.name]
@@ -483,8 +483,14 @@ def _typed(door: Checker, laid: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, p
     return placed, failures
 
 
+def _spellings(f: FieldSpec) -> dict[str, str]:
+    """What stands for a code of a field: its list's spellings, and what the drop-down of the form writes into a cell."""
+    offered = {fold(chosen(code, meaning)): code for code, meaning in _codes(f).items()}
+    return offered | (_folded(f.code_list) if f.code_list else {})
+
+
 @cache
-def _folded(name: str) -> Mapping[str, str]:
+def _folded(name: str) -> dict[str, str]:
     return {fold(spelling): code for spelling, code in code_spellings(name).items()}
 
 

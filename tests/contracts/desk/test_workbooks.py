@@ -222,10 +222,12 @@ def drop_downs(path: Path) -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize("feed", load_feeds().values(), ids=lambda feed: feed.id)
-def test_drop_downs_offer_the_codes_of_the_contract(tmp_path: Path, feed: Feed) -> None:
+def test_drop_downs_offer_the_codes_of_the_contract_with_their_meaning(tmp_path: Path, feed: Feed) -> None:
     write_template(tmp_path / "form.xlsx", feed)
     expected = {
-        f.header: list(f.enum or code_list(f.code_list or "")) if f.kind != "boolean" else ["是", "否"]
+        f.header: [f"{code} {said.split(' · ')[0]}" for code, said in (f.enum or code_list(f.code_list or "")).items()]
+        if f.kind != "boolean"
+        else ["是", "否"]
         for f in feed.fields
         if (f.enum or f.code_list or f.kind == "boolean") and not f.scheme and "separator" not in f.custom
     }

@@ -509,6 +509,8 @@ def _texts() -> list[Case]:
         Case("single-byte code pages", "polish_latin2.csv", english("iso8859-2", *polish), rows=values(NAME, *polish), note="encoding_guessed"),
         Case("single-byte code pages", "greek.csv", english("cp1253", *greek), rows=values(NAME, *greek), note="encoding_guessed"),
         Case("single-byte code pages", "japanese.csv", english("shift_jis", "東京老人ホーム", "さくら園", "ひまわり荘"), refused="encoding_unclear"),
+        Case("drop-downs", "chosen.xlsx", xlsx(homes({"运营状态": "2 停业"}, {"运营状态": "0 关闭"}, {"运营状态": "1　营业"}, n=3)), rows=values("status", "2", "0", "1")),
+        Case("drop-downs", "another_meaning.csv", csv(homes({"运营状态": "2 营业"}, n=1)), rows=values("status"), reasons={("status", "not_in_code_list")}),
         Case("another language", "korean.csv", english("euc_kr", *korean), refused="encoding_unclear"),
         Case("another language", "korean_extended.csv", english("cp949", "똠방각하 문화회관", *korean), refused="encoding_unclear"),
         Case("another language", "korean_declared.csv", english("euc_kr", *korean), layout={"read": {"encoding": "euc_kr"}}, rows=values(NAME, *korean)),
