@@ -15,8 +15,7 @@ import secrets
 import subprocess
 import sys
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import redirect_stdout
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -55,11 +54,12 @@ def main() -> int:
         os.umask(0o077)
         home = prepare_home(data)
         prepare_database(home)
-        with started(home) as app:
+        app = started(home)
+        with app.app_context():
             bring_in(app, home, uri)
-            if asked.do == "ask":
-                json.dump(answers(app, home), sys.stdout, ensure_ascii=False, default=str)
-                return 0
+        if asked.do == "ask":
+            json.dump(answers(app, home), sys.stdout, ensure_ascii=False, default=str)
+            return 0
     except NotServed as refused:
         print(f" {refused}", file=sys.stderr)
         return 1
@@ -132,17 +132,14 @@ def beside(program: str) -> str:
     return str(Path(sys.executable).parent / program)
 
 
-@contextmanager
-def started(home: Path) -> Iterator[Any]:
+def started(home: Path) -> Any:
     """Superset as an application; what it says goes to a log."""
     warnings.simplefilter("ignore")
     logging.basicConfig(filename=home / "superset.log", level=logging.WARNING)
     from superset.app import create_app
 
     with redirect_stdout(io.StringIO()):  # it says which configuration it read
-        app = create_app()
-    with app.app_context():
-        yield app
+        return create_app()
 
 
 def bring_in(app: Any, home: Path, uri: str) -> None:
@@ -179,15 +176,18 @@ def answers(app: Any, home: Path) -> list[dict[str, Any]]:
     from superset import db
     from superset.models.slice import Slice
 
+    with app.app_context():
+        asked = [(c.id, str(c.uuid), c.slice_name) for c in db.session.query(Slice).order_by(Slice.slice_name)]
+    # Outside that context: each request has one of its own, and so a user of its own.
     client = app.test_client()
     login = {"username": USER, "password": (home / "password").read_text(encoding="ascii"), "provider": "db"}
     token = client.post("/api/v1/security/login", json=login).json["access_token"]
     found = []
-    for chart in db.session.query(Slice).order_by(Slice.slice_name):
-        reply = client.get(f"/api/v1/chart/{chart.id}/data/", headers={"Authorization": f"Bearer {token}"})
+    for number, uuid, title in asked:
+        reply = client.get(f"/api/v1/chart/{number}/data/", headers={"Authorization": f"Bearer {token}"})
         body = reply.json or {}
         result = (body.get("result") or [{}])[0]
-        found.append({"chart": str(chart.uuid), "name": chart.slice_name, "status": reply.status_code,
+        found.append({"chart": uuid, "name": title, "status": reply.status_code,
                       "rows": result.get("data"), "sql": result.get("query"),
                       "said": result.get("error") or body.get("message")})  # fmt: skip
     return found
