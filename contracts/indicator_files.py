@@ -287,12 +287,12 @@ def _line(indicator: Indicator, last: str) -> str:
 def _tables() -> str:
     rows = ["| table | rows are of | can be added up | rows can be chosen by |", "|---|---|---|---|"]
     for name, table in TABLES.items():
-        rows.append(f"| `{name}` | {table.says} | {', '.join(('rows', *table.sums))} | {', '.join(table.filters)} |")
+        rows.append(f"| `{name}` | {table.says} | {', '.join(table.can_be_added)} | {', '.join(table.filters)} |")
     return "\n".join(rows)
 
 
 def _coded() -> str:
-    return ", ".join(f"`{column}` in `contracts/codes/{name}.csv`" for column, name in CODED.items())
+    return "\n".join(f"- `{column}`: `contracts/codes/{name}.csv`" for column, name in CODED.items())
 
 
 HOW_TO_ADD = f"""## Add one 新增一个指标
@@ -323,7 +323,10 @@ area, valid_from, baseline, baseline_year, status, source). `missing` in place o
 {_tables()}
 
 What rows can be chosen by is a code (`facility_type: [library, museum]`) or true or false (`is_open: true`). The codes:
-{_coded()}. A new unit is a line of `contracts/codes/indicator_units.csv`. `make test` then asks for the count by hand of the new indicator, one line
-in `BY_HAND` of `tests/dbt_project/test_indicator_values.py`; the checks that its file implies (quotient, level, direction, bounds of a
-share, groups that add up) run every night without further work.
+
+{_coded()}
+
+A new unit is a line of `contracts/codes/indicator_units.csv`. `make test` then asks for the count by hand of the new indicator, one line in
+`BY_HAND` of `tests/dbt_project/test_indicator_values.py`; the checks that its file implies (quotient, level, direction, bounds of a share,
+groups that add up) run every night without further work.
 """

@@ -34,6 +34,7 @@ class StandardTable:
         filters: columns that `where` may name.
         absent: what a division without a row has, where its city sends the table: nothing, or nobody knows.
         expected: which table knows how many units should have reported, if not this one itself.
+        rows_count: whether the number of its rows means anything.
     """
 
     says: str
@@ -42,7 +43,12 @@ class StandardTable:
     absent: Literal["zero", "not_reported"] = "zero"
     expected: str | None = None
     is_yearly: bool = False
+    rows_count: bool = True
     flags: frozenset[str] = field(default_factory=frozenset)
+
+    @property
+    def can_be_added(self) -> tuple[str, ...]:
+        return ("rows", *self.sums) if self.rows_count else self.sums
 
 
 TABLES: Mapping[str, StandardTable] = {
@@ -95,6 +101,7 @@ TABLES: Mapping[str, StandardTable] = {
         "residents at the end of a year, each counted once",
         ("population", "households", "aged_0_2", "aged_60_plus", "aged_65_plus", "urban_residents"),
         is_yearly=True,
+        rows_count=False,
     ),
     "village_years": StandardTable("villages and communities in force in a year", (), is_yearly=True),
 }
@@ -138,10 +145,8 @@ class Measure(_Part):
         if self.table not in TABLES:
             raise ValueError(f"no standard table is called {self.table!r}; there are {', '.join(sorted(TABLES))}")
         table = TABLES[self.table]
-        if self.sum not in ("rows", *table.sums):
-            raise ValueError(f"{self.table} has no {self.sum!r} to add up; it has {', '.join(('rows', *table.sums))}")
-        if self.sum == "rows" and self.table == "population_years":
-            raise ValueError(f"sum: rows of population_years are no residents; say which of {', '.join(table.sums)}")
+        if self.sum not in table.can_be_added:
+            raise ValueError(f"sum: {self.table} has no {self.sum!r} to add up; it has {', '.join(table.can_be_added)}")
         for column, wanted in self.where.items():
             if column not in table.filters:
                 known = ", ".join(table.filters) or "nothing that rows can be told apart by"

@@ -69,7 +69,7 @@ def test_assistance_and_community_workers_are_used() -> None:
         ({"per": float("inf")}, "per: a finite number expected, found inf"),
         ({"level": "district"}, "level: 'county', 'town' or 'village' expected, found 'district'"),
         ({"numerator": {"table": "facility_months", "where": {"facility_type": "libary"}}}, "no facility_type is 'libary'; the codes of contracts/codes/facility_types.csv are"),
-        ({"denominator": {"table": "population_years"}}, "rows of population_years are no residents; say which of population"),
+        ({"denominator": {"table": "population_years"}}, "population_years has no 'rows' to add up; it has population, households"),
         ({"groups": ["benefit_type"]}, "groups: facility_months can be told apart by department_code, facility_type; found 'benefit_type'"),
         ({"groups": ["facility_type", "facility_type"]}, "groups: each once"),
         ({"targets": [{"value": 1, "valid_from": "2025-01-01", "status": "project", "source": "x"}] * 2}, "targets: one for everywhere from 2025-01-01 on, found 2"),
