@@ -14,7 +14,8 @@ import pytest
 from contracts.public_edition import load_public_edition
 from orchestration.disclosure.attack_elsewhere import digits, moved, other_forms, sums_elsewhere
 from orchestration.disclosure.attack_samples import ranks_with_gaps, read_survey
-from orchestration.disclosure.public_edition import MACROS, stands, withheld_samples
+from orchestration.disclosure.public_edition import MACROS
+from orchestration.disclosure.samples import stands, withheld_samples
 from orchestration.disclosure.tens import FAR, TEN, tens_of
 
 TABLE = load_public_edition()["survey_score"]
