@@ -35,7 +35,7 @@ from orchestration.paths import data_directory
 Floats = npt.NDArray[np.float64]
 Told = tuple[Floats, Floats, Floats]  # as told (nan: not), and between what a reader knows it to be
 TABLE = load_public_edition()["review_scorecard"]
-NOISE, ROUNDS = 5, 12
+NOISE, ROUNDS = 5, 6
 
 
 def main() -> int:
@@ -162,7 +162,7 @@ def by_rounding(_rows: pl.DataFrame, values: Mapping[str, Any], relations: Seque
 
 
 def by_suppression(_rows: pl.DataFrame, values: Mapping[str, Any], relations: Sequence[Relation]) -> dict[str, Told]:
-    """Leaves out 1 to 9, then of what the attack still finds the smallest neighbour of each, until it finds nothing."""
+    """Leaves out 1 to 9, then of what the attack still finds the smallest neighbour of each, six times or until it finds nothing."""
     hidden = {m: (v > 0) & (v < TEN) for m, v in values.items()}
     for _ in range(ROUNDS):
         # Left out is at least 1; how much more, nobody says.

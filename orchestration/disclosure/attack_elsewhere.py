@@ -64,7 +64,7 @@ def digits(con: duckdb.DuckDBPyConnection, table: Table, kinds: Mapping[str, str
         low_part, high_part = ends(rows[part], kinds.get(part, "exact"))
         low, high = ends(rows[whole], kinds.get(whole, "exact"))
         for i, row in enumerate(rows.iter_rows(named=True)):
-            share = 1 - row[rate] if is_rest else row[rate]
+            share = float(1 - row[rate] if is_rest else row[rate])
             as_told = (row[part] if row[part] is not None else TEN // 2) / (row[whole] or np.nan)
             if abs(min(1.0, as_told) - share) < 1e-9 or high[i] - low[i] > 1e4:
                 continue
@@ -134,7 +134,8 @@ def other_forms(edition: Path) -> Iterator[Elsewhere]:
             if name not in present:
                 continue
             counts = [*table.tens, *table.mean_columns, *table.left_out]
-            labels = load_products()[name].by_name
+            there_are = {c for (c,) in con.execute("select column_name from duckdb_columns() where table_name = ?", [name]).fetchall()}  # fmt: skip
+            labels = {c: f for c, f in load_products()[name].by_name.items() if c in there_are}
             told = {c: con.sql(f'select distinct "{c}"::varchar as v from "{name}" where "{c}" is not null').pl()["v"] for c in counts if c in labels}  # fmt: skip
             for path in [folder / "csv" / f"{name}.csv", folder / "parquet" / f"{name}.parquet", folder / "sdmx" / f"{name}.csv", *sorted((folder.parent / "bulletin" / "data").glob("*.csv"))]:  # fmt: skip
                 if not path.is_file():

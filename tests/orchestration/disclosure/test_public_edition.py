@@ -18,7 +18,7 @@ from contracts.model import SUPPRESSED
 from contracts.public_edition import forgotten, load_public_edition
 from orchestration.disclosure import records
 from orchestration.disclosure.attack import Relation, attack, bracket, summary
-from orchestration.disclosure.public_edition import withheld_samples
+from orchestration.disclosure.samples import withheld_samples
 from orchestration.disclosure.tens import TEN, tens_of
 from orchestration.paths import DataDirectory
 from orchestration.release import certificates, names, publishing

@@ -1,0 +1,124 @@
+"""Samples in the public edition: which areas and groups are withheld, which means are not told, and when a wave is told again.
+
+Belongs here: what follows from how many answered, and how, in every area and group of a wave. What of it is written is in
+`public_edition`; whether anybody can be read from it is tried by `attack_samples`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import duckdb
+import polars as pl
+
+from contracts.model import Product
+from contracts.public_edition import Table
+from orchestration.disclosure.tens import TEN
+
+
+def withheld_samples(table: Table, rows: pl.DataFrame, k: int = TEN) -> pl.DataFrame:
+    """The rows with `_hidden`: areas and groups of which too few answered, and as many more as hide them.
+
+    Of one way of dividing the sample, two groups or none are withheld, with 2k answers or more between them to every question: of
+    the total less the others one has then both, which could be any share of the two. A topic of which fewer than k answered one
+    question is withheld whole, for its mean less that of its other questions is about those few.
+    """
+    stated, count = table.people, pl.col(table.people["count"]).fill_null(0)
+    unit, divide, topic = list(stated["unit"]), list(stated["divide"]), stated["topic"]
+    few = pl.col("_least") < k
+    by_topic = rows.with_columns(_least=count.min().over([*unit, topic]), _most=count.max().over(unit))
+    units = by_topic.group_by(unit, maintain_order=True).agg(
+        _least=pl.col("_least").max(), _most=pl.col("_most").first()
+    )
+    # An area or a group is small where even its best answered topic is; a question that few were asked hides itself only.
+    hidden: list[dict[str, Any]] = []
+    for _, part in units.group_by(divide, maintain_order=True):
+        ordered = part.sort("_least", *unit)
+        small = ordered.filter(few)
+        if not small.height or ordered.height == 1:
+            hidden += small.select(unit).to_dicts()
+            continue
+        taken, answers = 0, 0
+        for row in ordered.iter_rows(named=True):
+            if row["_least"] >= k and taken >= 2 and answers >= 2 * k:
+                break
+            taken, answers = taken + 1, answers + row["_least"]
+            hidden.append({c: row[c] for c in unit})
+    gone = pl.DataFrame(hidden, schema={c: rows.schema[c] for c in unit}).with_columns(_gone=pl.lit(True))
+    joined = by_topic.join(gone, on=unit, how="left", nulls_equal=True, maintain_order="left")
+    # A question few of one group answered is hidden for every group of the same division of the sample.
+    of_topic = (pl.col("_least") < k) & pl.col("_gone").is_null()
+    joined = joined.with_columns(_topic=of_topic.any().over([*divide, topic]))
+    hidden_rows = joined.with_columns(_hidden=pl.col("_gone").fill_null(False) | pl.col("_topic"))
+    return _untold_means(table, hidden_rows).select(*rows.columns, "_hidden", "_untold")
+
+
+def _untold_means(table: Table, rows: pl.DataFrame, k: int = TEN) -> pl.DataFrame:
+    """The rows with `_untold`: means that would say how few answered otherwise than the rest, and as many more as hide them.
+
+    A mean of 0 to 100 points gives `n · mean / 100` people's worth of points and takes the rest. Where either is less than k, few answers
+    could be counted from it. Of one question in one way of dividing, what is not told is at least two rows with k on either side.
+    """
+    if not table.means:
+        return rows.with_columns(_untold=pl.lit(False))
+    (mean,) = table.means
+    question = [*table.people["divide"], *(c for c in table.cell if c not in table.people["unit"])]
+    given = pl.col(table.people["count"]).fill_null(0) * pl.col(mean).fill_null(0) / 100
+    worth = rows.with_row_index("_row").with_columns(
+        _given=given, _taken=pl.col(table.people["count"]).fill_null(0) - given
+    )
+    worth = worth.with_columns(_least=pl.min_horizontal("_given", "_taken"))
+    untold: list[int] = []
+    for _, part in worth.filter(~pl.col("_hidden")).group_by(question, maintain_order=True):
+        ordered = part.sort("_least", "_row")
+        if ordered["_least"][0] >= k:
+            continue
+        taken = given_sum = taken_sum = 0.0
+        for row in ordered.iter_rows(named=True):
+            if row["_least"] >= k and taken >= 2 and min(given_sum, taken_sum) >= k:
+                break
+            taken, given_sum, taken_sum = taken + 1, given_sum + row["_given"], taken_sum + row["_taken"]
+            untold.append(row["_row"])
+    return worth.with_columns(_untold=pl.col("_row").is_in(untold))
+
+
+def stands(table: Table, rows: pl.DataFrame, before: pl.DataFrame) -> list[Any]:
+    """The waves that are told as they were: told anew, what changed would be the answers of few.
+
+    Told anew is what differs, in every row that differs at all, by ten people or ten people's worth of points; and nothing that is as it
+    was is told now that was not, or no longer told that was.
+    """
+    (mean,) = table.means
+    n, key = table.people["count"], list(table.cell)
+    if not {*key, f"_{n}", f"_{mean}", "_hidden", "_untold"} <= {*before.columns}:
+        return []
+    both = rows.select(*key, n, mean, "_hidden", "_untold").join(
+        before.select(*key, n_then=f"_{n}", mean_then=f"_{mean}", hidden_then="_hidden", untold_then="_untold"),
+        on=key, how="full", coalesce=True, nulls_equal=True,
+    )  # fmt: skip
+    now, then = pl.col(n).fill_null(0), pl.col("n_then").fill_null(0)
+    points, points_then = now * pl.col(mean).fill_null(0) / 100, then * pl.col("mean_then").fill_null(0) / 100
+    moved = pl.max_horizontal((now - then).abs(), (points - points_then).abs())
+    flags = pl.struct("_hidden", "_untold") != pl.struct(_hidden="hidden_then", _untold="untold_then")
+    few = ((moved > 1e-6) & (moved < TEN)) | ((moved <= 1e-6) & flags)
+    wave = table.people["at_once"]
+    known = before[wave].unique().to_list()
+    return both.filter(few & pl.col(wave).is_in(known))[wave].unique().sort().to_list()
+
+
+def as_told(
+    con: duckdb.DuckDBPyConnection,
+    product: Product,
+    table: Table,
+    rows: pl.DataFrame,
+    as_before: list[Any],
+    before: pl.DataFrame | None,
+) -> pl.DataFrame:
+    """All rows as they are told, with what they were when they were first told so."""
+    (mean,), n, wave = table.means, table.people["count"], pl.col(table.people["at_once"])
+    truth = rows.select(*table.cell, pl.col(n).alias(f"_{n}"), pl.col(mean).alias(f"_{mean}"), "_hidden", "_untold")
+    told = con.sql(f'select * from public."{product.id}"').pl().filter(~wave.is_in(as_before))
+    anew = told.join(truth, on=list(table.cell), how="left", nulls_equal=True)
+    if before is None or not as_before:
+        return anew
+    return pl.concat([anew, before.filter(wave.is_in(as_before)).select(anew.columns)], how="vertical_relaxed")
