@@ -69,7 +69,10 @@ sent as (
     select
         first_sent.*,
         -- Nobody corrects or takes back what another sender sent.
-        case when is_update and first_origin like _sender || '|%' then first_origin else own_origin end as origin,
+        case
+            when is_update and substr(first_origin, 1, length(_sender) + 1) = _sender || '|' then first_origin
+            else own_origin
+        end as origin,
         max(case when is_withdrawn then _row end) over (
             partition by case_no, contact_no, review_no, _receipt
         ) as withdrawn_in_row
