@@ -165,7 +165,6 @@ periods as (
 
 nearest as (
     select
-        periods.for_area,
         periods.valid_from as from_day,
         periods.valid_to as to_day,
         layered.*,
