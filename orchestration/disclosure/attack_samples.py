@@ -94,9 +94,9 @@ def _of_question(
         return np.flatnonzero((lo < k) & (hi - lo < k - 2))
 
     # One solution moves every row at once: what it reaches need not be asked again, the rest is asked alone.
-    for chosen in SETS.values():
+    for levels_of_set in SETS.values():
         every = np.zeros(size * levels)
-        every[[i * levels + j for i in range(size) for j in chosen]] = 1.0
+        every[[i * levels + j for i in range(size) for j in levels_of_set]] = 1.0
         solve(every)
         solve(-every)
     for p in closely():

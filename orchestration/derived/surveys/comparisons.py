@@ -174,7 +174,7 @@ def _smoothed(rows: pl.DataFrame) -> list[pl.Series]:
     if usable.height:
         answers, direct, df = (usable[c].cast(pl.Float64).to_numpy() for c in ("n", "se", "df"))
         weighted = answers**2 * direct**2
-        known = max(float(satterthwaite(weighted, df)), 1.0)
+        known = max(float(satterthwaite(list(weighted), list(df))), 1.0)
         error = np.where(n > 0, np.sqrt(weighted.sum() / answers.sum() / np.maximum(n, 1)), np.nan)
     return [pl.Series("sampling_se", error), pl.Series("sampling_df", np.full(len(n), known))]
 
