@@ -6,8 +6,6 @@ Belongs here: the content of generated files. Does not belong here: writing them
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +13,7 @@ from typing import Any
 
 from contracts.indicators import CODED, TABLES, Indicator, NamedMeasure, load_indicators, named_measures
 from contracts.loading import load_feeds, seed
+from contracts.quoting import csv_text
 from contracts.validation import load_rules
 
 INDICATOR_LIST = Path("contracts/codes/indicators.csv")
@@ -30,6 +29,11 @@ PLANS: Mapping[str, str] = {
 # What every row of a standard table shows that its city sends it.
 ANY = "table:"
 
+TARGET_COLUMNS = (
+    "indicator_code", "area", "valid_from", "valid_to", "target", "target_year", "baseline", "baseline_year", "status", "source",
+)  # fmt: skip
+GROUP_COLUMNS = ("indicator_code", "group_name", "group_value", "group_zh", "group_en", "numerator", "denominator")
+
 
 def indicator_files() -> dict[Path, str]:
     """Every file that is made from the indicators, with its content."""
@@ -37,21 +41,17 @@ def indicator_files() -> dict[Path, str]:
     measures, names = named_measures([*indicators.values(), *load_rules().values()])
     pages = {PAGES / f"{code}.md": _page(indicator) for code, indicator in indicators.items()}
     return {
-        INDICATOR_LIST: _csv([_row(indicator, names) for indicator in indicators.values()]),
-        TARGET_LIST: _csv([row for indicator in indicators.values() for row in _targets(indicator)]),
-        GROUP_LIST: _csv([row for indicator in indicators.values() for row in _groups(indicator, names)]),
+        INDICATOR_LIST: csv_text([_row(indicator, names) for indicator in indicators.values()]),
+        TARGET_LIST: csv_text(
+            [row for indicator in indicators.values() for row in _targets(indicator)], TARGET_COLUMNS
+        ),
+        GROUP_LIST: csv_text(
+            [row for indicator in indicators.values() for row in _groups(indicator, names)], GROUP_COLUMNS
+        ),
         MEASURE_MACRO: _macro(measures),
         PAGES / "README.md": _index(indicators),
         **pages,
     }
-
-
-def _csv(rows: list[dict[str, Any]]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
 
 
 def _row(indicator: Indicator, names: Mapping[tuple[str, str], str]) -> dict[str, Any]:

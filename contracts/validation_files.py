@@ -5,8 +5,6 @@ Belongs here: the content of generated files. Does not belong here: writing them
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import Any
 
 from contracts.indicators import load_indicators, named_measures
 from contracts.model import ContractError
+from contracts.quoting import csv_text
 from contracts.validation import (
     FEED_FIGURES,
     FIGURES_MAX,
@@ -40,19 +39,11 @@ def validation_files(rules: Mapping[str, ValidationRule] | None = None) -> dict[
         raise ContractError(RULES, "*.yaml", "at least one validation rule expected, found none; copy one back")
     _, measures = named_measures([*load_indicators().values(), *rules.values()])
     return {
-        RULE_LIST: _csv([_row(rule) for rule in rules.values()]),
-        TERM_LIST: _csv([term for rule in rules.values() for term in _terms(rule, measures)]),
+        RULE_LIST: csv_text([_row(rule) for rule in rules.values()]),
+        TERM_LIST: csv_text([term for rule in rules.values() for term in _terms(rule, measures)]),
         RULE_MACRO: _macro(list(rules.values())),
         PAGE: _page(rules),
     }
-
-
-def _csv(rows: list[dict[str, Any]]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
 
 
 def _row(rule: ValidationRule) -> dict[str, Any]:
