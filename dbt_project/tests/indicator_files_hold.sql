@@ -49,9 +49,20 @@ aimed as (
     group by indicator_code, target
 ),
 
-judged as (
+beside as (
     select
         described.*,
+        aimed.targets
+    from described
+    left join aimed
+        on
+            described.indicator_code = aimed.indicator_code
+            and described.target = aimed.target
+),
+
+judged as (
+    select
+        beside.*,
         case
             when is_missing then 'a missing indicator has no values'
             when unit <> file_unit then 'unit'
@@ -67,20 +78,16 @@ judged as (
             when has_denominator and abs(value * denominator - per * numerator) > 0.000000001 * per * numerator then 'quotient'
             when not has_denominator and value <> numerator then 'numerator'
             when unit = 'share' and value > 1.0 and coalesce(quality_flags, '') not like '%above_one%' then 'share above one'
-            when described.target is not null and aimed.targets is null then 'target'
+            when target is not null and targets is null then 'target'
             when
                 is_target_met
-                <> ((better = 'down' and value <= described.target) or (better <> 'down' and value >= described.target))
+                <> ((better = 'down' and value <= target) or (better <> 'down' and value >= target))
                 then 'is_target_met'
-            when value > 0.0 and described.target > 0.0 and is_target_met <> (attainment >= 1.0) then 'attainment'
+            when value > 0.0 and target > 0.0 and is_target_met <> (attainment >= 1.0) then 'attainment'
             when is_target_met and pace_needed is not null then 'pace_needed'
             when (pace_needed > 0.0 and better = 'down') or (pace_needed < 0.0 and better <> 'down') then 'direction of the pace'
         end as broken
-    from described
-    left join aimed
-        on
-            described.indicator_code = aimed.indicator_code
-            and described.target = aimed.target
+    from beside
 )
 
 select
