@@ -88,13 +88,14 @@ class Chart:
                           "timeGrain": self.params["time_grain_sqla"]}  # fmt: skip
         query = {
             "columns": columns,
-            "metrics": self.metrics,
             "orderby": [[column, ascending] for column, ascending in self.order],
             "filters": [
                 {"col": c, "op": op, **({} if value is None else {"val": value})} for c, op, value in self.filters
             ],
             "row_limit": self.params.get("row_limit", 1),
         }
+        if self.kind != "table":  # Superset groups the rows of a query that has metrics, even none of them
+            query["metrics"] = self.metrics
         source = {"id": dataset_id, "type": "table"}
         return {"datasource": source, "force": False, "queries": [query], "result_format": "json", "result_type": "full",
                 "form_data": {**self.params, "datasource": f"{dataset_id}__table"}}  # fmt: skip

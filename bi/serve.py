@@ -198,7 +198,7 @@ def serve(home: Path, port: int) -> None:
     password = (home / "password").read_text(encoding="ascii")
     print(f" Superset: http://{ADDRESS}:{port}   user {USER}   password {password}   ({home / 'password'})", flush=True)
     arguments = ["--bind", f"{ADDRESS}:{port}", "--workers", "1", "--worker-class", "gthread", "--threads", "8",
-                 "--timeout", "120", "--log-level", "error", "superset.app:create_app()"]  # fmt: skip
+                 "--timeout", "300", "--log-level", "error", "superset.app:create_app()"]  # fmt: skip
     os.execv(beside("gunicorn"), [beside("gunicorn"), *arguments])
 
 

@@ -21,8 +21,8 @@ AUTH_USER_REGISTRATION = False
 PUBLIC_ROLE_LIKE = None
 FAB_ADD_SECURITY_API = False
 
-# No address but this machine's: no telemetry, no maps from elsewhere, no fonts from elsewhere.
-os.environ.setdefault("SCARF_ANALYTICS", "false")
+# No address but this machine's: Superset's pages carry a telemetry picture that no setting takes out, and maps and fonts from elsewhere;
+# this policy makes the browser ask for none of them.
 THEME_FONT_URL_ALLOWED_DOMAINS: list[str] = []
 TALISMAN_ENABLED = True
 TALISMAN_CONFIG = {
@@ -47,5 +47,7 @@ SESSION_COOKIE_SAMESITE = "Lax"
 _NOTHING_KEPT = {"CACHE_TYPE": "NullCache"}
 CACHE_CONFIG = DATA_CACHE_CONFIG = _NOTHING_KEPT
 RATELIMIT_STORAGE_URI = "memory://"
+# On a machine that also spends a night, a page of twenty charts waits for its turn; an error is no answer to that.
+SUPERSET_WEBSERVER_TIMEOUT = 300
 # The tables a person may scroll through; a worklist of a large city is longer than Superset's 1,000 rows.
 ROW_LIMIT = 10_000
