@@ -113,20 +113,25 @@ def write(
     last = None if table.people else before
     told = tell(table, rows, lambda name: con.sql(f"select * from {named(name)}").pl(), last, outside)
     con.register("told_rows", told.rows.to_arrow())
-    can_stand = table.means and before is not None and {*product.by_name} <= {*before.columns}
-    as_before = stands(table, rows, before) if can_stand and before is not None else []
+    if table.means and before is not None and not {*product.by_name} <= {*before.columns}:
+        before = None
+    as_before = stands(table, rows, before) if table.means and before is not None else pl.DataFrame()
     selected = _select(product, table, source, leaves, free)
-    if as_before and before is not None:
+    if as_before.height and before is not None:
         # Never written and deleted again: a file keeps what it no longer shows.
-        con.register("as_before", before.filter(pl.col(table.people["at_once"]).is_in(as_before)).to_arrow())
         wave, columns = table.people["at_once"], _listed(f.name for f in product.fields)
+        con.register(
+            "as_before",
+            before.join(as_before.filter(~pl.col("_is_same")), on=[wave, "_telling"], how="semi").to_arrow(),
+        )
         selected = (
             f'select * from (select * from ({selected}) where "{wave}" not in (select "{wave}" from as_before) '
             f"union all select {columns} from as_before) order by {_listed(product.key)}"
         )
     con.execute(f'create table public."{product.id}" as {selected}')
     if table.means:
-        write_parquet(kept_now, as_told(con, product, table, rows, as_before, before))
+        waves = as_before if as_before.width else rows.select(table.people["at_once"]).clear()
+        write_parquet(kept_now, as_told(con, product, table, rows, waves, before))
     elif table.tens:
         write_parquet(kept_now, told.state)
     say_how(con, product, table)

@@ -82,17 +82,28 @@ def _untold_means(table: Table, rows: pl.DataFrame, k: int = TEN) -> pl.DataFram
     return worth.with_columns(_untold=pl.col("_row").is_in(untold))
 
 
-def stands(table: Table, rows: pl.DataFrame, before: pl.DataFrame) -> list[Any]:
-    """The waves that are told as they were: told anew, what changed would be the answers of few.
+def stands(table: Table, rows: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
+    """(wave, `_telling`, `_is_same`) of the waves that are told as once before: told anew, what changed would be the answers of few.
 
-    Told anew is what differs, in every row that differs at all, by ten people or ten people's worth of points; and nothing that is as it
-    was is told now that was not, or no longer told that was.
+    Told anew is what differs from every earlier telling, in every row that differs at all, by ten people or ten people's worth of points;
+    and nothing that is as it was then is told now that was not, or no longer told that was. Of several tellings it is near, the newest. `_is_same`: nothing differs.
     """
+    wave = table.people["at_once"]
+    if "_telling" not in before.columns:
+        return before.select(wave, _telling=pl.lit(0), _is_same=pl.lit(True)).clear()
+    near = [
+        _near(table, rows, told).select(wave, "_is_same", _telling=pl.lit(number))
+        for (number,), told in before.group_by("_telling", maintain_order=True)
+    ]
+    return pl.concat(near, how="vertical_relaxed").sort("_telling", descending=True).unique(wave, keep="first", maintain_order=True)  # fmt: skip
+
+
+def _near(table: Table, rows: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
+    """The waves that differ from one telling by few, and those that do not differ."""
     (mean,) = table.means
-    n, key = table.people["count"], list(table.cell)
-    if not {*key, f"_{n}", f"_{mean}", "_hidden", "_untold"} <= {*before.columns}:
-        return []
-    both = rows.select(*key, n, mean, "_hidden", "_untold").join(
+    n, key, wave = table.people["count"], list(table.cell), table.people["at_once"]
+    told = rows.filter(pl.col(wave).is_in(before[wave].unique().to_list()))
+    both = told.select(*key, n, mean, "_hidden", "_untold").join(
         before.select(*key, n_then=f"_{n}", mean_then=f"_{mean}", hidden_then="_hidden", untold_then="_untold"),
         on=key, how="full", coalesce=True, nulls_equal=True,
     )  # fmt: skip
@@ -101,9 +112,9 @@ def stands(table: Table, rows: pl.DataFrame, before: pl.DataFrame) -> list[Any]:
     moved = pl.max_horizontal((now - then).abs(), (points - points_then).abs())
     flags = pl.struct("_hidden", "_untold") != pl.struct(_hidden="hidden_then", _untold="untold_then")
     few = ((moved > 1e-6) & (moved < TEN)) | ((moved <= 1e-6) & flags)
-    wave = table.people["at_once"]
-    known = before[wave].unique().to_list()
-    return both.filter(few & pl.col(wave).is_in(known))[wave].unique().sort().to_list()
+    differs = (moved > 1e-6) | flags
+    waves = both.group_by(wave, maintain_order=True).agg(_few=few.any(), _is_same=~differs.any())
+    return waves.filter(pl.col("_few") | pl.col("_is_same"))
 
 
 def as_told(
@@ -111,14 +122,15 @@ def as_told(
     product: Product,
     table: Table,
     rows: pl.DataFrame,
-    as_before: list[Any],
+    as_before: pl.DataFrame,
     before: pl.DataFrame | None,
 ) -> pl.DataFrame:
-    """All rows as they are told, with what they were when they were first told so."""
-    (mean,), n, wave = table.means, table.people["count"], pl.col(table.people["at_once"])
+    """All rows as they are and were told, with what they were when they were told so, and the number of the telling."""
+    (mean,), n, wave = table.means, table.people["count"], table.people["at_once"]
     truth = rows.select(*table.cell, pl.col(n).alias(f"_{n}"), pl.col(mean).alias(f"_{mean}"), "_hidden", "_untold")
-    told = con.sql(f'select * from public."{product.id}"').pl().filter(~wave.is_in(as_before))
-    anew = told.join(truth, on=list(table.cell), how="left", nulls_equal=True)
-    if before is None or not as_before:
-        return anew
-    return pl.concat([anew, before.filter(wave.is_in(as_before)).select(anew.columns)], how="vertical_relaxed")
+    told = con.sql(f'select * from public."{product.id}"').pl()
+    anew = told.filter(~pl.col(wave).is_in(as_before[wave].to_list())).join(truth, on=list(table.cell), how="left", nulls_equal=True)  # fmt: skip
+    if before is None or "_telling" not in before.columns:
+        return anew.with_columns(_telling=pl.lit(1))
+    last = int(before["_telling"].max() or 0)  # type: ignore[arg-type]
+    return pl.concat([before, anew.with_columns(_telling=pl.lit(last + 1)).select(before.columns)], how="vertical_relaxed")  # fmt: skip

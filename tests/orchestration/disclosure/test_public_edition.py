@@ -282,7 +282,7 @@ def test_single_events_are_nowhere_in_the_public_files(data) -> None:
     assert {p.stem for p in files if p.suffix == ".parquet"} == {*PRODUCTS, "public_columns"} - {"fct_review"}
     assert not any(b"review-1" in p.read_bytes() for p in files), "not in a freed block either"
     with duckdb.connect(str(public(data)), read_only=True) as con:
-        assert con.sql("select free_blocks from pragma_database_size()").fetchone() == (0,)
+        assert con.execute("select free_blocks from pragma_database_size()").fetchone() == (0,)
 
 
 def test_an_outsider_finds_nobody_in_what_leaves_night_after_night(data, tmp_path, monkeypatch) -> None:
