@@ -179,7 +179,8 @@ def test_the_row_says_where_every_review_went(warehouse: Any) -> None:
     where = {
         "closed_after_the_review": "invalid_before_close", "left_open": "invalid_contact_open", "not_reported": "unmatched_reviews",
         "refused_for_a_tag": "refused_reviews", "refused_for_their_level": "refused_reviews", "contacts_refused": "unmatched_reviews",
-        "withdrawn": "invalid_withdrawn", "corrected": "corrected_reviews", "sent_again_as_good": "corrected_reviews", "called_default": "default_reviews", "dated_too_late": "invalid_after_window",
+        "withdrawn": "invalid_withdrawn", "corrected": "corrected_reviews", "sent_again_as_good": "corrected_reviews",
+        "called_a_second_review": "second_reviews", "of_another_contact": "unmatched_reviews", "called_default": "default_reviews", "dated_too_late": "invalid_after_window",
     }  # fmt: skip
     assert {way: of_hall(warehouse, CODES[way])[column] for way, column in where.items()} == dict.fromkeys(where, BAD)
 
