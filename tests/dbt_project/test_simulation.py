@@ -104,8 +104,8 @@ def test_no_hall_is_called_bad_that_is_surely_good_or_good_that_is_surely_bad(tr
             wrong.append((code, month, verdict, rate))
     # One-sided error of a 95 % interval: 2.5 % of the halls at the very line.
     assert len(wrong) <= 0.025 * 360
-    # Of 360 hall-months; the least favourable reading and the three windows that agree by assumption leave more of them open.
-    assert told > 60
+    # Of 360 hall-months: with twelve looks a year, four windows that agree by assumption and mistakes that the halls themselves took out, a tenth.
+    assert told > 15
 
 
 # ── silence and appeals ─────────────────────────────────────────────────────────────────────────
