@@ -1,4 +1,5 @@
-{%- set described = ['name', 'type_code', 'division_code', 'division_name', 'address', 'longitude', 'latitude'] + register_columns() -%}
+{%- set placed_by = ['division_code', 'division_name', 'address', 'longitude', 'latitude'] -%}
+{%- set described = ['name', 'type_code'] + placed_by + register_columns() -%}
 with
 
 reports as (

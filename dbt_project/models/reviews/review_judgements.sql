@@ -94,13 +94,16 @@ numbered as (
         ordered.*,
         row_number() over (
             partition by case_no, contact_no, review_no, origin
-            order by is_default asc, _received_at desc, _receipt desc, is_plain asc, (case when is_plain = 0 then -_row else _row end) asc
+            order by
+                is_default asc, _received_at desc, _receipt desc, is_plain asc,
+                (case when is_plain = 0 then -_row else _row end) asc
         ) as newest_of_origin,
         row_number() over (
             partition by case_no, contact_no, review_no
             order by
                 (case when origin = first_origin then 0 else 1 end) asc,
-                is_default asc, _received_at desc, _receipt desc, is_plain asc, (case when is_plain = 0 then -_row else _row end) asc
+                is_default asc, _received_at desc, _receipt desc, is_plain asc,
+                (case when is_plain = 0 then -_row else _row end) asc
         ) as occurrence,
         row_number() over (
             partition by case_no, contact_no, review_no, origin, _receipt, is_plain
