@@ -65,6 +65,7 @@
   Source: Cornish and Fisher's expansion, Abramowitz and Stegun 26.7.5; from 5 degrees on within .1 % at 95 % and .4 % at z = 2.87.
 -#}
 {% macro squared_t_over_z(df, z) -%}
+    {%- set df = 'cast(' ~ df ~ ' as double)' -%}
     power(
         1.0 + ({{ z }} * {{ z }} + 1.0) / (4.0 * {{ df }})
         + (5.0 * power({{ z }}, 4) + 16.0 * {{ z }} * {{ z }} + 3.0) / (96.0 * {{ df }} * {{ df }})

@@ -62,7 +62,7 @@ def test_at_least_eight_rules_are_shipped_of_indicators_and_of_feeds() -> None:
         ({"levels": None, "feeds": "all"}, "left: deliveries have no 'nurses_per_1000.numerator'; they have files"),
         ({"levels": None, "feeds": "all", "period": "year"}, "feeds: deliveries are counted by month"),
         ({"measures": {"people": {"table": "population_years", "sum": "population"}}}, "measures.people: population_years is known once a year"),
-        ({"measures": {"staff": {"table": "institution_months", "sum": "staff"}}}, "measures.staff: institution_months has no 'staff' to add up"),
+        ({"measures": {"staff": {"table": "institution_months", "sum": "staff"}}}, "measures.staff: sum: institution_months has no 'staff' to add up"),
         ({"measures": {"open": {"table": "institution_months"}}}, "measures.open: neither side names it"),
         ({"measures": {"nurses_per_1000": {"table": "institution_months"}}}, "a word that is no indicator's code expected"),
         ({"colour": "red"}, "colour: is no key here; there are code, name"),

@@ -24,6 +24,7 @@ from five_halls import (
     Hall,
     Row,
     floods,
+    not_reported,
     usual_number,
     visits,
 )
@@ -41,7 +42,11 @@ ORDER = ("good", "watch", "undetermined", "bad")
 GOOD = "good_hall"
 CODES = {way: f"{letter}{way}" for letter, way in zip("ABCDEFGHIJKLMNOPQRSTUVWXYZ", WAYS | FURTHER_WAYS, strict=False)}
 DEPARTMENTS = dict(zip(CODES, OF_HALLS, strict=False))
-assert DEPARTMENTS.keys() == CODES.keys()
+# There are fewer departments than ways: those that report some visits in another order share that of the first.
+DEPARTMENTS |= dict.fromkeys(CODES.keys() - DEPARTMENTS.keys(), DEPARTMENTS["not_reported"])
+assert {way for way in CODES if DEPARTMENTS[way] == DEPARTMENTS["not_reported"]} == {
+    way for way, bend in (WAYS | FURTHER_WAYS).items() if bend is not_reported
+}
 # What readers put units in order by, and whether more is better.
 RANKED = {"good_rate_rank": False, "good_rate_rank_lo": False, "good_rate_rank_hi": False, "good_rate_eb": True, "score": True,
           "participation_rate_if_counted": True, "good_rate_if_counted": True, "good_rate_if_counted_lo": True, "good_rate_if_counted_hi": True}  # fmt: skip

@@ -305,7 +305,7 @@ def test_after_readers_were_led_back_the_next_release_is_compared_with_all_that_
 
     def night(more: int) -> str:
         fill(data, more=more)
-        monkeypatch.setattr(publishing, "code_version", lambda: str(more))
+        monkeypatch.setattr(certificates, "code_version", lambda: str(more))
         return publishing.release(data)[0].release_id
 
     first, _ = night(0), night(16)
@@ -346,7 +346,7 @@ def test_the_programme_finds_a_withheld_figure_by_its_neighbours(tmp_path) -> No
             "update review_scorecard set active_reviews = null, suppressed_reason = 'few' where code = '990101002000'"
         )
     found = attack([tmp_path / "old.duckdb"]).found
-    assert [(f.lo, f.hi) for f in found if f.measure == "active_reviews"] == [(3, 3)]
+    assert ("active_reviews", 3, 3) in {(f.measure, f.lo, f.hi) for f in found if f.how.startswith("sums")}
 
 
 # ── single events ───────────────────────────────────────────────────────────────────────────────

@@ -18,7 +18,7 @@ from orchestration.__main__ import main
 from orchestration.intake import arriving
 from orchestration.night import quiet
 from orchestration.paths import DataDirectory
-from orchestration.release import certificates, names, taking_over
+from orchestration.release import certificates, publishing, taking_over
 from orchestration.warehouse import dbt_assets, inputs
 
 
@@ -71,7 +71,7 @@ CHANGES: dict[str, Patch] = {
     "somebody overdue": lambda patch, _: patch.setattr(quiet, "overdue", lambda *_: [_Late()]),
     "a warehouse somebody wrote": lambda patch, _: patch.setattr("orchestration.warehouse.inputs.built", lambda _: {}),
     "a writer at work": lambda patch, _: patch.setattr(quiet, "is_held", lambda _: True),
-    "a released database that is gone": lambda patch, _: patch.setattr(names, "DATABASE", "gone.duckdb"),
+    "a released database that is gone": lambda patch, _: patch.setattr(publishing, "DATABASE", "gone.duckdb"),
     "a release that was rolled back": lambda patch, data: patch.setattr(certificates, "current", _rolled_back(data)),
 }  # fmt: skip
 
