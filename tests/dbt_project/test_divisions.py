@@ -18,6 +18,8 @@ from demo import city
 from demo.plan import Plan
 from orchestration.paths import DataDirectory
 
+pytestmark = pytest.mark.slow
+
 MODELS = ["+division_population_restated", "+dim_division", "+division_problem"]
 # What the demo calls each change, and what the divisions say of it.
 SAID = {"renamed": "renamed", "merged": "merged", "recoded": "moved", "code_reused": "code_reused"}
@@ -98,7 +100,6 @@ def test_a_merged_village_is_the_sum_of_its_halves_only_when_restated(shifan: An
         assert (was, now) == (before[new], before[new] + before[old])
 
 
-@pytest.mark.slow
 def test_restated_to_the_earlier_vintage_the_halves_come_back(shifan: Any, tmp_path: Path) -> None:
     """Backwards a merger is a split: 2025's residents are shared out as the halves' own counts of 2024 were."""
     _, made, population = shifan
@@ -146,7 +147,6 @@ REFORMS = {
 }
 
 
-@pytest.mark.slow
 def test_known_reforms_of_the_mainland_are_found(shared_data: Path, tmp_path: Path) -> None:
     data = directory(tmp_path)
     backbone.take_in(data, Console(quiet=True), *backbone.MAINLAND, backbone.TAIWAN)
@@ -204,7 +204,6 @@ DISSOLVED = {
 }
 
 
-@pytest.mark.slow
 def test_forty_years_of_counties_hold_together(shared_data: Path, tmp_path: Path) -> None:
     """The 72 county vintages: reforms that everybody knows are told as they were, and nobody is there twice or lost."""
     data = directory(tmp_path)
@@ -302,7 +301,6 @@ def test_only_a_broken_backbone_stops_the_release_and_names_the_units(
 # ── a list that leaves a unit out, and one that says a unit is gone ─────────────────────────────
 
 
-@pytest.mark.slow
 def test_a_unit_that_its_list_repeats_below_itself_stays_where_it_is(tmp_path: Path) -> None:
     """A county without towns, listed again as its own town and village: whichever rows come last, it is the county."""
     province, county = ("990000000000", "示范省", None), ("990101000000", "示范县", "990000000000")
@@ -330,7 +328,6 @@ def test_a_unit_that_its_list_repeats_below_itself_stays_where_it_is(tmp_path: P
     ]
 
 
-@pytest.mark.slow
 def test_what_lay_below_a_missing_town_and_what_is_marked_as_abolished(tmp_path: Path) -> None:
     """The town's villages keep counting in every sum above it; the unit that is marked ends with the vintage before."""
     above = [("990000000000", "示范省", None, "province"), ("990101000000", "示范县", "990000000000", "county")]
@@ -420,7 +417,6 @@ def told(con: Any, *levels: str) -> set[tuple[Any, ...]]:
     return set(rows)
 
 
-@pytest.mark.slow
 def test_what_lies_below_an_upgraded_or_split_unit_is_found_again(tmp_path: Path) -> None:
     data = directory(tmp_path)
     accept(data, load_feeds()["reference.divisions"], UPGRADED, datetime(2026, 1, 2, 2))
@@ -440,7 +436,6 @@ def test_what_lies_below_an_upgraded_or_split_unit_is_found_again(tmp_path: Path
     assert len(below) == 13
 
 
-@pytest.mark.slow
 def test_a_decision_by_hand_wins_over_every_sign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A merger under a third name, two units of one name that are not one, and one that nothing carries on: as a gazette has it."""
     before = (

@@ -36,6 +36,8 @@ from orchestration.intake import feeds
 from orchestration.intake.taking_in import take_in
 from orchestration.paths import ZONE, DataDirectory
 
+pytestmark = pytest.mark.slow
+
 RECEIVED = datetime(2026, 2, 27, 2)
 # From the best that can be said of a unit to the worst; what cannot be told is not good, and not called bad.
 ORDER = ("good", "watch", "undetermined", "bad")

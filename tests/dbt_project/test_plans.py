@@ -12,6 +12,8 @@ from sqlglot import exp
 
 from orchestration.paths import DataDirectory
 
+pytestmark = pytest.mark.slow
+
 # Reads of tables with CTEs written out. Most models read 20 or fewer, the largest about 50; Spark could not plan one that read 6,558, and
 # those that read 122 and more were cut before it was tried on them again.
 LIMIT = 60

@@ -250,6 +250,7 @@ def years_of(drawn: pl.DataFrame, kind: str) -> pl.DataFrame:
     return pl.DataFrame(of).with_columns(*rules, verdict_z=pl.lit(norm.isf(0.025 / looks)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("years", [60, pytest.param(500, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("n", "windows"), SIZES)
 @pytest.mark.parametrize("line", ["bad_line", "good_line"])

@@ -327,6 +327,7 @@ def test_planting_makes_each_fault_once_in_rows_of_their_own() -> None:
     assert spoilt[untouched].equals(text[untouched])
 
 
+@pytest.mark.slow
 def test_the_door_finds_every_planted_fault_and_refuses_nothing_else(made: list[Delivery], tmp_path: Path) -> None:
     from contracts.door.delivery import Delivery as Sent
     from contracts.door.delivery import pass_file

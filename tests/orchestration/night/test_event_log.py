@@ -12,6 +12,8 @@ from sqlalchemy import Engine, event
 
 from orchestration.night.event_log import BatchedEventLog
 
+pytestmark = pytest.mark.slow
+
 DAYS = dg.DailyPartitionsDefinition(start_date="2026-01-01", end_date="2026-01-05")
 
 

@@ -241,6 +241,7 @@ def test_the_first_page_is_light(site: Path) -> None:
     assert sum((site / f).stat().st_size for f in ("index.html", "bulletin.css", "bulletin.js")) < 2_000_000
 
 
+@pytest.mark.slow
 def test_in_a_browser_every_page_is_quiet_accessible_and_fits_the_screen(site: Path) -> None:
     units = [next(iter(sorted(p.name for p in site.glob(f"{kind}-*.html")))) for kind in ("department", "facility")]
     with browser() as opened:
@@ -299,6 +300,7 @@ def test_in_a_browser_the_language_filters_sorting_and_downloads_work_by_keyboar
         assert Path(waiting.value.path()).read_bytes().startswith(b"\xef\xbb\xbf")
 
 
+@pytest.mark.slow
 def test_on_paper_a_department_takes_two_sides(site: Path) -> None:
     with browser() as opened, page(opened) as (shown, _):
         pages = [*site.glob("department-*.html"), *(site / "en").glob("department-*.html")]

@@ -23,6 +23,7 @@ def units(night_city) -> list[tuple[str, str, str]]:
         ).fetchall()
 
 
+@pytest.mark.slow
 def test_what_is_counted_again_is_what_is_published(night_city, units) -> None:
     assert {"all", "department", "service_item", "county", "facility", "channel"} <= {u[0] for u in units}
     for dimension, code, month in units:

@@ -19,6 +19,8 @@ from orchestration.paths import DataDirectory
 from orchestration.release.targets import delivering, postgres
 from orchestration.release.targets.postgres import NotServed, Release, Target
 
+pytestmark = pytest.mark.slow
+
 ONE, TWO, THREE = (Release(f"2026-03-01.{n}", f"{n}" * 16) for n in (1, 2, 3))
 
 
