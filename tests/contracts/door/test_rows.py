@@ -172,6 +172,7 @@ def test_the_sum_rule_compares_with_its_parts() -> None:
     assert {r for r, _, rule_code in reasons(result) if rule_code == "cross_field"} == {3}
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(

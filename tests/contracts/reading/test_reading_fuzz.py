@@ -19,6 +19,8 @@ from hypothesis import strategies as st
 from contracts.reading import Limits, Reading, Unreadable, delimited, open_table
 from contracts.reading import cells as cells_module
 
+pytestmark = pytest.mark.slow
+
 DATA = Path(__file__).parents[2] / "data"
 CORPUS = sorted(p for p in DATA.iterdir() if p.is_file() and p.suffix not in (".py", ".yaml", ".md"))
 QUIET = settings(deadline=None, suppress_health_check=list(HealthCheck), max_examples=150)

@@ -19,6 +19,8 @@ from orchestration.intake.forgetting import birth_month_days, forget_birth_month
 from orchestration.intake.taking_in import pending, take_in
 from orchestration.paths import DataDirectory
 
+pytestmark = pytest.mark.slow
+
 FEED = load_feeds()["sports.openings"]
 FIRST, TODAY = date(2026, 1, 1), date(2026, 3, 1)
 

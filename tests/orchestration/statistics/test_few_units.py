@@ -17,6 +17,8 @@ from orchestration.derived.surveys.policy import survey_policy
 from orchestration.statistics import estimate_change, estimate_mean, estimate_proportion, fay_herriot
 from orchestration.statistics.intervals import LEAST_UNITS, empirical_bayes_rates
 
+pytestmark = pytest.mark.slow
+
 DRAWS, DISTRICTS, COMMUNITIES, PEOPLE = 500, 6, 80, 15
 BAD_LINE, TRUE_SHARE = 0.9, 0.9  # every district stands on the line: each verdict "bad" is false
 UNITS = (2, 3, 6, 12)

@@ -10,6 +10,8 @@ from scipy.optimize import minimize_scalar
 from orchestration.statistics.errors import StatisticsError
 from orchestration.statistics.small_areas import fay_herriot
 
+pytestmark = pytest.mark.slow
+
 
 def areas(seed: int, m: int = 40, sigma: float = 3.0) -> tuple[pl.DataFrame, np.ndarray]:
     rng = np.random.default_rng(seed)

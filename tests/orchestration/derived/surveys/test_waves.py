@@ -14,6 +14,8 @@ from orchestration.derived.surveys import comparisons, diagnostics, drivers, sco
 from orchestration.derived.surveys.wave import Wave, read_wave, wording_of
 from orchestration.statistics.errors import StatisticsError
 
+pytestmark = pytest.mark.slow
+
 Rows = dict[str, pl.DataFrame]
 
 
