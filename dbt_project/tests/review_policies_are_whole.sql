@@ -122,7 +122,8 @@ problems as (
     union all
     select
         '取值不合理 · ' || label || ': expected shares from 0 to 1, bad_line not above good_line, bad_level_max below '
-        || 'good_level_min not above strict_good_level_min, area_share_min above 0.5, interval_z from 1.3 to 5, and verdict_looks from 1 to 366.' as sentence
+        || 'good_level_min not above strict_good_level_min, area_share_min above 0.5, interval_z from 1.3 to 5, and '
+        || 'verdict_looks from 1 to 366.' as sentence
     from resolved
     where
         least({{ shares | join(', ') }}) < 0
