@@ -35,7 +35,7 @@ from contracts.place import place
 from contracts.roles import register_of, volume_of
 
 CONTRACTS = Path(__file__).parent
-NOT_UTF_8 = "UTF-8 was expected, byte {} is none; save it again as UTF-8 (Excel: CSV UTF-8)"
+NOT_UTF_8 = "UTF-8 was expected, byte {} is none; save it again as UTF-8"
 FEEDS = CONTRACTS / "feeds"
 PRODUCTS = CONTRACTS / "products"
 # Code lists that contracts cite, and what an administrator decides; dbt reads both as seeds.
@@ -286,7 +286,7 @@ def _rows(path: Path, _changed_ns: int) -> tuple[Mapping[str, str], ...]:
         with path.open(encoding="utf-8-sig", newline="") as file:  # Excel's "CSV UTF-8" begins with a mark
             return tuple(csv.DictReader(file))
     except UnicodeDecodeError as error:
-        raise ContractError(path, "file", NOT_UTF_8.format(error.start + 1)) from error
+        raise ContractError(path, "file", f"{NOT_UTF_8.format(error.start + 1)} (Excel: CSV UTF-8)") from error
 
 
 def seed_path(name: str) -> Path:
@@ -339,9 +339,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     try:
         raw = yaml.load(path.read_text(encoding="utf-8"), Loader=_EachKeyOnce)  # noqa: S506 — it is a safe one
     except UnicodeDecodeError as error:
-        raise ContractError(
-            path, "file", f"UTF-8 was expected, byte {error.start + 1} is none; save it again as UTF-8"
-        ) from error
+        raise ContractError(path, "file", NOT_UTF_8.format(error.start + 1)) from error
     except yaml.YAMLError as error:
         raise ContractError(path, "file", f"not readable as YAML: {' '.join(str(error).split())}") from error
     if not isinstance(raw, dict):

@@ -85,6 +85,7 @@ def write(
     release_id, before, closings = certificates.next_id(data), certificates.standing_id(data), periods.closed(data)
     given = _Given(
         con, data, candidate, schemas, named, release_id, fictional, closings, previous, set(kept), same, is_by_same_rules, is_copied,
+        told=certificates.last_told(data),
     )  # fmt: skip
     # A table by which another is told goes before it.
     for product in sorted(products.values(), key=lambda p: len(taking_over.reads(p.id))):
@@ -150,6 +151,7 @@ class _Given:
     tables: dict[str, dict[str, Any]] = field(default_factory=dict)
     disclosure: dict[str, dict[str, Any]] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
+    told: str | None = None  # the newest release that was ever shown, whose cells these are compared with
 
     @property
     def last(self) -> Path:
@@ -202,7 +204,7 @@ def _tell_public(given: _Given, product: Product) -> None:
     """A table of the public edition, made from the bureau's."""
     name, con, listed = product.id, given.con, load_public_edition()
     if product.is_public and name in listed:
-        disclosed, before = given.data.disclosed, certificates.last_told(given.data) or "none"
+        disclosed, before = given.data.disclosed, given.told or "none"
         given.disclosure[name] = public_edition.write(
             con, product, listed[name], f'release."{name}"', given.schemas, given.data.warehouse.stem,
             disclosed / before / f"{name}.parquet", disclosed / given.release_id / f"{name}.parquet",
@@ -280,7 +282,7 @@ def _keep_public(given: _Given, product: Product) -> None:
                 [product.id],
             )
             con.execute(f'create table public."{product.id}" as from last_public."{product.id}"')
-    cells = disclosed / str(certificates.last_told(given.data)) / f"{product.id}.parquet"
+    cells = disclosed / str(given.told) / f"{product.id}.parquet"
     if cells.is_file():
         link(cells, disclosed / given.release_id / cells.name)
 
