@@ -9,7 +9,7 @@ What it finds is a cell of which a reader knows more than that it is one of 1 to
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -23,6 +23,7 @@ import polars as pl
 from contracts.loading import load_products, seed
 from contracts.public_edition import Table, load_public_edition
 from orchestration.disclosure import attack_elsewhere, attack_samples
+from orchestration.disclosure.attack_elsewhere import Found
 from orchestration.disclosure.tens import TEN, as_arrays, floors, limits
 
 Floats = npt.NDArray[np.float64]
@@ -37,22 +38,6 @@ class Relation:
     total: int
     parts: tuple[int, ...]
     inside: bool
-
-
-@dataclass(frozen=True)
-class Found:
-    """A cell of few people of which an outsider knows more than the policy allows."""
-
-    table: str
-    cell: str
-    measure: str
-    lo: float
-    hi: float
-    how: str
-
-    @property
-    def is_exact(self) -> bool:
-        return self.lo == self.hi
 
 
 @dataclass(frozen=True)
@@ -78,13 +63,13 @@ def attack(editions: Sequence[Path], k: int = TEN) -> Attacked:
                     n, leaks = _of_table(con, table, kinds.get(name, {}), k)
                     withheld, found = withheld + n, found + leaks
                 if name in present and table.derived:
-                    found += _as_found(attack_elsewhere.digits(con, table, kinds.get(name, {}), k))
+                    found += attack_elsewhere.digits(con, table, kinds.get(name, {}), k)
             if "survey_score" in present:
                 n, leaks = _of_survey(con, kinds.get("survey_score", {}), k)
                 withheld, found = withheld + n, found + leaks
-            found += _as_found(attack_elsewhere.sums_elsewhere(con, kinds, k))
+            found += attack_elsewhere.sums_elsewhere(con, kinds, k)
             found += _told_elsewhere(con, present)
-        found += _as_found(attack_elsewhere.other_forms(edition))
+        found += attack_elsewhere.other_forms(edition)
     return Attacked(withheld, found + list(_between(editions, k)))
 
 
@@ -112,10 +97,6 @@ def _of_table(
         for measure, cell, lo, hi, how in bracket(measures, bounds, relations, table.within, k)
     ]
     return hidden, found
-
-
-def _as_found(elsewhere: Iterable[attack_elsewhere.Elsewhere]) -> list[Found]:
-    return [Found(e.table, e.cell, e.measure, e.lo, e.hi, e.how) for e in elsewhere]
 
 
 def _of_survey(con: duckdb.DuckDBPyConnection, kinds: Mapping[str, str], k: int) -> tuple[int, list[Found]]:

@@ -33,8 +33,8 @@ RATES = {
 
 
 @dataclass(frozen=True)
-class Elsewhere:
-    """A figure of few, and what is known of it from elsewhere."""
+class Found:
+    """A cell of few people of which an outsider knows more than the policy allows."""
 
     table: str
     cell: str
@@ -42,6 +42,10 @@ class Elsewhere:
     lo: float
     hi: float
     how: str
+
+    @property
+    def is_exact(self) -> bool:
+        return self.lo == self.hi
 
 
 def ends(shown: pl.Series, kind: str) -> tuple[Floats, Floats]:
@@ -53,7 +57,7 @@ def ends(shown: pl.Series, kind: str) -> tuple[Floats, Floats]:
     return value.fill_null(0).to_numpy(), value.fill_null(np.inf).to_numpy()
 
 
-def digits(con: duckdb.DuckDBPyConnection, table: Table, kinds: Mapping[str, str], k: int) -> Iterator[Elsewhere]:
+def digits(con: duckdb.DuckDBPyConnection, table: Table, kinds: Mapping[str, str], k: int) -> Iterator[Found]:
     """Rates that are not the quotient of the counts as told: which whole numbers have this quotient, to all its digits?"""
     columns = {c for (c,) in con.execute("select column_name from duckdb_columns() where table_name = ?", [table.name]).fetchall()}  # fmt: skip
     for rate, (part, whole, is_rest) in RATES.items():
@@ -74,12 +78,10 @@ def digits(con: duckdb.DuckDBPyConnection, table: Table, kinds: Mapping[str, str
             parts = parts[(parts >= low_part[i]) & (parts <= high_part[i])]
             if len(parts) and parts[0] < k and parts[-1] - parts[0] < k - 2 and parts[-1] > 0:
                 where = " ".join(str(row[c]) for c in cell)
-                yield Elsewhere(table.name, where, part, float(parts[0]), float(parts[-1]), "the digits of a rate")
+                yield Found(table.name, where, part, float(parts[0]), float(parts[-1]), "the digits of a rate")
 
 
-def sums_elsewhere(
-    con: duckdb.DuckDBPyConnection, kinds: Mapping[str, Mapping[str, str]], k: int
-) -> Iterator[Elsewhere]:
+def sums_elsewhere(con: duckdb.DuckDBPyConnection, kinds: Mapping[str, Mapping[str, str]], k: int) -> Iterator[Found]:
     """Counts of one table that are the sum of another's rows: each row is at least what the others cannot be."""
     present = {name for (name,) in con.execute("select table_name from duckdb_tables()").fetchall()}
     for name, table in load_public_edition().items():
@@ -122,10 +124,10 @@ def sums_elsewhere(
             cell = [c for c in load_public_edition()[part["table"]].cell if c in few.columns]
             for row in few.iter_rows(named=True):
                 where = " ".join(str(row[c]) for c in cell)
-                yield Elsewhere(part["table"], where, of, row["_least"], row["_most"], f"the sum told in {name}")
+                yield Found(part["table"], where, of, row["_least"], row["_most"], f"the sum told in {name}")
 
 
-def other_forms(edition: Path) -> Iterator[Elsewhere]:
+def other_forms(edition: Path) -> Iterator[Found]:
     """Figures about people that CSV, Parquet, SDMX or a page's data have otherwise than the database: they must be the same."""
     folder = edition.parent
     with duckdb.connect(str(edition), read_only=True) as con:
@@ -147,7 +149,7 @@ def other_forms(edition: Path) -> Iterator[Elsewhere]:
                         found = there[header].drop_nulls().cast(pl.String)
                         numbers, known = _numbers(found.filter(found != "")), _numbers(values)
                         for value in sorted(numbers - known)[:3]:
-                            yield Elsewhere(name, path.name, column, value, value, f"another figure in {path.name}")
+                            yield Found(name, path.name, column, value, value, f"another figure in {path.name}")
 
 
 def _is_called(header: str, column: str, field: object, path: Path) -> bool:
