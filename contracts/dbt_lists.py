@@ -20,6 +20,7 @@ FEED_LIST = Path("contracts/codes/feeds.csv")
 FACILITY_TYPES = Path("contracts/codes/facility_type_codes.csv")
 RECEIPT_MACRO = Path("dbt_project/macros/receipt_columns.sql")
 REGISTER_MACRO = Path("dbt_project/macros/register_columns.sql")
+SCORECARD_MACRO = Path("dbt_project/macros/scorecard_counts.sql")
 PLACE_MACRO = Path("dbt_project/macros/place.sql")
 LEVEL_LIST = Path("contracts/codes/division_levels.csv")
 FEED_MACRO = Path("dbt_project/macros/contract_feeds.sql")
@@ -36,6 +37,12 @@ def list_files(feeds: list[Feed], products: Mapping[str, Product]) -> dict[Path,
         ),
         REGISTER_MACRO: _column_macro(
             "register_columns", products["dim_facility_history"], "registers", "what registers say of a facility"
+        ),
+        SCORECARD_MACRO: _column_macro(
+            "scorecard_counts",
+            products["review_scorecard"],
+            "review_counts",
+            "what adds up over months and units",
         ),
         PLACE_MACRO: _place_macro(place()),
         LEVEL_LIST: _levels(place()),
