@@ -43,7 +43,7 @@
             when {{ of }}reviews_squared > {{ n }} and {{ of }}clusters >= {{ policies }}.clusters_min and {{ g }} between 1 and {{ n }} - 1
                 then
                     (
-                        {{ of }}good_squared - 2.0 * {{ g }} / {{ n }} * {{ of }}reviews_by_good
+                        {{ of }}good_squared - 2 * {{ g }} / {{ n }} * {{ of }}reviews_by_good
                         + cast({{ g }} as double) * {{ g }} / {{ n }} / {{ n }} * {{ of }}reviews_squared
                     )
                     * {{ of }}clusters / {{ df }} * {{ n }} / (cast({{ g }} as double) * ({{ n }} - {{ g }}))

@@ -100,7 +100,7 @@ indices as (
             as theil_t_unweighted,
         case when min(resource) > 0.0 then sum(-ln(unweighted_share * units)) / max(units) end as theil_l_unweighted,
         1.0 - sum(people_share * (resource_share_to + resource_share_before)) as gini,
-        2.0 * sum(value_rank * unweighted_share) / max(units) - (max(units) + 1.0) / max(units) as gini_unweighted,
+        2.0 * sum(value_rank * unweighted_share) / max(units) - (max(units) + 1) / max(units) as gini_unweighted,
         sum(case when area_type = 'urban' then resource end) / nullif(sum(case when area_type = 'urban' then people end), 0.0)
             as urban_value,
         sum(case when area_type = 'rural' then resource end) / nullif(sum(case when area_type = 'rural' then people end), 0.0)

@@ -85,7 +85,7 @@ compared as (
         rules.outlier_mads,
         rules.outlier_values_min,
         rules.coverage_min,
-        rules.pace_months / 12.0 as pace_years,
+        rules.pace_months / 12 as pace_years,
         seasons.season_values,
         seasons.season_median,
         seasons.season_mad,
@@ -98,7 +98,7 @@ compared as (
         -- From the end of the period to the end of the year of the target.
         targets.target_year + 1.0 - (
             extract(year from series.period)
-            + case series.period_kind when 'year' then 1.0 else extract(month from series.period) / 12.0 end
+            + case series.period_kind when 'year' then 1.0 else extract(month from series.period) / 12 end
         ) as years_left
     from series
     cross join rules

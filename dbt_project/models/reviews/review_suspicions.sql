@@ -64,7 +64,7 @@ habits as (
             avg(cast(usual.reviews as double))
         ) as usual_variance,
         cast(sum(usual.reviews) as double) as baseline_reviews,
-        (2 * sum(usual.fives) + 1.0) / (2 * sum(usual.reviews) + 2.0) as usual_five_share
+        (2 * sum(usual.fives) + 1) / (2 * sum(usual.reviews) + 2) as usual_five_share
     from unit_days as busy
     {{ judged_by('busy') }}
     inner join unit_days as usual
@@ -101,7 +101,7 @@ caught_in_surge as (
     where
         habits.reviews - habits.usual_reviews > habits.volume_z * sqrt(habits.usual_variance)
         and habits.five_share - habits.usual_five_share > habits.rating_z * sqrt(
-            habits.usual_five_share * (1 - habits.usual_five_share) * (1.0 / habits.reviews + 1.0 / habits.baseline_reviews)
+            habits.usual_five_share * (1 - habits.usual_five_share) * (1 / habits.reviews + 1 / habits.baseline_reviews)
         )
 ),
 
