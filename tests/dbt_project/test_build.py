@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 import sqlglot
 from building import build, compiled, dbt
 from sqlglot import exp
+from sqlglot.optimizer.annotate_types import annotate_types
 from sqlglot.optimizer.qualify import qualify
 
 from contracts.loading import load_products
@@ -72,25 +74,76 @@ def without_unit_test(tested: set[str]) -> set[str]:
     return {p.stem for p in models} - tested
 
 
-def test_no_query_has_two_columns_of_one_name(empty_city: DataDirectory, nothing_sent: Any) -> None:
-    """`a.key, b.*` where b has a key too: DuckDB takes the first one, Spark refuses the query."""
+@pytest.fixture(scope="module")
+def queries(empty_city: DataDirectory) -> dict[str, exp.Expression]:
+    """Every model's query with the table and the type of each column known."""
     schema: dict[str, Any] = {"minsheng": {}}
     query = "select table_schema, table_name, column_name, data_type from information_schema.columns"
-    for place, table, column, kind in nothing_sent.execute(query).fetchall():
-        schema["minsheng"].setdefault(place, {}).setdefault(table, {})[column] = kind
+    with duckdb.connect(str(empty_city.warehouse), read_only=True) as con:
+        for place, table, column, kind in con.execute(query).fetchall():
+            schema["minsheng"].setdefault(place, {}).setdefault(table, {})[column] = kind
     models = [p for p in (empty_city.root / "dbt" / "compiled" / "minsheng" / "models").rglob("*.sql") if p.is_file()]
     assert len(models) > 150
+    parsed = {p.stem: sqlglot.parse_one(p.read_text(encoding="utf-8"), dialect="duckdb") for p in models}
+    return {
+        name: annotate_types(
+            qualify(
+                query, schema=schema, dialect="duckdb", validate_qualify_columns=False, quote_identifiers=False, expand_alias_refs=False
+            ),
+            schema=schema,
+            dialect="duckdb",
+        )
+        for name, query in parsed.items()
+    }  # fmt: skip
+
+
+def test_no_query_has_two_columns_of_one_name(queries: dict[str, exp.Expression]) -> None:
+    """`a.key, b.*` where b has a key too: DuckDB takes the first one, Spark refuses the query."""
     twice = {}
-    for path in models:
-        parsed = sqlglot.parse_one(path.read_text(encoding="utf-8"), dialect="duckdb")
-        whole = qualify(
-            parsed, schema=schema, dialect="duckdb", validate_qualify_columns=False, quote_identifiers=False, expand_alias_refs=False
-        )  # fmt: skip
-        for select in whole.find_all(exp.Select):
+    for model, query in queries.items():
+        for select in query.find_all(exp.Select):
             names = Counter(name.lower() for name in select.named_selects)
             if several := [name for name, times in names.items() if times > 1]:
-                twice[path.stem] = several
+                twice[model] = several
     assert twice == {}
+
+
+def test_no_fraction_is_made_of_decimals(queries: dict[str, exp.Expression]) -> None:
+    """`n / 12.0` of whole numbers: DuckDB divides as doubles, Spark keeps six digits. `n / 12` is the same on both."""
+    assert [f.sql() for f in decimal_fractions(sqlglot.parse_one("select (2.0 * n) / k, n / k, n / 2.0 / cast(k as double)"))] == [
+        "(2.0 * n) / k", "n / 2.0",
+    ]  # fmt: skip
+    found = {model: [f.sql() for f in decimal_fractions(query)] for model, query in queries.items()}
+    assert {model: fractions for model, fractions in found.items() if fractions} == {}
+
+
+def decimal_fractions(query: exp.Expression) -> list[exp.Div]:
+    """Divisions that have a decimal literal on one side and no double on either."""
+    return [f for f in query.find_all(exp.Div) if _number({f.this, f.expression}) == "decimal"]
+
+
+def _number(parts: Iterable[exp.Expression]) -> str:
+    """What Spark reckons with where it puts these together: double, decimal or whole (or not a number)."""
+    kinds = {_kind(part.unnest()) for part in parts}
+    return next((kind for kind in ("double", "decimal") if kind in kinds), "whole")
+
+
+def _kind(value: exp.Expression) -> str:
+    if isinstance(value, exp.Literal):
+        return "decimal" if value.is_number and not value.is_int else "whole"
+    if isinstance(value, exp.Div):
+        return "decimal" if _number([value.this, value.expression]) == "decimal" else "double"
+    if isinstance(value, exp.Case):
+        return _number(
+            [branch.args["true"] for branch in value.args["ifs"]] + [d for d in [value.args.get("default")] if d]
+        )
+    if isinstance(value, exp.Add | exp.Sub | exp.Mul):
+        return _number([value.this, value.expression])
+    if isinstance(
+        value, exp.Coalesce | exp.Greatest | exp.Least | exp.Nullif | exp.Sum | exp.Max | exp.Min | exp.Neg | exp.Abs
+    ):
+        return _number(part for part in value.iter_expressions())
+    return "double" if value.is_type("double", "float") else "decimal" if value.is_type("decimal") else "whole"
 
 
 def test_a_city_that_sent_nothing_has_every_product(nothing_sent: Any) -> None:
