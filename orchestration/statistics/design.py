@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -92,6 +92,17 @@ class Design:
         """Strata with one PSU: no variance of their own, so centred on the grand mean."""
         single: npt.NDArray[np.bool_] = self.n_psus == 1
         return single
+
+
+class DesignOptions(TypedDict, total=False):
+    """What `read_design` takes by name, so that every estimator passes it on and none says it again."""
+
+    base_weight: str | None
+    margins: Sequence[str]
+    calibration: Method
+    auxiliaries: Sequence[str]
+    ssu: str | None
+    fpc_ssu: str | None
 
 
 def read_design(

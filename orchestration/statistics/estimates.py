@@ -23,7 +23,7 @@ null and `flags` says why:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -33,9 +33,9 @@ from orchestration.statistics.design import (
     RELATIVE_ZERO,
     Columns,
     Design,
+    DesignOptions,
     Domains,
     Floats,
-    Method,
     degrees_of_freedom,
     read_design,
     read_domains,
@@ -58,29 +58,21 @@ def estimate_mean(
     fpc: str | None = None,
     by: Columns = None,
     *,
-    base_weight: str | None = None,
-    margins: Sequence[str] = (),
-    calibration: Method = "raking",
-    auxiliaries: Sequence[str] = (),
-    ssu: str | None = None,
-    fpc_ssu: str | None = None,
     confidence: float = 0.95,
     minimum_df: int = 1,
     srs: Srs = "wr",
+    **options: Unpack[DesignOptions],
 ) -> pl.DataFrame:
     """Weighted mean Σwy/Σw of `y` per domain, with its linearised standard error.
 
-    `fpc`: PSUs in the population of the stratum. `base_weight` and `margins`: the weight before,
-    and the columns of, post-stratification or raking, which the standard error then credits; `calibration="linear"`
-    where weights were brought to several margins by regression (see `design.read_design`).
+    `strata`, `psu`, `fpc` and `options` say how people were drawn and weighted: see `design.read_design`.
     `srs`: the simple random sample of the design effect, with or without replacement; the latter
     needs weights that sum to the population, else `deff` is null.
     Columns: `by`…, n, n_eff, sum_weight, mean, se, lo, hi, deff, df, flags.
     """
     return estimate_means(
         frame, [y], weight, strata, psu, fpc, by,
-        base_weight=base_weight, margins=margins, calibration=calibration, auxiliaries=auxiliaries, ssu=ssu, fpc_ssu=fpc_ssu,
-        confidence=confidence, minimum_df=minimum_df, srs=srs,
+        confidence=confidence, minimum_df=minimum_df, srs=srs, **options,
     ).drop("question")  # fmt: skip
 
 
@@ -93,22 +85,14 @@ def estimate_means(
     fpc: str | None = None,
     by: Columns = None,
     *,
-    base_weight: str | None = None,
-    margins: Sequence[str] = (),
-    calibration: Method = "raking",
-    auxiliaries: Sequence[str] = (),
-    ssu: str | None = None,
-    fpc_ssu: str | None = None,
     confidence: float = 0.95,
     minimum_df: int = 1,
     srs: Srs = "wr",
+    **options: Unpack[DesignOptions],
 ) -> pl.DataFrame:
     """`estimate_mean` of many questions over one reading of the design; first column `question`."""
     require_choice("srs", srs, ("wr", "wor"))
-    design = read_design(
-        frame, weight, strata, psu, fpc, base_weight=base_weight, margins=margins, calibration=calibration,
-        auxiliaries=auxiliaries, ssu=ssu, fpc_ssu=fpc_ssu,
-    )  # fmt: skip
+    design = read_design(frame, weight, strata, psu, fpc, **options)
     domains = read_domains(frame, by, design)
     ones = np.ones(frame.height)
     parts = [_ratio(design, domains, *read_answers(frame, y), ones, srs) for y in ys]
@@ -125,25 +109,17 @@ def estimate_ratio(
     fpc: str | None = None,
     by: Columns = None,
     *,
-    base_weight: str | None = None,
-    margins: Sequence[str] = (),
-    calibration: Method = "raking",
-    auxiliaries: Sequence[str] = (),
-    ssu: str | None = None,
-    fpc_ssu: str | None = None,
     confidence: float = 0.95,
     minimum_df: int = 1,
     srs: Srs = "wr",
+    **options: Unpack[DesignOptions],
 ) -> pl.DataFrame:
     """Ratio Σwy/Σwx per domain, e.g. visits per household member; rows with either null are out.
 
     Columns as `estimate_mean`, with `ratio`. Σwx = 0 is null with the flag `no_answers`.
     """
     require_choice("srs", srs, ("wr", "wor"))
-    design = read_design(
-        frame, weight, strata, psu, fpc, base_weight=base_weight, margins=margins, calibration=calibration,
-        auxiliaries=auxiliaries, ssu=ssu, fpc_ssu=fpc_ssu,
-    )  # fmt: skip
+    design = read_design(frame, weight, strata, psu, fpc, **options)
     domains = read_domains(frame, by, design)
     numerator, has_y = read_answers(frame, y)
     denominator, has_x = read_answers(frame, x)
@@ -161,16 +137,11 @@ def estimate_proportion(
     fpc: str | None = None,
     by: Columns = None,
     *,
-    base_weight: str | None = None,
-    margins: Sequence[str] = (),
-    calibration: Method = "raking",
-    auxiliaries: Sequence[str] = (),
-    ssu: str | None = None,
-    fpc_ssu: str | None = None,
     confidence: float = 0.95,
     minimum_df: int = 1,
     srs: Srs = "wr",
     method: Literal["wilson", "korn_graubard"] = "wilson",
+    **options: Unpack[DesignOptions],
 ) -> pl.DataFrame:
     """Weighted proportion of `y` (true/false or 1/0), with an interval that stays within 0 and 1.
 
@@ -178,8 +149,7 @@ def estimate_proportion(
     """
     return estimate_proportions(
         frame, [y], weight, strata, psu, fpc, by,
-        base_weight=base_weight, margins=margins, calibration=calibration, auxiliaries=auxiliaries, ssu=ssu, fpc_ssu=fpc_ssu,
-        confidence=confidence, minimum_df=minimum_df, srs=srs, method=method,
+        confidence=confidence, minimum_df=minimum_df, srs=srs, method=method, **options,
     ).drop("question")  # fmt: skip
 
 
@@ -192,23 +162,15 @@ def estimate_proportions(
     fpc: str | None = None,
     by: Columns = None,
     *,
-    base_weight: str | None = None,
-    margins: Sequence[str] = (),
-    calibration: Method = "raking",
-    auxiliaries: Sequence[str] = (),
-    ssu: str | None = None,
-    fpc_ssu: str | None = None,
     confidence: float = 0.95,
     minimum_df: int = 1,
     srs: Srs = "wr",
     method: Literal["wilson", "korn_graubard"] = "wilson",
+    **options: Unpack[DesignOptions],
 ) -> pl.DataFrame:
     """`estimate_proportion` of many columns at once; first column `question`."""
     require_choice("srs", srs, ("wr", "wor"))
-    design = read_design(
-        frame, weight, strata, psu, fpc, base_weight=base_weight, margins=margins, calibration=calibration,
-        auxiliaries=auxiliaries, ssu=ssu, fpc_ssu=fpc_ssu,
-    )  # fmt: skip
+    design = read_design(frame, weight, strata, psu, fpc, **options)
     domains = read_domains(frame, by, design)
     ones = np.ones(frame.height)
     require_choice("method", method, ("wilson", "korn_graubard"))
@@ -245,14 +207,9 @@ def estimate_total(
     fpc: str | None = None,
     by: Columns = None,
     *,
-    base_weight: str | None = None,
-    margins: Sequence[str] = (),
-    calibration: Method = "raking",
-    auxiliaries: Sequence[str] = (),
-    ssu: str | None = None,
-    fpc_ssu: str | None = None,
     confidence: float = 0.95,
     minimum_df: int = 1,
+    **options: Unpack[DesignOptions],
 ) -> pl.DataFrame:
     """Total Σwy per domain with its standard error: how many, how much, not how good.
 
@@ -260,10 +217,7 @@ def estimate_total(
     not answer belong to the caller. `y` all 1 gives the size of the domain. Columns as `estimate_mean`, with `total`;
     `deff` is null. A total that the calibration fixes has no sampling error: se 0 is then null with `zero_variance`.
     """
-    design = read_design(
-        frame, weight, strata, psu, fpc, base_weight=base_weight, margins=margins, calibration=calibration,
-        auxiliaries=auxiliaries, ssu=ssu, fpc_ssu=fpc_ssu,
-    )  # fmt: skip
+    design = read_design(frame, weight, strata, psu, fpc, **options)
     domains = read_domains(frame, by, design)
     values, answered = read_answers(frame, y)
     w = design.weight * answered

@@ -8,12 +8,13 @@ Source: Woodruff (1952), JASA 47; Lumley (2010), Complex Surveys, 2.4, whose `sv
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Unpack
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from orchestration.statistics.design import Columns, Method, read_design, read_domains
+from orchestration.statistics.design import Columns, DesignOptions, read_design, read_domains
 from orchestration.statistics.errors import require_confidence, require_number
 from orchestration.statistics.estimates import estimate_means, read_answers
 from orchestration.statistics.intervals import t_quantile
@@ -31,14 +32,9 @@ def estimate_quantiles(
     fpc: str | None = None,
     by: Columns = None,
     *,
-    base_weight: str | None = None,
-    margins: Sequence[str] = (),
-    calibration: Method = "raking",
-    auxiliaries: Sequence[str] = (),
-    ssu: str | None = None,
-    fpc_ssu: str | None = None,
     confidence: float = 0.95,
     minimum_df: int = 1,
+    **options: Unpack[DesignOptions],
 ) -> pl.DataFrame:
     """The smallest answer that at least a share `probabilities` (each within 0 and 1) of the weight does not exceed.
 
@@ -49,10 +45,7 @@ def estimate_quantiles(
     for probability in probabilities:
         require_number("probability", probability, 0, 1)
     require_confidence(confidence)
-    design = read_design(
-        frame, weight, strata, psu, fpc, base_weight=base_weight, margins=margins, calibration=calibration,
-        auxiliaries=auxiliaries, ssu=ssu, fpc_ssu=fpc_ssu,
-    )  # fmt: skip
+    design = read_design(frame, weight, strata, psu, fpc, **options)
     domains = read_domains(frame, by, design)
     values, answered = read_answers(frame, y)
     members = [np.flatnonzero((domains.code == d) & (answered > 0)) for d in range(domains.size)]
@@ -63,10 +56,8 @@ def estimate_quantiles(
         at_most = pl.Series(values <= np.nan_to_num(found)[domains.code]).cast(pl.Float64)
         told = frame.with_columns(pl.when(pl.Series(answered > 0)).then(at_most).alias("_at_most"))
         share = estimate_means(
-            told, ["_at_most"], weight, strata, psu, fpc, by, base_weight=base_weight, margins=margins,
-            calibration=calibration, auxiliaries=auxiliaries, ssu=ssu, fpc_ssu=fpc_ssu,
-            confidence=confidence, minimum_df=minimum_df,
-        )  # fmt: skip
+            told, ["_at_most"], weight, strata, psu, fpc, by, confidence=confidence, minimum_df=minimum_df, **options
+        )
         bounds = [share[side].fill_null(np.nan).to_numpy() for side in ("lo", "hi")]
         lo, hi = (
             np.array([_at(curve, p) if 0 <= p <= 1 else np.nan for curve, p in zip(curves, bound, strict=True)])
