@@ -5,14 +5,6 @@
 } -%}
 with
 
-quarantine as (
-    select * from {{ source('ledger', 'quarantine') }}
-),
-
-attempts as (
-    select * from {{ source('ledger', 'receipts') }}
-),
-
 contacts as (
     select * from {{ ref('fct_contact') }}
 ),
@@ -43,61 +35,12 @@ namesakes as (
 
 {{ facility_code_ctes() }},
 
-standing as (
-    select receipt
-    from attempts
-    where feed = 'evaluation.contacts' and is_latest and verdict in ('accepted', 'held')
-),
-
-refused as (
-    select
-        quarantine._receipt as receipt,
-        quarantine._row as row_no,
-        min(quarantine._sender) as _sender,
-        min(quarantine._received_at) as received_at,
-        max(quarantine.row_says) as row_says
-    from quarantine
-    inner join standing on quarantine._receipt = standing.receipt
-    where quarantine._feed = 'evaluation.contacts' and quarantine.severity = 'error'
-    group by quarantine._receipt, quarantine._row
-),
-
-keyed as (
-    select
-        _sender,
-        receipt,
-        received_at,
-        row_no,
-        {%- for field, type in said.items() %}
-        cast({{ json_text('row_says', field) }} as {{ type }}) as {{ field }}{{ ',' if not loop.last }}
-        {%- endfor %}
-    from refused
-),
-
-known as (
-    select
-        coalesce(namesakes.known_case_no, keyed.case_no) as case_no,
-        keyed._sender,
-        keyed.receipt,
-        keyed.received_at,
-        keyed.row_no,
-        keyed.contact_no,
-        keyed.service_item_code,
-        keyed.department_code,
-        keyed.division_code,
-        keyed.facility_code,
-        keyed.channel
-    from keyed
-    left join namesakes
-        on
-            keyed.case_no = namesakes.case_no
-            and keyed.contact_no = namesakes.contact_no
-            and keyed._sender = namesakes.sender
-),
+{{ refused_rows('evaluation.contacts', said) }},
 
 newest as (
     select
         known.*,
+        known.sender as _sender,
         row_number() over (partition by case_no, contact_no order by received_at desc, receipt desc, row_no desc) as nth
     from known
     where case_no is not null and contact_no is not null
@@ -112,7 +55,7 @@ final as (
         coalesce(divisions.division_code, 'unknown') as division_code,
         {{ facility_of_code('newest') }} as facility_id,
         coalesce(newest.channel, 'unknown') as contact_channel,
-        newest._sender as sender,
+        newest.sender,
         newest.receipt
     from newest
     {{ code_map_joins('newest', 'department_code', map='department_codes', own='departments') }}

@@ -7,14 +7,6 @@
 } -%}
 with
 
-quarantine as (
-    select * from {{ source('ledger', 'quarantine') }}
-),
-
-attempts as (
-    select * from {{ source('ledger', 'receipts') }}
-),
-
 judgements as (
     select * from {{ ref('review_judgements') }}
 ),
@@ -27,66 +19,9 @@ namesakes as (
     select * from {{ ref('contact_namesakes') }}
 ),
 
--- A file that waits for a person has refused these rows whatever is decided; a file refused whole or withdrawn has none.
-standing as (
-    select receipt
-    from attempts
-    where feed = 'evaluation.reviews' and is_latest and verdict in ('accepted', 'held')
-),
-
-refused as (
-    select
-        quarantine._receipt as receipt,
-        quarantine._row as row_no,
-        min(quarantine._sender) as sender,
-        min(quarantine._received_at) as received_at,
-        min(quarantine.rule) as reason,
-        max(quarantine.row_says) as row_says
-    from quarantine
-    inner join standing on quarantine._receipt = standing.receipt
-    where
-        quarantine._feed = 'evaluation.reviews'
-        and quarantine.severity = 'error'
-        and quarantine.rule not in ('{{ no_review | join("', '") }}')
-    group by quarantine._receipt, quarantine._row
-),
+{{ refused_rows('evaluation.reviews', said, besides=no_review) }},
 
 -- Sent and refused again it is one review; a row without a key that reads is one of its own.
-keyed as (
-    select
-        receipt,
-        row_no,
-        sender,
-        received_at,
-        reason,
-        {%- for field, type in said.items() %}
-        cast({{ json_text('row_says', field) }} as {{ type }}) as {{ field }},
-        {%- endfor %}
-        {{ text_key(['receipt', 'row_no']) }} as refusal_id
-    from refused
-),
-
-known as (
-    select
-        coalesce(namesakes.known_case_no, keyed.case_no) as case_no,
-        keyed.receipt,
-        keyed.sender,
-        keyed.received_at,
-        keyed.reason,
-        keyed.contact_no,
-        keyed.review_no,
-        keyed.satisfaction_level,
-        keyed.reviewed_at,
-        keyed.row_no,
-        keyed.refusal_id
-    from keyed
-    left join namesakes
-        on
-            keyed.case_no = namesakes.case_no
-            and keyed.contact_no = namesakes.contact_no
-            and keyed.sender = namesakes.sender
-),
-
 newest as (
     select
         known.*,
