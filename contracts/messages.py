@@ -131,6 +131,15 @@ FILES: Mapping[str, Sentences] = {
         "{file} 只读取了工作表 {read}；隐藏的 {sheets} 也有同样表头的数据，未读取。如应报送，请取消隐藏；否则请删去。",
         "Of {file} the sheet {read} was read; {sheets}, hidden, hold rows under the same header and were not. Unhide them if they are meant, or remove them.",
     ),
+    "rows_hidden": Sentences(
+        "{file} 有 {count} 行被隐藏或筛选掉（第 {rows} 行），打开时看不到，但已照常读取；如不应报送，请删除后重新发送。",
+        "{count} rows of {file} are hidden or filtered out (row {rows}): nobody sees them, and they were read like the others. "
+        "If they are not meant, delete them and send the file again.",
+    ),
+    "columns_hidden": Sentences(
+        "{file} 的列 {columns} 被隐藏，打开时看不到，但已照常读取；请核对其中的内容。",
+        "The columns {columns} of {file} are hidden: nobody sees them, and they were read like the others. Check what they hold.",
+    ),
     "no_sheet_with_data": Sentences(
         "{file} 的工作表都是空的。", "No sheet of {file} holds anything; export it again and send it."
     ),
@@ -218,6 +227,14 @@ SHAPES: Mapping[str, Sentences] = {
     "total_row": Sentences(
         "这一行是合计，不是单独的一条；请删除合计行。", "This row is a total and no record of its own; remove it."
     ),
+    "header_again": Sentences(
+        "这一行又是表头，可能由多个文件拼接而成；请删除。",
+        "This row is the header once more, as where files are put together; remove it.",
+    ),
+    "note_row": Sentences(
+        "这一行是表下的签名或说明，不是数据；请删除。",
+        "This row is a signature or a note below the table and no record; remove it.",
+    ),
     "nul_byte": Sentences(
         "这一行含有空字节（NUL），通常是文件损坏；请重新导出。",
         "This row holds NUL bytes, usually a damaged file; export it again.",
@@ -248,9 +265,9 @@ VALUES: Mapping[str, Sentences] = {
         "type it again.",
     ),
     "shown_otherwise": Sentences(
-        "单元格里是 {value}，但其数字格式显示的是另一个数，无法判断以哪个为准；请改为常规格式后填写实际数值。",
-        "The cell holds {value} and its number format shows another number, so it is unknown which is meant; use the format "
-        "General and give the number itself.",
+        "单元格里是 {value}，但其数字格式显示的是另一个数或什么都不显示，无法判断以哪个为准；请改为常规格式后填写实际数值。",
+        "The cell holds {value} and its number format shows another number or nothing, so it is unknown which is meant; use the "
+        "format General and give the number itself.",
     ),
     "unit_in_format": Sentences(
         "“{value}”中的单位来自单元格的数字格式，已按所显示的读取；请核对，并改为直接填写数值。",

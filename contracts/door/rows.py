@@ -112,7 +112,7 @@ def split(door: Checker, laid: pl.DataFrame) -> Split:
     """A laid-out batch of text → typed rows that hold and the reasons of those that do not."""
     if laid.height == 0:
         return Split(_typed(door, laid)[0].clear(), empty_reasons(), 0, 0, 0)
-    laid = laid.with_columns(_totals(door, laid).alias(SHAPE))
+    laid = laid.with_columns(_shapes(door, laid).alias(SHAPE))
     typed, failed_casts = _typed(door, laid)
     told = _told_of_cells(door, laid) + _without_time(door, laid, typed)
     for name, codes, severity in told:
@@ -385,8 +385,22 @@ _TOTAL = (
 _ALWAYS = ("formula_not_calculated", "digits_lost", "shown_otherwise")
 
 
-def _totals(door: Checker, laid: pl.DataFrame) -> pl.Series:
-    """The shape of each row; a row that is called a total is no thing of its own."""
+# What stands below a table: who filled it in, who signed, what is to be known.
+_SIGNED = (
+    r"(?i)(?:^|\x1f)[\s　]*(?:(?:填[表报報]|制表|经办|審核|审核|复核|联系|聯絡|(?:单位|統計|统计|分管|部门)?负责|负责|報送|报送)人?(?:员|电话|日期|时间|单位|領導|领导)?"
+    r"|单位(?:[（(]盖章[)）]|负责人)|附?[注註]\d*|备注|備註|说明|說明|填报说明|数据来源|資料來源|notes?|sources?|prepared by|approved by)[\s　]*[:：]"
+)
+
+
+def _shapes(door: Checker, laid: pl.DataFrame) -> pl.Series:
+    """The shape of each row; a total, the header once more or a signature is no thing of its own."""
+    shape = pl.when(_is_total(door, laid)).then(pl.lit("total_row"))
+    shape = shape.when(_is_header(door, laid)).then(pl.lit("header_again"))
+    shape = shape.when(_is_signed(door, laid)).then(pl.lit("note_row"))
+    return pl.select(pl.coalesce(laid[SHAPE], shape)).to_series()
+
+
+def _is_total(door: Checker, laid: pl.DataFrame) -> pl.Series:
     feed = door.arrangement.feed
     names = [f.name for f in feed.fields if f.kind == "string" and _names_a_thing(f)]
     is_total = pl.repeat(False, laid.height, eager=True)
@@ -395,7 +409,33 @@ def _totals(door: Checker, laid: pl.DataFrame) -> pl.Series:
         text = laid[name]
         if (text.str.len_chars() <= 12).any():
             is_total = is_total | text.str.contains(_TOTAL).fill_null(value=False)
-    return pl.select(pl.coalesce(laid[SHAPE], pl.when(is_total).then(pl.lit("total_row")))).to_series()
+    return is_total
+
+
+def _is_header(door: Checker, laid: pl.DataFrame) -> pl.Series:
+    """Files put together one below the other bring their headers along."""
+    # Not the first columns: a mark of the encoding may stand before them.
+    own = [(name, header) for name, header in door.arrangement.columns.items() if laid[name].dtype == pl.String][-2:]
+    is_header = pl.repeat(len(own) == 2, laid.height, eager=True)
+    for name, header in own:
+        is_header = is_header & (laid[name] == header).fill_null(value=False)
+    return is_header
+
+
+def _is_signed(door: Checker, laid: pl.DataFrame) -> pl.Series:
+    """A row with next to nothing of what every row must have, and a word of those who sign."""
+    required = [f.name for f in door.arrangement.feed.fields if f.required and f.name in door.arrangement.columns]
+    is_signed = pl.repeat(False, laid.height, eager=True)
+    if len(required) < 2:
+        return is_signed
+    filled = laid.select(pl.sum_horizontal(_is_filled(name).cast(pl.Int8) for name in required)).to_series()
+    at = (filled <= 1).arg_true()
+    if at.len():
+        said = laid[at].select(
+            pl.concat_str(pl.col(list(door.arrangement.columns)), separator="\x1f", ignore_nulls=True)
+        )
+        is_signed = is_signed.scatter(at, said.to_series().str.contains(_SIGNED).fill_null(value=False))
+    return is_signed
 
 
 def _names_a_thing(f: FieldSpec) -> bool:

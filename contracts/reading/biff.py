@@ -11,26 +11,27 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from contracts.reading.shown import Shown, is_telling
-from contracts.reading.spreadsheet_xml import BUILT_IN, Odd, shown_for
+from contracts.reading.spreadsheet_xml import BUILT_IN, Hidden, Odd, shown_for
 
 ERRORS = {0x00: "#NULL!", 0x07: "#DIV/0!", 0x0F: "#VALUE!", 0x17: "#REF!", 0x1D: "#NAME?", 0x24: "#NUM!", 0x2A: "#N/A"}
 _END, _FREE = 0xFFFFFFFE, 0xFFFFFFFF
 _BOUNDSHEET, _FORMAT, _XF, _DATEMODE, _RECALCID = 0x85, 0x41E, 0xE0, 0x22, 0x1C1
+_ROW, _COLINFO = 0x208, 0x7D
 _FORMULA, _BOOLERR, _NUMBER, _RK, _MULRK, _EOF = 0x06, 0x205, 0x203, 0x27E, 0xBD, 0x0A
 
 
-def odd_cells_of(path: Path) -> tuple[dict[str, Odd], bool]:
-    """(for each sheet by name the cells whose value does not say what is seen, whether days count from 1904).
+def odd_cells_of(path: Path) -> tuple[dict[str, Odd], dict[str, Hidden], bool]:
+    """(for each sheet by name the cells whose value does not say what is seen, and what it hides, whether days count from 1904).
 
     Nothing where the file is not as it should be: the reader of the values tells that.
     """
     try:
         return _read(_stream(path.read_bytes()))
     except (struct.error, IndexError, KeyError, ValueError, OverflowError):
-        return {}, False
+        return {}, {}, False
 
 
-def _read(data: bytes) -> tuple[dict[str, Odd], bool]:
+def _read(data: bytes) -> tuple[dict[str, Odd], dict[str, Hidden], bool]:
     sheets: dict[str, int] = {}
     codes: dict[int, str] = {}
     styles: list[int] = []
@@ -51,7 +52,19 @@ def _read(data: bytes) -> tuple[dict[str, Odd], bool]:
             was_calculated = True  # Excel writes it; programs that do not calculate do not
     telling = {i: codes.get(f, BUILT_IN.get(f, "")) for i, f in enumerate(styles)}
     telling = {i: code for i, code in telling.items() if is_telling(code)}
-    return {name: _sheet(data, start, telling, was_calculated) for name, start in sheets.items()}, starts_1904
+    odd = {name: _sheet(data, start, telling, was_calculated) for name, start in sheets.items()}
+    return odd, {name: _hidden(data, start) for name, start in sheets.items()}, starts_1904
+
+
+def _hidden(data: bytes, start: int) -> Hidden:
+    hidden = Hidden()
+    for kind, body in _records(data, start):
+        if kind == _ROW and struct.unpack_from("<H", body, 12)[0] & 0x20:
+            hidden.rows.add(struct.unpack_from("<H", body)[0])
+        elif kind == _COLINFO:
+            first, last, _, _, flags = struct.unpack_from("<5H", body)
+            hidden.columns.update(range(first, last + 1) if flags & 1 else ())
+    return hidden
 
 
 def _sheet(data: bytes, start: int, telling: dict[int, str], was_calculated: bool) -> Odd:

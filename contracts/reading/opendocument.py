@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 from contracts.reading.container import XML_ERRORS
 from contracts.reading.shown import Shown, as_shown
-from contracts.reading.spreadsheet_xml import Odd
+from contracts.reading.spreadsheet_xml import Hidden, Odd
 from contracts.reading.table import Limits, unreadable
 
 TABLE = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
@@ -23,9 +23,10 @@ NUMBERS = ("float", "percentage", "currency")
 
 @dataclass
 class Sheet:
-    """What is odd in one sheet: cells by (row, column) from 0, and merged ranges as (first, last) cell."""
+    """What is odd in one sheet: cells by (row, column) from 0, what it hides, and merged ranges as (first, last) cell."""
 
     odd: Odd = field(default_factory=dict)
+    hidden: Hidden = field(default_factory=Hidden)
     merged: list[tuple[tuple[int, int], tuple[int, int]]] = field(default_factory=list)
 
 
@@ -37,7 +38,7 @@ def look_at(path: Path, limits: Limits, *, file: str) -> tuple[dict[str, Sheet],
     Raises:
         Unreadable: too many columns or cells, or no well-formed XML.
     """
-    row_end = width = rows = columns = row = 0
+    row_end = width = rows = columns = row = column = 0
     filled, starts_1904 = False, False
     sheets: dict[str, Sheet] = {}
     sheet = Sheet()
@@ -47,7 +48,7 @@ def look_at(path: Path, limits: Limits, *, file: str) -> tuple[dict[str, Sheet],
             for event, element in ElementTree.iterparse(content, events=("start", "end")):  # noqa: S314
                 if event == "start":
                     if element.tag == f"{TABLE}table":
-                        rows = columns = row = 0
+                        rows = columns = row = column = 0
                         sheet = sheets.setdefault(element.get(f"{TABLE}name", ""), Sheet())
                     elif element.tag == f"{TABLE}table-row":
                         row_end = width = 0
@@ -63,9 +64,16 @@ def look_at(path: Path, limits: Limits, *, file: str) -> tuple[dict[str, Sheet],
                             _look(element, row, range(row_end, width), sheet)
                     row_end += times
                     element.clear()
+                elif element.tag == f"{TABLE}table-column":
+                    times = int(element.get(f"{TABLE}number-columns-repeated", 1))
+                    if _is_hidden(element):
+                        sheet.hidden.columns.update(range(column, min(column + times, limits.columns)))
+                    column += times
                 elif element.tag == f"{TABLE}table-row":
                     times = int(element.get(f"{TABLE}number-rows-repeated", 1))
                     rows += times if filled else 0
+                    if filled and _is_hidden(element):
+                        sheet.hidden.rows.update(range(row, row + times))
                     row += times
                     columns = max(columns, width)
                     element.clear()
@@ -76,6 +84,10 @@ def look_at(path: Path, limits: Limits, *, file: str) -> tuple[dict[str, Sheet],
     except XML_ERRORS as error:
         raise unreadable("damaged_file", file=file, format="ods", detail=str(error)[:120]) from None
     return sheets, starts_1904
+
+
+def _is_hidden(element: ElementTree.Element) -> bool:
+    return element.get(f"{TABLE}visibility") in ("collapse", "filter")
 
 
 def _look(cell: ElementTree.Element, row: int, columns: range, sheet: Sheet) -> None:

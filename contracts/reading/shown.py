@@ -48,7 +48,8 @@ def as_shown(value: float, shown: str) -> Shown | None:
         seen = "-" + seen[1:-1].strip(_SIGNS)
     exact = number_text(value)
     if not seen.strip("-—–－_ ."):
-        return None
+        # A zero may be shown as a stroke or not at all; any other number that shows nothing was not meant to be read.
+        return Shown(exact, "shown_otherwise") if value and not seen else None
     digits = seen.replace(",", "").replace(" ", "")
     if re.fullmatch(r"[-+]?\d+(\.\d+)?[eE][-+]?\d+", digits) or seen.startswith("#"):
         return None

@@ -20,6 +20,15 @@ from contracts.reading.table import unreadable
 # (row, column) from 0, as they stand in the sheet → what speaks for the cell instead of its value.
 Odd = dict[tuple[int, int], Shown]
 
+
+@dataclass
+class Hidden:
+    """Rows and columns from 0 that a sheet does not show."""
+
+    rows: set[int] = field(default_factory=set)
+    columns: set[int] = field(default_factory=set)
+
+
 BUILT_IN = {1: "0", 2: "0.00", 9: "0%", 10: "0.00%", 18: "h:mm AM/PM", 19: "h:mm:ss AM/PM", 20: "h:mm", 21: "h:mm:ss", 22: "m/d/yy h:mm"}  # fmt: skip
 
 

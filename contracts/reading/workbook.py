@@ -20,7 +20,7 @@ import polars as pl
 from contracts.reading.container import check_parts, matching
 from contracts.reading.headers import SEARCHED_ROWS, Header, fold, locate, spanned
 from contracts.reading.shown import number_text
-from contracts.reading.spreadsheet_xml import Odd, column_number, formats_of, odd_cells
+from contracts.reading.spreadsheet_xml import Hidden, Odd, column_number, formats_of, odd_cells
 from contracts.reading.table import (
     CELL,
     MARK,
@@ -55,6 +55,7 @@ class Look:
     """What is known of a workbook's cells beyond their values."""
 
     odd: Callable[[str], Odd]  # of a sheet
+    hidden: Callable[[str], Hidden]  # of a sheet
     merged: Callable[[str], list[tuple[Cell, Cell]] | None] = lambda _: None  # None: the reader of the values knows
     starts_1904: bool = False
 
@@ -147,7 +148,29 @@ def open_workbook(
     alike = [name for name in hidden if _is_alike(workbook, name, best, look, reading, known_headers, limits, kind)]
     if alike:
         found.notes.append(("sheets_hidden", {"sheets": "、".join(alike), "read": "、".join(found.sheets)}))
+    found.notes += _hidden_within(together, look, found)
     return _table(together, found, known_headers, limits, file)
+
+
+def _hidden_within(together: Sequence[Sheet], look: Look, found: Found) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Rows and columns that are read and that their sender does not see, as a filter leaves them."""
+    rows: list[str] = []
+    columns: list[str] = []
+    for nth, sheet in enumerate(together):
+        hidden, names = look.hidden(sheet.name), sheet.header.names if sheet.header else []
+        rows += [found.place(nth * SHEET_STEP + row + 1) for row in sheet.body if row in hidden.rows]
+        columns += [
+            name for at, name in enumerate(names)
+            if at in hidden.columns and any(not is_blank(sheet.cells[row][at : at + 1]) for row in sheet.body)
+        ]  # fmt: skip
+    if rows:
+        yield "rows_hidden", {"count": len(rows), "rows": _some(rows)}
+    if columns:
+        yield "columns_hidden", {"columns": _some(list(dict.fromkeys(columns)))}
+
+
+def _some(names: Sequence[str]) -> str:
+    return "、".join(names[:12]) + (" …" if len(names) > 12 else "")
 
 
 def _is_alike(
@@ -399,6 +422,8 @@ def _trimmed(row: list[str]) -> list[str]:
 _FAR_COLUMN = re.compile(rb"\sr\s*=\s*[\"']([A-Za-z]{2,9})\d")
 _FAR_ROW = re.compile(rb"\sr\s*=\s*[\"'][A-Za-z]{0,9}(\d{5,19})[\"']")
 _ODD_CELL = re.compile(rb"\st\s*=\s*[\"']e[\"']|<(?:\w+:)?f[\s>/]")
+_HIDDEN = re.compile(rb"<(?:\w+:)?(row|col)\b[^>]*\shidden\s*=\s*[\"'](?:1|true)[\"'][^>]*>")
+_WHERE = re.compile(rb"\s(r|min|max)\s*=\s*[\"'](\d{1,7})[\"']")
 _STYLE = re.compile(rb"\ss\s*=\s*[\"'](\d{1,6})[\"']")
 
 
@@ -412,8 +437,10 @@ def _checked(path: Path, kind: str, limits: Limits, file: str) -> Look:
 
         if path.stat().st_size > limits.workbook_bytes:
             raise unreadable("file_too_large", file=file, limit=f"{limits.workbook_bytes // 1_000_000} MB")
-        by_name, starts_1904 = odd_cells_of(path)  # at most 65,536 × 256 cells by its format
-        return Look(lambda name: by_name.get(name, {}), starts_1904=starts_1904)
+        by_name, hidden_in, starts_1904 = odd_cells_of(path)  # at most 65,536 × 256 cells by its format
+        return Look(
+            lambda name: by_name.get(name, {}), lambda name: hidden_in.get(name, Hidden()), starts_1904=starts_1904
+        )
     if kind == "ods":
         from contracts.reading.opendocument import Sheet as Seen
         from contracts.reading.opendocument import look_at
@@ -421,11 +448,15 @@ def _checked(path: Path, kind: str, limits: Limits, file: str) -> Look:
         check_parts(path, limits, lambda name, piece: None, file=file)
         seen, starts_1904 = look_at(path, limits, file=file)
         return Look(
-            lambda name: seen.get(name, Seen()).odd, lambda name: seen.get(name, Seen()).merged, starts_1904=starts_1904
+            lambda name: seen.get(name, Seen()).odd,
+            lambda name: seen.get(name, Seen()).hidden,
+            lambda name: seen.get(name, Seen()).merged,
+            starts_1904=starts_1904,
         )
     corners: dict[str, tuple[int, int]] = {}
     odd: set[str] = set()
     styles: dict[str, set[bytes]] = {}
+    hidden: dict[str, Hidden] = {}
 
     def look(name: str, piece: bytes) -> None:
         if not name.startswith("xl/worksheets/"):
@@ -437,6 +468,8 @@ def _checked(path: Path, kind: str, limits: Limits, file: str) -> Look:
         styles.setdefault(name, set()).update(_STYLE.findall(piece))
         if _ODD_CELL.search(piece):
             odd.add(name)
+        if b"hidden" in piece:
+            _see_hidden(piece, hidden.setdefault(name, Hidden()))
 
     check_parts(path, limits, look, file=file)
     for rows, columns in corners.values():
@@ -452,4 +485,15 @@ def _checked(path: Path, kind: str, limits: Limits, file: str) -> Look:
         part = formats.parts.get(name, "")
         return odd_cells(path, part, formats, file=file) if part in odd else {}
 
-    return Look(cells_of, starts_1904=formats.starts_1904)
+    return Look(
+        cells_of, lambda name: hidden.get(formats.parts.get(name, ""), Hidden()), starts_1904=formats.starts_1904
+    )
+
+
+def _see_hidden(piece: bytes, hidden: Hidden) -> None:
+    for element in _HIDDEN.finditer(piece):
+        said = {name: int(number) for name, number in _WHERE.findall(element[0])}
+        if b"r" in said:
+            hidden.rows.add(said[b"r"] - 1)
+        elif b"min" in said and b"max" in said:
+            hidden.columns.update(range(said[b"min"] - 1, min(said[b"max"], 16_384)))

@@ -1,5 +1,5 @@
-{#- Whole lines of a file that are no review: a sum below a table, rows that a layout leaves to another delivery. -#}
-{%- set no_review = ['total_row', 'not_in_scope'] -%}
+{#- Whole lines of a file that are no review: a sum or a note below a table, its header again, rows that a layout leaves to another delivery. -#}
+{%- set no_review = ['total_row', 'header_again', 'note_row', 'not_in_scope'] -%}
 {#- What the door kept of a refused row, and its type. -#}
 {%- set said = {
     'case_no': 'string', 'contact_no': 'bigint', 'review_no': 'bigint', 'satisfaction_level': 'bigint',
