@@ -394,9 +394,11 @@ _SIGNED = (
 
 def _shapes(door: Checker, laid: pl.DataFrame) -> pl.Series:
     """The shape of each row; a total, the header once more or a signature is no thing of its own."""
-    shape = pl.when(_is_total(door, laid)).then(pl.lit("total_row"))
-    shape = shape.when(_is_header(door, laid)).then(pl.lit("header_again"))
-    shape = shape.when(_is_signed(door, laid)).then(pl.lit("note_row"))
+    shape = (
+        pl.when(_is_total(door, laid)).then(pl.lit("total_row"))
+        .when(_is_header(door, laid)).then(pl.lit("header_again"))
+        .when(_is_signed(door, laid)).then(pl.lit("note_row"))
+    )  # fmt: skip
     return pl.select(pl.coalesce(laid[SHAPE], shape)).to_series()
 
 
@@ -619,7 +621,8 @@ def _meant(raw: str, suggest: tuple[str, ...], f: FieldSpec) -> list[str]:
         return []
     meanings = _codes(f)
     return (
-        difflib.get_close_matches(raw, suggest, n=3, cutoff=0.5)
+        [c for c in suggest if c.casefold() == raw.casefold()]
+        or difflib.get_close_matches(raw, suggest, n=3, cutoff=0.5)
         or [c for c in suggest if raw in meanings.get(c, "")][:3]
     )
 

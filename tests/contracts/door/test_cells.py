@@ -48,6 +48,9 @@ def homes(*changes: dict[str, Any], n: int = 3) -> list[list[Any]]:
 # ── files ───────────────────────────────────────────────────────────────────────────────────────
 
 
+Unseen = tuple[Sequence[int], Sequence[int]]  # rows and columns that are hidden, from 0
+
+
 @dataclass
 class F:
     """A cell with a number format."""
@@ -69,6 +72,7 @@ def xlsx(
     at: tuple[int, int] = (0, 0),
     options: dict[str, Any] | None = None,
     hide: Sequence[str] = (),
+    unseen: Unseen = ((), ()),
 ) -> bytes:
     import xlsxwriter
 
@@ -87,6 +91,10 @@ def xlsx(
 
             r, c = xl_cell_to_rowcol(first)
             sheet.merge_range(range_, rows[r - at[0]][c - at[1]])
+        for row in unseen[0]:
+            sheet.set_row(row, None, None, {"hidden": True})
+        for column in unseen[1]:
+            sheet.set_column(column, column, None, None, {"hidden": True})
     book.close()
     return out.getvalue()
 
@@ -102,7 +110,13 @@ def _write(book: Any, sheet: Any, r: int, c: int, cell: Any) -> None:
         sheet.write(r, c, value, style)
 
 
-def xls(rows: Rows, *, merged: Sequence[tuple[int, int, int, int]] = (), at: tuple[int, int] = (0, 0)) -> bytes:
+def xls(
+    rows: Rows,
+    *,
+    merged: Sequence[tuple[int, int, int, int]] = (),
+    at: tuple[int, int] = (0, 0),
+    unseen: Unseen = ((), ()),
+) -> bytes:
     import xlwt
 
     book = xlwt.Workbook()
@@ -119,22 +133,34 @@ def xls(rows: Rows, *, merged: Sequence[tuple[int, int, int, int]] = (), at: tup
                 sheet.write(r, c, value, style)
     for top, bottom, left, right in merged:
         sheet.merge(top, bottom, left, right)
+    for r in unseen[0]:
+        sheet.row(r).hidden = True
+    for c in unseen[1]:
+        sheet.col(c).hidden = True
     out = io.BytesIO()
     book.save(out)
     return out.getvalue()
 
 
-def ods(rows: Rows, *, down: Sequence[tuple[int, int, int]] = (), others: Sequence[tuple[str, Rows]] = ()) -> bytes:
+def ods(
+    rows: Rows,
+    *,
+    down: Sequence[tuple[int, int, int]] = (),
+    others: Sequence[tuple[str, Rows]] = (),
+    unseen: Unseen = ((), ()),
+) -> bytes:
     """A cell may be (value, what it shows); `down`: (row, column, rows it spans)."""
     from odf.opendocument import OpenDocumentSpreadsheet
-    from odf.table import CoveredTableCell, Table, TableCell, TableRow
+    from odf.table import CoveredTableCell, Table, TableCell, TableColumn, TableRow
     from odf.text import P
 
     document = OpenDocumentSpreadsheet()
     for name, content in [("A", rows), *others]:
         table = Table(name=name)
+        for c in range(len(content[0])):
+            table.addElement(TableColumn(visibility="collapse") if c in unseen[1] else TableColumn())
         for r, row in enumerate(content):
-            line = TableRow()
+            line = TableRow(visibility="filter") if r in unseen[0] else TableRow()
             for c, cell in enumerate(row):
                 if any(r0 < r < r0 + n and c == c0 for r0, c0, n in down):
                     line.addElement(CoveredTableCell())
@@ -245,6 +271,48 @@ def _sheets() -> list[Case]:
         Case("further sheets", "hidden_notes.xlsx", xlsx(one, words, names=["甲", "说明"], hide=["说明"]), rows=values(CODE, "A001", "A002")),
         Case("further sheets", "named.xlsx", xlsx(one, two, names=["甲", "乙"]), layout={"read": {"sheet": "乙"}}, rows=values(CODE, "B001", "B002", "B003")),
         Case("further sheets", "blank.xlsx", xlsx(one, [], names=["甲", "Sheet2"]), rows=values(CODE, "A001", "A002")),
+    ]  # fmt: skip
+
+
+def _hidden() -> list[Case]:
+    three, rows, named = homes(n=3), values(CODE, "A001", "A002", "A003"), values(NAME, *[r[2] for r in homes(n=3)[1:]])
+    beds = [HEADER, *[[*r[:4], F(7 + i, ";;;"), *r[5:]] for i, r in enumerate(three[1:])]]
+    zeros = [HEADER, *[[*r[:4], F(0, "0;-0;;@"), *r[5:]] for r in three[1:]]]
+    two = [three, [HEADER, ["B001", *three[1][1:]]]]
+    return [
+        Case("hidden rows", "filtered.xlsx", xlsx(three, unseen=((2, 3), ())), rows=rows, note="rows_hidden"),
+        Case("hidden rows", "filtered.xls", xls(three, unseen=((2,), ())), rows=rows, note="rows_hidden"),
+        Case("hidden rows", "filtered.ods", ods(three, unseen=((2,), ())), rows=rows, note="rows_hidden"),
+        Case("hidden rows", "second_sheet.xlsx", xlsx(*two, names=["甲", "乙"], unseen=((1,), ())), rows=values(CODE, "A001", "A002", "A003", "B001"), note="rows_hidden"),
+        Case("hidden rows", "title.xlsx", xlsx([["旧表名"], *three], unseen=((0,), ())), rows=rows),
+        Case("hidden columns", "column.xlsx", xlsx(three, unseen=((), (2,))), rows=named, note="columns_hidden"),
+        Case("hidden columns", "column.xls", xls(three, unseen=((), (2,))), rows=named, note="columns_hidden"),
+        Case("hidden columns", "column.ods", ods(three, unseen=((), (2,))), rows=named, note="columns_hidden"),
+        Case("hidden columns", "beside.xlsx", xlsx(three, unseen=((), (20,))), rows=named),
+        Case("a value that its format hides", "nothing.xlsx", xlsx(beds), rows=values(CODE), reasons={(BEDS, "shown_otherwise")}),
+        Case("a value that its format hides", "nothing.xls", xls(beds), rows=values(CODE), reasons={(BEDS, "shown_otherwise")}),
+        Case("a value that its format hides", "zeros.xlsx", xlsx(zeros), rows=values(BEDS, 0, 0, 0)),
+    ]  # fmt: skip
+
+
+def _beside_rows() -> list[Case]:
+    three, rows, blank = homes(n=3), values(CODE, "A001", "A002", "A003"), [None] * 7
+    again = [three[0], three[1], three[0], *three[2:]]
+    signed = [*three, ["填表人：张三", None, "审核人：李四", *blank[:5]]]
+    noted = [*three, ["注：床位数为编制数", *blank]]
+    required = [[f"*{name}（必填）" for name in three[0]], *three[1:]]
+    lone, header, note = {(None, "header_again")}, "the header once more", "a signature below the table"
+    return [
+        Case(header, "again.csv", csv(again), rows=rows, reasons=lone),
+        Case(header, "again.xlsx", xlsx(again), rows=rows, reasons=lone),
+        Case(header, "put_together.csv", b"\xef\xbb\xbf" + csv(three[:2]) + b"\xef\xbb\xbf" + csv([three[0], *three[2:]]), rows=rows, reasons=lone),
+        Case(note, "signed.xlsx", xlsx(signed), rows=rows, reasons={(None, "note_row")}),
+        Case(note, "signed.csv", csv(signed), rows=rows, reasons={(None, "note_row")}),
+        Case(note, "noted.xls", xls(noted), rows=rows, reasons={(None, "note_row")}),
+        Case(note, "a_name.csv", csv(homes({"机构名称": "负责人：养老院"}, n=1)), rows=values(NAME, "负责人：养老院")),
+        Case("a header that says must", "must.xlsx", xlsx(required), rows=rows),
+        Case("a header that says must", "must.csv", csv(required), rows=rows),
+        Case("a header that says must", "may.csv", csv([[f"{name}[选填]" for name in three[0]], *three[1:]]), rows=rows),
     ]  # fmt: skip
 
 
@@ -614,7 +682,7 @@ def _records() -> list[Case]:
 
 
 MAKERS: tuple[Callable[[], list[Case]], ...] = (
-    _errors, _sheets, _headers, _codes, _units, _dates, _rows, _texts, _records,
+    _errors, _sheets, _hidden, _beside_rows, _headers, _codes, _units, _dates, _rows, _texts, _records,
 )  # fmt: skip
 CASES = [case for maker in MAKERS for case in maker()]
 
