@@ -425,13 +425,13 @@ def _is_header(door: Checker, laid: pl.DataFrame) -> pl.Series:
 
 
 def _is_signed(door: Checker, laid: pl.DataFrame) -> pl.Series:
-    """A row with next to nothing of what every row must have, and a word of those who sign."""
+    """A row with at most half of what every row must have, and a word of those who sign."""
     required = [f.name for f in door.arrangement.feed.fields if f.required and f.name in door.arrangement.columns]
     is_signed = pl.repeat(False, laid.height, eager=True)
     if len(required) < 2:
         return is_signed
     filled = laid.select(pl.sum_horizontal(_is_filled(name).cast(pl.Int8) for name in required)).to_series()
-    at = (filled <= 1).arg_true()
+    at = (filled <= len(required) // 2).arg_true()
     if at.len():
         said = laid[at].select(
             pl.concat_str(pl.col(list(door.arrangement.columns)), separator="\x1f", ignore_nulls=True)
