@@ -22,6 +22,20 @@ def test_every_value_of_a_coded_column_has_one_name_in_both_languages() -> None:
     assert all(zh and en for zh, en in names.values())
 
 
+# These say in a sentence why a survey's figure is null; there is no list of them.
+IN_WORDS = {
+    "survey_driver.null_reason", "survey_driver.alpha_null_reason", "survey_score.null_reason", "survey_score.modelled_null_reason",
+}  # fmt: skip
+
+
+def test_every_reason_why_a_figure_is_null_has_a_name() -> None:
+    reasons = {
+        f"{p.id}.{f.name}": f for p in load_products().values() for f in p.fields if f.name.endswith("null_reason")
+    }
+    assert len(reasons) > 20
+    assert {name for name, f in reasons.items() if not f.enum and not coded_by(f)} == IN_WORDS
+
+
 def test_every_code_of_a_release_is_named_in_both_of_its_editions(night_city: City) -> None:
     published = night_city.data.published
     for database in (published / "minsheng.duckdb", published / "public" / "minsheng_public.duckdb"):
