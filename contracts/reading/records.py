@@ -23,6 +23,9 @@ from contracts.reading.headers import fold, named
 from contracts.reading.table import MB, Found, Limits, Reading, Record, Table, frames, is_blank, shaped, unreadable
 
 _POINT = ("longitude", "latitude")
+# What interfaces call the number of all records, and that there are more of them.
+_TOTALS = ("total", "totalcount", "totalrecords", "totalelements", "totalsize", "totalrows", "totalfeatures", "recordstotal", "recordcount", "numbermatched")  # fmt: skip
+_MORE = ("exceededtransferlimit", "hasmore", "hasnext", "hasnextpage", "hasmoreitems")
 _HALF = re.compile("[\ud800-\udfff]")  # half of an emoji, as a text cut at a number of characters leaves it
 Located = tuple[Any, tuple[Mapping[str, Any], ...]]  # a record and the objects around it, nearest first
 REPEATED = "\0repeated"  # cannot be a key of a flattened record
@@ -52,6 +55,7 @@ def open_records(
         document = _document(path, encoding, limits, file)
         is_geojson = isinstance(document, dict) and document.get("type") == "FeatureCollection"
         located = list(_located(document, reading.records or ("features[*]" if is_geojson else None), file))
+        partial = _announced(located, document)
         if is_geojson:  # what surrounds the features (type, crs) says nothing about any of them
             located = [(record, ()) for record, _ in located]
 
@@ -61,6 +65,8 @@ def open_records(
         found = Found("geojson" if is_geojson else "json", encoding=encoding.name)
         if is_geojson:
             found.crs = _system(document.get("crs"))
+        if partial:
+            found.notes.append(("records_are_a_page", partial))
     keys = list(dict.fromkeys(key for _, record in flat() for key in record or () if key != REPEATED))
     if len(keys) > limits.columns:
         raise unreadable("too_many_columns", file=file, found=len(keys), limit=limits.columns)
@@ -90,6 +96,18 @@ def open_records(
 
 def _whole(text: str) -> str:
     return _HALF.sub("\ufffd", text)
+
+
+def _announced(located: list[Located], document: Any) -> dict[str, Any] | None:
+    """What an interface says of records that it has and did not put into this file: pages of a list come one by one."""
+    holders = [around[0] for _, around in located[:1] + located[-1:] if around] or [document]
+    if not isinstance(holders[0], dict) or any(holder is not holders[0] for holder in holders):
+        return None
+    said = {fold(key).replace("_", ""): value for key, value in holders[0].items()}
+    totals = [int(said[key]) for key in _TOTALS if isinstance(said.get(key), str) and said[key].isdecimal()]
+    if any(said.get(key) is True for key in _MORE) or any(total > len(located) for total in totals):
+        return {"found": len(located), "total": max(totals, default="?")}
+    return None
 
 
 def _system(crs: Any) -> str | None:

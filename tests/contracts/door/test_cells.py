@@ -316,6 +316,20 @@ def _beside_rows() -> list[Case]:
     ]  # fmt: skip
 
 
+def _pages() -> list[Case]:
+    records, rows = [dict(zip(HEADER, row, strict=True)) for row in homes(n=2)[1:]], values(CODE, "A001", "A002")
+
+    def page(**around: Any) -> bytes:
+        return json.dumps({"code": 200, "data": {**around, "list": records}}, ensure_ascii=False).encode()
+
+    return [
+        Case("one page of several", "total.json", page(total=60, pageNum=1), rows=rows, note="records_are_a_page"),
+        Case("one page of several", "text.json", page(total_count="60"), rows=rows, note="records_are_a_page"),
+        Case("one page of several", "more.json", page(hasNextPage=True), rows=rows, note="records_are_a_page"),
+        Case("one page of several", "whole.json", page(total=2, hasNextPage=False), rows=rows),
+    ]  # fmt: skip
+
+
 def _headers() -> list[Case]:
     wide = ["机构编号", "统计月份", "机构名称", "总床位数", "月末收住人数", None, "运营状态", "区划代码"]
     below = [None, None, None, None, "男", "女", None, None]
@@ -682,7 +696,7 @@ def _records() -> list[Case]:
 
 
 MAKERS: tuple[Callable[[], list[Case]], ...] = (
-    _errors, _sheets, _hidden, _beside_rows, _headers, _codes, _units, _dates, _rows, _texts, _records,
+    _errors, _sheets, _hidden, _beside_rows, _pages, _headers, _codes, _units, _dates, _rows, _texts, _records,
 )  # fmt: skip
 CASES = [case for maker in MAKERS for case in maker()]
 
