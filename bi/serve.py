@@ -17,7 +17,7 @@ import secrets
 import socket
 import sys
 import warnings
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import closing, redirect_stderr, redirect_stdout
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -67,6 +67,8 @@ def main() -> int:
 
 def _run(do: str, data: Path, uri: str, port: int) -> None:
     os.umask(0o077)
+    if uri.startswith("postgresql"):
+        expect_reader(uri)
     home = prepare_home(data)
     print(" Superset: 启动中，十几秒 · starting, some seconds", file=sys.stderr, flush=True)
     app = started(home)
@@ -111,6 +113,35 @@ def address_of_release(data: Path, database: str) -> str:
         else "&".join(filter(None, (parts.query, f"options=-csearch_path%3D{SCHEMA}")))
     )
     return urlunsplit(parts._replace(scheme="postgresql+psycopg2", query=stated))
+
+
+def expect_reader(uri: str) -> None:
+    """Otherwise each chart of the page would say it.
+
+    Raises:
+        NotServed: the server does not answer, or this account reads no release there.
+    """
+    import psycopg2
+
+    try:
+        with (
+            closing(psycopg2.connect(uri.replace("+psycopg2", "", 1), connect_timeout=10)) as con,
+            con.cursor() as cursor,
+        ):
+            cursor.execute("select release_id from release_log limit 1")
+    except psycopg2.OperationalError as refused:
+        raise NotServed(
+            f"连不上 MINSHENG_BI_DATABASE · MINSHENG_BI_DATABASE cannot be reached: {_first_line(refused)}"
+        ) from refused
+    except psycopg2.Error as refused:
+        raise NotServed(
+            f"模式 {SCHEMA} 中读不到发布：账号须是 minsheng_reader 的成员，且夜间已设 MINSHENG_POSTGRES · no release can be read in the schema "
+            f"{SCHEMA}: the account has to be a member of minsheng_reader, and nights to run with MINSHENG_POSTGRES: {_first_line(refused)}"
+        ) from refused
+
+
+def _first_line(said: Exception) -> str:
+    return next(iter(str(said).strip().splitlines()), type(said).__name__)
 
 
 def expect_free(port: int) -> None:

@@ -90,6 +90,15 @@ def test_a_port_that_is_taken_is_said_before_superset_starts(data: Path, tmp_pat
     assert f"port {port} is taken; take another: make superset PORT=" in done.stderr
 
 
+def test_a_postgresql_that_does_not_answer_is_said_before_superset_starts(data: Path) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # bound, and listens to nobody
+        done = _run("import", data, "--database", f"postgresql://boards@127.0.0.1:{nobody.getsockname()[1]}/city")
+    assert done.returncode == 1
+    assert "连不上 MINSHENG_BI_DATABASE · MINSHENG_BI_DATABASE cannot be reached: " in done.stderr
+    assert "refused" in done.stderr
+
+
 @pytest.mark.parametrize("database", ["duckdb", "database"], ids=["duckdb", "postgresql"])
 def test_every_chart_has_rows_as_many_as_its_query(answered, data: Path, database: str) -> None:
     """On PostgreSQL for an account that only reads."""
