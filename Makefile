@@ -51,15 +51,15 @@ desk: setup ## a page on http://127.0.0.1:3100 to check a file and to decide wha
 
 # Nothing is installed as long as there is nothing to show.
 superset: setup ## the dashboards in Apache Superset on http://127.0.0.1:8088, which is installed for itself on first use
-	@export MINSHENG_DATA=$(DATA) && $(BIN)/python bi/serve.py check && $(MAKE) --no-print-directory .compat/superset/.ready && \
+	@export MINSHENG_DATA=$(DATA) && $(BIN)/python bi/serve.py check --port $(or $(PORT),8088) && $(MAKE) --no-print-directory .compat/superset/.ready && \
 	exec .compat/superset/bin/python bi/serve.py serve --port $(or $(PORT),8088)
 
 dashboards: setup .compat/superset/.ready browser ## every chart asked through Superset, on DuckDB and on PostgreSQL, and looked at in a browser (slow)
 	@$(BIN)/python -m pytest -q -m slow tests/orchestration/release/targets/test_superset.py
 
 # Superset keeps to older versions of what the project uses, so it has an environment of its own.
-.compat/superset/.ready: bi/requirements.lock $(VENV)/.ready
-	@started=$$SECONDS; printf ' installing Superset, a few minutes once ... '; \
+.compat/superset/.ready: bi/requirements.lock | $(VENV)/.ready
+	@started=$$SECONDS; printf ' installing Superset into .compat/superset (700 MB, a few minutes, once) ... '; \
 	{ $(BIN)/uv venv --quiet --clear --no-python-downloads --python '>=3.11,<3.13' .compat/superset || \
 	{ echo 'Superset 6.1 runs on Python 3.11 or 3.12: install one of them beside yours'; exit 1; }; } && \
 	$(BIN)/uv pip install --quiet --python .compat/superset/bin/python --require-hashes -r bi/requirements.lock && \
@@ -103,7 +103,7 @@ spark: setup ## the models on Spark, row for row against DuckDB (Java 17; skippe
 check: setup ## format, lint, types, SQL, generated files, definitions
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
-	@$(BIN)/mypy contracts orchestration demo
+	@$(BIN)/mypy contracts orchestration demo bi
 	@$(BIN)/python -m contracts.generate --check
 	@export MINSHENG_DATA=$$(mktemp -d) && trap 'rm -rf $$MINSHENG_DATA' EXIT && mkdir $$MINSHENG_DATA/warehouse && \
 	export DAGSTER_HOME=$$($(BIN)/python -m orchestration home) && \

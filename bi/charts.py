@@ -18,7 +18,6 @@ import yaml
 FILES = Path(__file__).resolve().parent / "superset"
 # The kinds of chart in use, and whether each groups its rows.
 KINDS = ("table", "big_number_total", "echarts_timeseries_bar", "echarts_timeseries_line", "heatmap_v2")
-MONTHLY = {"P1M": "month"}
 
 
 @dataclass(frozen=True)
@@ -75,19 +74,10 @@ class Chart:
         shown = set(self.params.get("column_config", ()))
         return {*self.columns, *sorted_by, *(column for column, _, _ in self.filters), *shown}
 
-    @property
-    def grain(self) -> str | None:
-        """What the axis is rounded to, where it is time."""
-        return MONTHLY.get(self.params.get("time_grain_sqla", ""))
-
     def query_context(self, dataset_id: int) -> dict[str, Any]:
         """The query as Superset's API takes it; Superset's page makes the same from the chart's settings."""
-        columns: list[Any] = list(self.columns)
-        if self.grain:
-            columns[0] = {"columnType": "BASE_AXIS", "expressionType": "SQL", "label": columns[0], "sqlExpression": columns[0],
-                          "timeGrain": self.params["time_grain_sqla"]}  # fmt: skip
         query = {
-            "columns": columns,
+            "columns": self.columns,
             "orderby": [[column, ascending] for column, ascending in self.order],
             "filters": [
                 {"col": c, "op": op, **({} if value is None else {"val": value})} for c, op, value in self.filters
@@ -102,9 +92,8 @@ class Chart:
 
     def sql(self) -> str:
         """The query as SQL that DuckDB and PostgreSQL both take, the way Superset puts it together."""
-        told = [f"cast(date_trunc('{self.grain}', {c}) as date) as {c}" if self.grain and not n else c for n, c in enumerate(self.columns)]  # fmt: skip
         measured = [f"{self.dataset.metrics[m]['expression']} as {m}" for m in self.metrics]
-        lines = [f"select {', '.join([*told, *measured])}", f"from (\n{self.dataset.sql}) as asked"]
+        lines = [f"select {', '.join([*self.columns, *measured])}", f"from (\n{self.dataset.sql}) as asked"]
         if self.filters:
             lines.append("where " + " and ".join(_condition(*f) for f in self.filters))
         if self.metrics and self.columns:

@@ -51,3 +51,5 @@ RATELIMIT_STORAGE_URI = "memory://"
 SUPERSET_WEBSERVER_TIMEOUT = 300
 # The tables a person may scroll through; a worklist of a large city is longer than Superset's 1,000 rows.
 ROW_LIMIT = 10_000
+# What its migrations say goes where its own log goes.
+ALEMBIC_SKIP_LOG_CONFIG = True

@@ -15,7 +15,7 @@ from typing import Any
 
 import dagster as dg
 
-from contracts.loading import load_feeds, load_products
+from contracts.loading import POLICIES, load_feeds, load_products
 from contracts.model import FieldSpec
 from orchestration.paths import DBT_PROJECT
 
@@ -110,12 +110,31 @@ def _told(field: FieldSpec) -> str:
 
 @cache
 def meant_by_name() -> dict[str, str]:
-    """Column → the label that most contracts give a column of this name: the same quantity has one name everywhere."""
+    """Column → the label that most contracts give a column of this name: the same quantity has one name everywhere.
+
+    A parameter of a policy is a column where the policy is joined; the policies' own files say what it is.
+    """
     counted: dict[str, Counter[str]] = {}
     for contract in (*load_products().values(), *load_feeds().values()):
         for field in contract.fields:
             counted.setdefault(field.name, Counter())[f"{field.label_zh} · {field.label_en}"] += 1
-    return {**{name: labels.most_common(1)[0][0] for name, labels in counted.items()}, **CARRIED}
+    return {
+        **_parameters(),
+        **{name: labels.most_common(1)[0][0] for name, labels in counted.items()},
+        **CARRIED,
+    }
+
+
+def _parameters() -> dict[str, str]:
+    """Parameter of a policy → what its file says of it, in the first of its rows: its meaning, or where its value is from."""
+    told: dict[str, str] = {}
+    for path in sorted(POLICIES.glob("*.csv")):
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            for row in csv.DictReader(file):
+                said = row.get("meaning") or row.get("source")
+                if "parameter" in row and said:
+                    told.setdefault(row["parameter"], f"政策参数 · Parameter of {path.stem}: {said}")
+    return told
 
 
 # ── tests ───────────────────────────────────────────────────────────────────────────────────────

@@ -13,7 +13,7 @@ import socket
 import stat
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -51,51 +51,14 @@ def data(night_city: City, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def _run(do: str, data: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [str(PYTHON), "bi/serve.py", do, "--data", str(data), *arguments]
+    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=1800)
+
+
 @pytest.fixture(scope="module")
-def run(data: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    def _run(do: str, *arguments: str, of: Path = data) -> subprocess.CompletedProcess[str]:
-        command = [str(PYTHON), "bi/serve.py", do, "--data", str(of), *arguments]
-        return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=900)
-
-    return _run
-
-
-def _answers(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
-    assert done.returncode == 0, done.stderr[-2000:]
-    return json.loads(done.stdout.splitlines()[-1])
-
-
-def _every_chart_has_rows(answers: list[dict[str, Any]]) -> None:
-    assert {a["chart"] for a in answers} == set(CHARTS)
-    for answer in answers:
-        chart = CHARTS[answer["chart"]]
-        assert answer["status"] == 200, f"{chart.name}: {answer['said']}"
-        assert answer["rows"] or chart.name in MAY_BE_EMPTY, chart.name
-
-
-def test_without_a_release_one_sentence_says_so(run, tmp_path: Path) -> None:
-    done = run("check", of=tmp_path / "empty")
-    assert done.returncode == 1
-    assert "尚无发布" in done.stderr
-    assert "there is no release to show" in done.stderr
-    assert not (tmp_path / "empty").exists()
-
-
-def test_every_chart_has_rows_on_duckdb_as_many_as_its_query(run, data: Path) -> None:
-    answers = _answers(run("ask"))
-    _every_chart_has_rows(answers)
-    with duckdb.connect(str(data / "published" / "minsheng.duckdb"), read_only=True) as con:
-        for answer in answers:
-            ours = con.execute(CHARTS[answer["chart"]].sql()).fetchall()
-            assert len(answer["rows"]) == len(ours), (
-                f"{answer['name']}: what the benchmark asks is not what Superset asks"
-            )
-    for name in ("secret.key", "password", "superset.db"):
-        assert stat.S_IMODE((data / "superset" / name).stat().st_mode) == 0o600, name
-    assert stat.S_IMODE((data / "superset").stat().st_mode) == 0o700
-
-
-def test_every_chart_has_rows_on_postgresql_for_an_account_that_only_reads(run, night_city: City, server: str) -> None:
+def answered(data: Path, night_city: City, server: str) -> dict[str, list[dict[str, Any]]]:
+    """What Superset answers for every chart, by the database it asked: one start for both."""
     from adbc_driver_postgresql import dbapi
 
     database = (night_city.data.published / "minsheng.duckdb").resolve()
@@ -103,8 +66,56 @@ def test_every_chart_has_rows_on_postgresql_for_an_account_that_only_reads(run, 
     with closing(dbapi.connect(server, autocommit=True)) as con, con.cursor() as cursor:
         cursor.execute("create role boards login")
         cursor.execute("grant minsheng_reader to boards")
-    address = re.sub(r"//[^@]*@", "//boards@", server)
-    _every_chart_has_rows(_answers(run("ask", "--database", address)))
+    done = _run("ask", data, "--database", re.sub(r"//[^@]*@", "//boards@", server))
+    assert done.returncode == 0, done.stderr[-2000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_without_a_release_one_sentence_says_so(tmp_path: Path) -> None:
+    done = _run("check", tmp_path / "empty")
+    assert done.returncode == 1
+    assert "尚无发布" in done.stderr
+    assert "there is no release to show" in done.stderr
+    assert not (tmp_path / "empty").exists()
+
+
+def test_a_port_that_is_taken_is_said_before_superset_starts(data: Path, tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = _run("check", data, "--port", str(port))
+    assert done.returncode == 1
+    assert f"端口 {port} 已被占用" in done.stderr
+    assert f"port {port} is taken; take another: make superset PORT=" in done.stderr
+
+
+def test_a_postgresql_that_does_not_answer_is_said_before_superset_starts(data: Path) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # bound, and listens to nobody
+        done = _run("import", data, "--database", f"postgresql://boards@127.0.0.1:{nobody.getsockname()[1]}/city")
+    assert done.returncode == 1
+    assert "连不上 MINSHENG_BI_DATABASE · MINSHENG_BI_DATABASE cannot be reached: " in done.stderr
+    assert "refused" in done.stderr
+
+
+@pytest.mark.parametrize("database", ["duckdb", "database"], ids=["duckdb", "postgresql"])
+def test_every_chart_has_rows_as_many_as_its_query(answered, data: Path, database: str) -> None:
+    """On PostgreSQL for an account that only reads."""
+    assert {a["chart"] for a in answered[database]} == set(CHARTS)
+    with duckdb.connect(str(data / "published" / "minsheng.duckdb"), read_only=True) as con:
+        for answer in answered[database]:
+            chart = CHARTS[answer["chart"]]
+            assert answer["status"] == 200, f"{chart.name}: {answer['said']}"
+            assert answer["rows"] or chart.name in MAY_BE_EMPTY, chart.name
+            ours = con.execute(chart.sql()).fetchall()
+            assert len(answer["rows"]) == len(ours), f"{chart.name}: what the benchmark asks is not what Superset asks"
+
+
+def test_what_superset_keeps_is_for_its_owner_alone(answered, data: Path) -> None:
+    for name in ("secret.key", "password", "superset.db"):
+        assert stat.S_IMODE((data / "superset" / name).stat().st_mode) == 0o600, name
+    assert stat.S_IMODE((data / "superset").stat().st_mode) == 0o700
 
 
 @contextmanager
@@ -118,7 +129,7 @@ def _served(data: Path) -> Iterator[str]:
             command, cwd=PROJECT, stdout=log, stderr=log, env=os.environ | {"PYTHONUNBUFFERED": "1"}
         )
     try:
-        address, until = f"http://127.0.0.1:{port}", time.monotonic() + 300
+        address, until = f"http://127.0.0.1:{port}", time.monotonic() + 900
         while True:
             assert process.poll() is None, (data / "served.log").read_text()
             try:
@@ -133,8 +144,7 @@ def _served(data: Path) -> Iterator[str]:
         process.wait(timeout=30)
 
 
-def test_a_browser_shows_both_dashboards_without_an_error_and_asks_nobody_else(run, data: Path) -> None:
-    assert run("import").returncode == 0
+def test_a_browser_shows_both_dashboards_without_an_error_and_asks_nobody_else(answered, data: Path) -> None:
     password = (data / "superset" / "password").read_text()
     with _served(data) as address, browser.browser() as opened, browser.page(opened, (1440, 900)) as (shown, _):
         assert (
