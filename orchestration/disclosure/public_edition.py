@@ -313,7 +313,10 @@ def _outside(con: duckdb.DuckDBPyConnection, table: Table, rows: pl.DataFrame, d
             summed, on=["period", "division_code"], how="left", maintain_order="left"
         )
         binds = joined["indicator_code"].is_in(part["indicators"]) & (joined["_n"] - joined["_sum"] < TEN)
-        most = np.where(binds.fill_null(False), joined["_most"].fill_null(0), FAR).astype(np.int64)
+        # Where the total leaves some of the parts out (a house that closed, a place without residents), the others can be no less than it.
+        alone = pl.when(pl.col("_n") < pl.col("_sum")).then(pl.col("_n").cast(pl.Int64) // TEN * TEN)
+        reach = pl.min_horizontal("_most", alone)
+        most = np.where(binds.fill_null(False), joined.select(reach).to_series().fill_null(0), FAR).astype(np.int64)
         found[measure] = np.minimum(found.get(measure, most), most)
     return found
 

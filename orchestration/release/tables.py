@@ -91,6 +91,7 @@ def write(
     for product in sorted(products.values(), key=lambda p: len(taking_over.reads(p.id))):
         _write_table(given, product)
     tables, disclosure = given.tables, given.disclosure
+    public_tables = {p.id: _facts(con, p, "public") for p in products.values() if _is_there(con, p.id)}
     public_edition.finish(con, candidate / PUBLIC)
     con.execute("detach release")
     con.close()
@@ -113,6 +114,7 @@ def write(
         code=revisions.code_checksum(),
         closed_periods=periods.told(closings),
         judged={table: previous.judged[table] for table in sorted(given.taken)} if previous else {},
+        public_tables=public_tables,
         kept={
             table: {
                 "release": previous.kept.get(table, {}).get("release", previous.release_id)
@@ -218,10 +220,10 @@ def _order(product: Product) -> str:
     return ", ".join(f'"{k}"' for k in product.key) or "all"
 
 
-def _facts(con: duckdb.DuckDBPyConnection, product: Product) -> dict[str, Any]:
+def _facts(con: duckdb.DuckDBPyConnection, product: Product, edition: str = "release") -> dict[str, Any]:
     rows, total = _one(
         con,
-        f'select count(*), coalesce(sum(hash({_content(product)})::hugeint), 0)::varchar from release."{product.id}"',
+        f'select count(*), coalesce(sum(hash({_content(product)})::hugeint), 0)::varchar from {edition}."{product.id}"',
     )
     return {"rows": rows, "checksum": total}
 

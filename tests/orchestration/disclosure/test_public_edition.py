@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from contracts.indicators import load_indicators
 from contracts.loading import load_products, seed
 from contracts.model import SUPPRESSED
 from contracts.public_edition import forgotten, load_public_edition
@@ -125,6 +126,38 @@ def test_the_policy_asks_for_what_tens_give() -> None:
 @pytest.mark.parametrize("row", seed("indicators"), ids=lambda row: row["code"])
 def test_an_indicator_says_whether_it_counts_people(row: Mapping[str, str]) -> None:
     assert row["counts_people"] in ("yes", "no"), f"{row['code']}: counts_people in contracts/codes/indicators.csv"
+
+
+# What indicators add up that is persons, or what persons did; everything else they add up is things, places or official population.
+HEADS = {"persons", "workers", "certified_social_workers", "physicians", "nurses", "visits", "participants", "residents"}
+THINGS = {
+    "rows", "has_facility", "has_comprehensive", "has_self_service", "is_medical_contracted", "sessions", "open_hours", "area_m2",
+    "total_area_m2", "outdoor_area_m2", "resident_activity_area_m2", "beds", "total_beds", "nursing_beds", "day_care_beds",
+    "population", "households", "urban_residents", "aged_60_plus", "aged_65_plus",
+}  # fmt: skip
+OF_PERSONS = {"assistance_months"}  # tables with a row for a person
+
+
+@pytest.mark.parametrize("indicator", [i for i in load_indicators().values() if i.numerator], ids=lambda i: i.code)
+def test_an_indicator_over_persons_is_told_by_tens_and_one_over_their_money_not_at_all(indicator) -> None:
+    """Told by tens of yuan, the one allowance more of tonight stands in the figure; told exactly under one name, tens hide nothing under another."""
+    where = load_public_edition()["indicator_value"].where
+    with duckdb.connect() as con:
+        query = f"select {where} from (select 'all' as area_type, 'city' as division_level, false as is_remainder, ? as unit)"
+        ((leaves,),) = con.execute(query, [indicator.unit]).fetchall()
+    for measure in filter(None, (indicator.numerator, indicator.denominator)):
+        counts = measure.sum in HEADS or (measure.sum == "rows" and measure.table in OF_PERSONS)
+        assert indicator.counts_people or not counts, f"{indicator.code}: {measure.sum} counts people"
+        assert counts or measure.sum in THINGS or not leaves, f"{indicator.code}: does {measure.sum} count people? Say so here"
+
+
+@pytest.mark.parametrize("indicator", [i for i in load_indicators().values() if i.numerator], ids=lambda i: i.code)
+def test_a_numerator_that_facilities_add_up_to_says_so(indicator) -> None:
+    """Or it is told higher than they allow."""
+    stated = {(i, s["of"]) for s in load_public_edition()["indicator_value"].sums for i in s["indicators"]}
+    of = indicator.numerator.sum
+    if of in load_public_edition()["fct_service_volume"].tens:
+        assert (indicator.code, of) in stated
 
 
 # ── samples ─────────────────────────────────────────────────────────────────────────────────────
