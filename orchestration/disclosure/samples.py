@@ -74,7 +74,9 @@ def _untold_means(table: Table, rows: pl.DataFrame, k: int = TEN) -> pl.DataFram
         if ordered["_least"][0] >= k:
             continue
         for taken, row in enumerate(ordered.iter_rows(named=True)):
-            left = part.join(pl.DataFrame(untold, schema=part.select(cell).schema), on=cell, how="semi", nulls_equal=True)
+            left = part.join(
+                pl.DataFrame(untold, schema=part.select(cell).schema), on=cell, how="semi", nulls_equal=True
+            )
             sums = left.group_by(question).agg(pl.col("_given", "_taken").sum())
             if row["_least"] >= k and taken >= 2 and (sums.select(pl.min_horizontal("_given", "_taken").min()).item() or 0) >= k:  # fmt: skip
                 break

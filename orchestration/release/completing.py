@@ -41,9 +41,7 @@ def write_log(data: DataDirectory, candidate: Path, certificate: Certificate) ->
         _write_own(candidate, products[code_names.TABLE], [lines, lines], certificate.fictional)
 
 
-def _write_own(
-    candidate: Path, product: Product, editions: Sequence[Sequence[Sequence[Any]]], fictional: bool
-) -> None:
+def _write_own(candidate: Path, product: Product, editions: Sequence[Sequence[Sequence[Any]]], fictional: bool) -> None:
     """A table that the release makes, with its rows for the bureau's edition and for the public one."""
     columns = ", ".join(f'"{f.name}" {f.sql_type}' for f in product.fields)
     for database, rows in zip((candidate / DATABASE, candidate / PUBLIC / PUBLIC_DATABASE), editions, strict=True):

@@ -19,10 +19,11 @@ from contracts.model import SUPPRESSED
 from contracts.public_edition import forgotten, load_public_edition
 from orchestration.disclosure import records
 from orchestration.disclosure.attack import Relation, attack, bracket, summary
+from orchestration.disclosure.public_edition import read_state
 from orchestration.disclosure.samples import withheld_samples
 from orchestration.disclosure.tens import TEN, tens_of
 from orchestration.paths import DataDirectory
-from orchestration.release import certificates, names, publishing
+from orchestration.release import certificates, keeping, names, publishing
 
 PRODUCTS = {
     name: load_products()[name]
@@ -129,7 +130,16 @@ def test_an_indicator_says_whether_it_counts_people(row: Mapping[str, str]) -> N
 
 
 # What indicators add up that is persons, or what persons did; everything else they add up is things, places or official population.
-HEADS = {"persons", "workers", "certified_social_workers", "physicians", "nurses", "visits", "participants", "residents"}
+HEADS = {
+    "persons",
+    "workers",
+    "certified_social_workers",
+    "physicians",
+    "nurses",
+    "visits",
+    "participants",
+    "residents",
+}
 THINGS = {
     "rows", "has_facility", "has_comprehensive", "has_self_service", "is_medical_contracted", "sessions", "open_hours", "area_m2",
     "total_area_m2", "outdoor_area_m2", "resident_activity_area_m2", "beds", "total_beds", "nursing_beds", "day_care_beds",
@@ -148,7 +158,9 @@ def test_an_indicator_over_persons_is_told_by_tens_and_one_over_their_money_not_
     for measure in filter(None, (indicator.numerator, indicator.denominator)):
         counts = measure.sum in HEADS or (measure.sum == "rows" and measure.table in OF_PERSONS)
         assert indicator.counts_people or not counts, f"{indicator.code}: {measure.sum} counts people"
-        assert counts or measure.sum in THINGS or not leaves, f"{indicator.code}: does {measure.sum} count people? Say so here"
+        assert counts or measure.sum in THINGS or not leaves, (
+            f"{indicator.code}: does {measure.sum} count people? Say so here"
+        )
 
 
 @pytest.mark.parametrize("indicator", [i for i in load_indicators().values() if i.numerator], ids=lambda i: i.code)
@@ -349,6 +361,29 @@ def test_after_readers_were_led_back_the_next_release_is_compared_with_all_that_
     assert told(data)["town", "990101002000"][0] == 15
     night(30)
     assert told(data)["town", "990101002000"][0] == 35
+
+
+def test_a_table_that_is_kept_after_readers_were_led_back_is_told_as_the_next_release_remembers_it(
+    data, monkeypatch
+) -> None:
+    """Rows of the release they see, compared with the newest that was told; else the next would be compared with what nobody shows."""
+
+    def night(more: int, kept: Mapping[str, keeping.Cause]) -> str:
+        fill(data, more=more)
+        monkeypatch.setattr(certificates, "code_version", lambda: f"{more}{len(kept)}")
+        monkeypatch.setattr(keeping, "failed_in_dbt", lambda *_: kept)
+        return publishing.release(data)[0].release_id
+
+    first = night(0, {})
+    night(40, {})
+    publishing.show(data, first)
+    kept = night(90, {"review_scorecard": keeping.Cause("a test", "it failed")})
+    state = read_state(data.disclosed / kept / "review_scorecard.parquet")
+    assert state is not None
+    remembered = {(d, c): (n or None) for d, c, n in state.select("dimension", "code", "told_active_reviews").rows()}
+    shown = {key: (row[0] - TEN // 2 if row[0] else None) for key, row in told(data).items()}
+    assert shown == remembered
+    assert shown["town", "990101002000"] is None, "three reviews, as in the release that readers were led back to"
 
 
 def test_the_programme_finds_what_the_bureau_would_give_away(data) -> None:

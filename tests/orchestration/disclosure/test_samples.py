@@ -92,12 +92,19 @@ def test_a_topic_is_told_of_a_unit_whole_or_not_at_all() -> None:
         for q, means in questions.items()
     )
     told = withheld_samples(TABLE, frame).filter("_untold")
-    assert sorted(told.select("division_code", "question_id").rows()) == [(c, q) for c in "ac" for q in ("Q1", "Q2", "all")]
+    assert sorted(told.select("division_code", "question_id").rows()) == [
+        (c, q) for c in "ac" for q in ("Q1", "Q2", "all")
+    ]
     as_before = frame.with_columns(
-        _error=pl.lit(0.05), mean=pl.when((pl.col("question_id") != "Q1") | (pl.col("division_code") == "b")).then("mean")
+        _error=pl.lit(0.05),
+        mean=pl.when((pl.col("question_id") != "Q1") | (pl.col("division_code") == "b")).then("mean"),
     )
     implied = with_implied_means(as_before).filter(question_id="Q1").select("division_code", "mean", "_error").rows()
-    assert implied == [("a", pytest.approx(99.0), pytest.approx(0.15)), ("b", 80.0, 0.05), ("c", pytest.approx(86.0), pytest.approx(0.15))]
+    assert implied == [
+        ("a", pytest.approx(99.0), pytest.approx(0.15)),
+        ("b", 80.0, 0.05),
+        ("c", pytest.approx(86.0), pytest.approx(0.15)),
+    ]
 
 
 def test_the_programme_reads_a_question_from_its_topic() -> None:
