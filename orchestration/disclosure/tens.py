@@ -74,20 +74,22 @@ def limits(told: Counts, floor: Counts, parts: Parts, outside: Counts | None = N
         limit = np.where(outside < FAR, (outside - (TEN - 1)) // TEN * TEN, FAR)
         reach = np.where(told == limit, np.maximum(outside - told, TEN - 1), FAR)
         width = np.where(reach < FAR, reach, width)
-    while len(parts.total):
-        top = told + width
-        most = parts.sums(top)
-        allowed = (most - parts.highest(top - floor)) // TEN * TEN
-        at = told[parts.total] == allowed
+    if not len(parts.total):
+        return limit, width
+    # Who reads every ten as it is told, and does not reckon with totals that are told lower, must be none the wiser.
+    ten = told + TEN - 1
+    allowed = (parts.sums(ten) - parts.highest(ten - floor)) // TEN * TEN
+    limit = limit.copy()
+    np.minimum.at(limit, parts.total, allowed)
+    at = told[parts.total] == allowed
+    while True:
+        most = parts.sums(told + width)
         further = reach.copy()
         np.minimum.at(further, parts.total[at], np.maximum(most - told[parts.total], TEN - 1)[at])
         wider = np.where(further < FAR, further, TEN - 1)
         if (wider == width).all():
-            limit = limit.copy()
-            np.minimum.at(limit, parts.total, allowed)
-            break
+            return limit, width
         width = wider
-    return limit, width
 
 
 def tens_of(
@@ -112,20 +114,29 @@ def tens_of(
         before, then = earlier
         stands = (then >= 0) & (np.abs(values - then) < TEN)
         told, since = np.where(stands, before, told), np.where(stands, then, since)
-    told = told if at_most is None else np.minimum(told, at_most)
+    if at_most is not None:
+        told = np.minimum(told, at_most)
     every = as_arrays(relations)
     binding = as_arrays([r for r in relations if values[r.total] - values[list(r.parts)].sum() < TEN])
+    true = as_arrays([r for r in relations if values[list(r.parts)].sum() <= values[r.total]])
+    highest = np.full(len(values), FAR) if at_most is None else at_most
+    was_lowered = np.zeros(len(values), dtype=bool)
     while True:
         floor = floors(told, every)
         limit, width = limits(told, floor, binding, outside)
         over = np.flatnonzero(floor > limit)
         if not len(over):
-            return told, since, width
+            # A total that stands as before below what its parts say by now: they tell it already.
+            behind = (told < floors(told, true)) & (told < np.minimum(values // TEN * TEN, highest)) & ~was_lowered
+            if not behind.any():
+                return told, since, width
+            told, since = np.where(behind, told + TEN, told), np.where(behind, values, since)
+            continue
         # What tells too much of a total is lowered: its own ten, or the largest of the parts that say it is at least so much.
         lowered = {_says_so(int(cell), told, floor, every) for cell in over}
         told = told.copy()
         for cell in lowered:
-            told[cell] = max(0, int(told[cell]) - TEN)
+            told[cell], was_lowered[cell] = max(0, int(told[cell]) - TEN), True
 
 
 def chained(

@@ -21,7 +21,7 @@ from orchestration.disclosure import records
 from orchestration.disclosure.attack import Relation, attack, bracket, summary
 from orchestration.disclosure.public_edition import read_state
 from orchestration.disclosure.samples import withheld_samples
-from orchestration.disclosure.tens import TEN, tens_of
+from orchestration.disclosure.tens import TEN, chained, tens_of
 from orchestration.paths import DataDirectory
 from orchestration.release import certificates, keeping, names, publishing
 
@@ -71,6 +71,9 @@ def test_no_sum_of_tens_tells_more_of_a_few_than_that_they_are_few(seed_: int) -
     lo, hi = told.astype(float), (told + width).astype(float)
     assert (lo <= values).all()
     assert list(bracket(["n"], {"n": (lo, hi)}, relations, (), TEN)) == []
+    assert list(bracket(["n"], {"n": (lo, lo + TEN - 1)}, relations, (), TEN)) == [], (
+        "nor to who takes every ten as told"
+    )
 
 
 def test_without_the_limit_tens_would_tell() -> None:
@@ -81,6 +84,48 @@ def test_without_the_limit_tens_would_tell() -> None:
     assert {(row, low) for _, row, low, *_ in found} == {(1, 2), (2, 2), (3, 2)}
     told, *_ = tens_of(values, relations)
     assert told.tolist() == [10, 0, 0, 0]
+
+
+@pytest.mark.parametrize("seed_", range(4))
+def test_figures_that_are_parts_of_one_another_tell_no_more_together(seed_: int) -> None:
+    """Accepted bad reviews, of these some were due, of these some were put right in time: in every place at once."""
+    rng = np.random.default_rng(seed_)
+    values, relations = random_city(rng, 6)
+    of_total = {r.total for r in relations}
+    due = values.copy()
+    ways = [r for r in relations if r.total == 0 and not {*r.parts} & of_total]
+    left = int(values[0] * 0.6)
+    for way in ways:  # the same number of the same people, whichever way they are divided
+        due[list(way.parts)] = rng.multivariate_hypergeometric(values[list(way.parts)], left)
+    due[0] = left
+    for r in relations:
+        if r.total:
+            due[r.total] = due[list(r.parts)].sum()
+    figures = {"accepted": values, "due": due}
+    told = chained(figures, relations, [("due", "accepted")], {}, {})
+    bounds = {m: (t[0].astype(float), t[0] + TEN - 1.0) for m, t in told.items()}
+    assert list(bracket(list(figures), bounds, relations, [("due", "accepted")], TEN)) == []
+
+
+def test_two_figures_do_not_press_the_rest_of_their_total() -> None:
+    """As in a made-up city: 59 due and 58 in time in all, in one county 20 and 19. Told as they are, elsewhere all but eight at most were in time."""
+    relations = [Relation(0, (1, 2), False), Relation(1, (3, 4, 5, 6, 7, 8), False)]
+    figures = {"in_time": np.array([58, 58, 0, 2, 7, 19, 0, 1, 29]), "due": np.array([59, 59, 0, 2, 7, 20, 0, 1, 29])}
+    chain = [("in_time", "due")]
+
+    def found(low: Mapping[str, np.ndarray]) -> list[Any]:
+        bounds = {m: (x.astype(float), x + TEN - 1.0) for m, x in low.items()}
+        return list(bracket(list(figures), bounds, relations, chain, TEN))
+
+    assert found({m: tens_of(v, relations)[0] for m, v in figures.items()}) != []
+    assert found({m: t[0] for m, t in chained(figures, relations, chain, {}, {}).items()}) == []
+
+
+def test_a_total_does_not_stay_behind_what_its_parts_say_by_now() -> None:
+    """Told as before it would say that there is next to nobody beside them."""
+    relations = [Relation(0, (1, 2, 3), False)]
+    told, since, _ = tens_of(np.array([21, 10, 10, 1]), relations, (np.array([10, 0, 0, 0]), np.array([12, 0, 0, 1])))
+    assert (told.tolist(), since.tolist()) == ([20, 10, 10, 0], [21, 10, 10, 1])
 
 
 def test_night_after_night_a_figure_stays_until_ten_people_have_moved_it() -> None:
@@ -372,6 +417,7 @@ def test_a_table_that_is_kept_after_readers_were_led_back_is_told_as_the_next_re
         fill(data, more=more)
         monkeypatch.setattr(certificates, "code_version", lambda: f"{more}{len(kept)}")
         monkeypatch.setattr(keeping, "failed_in_dbt", lambda *_: kept)
+        monkeypatch.setattr(keeping, "lost_keys", lambda *_: {})
         return publishing.release(data)[0].release_id
 
     first = night(0, {})
