@@ -90,13 +90,20 @@ def _of_table(
         rows = rows.filter(~pl.col(column).is_in(nobody))
     relations = list(relations_of(table, rows, registers(con, table)))
     measures = [m for m in table.tens if rows[m].null_count() < rows.height]
-    bounds = {m: _bounds(table, rows, m, kinds.get(m, "exact"), relations) for m in measures}
-    hidden = sum(int(((lo < k) & (hi > lo)).sum()) for lo, hi in bounds.values())
-    found = [
-        Found(table.name, _name(table, rows, cell), measure, lo, hi, how)
-        for measure, cell, lo, hi, how in bracket(measures, bounds, relations, table.within, k)
+    # Two readers: one takes every ten as it is told, the other knows that totals may be told lower.
+    readings = [
+        {m: _bounds(table, rows, m, kinds.get(m, "exact"), relations, is_literal=is_literal) for m in measures}
+        for is_literal in (True, False)
     ]
-    return hidden, found
+    if all((a[1] == b[1]).all() for a, b in zip(readings[0].values(), readings[1].values(), strict=True)):
+        readings = readings[:1]
+    hidden = sum(int(((lo < k) & (hi > lo)).sum()) for lo, hi in readings[0].values())
+    found = {
+        (measure, cell): Found(table.name, _name(table, rows, cell), measure, lo, hi, how)
+        for bounds in readings
+        for measure, cell, lo, hi, how in bracket(measures, bounds, relations, table.within, k)
+    }
+    return hidden, list(found.values())
 
 
 def _of_survey(con: duckdb.DuckDBPyConnection, kinds: Mapping[str, str], k: int) -> tuple[int, list[Found]]:
@@ -180,7 +187,13 @@ def _longer_periods(table: Table, rows: pl.DataFrame) -> Iterator[Relation]:
 
 
 def _bounds(
-    table: Table, rows: pl.DataFrame, measure: str, kind: str, relations: Sequence[Relation]
+    table: Table,
+    rows: pl.DataFrame,
+    measure: str,
+    kind: str,
+    relations: Sequence[Relation],
+    *,
+    is_literal: bool = False,
 ) -> tuple[Floats, Floats]:
     """What a published column says of its figure by itself: as it is, or the ten it lies in."""
     shown = rows[measure].cast(pl.Float64)
@@ -194,6 +207,8 @@ def _bounds(
         lo = np.where(shown.is_null(), np.where(few, 1.0, 0.0), shown.fill_null(0))
         return lo, np.where(shown.is_null(), np.inf, shown.fill_null(0))
     tens = (shown.fill_null(TEN // 2) - TEN // 2).to_numpy()
+    if is_literal:
+        return tens, tens + TEN - 1
     # A total is told no higher than its parts allow: where it stands at that limit it may be more, and the sums say how much.
     parts, low = as_arrays(relations), tens.astype(np.int64)
     _, width = limits(low, floors(low, parts), parts)

@@ -131,39 +131,59 @@ def other_forms(edition: Path) -> Iterator[Found]:
     """Figures about people that CSV, Parquet, SDMX or a page's data have otherwise than the database: they must be the same."""
     folder = edition.parent
     with duckdb.connect(str(edition), read_only=True) as con:
-        present = {name for (name,) in con.execute("select table_name from duckdb_tables()").fetchall()}
+        told: dict[tuple[str, str], Floats] = {}
+        # A page's data are headed by both labels; several columns have the same, and each may be what is meant.
+        labelled: dict[str, list[tuple[str, str]]] = {}
         for name, table in load_public_edition().items():
-            if name not in present:
-                continue
-            counts = [*table.tens, *table.mean_columns, *table.left_out]
-            there_are = {c for (c,) in con.execute("select column_name from duckdb_columns() where table_name = ?", [name]).fetchall()}  # fmt: skip
-            labels = {c: f for c, f in load_products()[name].by_name.items() if c in there_are}
-            told = {c: con.sql(f'select distinct "{c}"::varchar as v from "{name}" where "{c}" is not null').pl()["v"] for c in counts if c in labels}  # fmt: skip
-            for path in [folder / "csv" / f"{name}.csv", folder / "parquet" / f"{name}.parquet", folder / "sdmx" / f"{name}.csv", *sorted((folder.parent / "bulletin" / "data").glob("*.csv"))]:  # fmt: skip
-                if not path.is_file():
-                    continue
-                read = f"read_parquet({literal(path)})" if path.suffix == ".parquet" else f"read_csv({literal(path)}, all_varchar = true, header = true)"  # fmt: skip
-                there = con.sql(f"select * from {read}").pl()
-                for column, values in told.items():
-                    for header in [c for c in there.columns if _is_called(c, column, labels[column], path)]:
-                        found = there[header].drop_nulls().cast(pl.String)
-                        numbers, known = _numbers(found.filter(found != "")), _numbers(values)
-                        for value in sorted(numbers - known)[:3]:
-                            yield Found(name, path.name, column, value, value, f"another figure in {path.name}")
+            there = {c for (c,) in con.execute("select column_name from duckdb_columns() where table_name = ?", [name]).fetchall()}  # fmt: skip
+            for column, field in load_products()[name].by_name.items():
+                if column in there:
+                    labelled.setdefault(f"{field.label_zh} {field.label_en}", []).append((name, column))
+                    if column not in table.plain:
+                        values = con.sql(f'select distinct "{column}"::varchar as v from "{name}" where "{column}" is not null').pl()["v"]  # fmt: skip
+                        told[name, column] = _numbers(values)
+            for path in (folder / "csv" / f"{name}.csv", folder / "parquet" / f"{name}.parquet", folder / "sdmx" / f"{name}.csv"):  # fmt: skip
+                yield from _otherwise(con, path, told, {column.lower(): [(name, column)] for column in there})
+        for path in sorted((folder.parent / "bulletin" / "data").glob("*.csv")):
+            yield from _otherwise(con, path, told, labelled)
 
 
-def _is_called(header: str, column: str, field: object, path: Path) -> bool:
-    if path.parent.name == "data":
-        zh = str(getattr(field, "label_zh", "")) or column
-        en = str(getattr(field, "label_en", "")) or column
-        # A page's data are headed by both labels and the unit.
-        return re.sub(r"\s*\[.*\]$", "", header) == f"{zh} {en}"
-    return header.lower() == column.lower()
+def _otherwise(
+    con: duckdb.DuckDBPyConnection,
+    path: Path,
+    told: Mapping[tuple[str, str], Floats],
+    known: Mapping[str, Sequence[tuple[str, str]]],
+) -> Iterator[Found]:
+    """Numbers of a file under a heading that none of the columns so headed (`known`) tells."""
+    if not path.is_file():
+        return
+    read = f"read_parquet({literal(path)})" if path.suffix == ".parquet" else f"read_csv({literal(path)}, all_varchar = true, header = true)"  # fmt: skip
+    there = con.sql(f"select * from {read}").pl()
+    for header in there.columns:
+        columns = known.get(re.sub(r"\s*\[.*\]$", "", header)) or known.get(header.lower(), ())
+        # What may be a name or a code under the same heading says nothing of a figure.
+        if not columns or any(column not in told for column in columns):
+            continue
+        found = there[header].drop_nulls().cast(pl.String)
+        expected = np.sort(np.concatenate([told[c] for c in columns]))
+        for value in _missing(_numbers(found.filter(found != "")), expected)[:3]:
+            yield Found(columns[0][0], path.name, columns[0][1], value, value, f"another figure in {path.name}")
 
 
-def _numbers(values: pl.Series) -> set[float]:
-    found = values.cast(pl.Float64, strict=False).drop_nulls()
-    return {float(f"{v:.9g}") for v in found}
+def _missing(found: Floats, expected: Floats) -> list[float]:
+    """The numbers that are none of the expected ones, to nine digits: pages write ten."""
+    if not len(expected):
+        return sorted(found.tolist())
+    place = np.searchsorted(expected, found)
+    near = np.minimum(
+        np.abs(found - expected[np.clip(place, 0, len(expected) - 1)]),
+        np.abs(found - expected[np.clip(place - 1, 0, len(expected) - 1)]),
+    )
+    return sorted(found[near > 1e-9 * np.maximum(1.0, np.abs(found))].tolist())
+
+
+def _numbers(values: pl.Series) -> Floats:
+    return np.asarray(values.cast(pl.Float64, strict=False).drop_nulls().unique().to_numpy(), dtype=float)
 
 
 def moved(

@@ -46,6 +46,29 @@ def read_survey(rows: pl.DataFrame, kinds: dict[str, str], k: int = TEN) -> Iter
         rows: `survey_score` as published; a null count or mean is withheld.
         kinds: column → how it is told; a count that is not told by tens is what it says.
     """
+    told = rows.with_columns(_error=pl.lit(0.05))
+    yield from _of_questions(told, kinds, k)
+    implied = with_implied_means(told)
+    if implied["mean"].null_count() < told["mean"].null_count():
+        yield from _of_questions(implied, kinds, k)
+
+
+def with_implied_means(rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows with each mean that its topic gives away: a topic's mean is that of its questions, so one of them follows from the others."""
+    topic = ["wave", *UNIT, "dimension"]
+    is_topic, n = pl.col("question_id") == "all", pl.col("question_id").n_unique().over(topic) - 1
+    one_missing = (pl.col("mean").is_null().sum().over(topic) == 1) & (is_topic.sum().over(topic) == 1) & (n >= 1)
+    of_topic = pl.col("mean").filter(is_topic).max().over(topic)
+    others = pl.col("mean").filter(~is_topic).sum().over(topic)
+    follows = pl.when(is_topic).then(others / n).otherwise(of_topic * n - others)
+    lost = pl.col("mean").is_null() & one_missing
+    return rows.with_columns(
+        mean=pl.when(lost).then(follows.clip(0, 100)).otherwise("mean"),
+        _error=pl.when(lost & ~is_topic).then(0.05 * (2 * n - 1)).otherwise("_error"),
+    )
+
+
+def _of_questions(rows: pl.DataFrame, kinds: dict[str, str], k: int) -> Iterator[Read]:
     for question, part in rows.group_by(QUESTION, maintain_order=True):
         whole = part.filter((pl.col("area_level") == "all") & (pl.col("group_name") == "all"))
         for divide, units in part.group_by(["area_level", "group_name"], maintain_order=True):
@@ -116,7 +139,7 @@ def _told_of(told: pl.DataFrame, kinds: dict[str, str]) -> tuple[Floats, Floats]
     levels = len(POINTS)
     at_most: list[Floats] = []
     limit: list[float] = []
-    for i, (n, mean) in enumerate(told.select("n", "mean").rows()):
+    for i, (n, mean, error) in enumerate(told.select("n", "mean", "_error").rows()):
         cells = slice(i * levels, (i + 1) * levels)
         ones = np.zeros(told.height * levels)
         ones[cells] = 1.0
@@ -128,7 +151,7 @@ def _told_of(told: pl.DataFrame, kinds: dict[str, str]) -> tuple[Floats, Floats]
             limit.append(hi)
         for sign in (1.0, -1.0) if mean is not None else ():
             of_mean = np.zeros(told.height * levels)
-            of_mean[cells] = sign * (POINTS - mean - sign * 0.05)
+            of_mean[cells] = sign * (POINTS - mean - sign * error)
             at_most.append(of_mean)
             limit.append(0.0)
     return np.array(at_most), np.array(limit)

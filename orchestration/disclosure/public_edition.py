@@ -22,7 +22,7 @@ from contracts.quoting import literal
 from contracts.whole_files import NotReadable, parquet_reads, write_parquet
 from orchestration.disclosure.attack import COLUMNS, relations_of
 from orchestration.disclosure.samples import as_told, stands, withheld_samples
-from orchestration.disclosure.tens import FAR, RATE_MIN, TEN, Counts, tens_of
+from orchestration.disclosure.tens import FAR, RATE_MIN, TEN, Counts, chained
 
 # One and the same for every figure below ten, none included.
 BELOW_TEN = "不足十人的数不公布，其余按十计 · figures below ten are not told, others by their tens"
@@ -87,17 +87,12 @@ def write(
     product: Product,
     table: Table,
     source: str,
-    schemas: Mapping[str, str],
-    warehouse: str,
     kept_before: Path | None,
     kept_now: Path,
 ) -> dict[str, Any]:
-    """One table of the public edition out of the warehouse; returns what the certificate says of it."""
-
-    def named(name: str) -> str:
-        return f'{warehouse}."{schemas[name]}"."{name}"'
-
-    where = table.where.replace("from dim_division", f"from {named('dim_division')}")
+    """One table of the public edition out of the bureau's (`source`, and the registers of the same release); returns what the
+    certificate says of it."""
+    where = table.where.replace("from dim_division", f"from {_register('dim_division')}")
     free = _exempt(product)
     leaves = f"({free}) or ({where})" if free else where
     counted = f"select * from {source} where {where}" + (f" and not ({free})" if free else "")
@@ -108,10 +103,10 @@ def write(
     if table.people:
         rows = withheld_samples(table, rows)
     before = read_state(kept_before) if kept_before else None
-    outside = _outside(con, table, rows, named("dim_division")) if table.sums else {}
+    outside = _outside(con, table, rows) if table.sums else {}
     # A sample is told again as a whole or not at all, so its counts are not compared one by one.
     last = None if table.people else before
-    told = tell(table, rows, lambda name: con.sql(f"select * from {named(name)}").pl(), last, outside)
+    told = tell(table, rows, lambda name: con.sql(f"select * from {_register(name)}").pl(), last, outside)
     con.register("told_rows", told.rows.to_arrow())
     if table.means and before is not None and not {*product.by_name} <= {*before.columns}:
         before = None
@@ -260,12 +255,12 @@ def tell(
     told: dict[str, pl.Series] = {}
     state: dict[str, pl.Series] = {}
     most: dict[str, pl.Series] = {}
-    for measure in table.tens:
+    values = {
+        m: np.floor(rows[m].cast(pl.Float64).fill_null(0).to_numpy()).astype(np.int64) for m in table.tens
+    }  # fmt: skip
+    earlier = {m: _earlier(table, rows, m, before) for m in table.tens}
+    for measure, (low, since, width) in chained(values, relations, table.within, earlier, outside or {}).items():
         present = rows[measure].is_not_null().to_numpy()
-        values = np.floor(rows[measure].cast(pl.Float64).fill_null(0).to_numpy()).astype(np.int64)
-        low, since, width = tens_of(
-            values, relations, _earlier(table, rows, measure, before), (outside or {}).get(measure)
-        )
         told[f"t_{measure}"] = pl.Series(np.where(present & (low >= TEN), low + TEN // 2, -1)).cast(pl.Int64)
         # What a reader knows it to be at most; where rows have no relations, the end of its ten.
         most[f"most_{measure}"] = pl.Series(low + width)
@@ -287,7 +282,11 @@ def tell(
     return Told(frame, keys.with_columns(**state), facts)
 
 
-def _outside(con: duckdb.DuckDBPyConnection, table: Table, rows: pl.DataFrame, divisions: str) -> dict[str, Counts]:
+def _register(name: str) -> str:
+    return f'release."{name}"'
+
+
+def _outside(con: duckdb.DuckDBPyConnection, table: Table, rows: pl.DataFrame) -> dict[str, Counts]:
     """Measure → what its parts in another table of this edition can be together, for each row; `FAR` where ten or more lie in no part."""
     stated = [part for part in table.sums if _is_there(con, part["table"])]
     found: dict[str, Counts] = {}
@@ -302,7 +301,7 @@ def _outside(con: duckdb.DuckDBPyConnection, table: Table, rows: pl.DataFrame, d
                     unnest([d.county_code, d.city_code, d.province_code]) as division_code
                 from release."{name}" as v
                 left join public."{name}" as p on {same}
-                inner join (select distinct on (division_code) * from {divisions}) as d on v.division_code = d.division_code
+                inner join (select distinct on (division_code) * from {_register("dim_division")}) as d on v.division_code = d.division_code
                 where v.department_code = {literal(part["department"])} and v."{of}" is not null
             )
             select period, division_code, cast(sum(n) as bigint) as _sum, cast(sum(most) as bigint) as _most
@@ -313,7 +312,10 @@ def _outside(con: duckdb.DuckDBPyConnection, table: Table, rows: pl.DataFrame, d
             summed, on=["period", "division_code"], how="left", maintain_order="left"
         )
         binds = joined["indicator_code"].is_in(part["indicators"]) & (joined["_n"] - joined["_sum"] < TEN)
-        most = np.where(binds.fill_null(False), joined["_most"].fill_null(0), FAR).astype(np.int64)
+        # Where the total leaves some of the parts out (a house that closed, a place without residents), the others can be no less than it.
+        alone = pl.when(pl.col("_n") < pl.col("_sum")).then(pl.col("_n").cast(pl.Int64) // TEN * TEN)
+        reach = pl.min_horizontal("_most", alone)
+        most = np.where(binds.fill_null(False), joined.select(reach).to_series().fill_null(0), FAR).astype(np.int64)
         found[measure] = np.minimum(found.get(measure, most), most)
     return found
 

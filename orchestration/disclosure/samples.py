@@ -57,29 +57,34 @@ def _untold_means(table: Table, rows: pl.DataFrame, k: int = TEN) -> pl.DataFram
     """The rows with `_untold`: means that would say how few answered otherwise than the rest, and as many more as hide them.
 
     A mean of 0 to 100 points gives `n · mean / 100` people's worth of points and takes the rest. Where either is less than k, few answers
-    could be counted from it. Of one question in one way of dividing, what is not told is at least two rows with k on either side.
+    could be counted from it. In one way of dividing, what is not told of a topic is at least two units with k on either side of every
+    question; a unit's topic is told whole or not at all, for its own mean is the mean of its questions.
     """
     if not table.means:
         return rows.with_columns(_untold=pl.lit(False))
     (mean,) = table.means
-    question = [*table.people["divide"], *(c for c in table.cell if c not in table.people["unit"])]
+    unit, topic = list(table.people["unit"]), [*table.people["divide"], table.people["topic"]]
+    question = [c for c in table.cell if c not in unit]
     given = pl.col(table.people["count"]).fill_null(0) * pl.col(mean).fill_null(0) / 100
-    worth = rows.with_row_index("_row").with_columns(
-        _given=given, _taken=pl.col(table.people["count"]).fill_null(0) - given
-    )
-    worth = worth.with_columns(_least=pl.min_horizontal("_given", "_taken"))
-    untold: list[int] = []
-    for _, part in worth.filter(~pl.col("_hidden")).group_by(question, maintain_order=True):
-        ordered = part.sort("_least", "_row")
+    worth = rows.with_columns(_given=given, _taken=pl.col(table.people["count"]).fill_null(0) - given)
+    untold: list[dict[str, Any]] = []
+    cell = list(dict.fromkeys([*unit, *topic]))
+    for _, part in worth.filter(~pl.col("_hidden")).group_by(topic, maintain_order=True):
+        ordered = part.group_by(cell).agg(_least=pl.min_horizontal("_given", "_taken").min()).sort("_least", *cell)
         if ordered["_least"][0] >= k:
             continue
-        taken = given_sum = taken_sum = 0.0
-        for row in ordered.iter_rows(named=True):
-            if row["_least"] >= k and taken >= 2 and min(given_sum, taken_sum) >= k:
+        for taken, row in enumerate(ordered.iter_rows(named=True)):
+            left = part.join(
+                pl.DataFrame(untold, schema=part.select(cell).schema), on=cell, how="semi", nulls_equal=True
+            )
+            sums = left.group_by(question).agg(pl.col("_given", "_taken").sum())
+            if row["_least"] >= k and taken >= 2 and (sums.select(pl.min_horizontal("_given", "_taken").min()).item() or 0) >= k:  # fmt: skip
                 break
-            taken, given_sum, taken_sum = taken + 1, given_sum + row["_given"], taken_sum + row["_taken"]
-            untold.append(row["_row"])
-    return worth.with_columns(_untold=pl.col("_row").is_in(untold))
+            untold.append({c: row[c] for c in cell})
+    of_them = pl.DataFrame(untold, schema=worth.select(cell).schema).with_columns(_untold=pl.lit(True))
+    return rows.join(of_them, on=cell, how="left", nulls_equal=True, maintain_order="left").with_columns(
+        pl.col("_untold").fill_null(False) & ~pl.col("_hidden")
+    )
 
 
 def stands(table: Table, rows: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:

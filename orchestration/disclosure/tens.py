@@ -7,8 +7,9 @@ away is argued in docs/decisions (the public edition): where parts of a total ar
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -73,20 +74,22 @@ def limits(told: Counts, floor: Counts, parts: Parts, outside: Counts | None = N
         limit = np.where(outside < FAR, (outside - (TEN - 1)) // TEN * TEN, FAR)
         reach = np.where(told == limit, np.maximum(outside - told, TEN - 1), FAR)
         width = np.where(reach < FAR, reach, width)
-    while len(parts.total):
-        top = told + width
-        most = parts.sums(top)
-        allowed = (most - parts.highest(top - floor)) // TEN * TEN
-        at = told[parts.total] == allowed
+    if not len(parts.total):
+        return limit, width
+    # Who reads every ten as it is told, and does not reckon with totals that are told lower, must be none the wiser.
+    ten = told + TEN - 1
+    allowed = (parts.sums(ten) - parts.highest(ten - floor)) // TEN * TEN
+    limit = limit.copy()
+    np.minimum.at(limit, parts.total, allowed)
+    at = told[parts.total] == allowed
+    while True:
+        most = parts.sums(told + width)
         further = reach.copy()
         np.minimum.at(further, parts.total[at], np.maximum(most - told[parts.total], TEN - 1)[at])
         wider = np.where(further < FAR, further, TEN - 1)
         if (wider == width).all():
-            limit = limit.copy()
-            np.minimum.at(limit, parts.total, allowed)
-            break
+            return limit, width
         width = wider
-    return limit, width
 
 
 def tens_of(
@@ -94,6 +97,7 @@ def tens_of(
     relations: Sequence[Relation],
     earlier: tuple[Counts, Counts] | None = None,
     outside: Counts | None = None,
+    at_most: Counts | None = None,
 ) -> tuple[Counts, Counts, Counts]:
     """The lower end of each figure's ten as it is told, the figure at the time when it was first told so, and how much more it can be.
 
@@ -103,25 +107,82 @@ def tens_of(
         earlier: the first two of the release before, −1 where a figure was not there: what has moved by fewer than ten people
             is told as before, so that no two releases differ by few.
         outside: what the parts of a figure in another table can be together, as they are told there; `FAR` where it has none.
+        at_most: how high each figure may be told for the sake of the others of its row (`chained`).
     """
     told, since = values // TEN * TEN, values.copy()
     if earlier is not None:
         before, then = earlier
         stands = (then >= 0) & (np.abs(values - then) < TEN)
         told, since = np.where(stands, before, told), np.where(stands, then, since)
+    if at_most is not None:
+        told = np.minimum(told, at_most)
     every = as_arrays(relations)
     binding = as_arrays([r for r in relations if values[r.total] - values[list(r.parts)].sum() < TEN])
+    true = as_arrays([r for r in relations if values[list(r.parts)].sum() <= values[r.total]])
+    highest = np.full(len(values), FAR) if at_most is None else at_most
+    was_lowered = np.zeros(len(values), dtype=bool)
     while True:
         floor = floors(told, every)
         limit, width = limits(told, floor, binding, outside)
         over = np.flatnonzero(floor > limit)
         if not len(over):
-            return told, since, width
+            # A total that stands as before below what its parts say by now: they tell it already.
+            behind = (told < floors(told, true)) & (told < np.minimum(values // TEN * TEN, highest)) & ~was_lowered
+            if not behind.any():
+                return told, since, width
+            told, since = np.where(behind, told + TEN, told), np.where(behind, values, since)
+            continue
         # What tells too much of a total is lowered: its own ten, or the largest of the parts that say it is at least so much.
         lowered = {_says_so(int(cell), told, floor, every) for cell in over}
         told = told.copy()
         for cell in lowered:
-            told[cell] = max(0, int(told[cell]) - TEN)
+            told[cell], was_lowered[cell] = max(0, int(told[cell]) - TEN), True
+
+
+def chained(
+    values: Mapping[str, Counts],
+    relations: Sequence[Relation],
+    within: Sequence[Sequence[str]],
+    earlier: Mapping[str, tuple[Counts, Counts] | None],
+    outside: Mapping[str, Counts],
+) -> dict[str, tuple[Counts, Counts, Counts]]:
+    """`tens_of` of several figures of the same rows, of which each is a part of the next (`within`).
+
+    Of two such figures the difference is a figure, too, though not a told one: with 20 to 29 of one and 10 to 19 of the other it is one at
+    least. Where the parts differ more, by what is told of them, than their total need, the rest of them is pressed together; then
+    the larger figure of the part that differs most is told a ten lower.
+    """
+    every = as_arrays(relations)
+    at_most = {m: np.full(len(v), FAR) for m, v in values.items()}
+    found: dict[str, tuple[Counts, Counts, Counts]] = {}
+    waiting = set(values)
+    while waiting:
+        for m in waiting:
+            found[m] = tens_of(values[m], relations, earlier.get(m), outside.get(m), at_most[m])
+        waiting = set()
+        for chain in within:
+            for less, more in pairwise([m for m in chain if m in values]):
+                low, high = found[less][0], found[more][0]
+                over = low > high
+                if over.any():
+                    at_most[less] = np.where(over, np.minimum(at_most[less], high), at_most[less])
+                    waiting.add(less)
+                    continue
+                for cell in _furthest_apart(high - low, values[more] - values[less], every):
+                    at_most[more][cell] = int(high[cell]) - TEN
+                    waiting.add(more)
+    return found
+
+
+def _furthest_apart(apart: Counts, truly: Counts, parts: Parts) -> set[int]:
+    """Of each total whose parts differ by more, together and at least, than its tens do, the part that differs most; but for totals
+    of which the parts are in truth no parts (an item that another department dealt with)."""
+    if not len(parts.total):
+        return set()
+    ends, least = np.append(parts.start[1:], len(parts.cells)), np.maximum(apart - (TEN - 1), 0)
+    pressed = (parts.sums(least) > apart[parts.total]) & (parts.sums(truly) <= truly[parts.total])
+    inside = (parts.cells[parts.start[r] : ends[r]] for r in np.flatnonzero(pressed))
+    return {int(cells[np.argmax(least[cells])]) for cells in inside}
 
 
 def _says_so(cell: int, told: Counts, floor: Counts, parts: Parts) -> int:

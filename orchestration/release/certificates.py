@@ -45,6 +45,8 @@ class Certificate:
     closed_periods: str | None = None  # each with its revision
     # table → the release in which it was written and audited, and how many promises it kept: this one, or one it was taken over from
     judged: dict[str, dict[str, Any]] = field(default_factory=dict)
+    # table → rows, checksum as the public edition has it; nothing of releases made before these were kept
+    public_tables: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 def current(data: DataDirectory) -> Certificate | None:

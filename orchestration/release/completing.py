@@ -18,7 +18,7 @@ from contracts.model import Product
 from contracts.quoting import literal
 from contracts.whole_files import read_json
 from orchestration.paths import DataDirectory
-from orchestration.release import certificates, code_names, periods, revisions, violations, worklists
+from orchestration.release import certificates, code_names, periods, public_changes, revisions, violations, worklists
 from orchestration.release.bulletin import pages as bulletin
 from orchestration.release.certificates import Certificate
 from orchestration.release.names import DATABASE, INTERNAL, PUBLIC, PUBLIC_DATABASE, RECEIPTS
@@ -30,19 +30,24 @@ def write_log(data: DataDirectory, candidate: Path, certificate: Certificate) ->
     """The release log, every release so far and this one, and the names of codes, as tables of the release itself."""
     products = load_products()
     columns = [f.name for f in products["release_log"].fields]
-    rows = [[r[c] for c in columns] for r in map(_log_row, [*certificates.releases(data), certificate])]
-    _write_own(candidate, products["release_log"], rows, certificate.fictional)
+    every = [*certificates.releases(data), certificate]
+    logs = (
+        [_log_row(c) for c in every],
+        [public_changes.log_row(_log_row(c), c, before) for c, before in zip(every, [None, *every], strict=False)],
+    )
+    _write_own(candidate, products["release_log"], [[[r[c] for c in columns] for r in log] for log in logs], certificate.fictional)  # fmt: skip
     if code_names.TABLE in products:
-        _write_own(candidate, products[code_names.TABLE], code_names.lines(products.values()), certificate.fictional)
+        lines = code_names.lines(products.values())
+        _write_own(candidate, products[code_names.TABLE], [lines, lines], certificate.fictional)
 
 
-def _write_own(candidate: Path, product: Product, rows: Sequence[Sequence[Any]], fictional: bool) -> None:
-    """A table that the release makes, into both editions."""
+def _write_own(candidate: Path, product: Product, editions: Sequence[Sequence[Sequence[Any]]], fictional: bool) -> None:
+    """A table that the release makes, with its rows for the bureau's edition and for the public one."""
     columns = ", ".join(f'"{f.name}" {f.sql_type}' for f in product.fields)
-    found = pl.DataFrame(
-        rows, schema=[f.name for f in product.fields], orient="row", infer_schema_length=None
-    ).to_arrow()
-    for database in (candidate / DATABASE, candidate / PUBLIC / PUBLIC_DATABASE):
+    for database, rows in zip((candidate / DATABASE, candidate / PUBLIC / PUBLIC_DATABASE), editions, strict=True):
+        found = pl.DataFrame(
+            rows, schema=[f.name for f in product.fields], orient="row", infer_schema_length=None
+        ).to_arrow()
         con = duckdb.connect()
         con.execute(f"attach {literal(database)} as release")
         con.execute(f'create or replace table release."{product.id}" ({columns})')
@@ -141,22 +146,24 @@ def write_other_forms(candidate: Path, certificate: Certificate) -> None:
 def write_bulletin(
     data: DataDirectory, candidate: Path, certificate: Certificate, previous: Certificate | None
 ) -> None:
-    """The pages for everybody, from the public edition; of the bureau's log of revisions only how many values changed, and why."""
-    last = data.published / "current" / PUBLIC / PUBLIC_DATABASE if previous else None
+    """The pages for everybody, from the public edition; of the bureau's log of revisions only the kinds of cause."""
+    now, last = candidate / PUBLIC / PUBLIC_DATABASE, data.published / "current" / PUBLIC / PUBLIC_DATABASE
     with duckdb.connect(str(candidate / DATABASE), read_only=True) as con:
-        changed = revisions.counted(con, certificate.release_id)
+        because = revisions.causes(con, certificate.release_id)
     public = {n: p for n, p in load_products().items() if p.is_public}
+    changed = public_changes.changed(certificate, previous)
+    causes = public_changes.counted(last, now, [public[t] for t in changed if t in public], because, certificate, previous)  # fmt: skip
     about = bulletin.About(
         release=certificate.release_id,
         released_at=certificate.released_at,
         fictional=certificate.fictional,
-        causes=[c for c in changed if c.table in public],
+        causes=causes,
         kept={t: k["release"] for t, k in certificate.kept.items() if t in public},
-        changed_tables=[t for t in certificate.changed_tables if t in public],
+        changed_tables=changed,
         last=previous.release_id if previous else None,
         feeds_of=revisions.feeds_of_tables(data, certificate.tables),
     )
-    bulletin.write(candidate / PUBLIC / PUBLIC_DATABASE, candidate / bulletin.FOLDER, about, last)
+    bulletin.write(now, candidate / bulletin.FOLDER, about, last if previous else None)
 
 
 def _log_row(certificate: Certificate) -> dict[str, Any]:

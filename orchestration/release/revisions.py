@@ -150,6 +150,14 @@ def counted(con: duckdb.DuckDBPyConnection, release_id: str) -> list[Counted]:
     return [Counted(table, change, tuple(cause.split(", ")), rows) for table, change, cause, rows in found]
 
 
+def causes(con: duckdb.DuckDBPyConnection, release_id: str) -> dict[str, str]:
+    """Table → why this release changes it; nothing of what it changes."""
+    if TABLE not in {name for (name,) in con.execute("select table_name from duckdb_tables()").fetchall()}:
+        return {}
+    query = f'select table_name, any_value(cause) from "{TABLE}" where release_id = ? group by table_name'
+    return dict(con.execute(query, [release_id]).fetchall())
+
+
 def _columns(con: duckdb.DuckDBPyConnection, database: str) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for table, column in con.execute(

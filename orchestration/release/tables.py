@@ -84,13 +84,14 @@ def write(
     public_edition.prepare(con)
     release_id, before, closings = certificates.next_id(data), certificates.standing_id(data), periods.closed(data)
     given = _Given(
-        con, data, candidate, schemas, named, release_id, fictional, closings, previous, set(kept), same, is_by_same_rules, is_copied,
+        con, data, candidate, named, release_id, fictional, closings, previous, set(kept), same, is_by_same_rules, is_copied,
         told=certificates.last_told(data),
     )  # fmt: skip
     # A table by which another is told goes before it.
     for product in sorted(products.values(), key=lambda p: len(taking_over.reads(p.id))):
         _write_table(given, product)
     tables, disclosure = given.tables, given.disclosure
+    public_tables = {p.id: _facts(con, p, "public") for p in products.values() if _is_there(con, p.id)}
     public_edition.finish(con, candidate / PUBLIC)
     con.execute("detach release")
     con.close()
@@ -113,6 +114,7 @@ def write(
         code=revisions.code_checksum(),
         closed_periods=periods.told(closings),
         judged={table: previous.judged[table] for table in sorted(given.taken)} if previous else {},
+        public_tables=public_tables,
         kept={
             table: {
                 "release": previous.kept.get(table, {}).get("release", previous.release_id)
@@ -138,7 +140,6 @@ class _Given:
     con: duckdb.DuckDBPyConnection
     data: DataDirectory
     candidate: Path
-    schemas: Mapping[str, str]
     named: Mapping[str, str]  # table → how it is called in the warehouse
     release_id: str
     fictional: bool
@@ -157,12 +158,18 @@ class _Given:
     def last(self) -> Path:
         return self.data.published / "current"
 
+    def has_cells_of_last(self, product: Product) -> bool:
+        """Whether what the last release told of a table is what the next one is compared with: not after readers were led back."""
+        is_newest = self.previous is None or self.told in (None, self.previous.release_id)
+        return is_newest or product.id not in load_public_edition()
+
     def of_last(self, product: Product, *, is_same: bool) -> Certificate | None:
         """The last release's certificate, where a table that is the same, and what it is told by, can be taken over from it."""
         told_by, previous = taking_over.reads(product.id), self.previous
         can = (
             is_same and self.is_by_same_rules and told_by <= self.taken and taking_over.is_whole(self.last, product.id)
-        )
+            and self.has_cells_of_last(product)
+        )  # fmt: skip
         return previous if can and previous and product.id in previous.judged else None
 
 
@@ -206,8 +213,7 @@ def _tell_public(given: _Given, product: Product) -> None:
     if product.is_public and name in listed:
         disclosed, before = given.data.disclosed, given.told or "none"
         given.disclosure[name] = public_edition.write(
-            con, product, listed[name], f'release."{name}"', given.schemas, given.data.warehouse.stem,
-            disclosed / before / f"{name}.parquet", disclosed / given.release_id / f"{name}.parquet",
+            con, product, listed[name], f'release."{name}"', disclosed / before / f"{name}.parquet", disclosed / given.release_id / f"{name}.parquet",
         )  # fmt: skip
     elif product.is_public and product.disclosure["rule"] == "none":
         con.execute(f'create table public."{name}" as select * from release."{name}" order by {_order(product)}')
@@ -218,10 +224,10 @@ def _order(product: Product) -> str:
     return ", ".join(f'"{k}"' for k in product.key) or "all"
 
 
-def _facts(con: duckdb.DuckDBPyConnection, product: Product) -> dict[str, Any]:
+def _facts(con: duckdb.DuckDBPyConnection, product: Product, edition: str = "release") -> dict[str, Any]:
     rows, total = _one(
         con,
-        f'select count(*), coalesce(sum(hash({_content(product)})::hugeint), 0)::varchar from release."{product.id}"',
+        f'select count(*), coalesce(sum(hash({_content(product)})::hugeint), 0)::varchar from {edition}."{product.id}"',
     )
     return {"rows": rows, "checksum": total}
 
@@ -265,6 +271,10 @@ def _keep(given: _Given, product: Product) -> dict[str, Any]:
             f"{product.id} cannot be released, and the last release does not have it as its contract wants it now "
             f"({str(error).splitlines()[0]}). The last release stands."
         ) from None
+    if not given.has_cells_of_last(product):
+        # Rows of the release that readers were led back to, told as the next figures will be: against the newest that were told.
+        _tell_public(given, product)
+        return given.disclosure.get(product.id, {})
     _keep_public(given, product)
     return given.previous.disclosure.get(product.id, {}) if given.previous else {}
 

@@ -13,15 +13,17 @@ import numpy as np
 import polars as pl
 import pytest
 
+from contracts.indicators import load_indicators
 from contracts.loading import load_products, seed
 from contracts.model import SUPPRESSED
 from contracts.public_edition import forgotten, load_public_edition
 from orchestration.disclosure import records
 from orchestration.disclosure.attack import Relation, attack, bracket, summary
+from orchestration.disclosure.public_edition import read_state
 from orchestration.disclosure.samples import withheld_samples
-from orchestration.disclosure.tens import TEN, tens_of
+from orchestration.disclosure.tens import TEN, chained, tens_of
 from orchestration.paths import DataDirectory
-from orchestration.release import certificates, names, publishing
+from orchestration.release import certificates, keeping, names, publishing
 
 PRODUCTS = {
     name: load_products()[name]
@@ -69,6 +71,9 @@ def test_no_sum_of_tens_tells_more_of_a_few_than_that_they_are_few(seed_: int) -
     lo, hi = told.astype(float), (told + width).astype(float)
     assert (lo <= values).all()
     assert list(bracket(["n"], {"n": (lo, hi)}, relations, (), TEN)) == []
+    assert list(bracket(["n"], {"n": (lo, lo + TEN - 1)}, relations, (), TEN)) == [], (
+        "nor to who takes every ten as told"
+    )
 
 
 def test_without_the_limit_tens_would_tell() -> None:
@@ -79,6 +84,48 @@ def test_without_the_limit_tens_would_tell() -> None:
     assert {(row, low) for _, row, low, *_ in found} == {(1, 2), (2, 2), (3, 2)}
     told, *_ = tens_of(values, relations)
     assert told.tolist() == [10, 0, 0, 0]
+
+
+@pytest.mark.parametrize("seed_", range(4))
+def test_figures_that_are_parts_of_one_another_tell_no_more_together(seed_: int) -> None:
+    """Accepted bad reviews, of these some were due, of these some were put right in time: in every place at once."""
+    rng = np.random.default_rng(seed_)
+    values, relations = random_city(rng, 6)
+    of_total = {r.total for r in relations}
+    due = values.copy()
+    ways = [r for r in relations if r.total == 0 and not {*r.parts} & of_total]
+    left = int(values[0] * 0.6)
+    for way in ways:  # the same number of the same people, whichever way they are divided
+        due[list(way.parts)] = rng.multivariate_hypergeometric(values[list(way.parts)], left)
+    due[0] = left
+    for r in relations:
+        if r.total:
+            due[r.total] = due[list(r.parts)].sum()
+    figures = {"accepted": values, "due": due}
+    told = chained(figures, relations, [("due", "accepted")], {}, {})
+    bounds = {m: (t[0].astype(float), t[0] + TEN - 1.0) for m, t in told.items()}
+    assert list(bracket(list(figures), bounds, relations, [("due", "accepted")], TEN)) == []
+
+
+def test_two_figures_do_not_press_the_rest_of_their_total() -> None:
+    """As in a made-up city: 59 due and 58 in time in all, in one county 20 and 19. Told as they are, elsewhere all but eight at most were in time."""
+    relations = [Relation(0, (1, 2), False), Relation(1, (3, 4, 5, 6, 7, 8), False)]
+    figures = {"in_time": np.array([58, 58, 0, 2, 7, 19, 0, 1, 29]), "due": np.array([59, 59, 0, 2, 7, 20, 0, 1, 29])}
+    chain = [("in_time", "due")]
+
+    def found(low: Mapping[str, np.ndarray]) -> list[Any]:
+        bounds = {m: (x.astype(float), x + TEN - 1.0) for m, x in low.items()}
+        return list(bracket(list(figures), bounds, relations, chain, TEN))
+
+    assert found({m: tens_of(v, relations)[0] for m, v in figures.items()}) != []
+    assert found({m: t[0] for m, t in chained(figures, relations, chain, {}, {}).items()}) == []
+
+
+def test_a_total_does_not_stay_behind_what_its_parts_say_by_now() -> None:
+    """Told as before it would say that there is next to nobody beside them."""
+    relations = [Relation(0, (1, 2, 3), False)]
+    told, since, _ = tens_of(np.array([21, 10, 10, 1]), relations, (np.array([10, 0, 0, 0]), np.array([12, 0, 0, 1])))
+    assert (told.tolist(), since.tolist()) == ([20, 10, 10, 0], [21, 10, 10, 1])
 
 
 def test_night_after_night_a_figure_stays_until_ten_people_have_moved_it() -> None:
@@ -125,6 +172,49 @@ def test_the_policy_asks_for_what_tens_give() -> None:
 @pytest.mark.parametrize("row", seed("indicators"), ids=lambda row: row["code"])
 def test_an_indicator_says_whether_it_counts_people(row: Mapping[str, str]) -> None:
     assert row["counts_people"] in ("yes", "no"), f"{row['code']}: counts_people in contracts/codes/indicators.csv"
+
+
+# What indicators add up that is persons, or what persons did; everything else they add up is things, places or official population.
+HEADS = {
+    "persons",
+    "workers",
+    "certified_social_workers",
+    "physicians",
+    "nurses",
+    "visits",
+    "participants",
+    "residents",
+}
+THINGS = {
+    "rows", "has_facility", "has_comprehensive", "has_self_service", "is_medical_contracted", "sessions", "open_hours", "area_m2",
+    "total_area_m2", "outdoor_area_m2", "resident_activity_area_m2", "beds", "total_beds", "nursing_beds", "day_care_beds",
+    "population", "households", "urban_residents", "aged_60_plus", "aged_65_plus",
+}  # fmt: skip
+OF_PERSONS = {"assistance_months"}  # tables with a row for a person
+
+
+@pytest.mark.parametrize("indicator", [i for i in load_indicators().values() if i.numerator], ids=lambda i: i.code)
+def test_an_indicator_over_persons_is_told_by_tens_and_one_over_their_money_not_at_all(indicator) -> None:
+    """Told by tens of yuan, the one allowance more of tonight stands in the figure; told exactly under one name, tens hide nothing under another."""
+    where = load_public_edition()["indicator_value"].where
+    with duckdb.connect() as con:
+        query = f"select {where} from (select 'all' as area_type, 'city' as division_level, false as is_remainder, ? as unit)"
+        ((leaves,),) = con.execute(query, [indicator.unit]).fetchall()
+    for measure in filter(None, (indicator.numerator, indicator.denominator)):
+        counts = measure.sum in HEADS or (measure.sum == "rows" and measure.table in OF_PERSONS)
+        assert indicator.counts_people or not counts, f"{indicator.code}: {measure.sum} counts people"
+        assert counts or measure.sum in THINGS or not leaves, (
+            f"{indicator.code}: does {measure.sum} count people? Say so here"
+        )
+
+
+@pytest.mark.parametrize("indicator", [i for i in load_indicators().values() if i.numerator], ids=lambda i: i.code)
+def test_a_numerator_that_facilities_add_up_to_says_so(indicator) -> None:
+    """Or it is told higher than they allow."""
+    stated = {(i, s["of"]) for s in load_public_edition()["indicator_value"].sums for i in s["indicators"]}
+    of = indicator.numerator.sum
+    if of in load_public_edition()["fct_service_volume"].tens:
+        assert (indicator.code, of) in stated
 
 
 # ── samples ─────────────────────────────────────────────────────────────────────────────────────
@@ -316,6 +406,30 @@ def test_after_readers_were_led_back_the_next_release_is_compared_with_all_that_
     assert told(data)["town", "990101002000"][0] == 15
     night(30)
     assert told(data)["town", "990101002000"][0] == 35
+
+
+def test_a_table_that_is_kept_after_readers_were_led_back_is_told_as_the_next_release_remembers_it(
+    data, monkeypatch
+) -> None:
+    """Rows of the release they see, compared with the newest that was told; else the next would be compared with what nobody shows."""
+
+    def night(more: int, kept: Mapping[str, keeping.Cause]) -> str:
+        fill(data, more=more)
+        monkeypatch.setattr(certificates, "code_version", lambda: f"{more}{len(kept)}")
+        monkeypatch.setattr(keeping, "failed_in_dbt", lambda *_: kept)
+        monkeypatch.setattr(keeping, "lost_keys", lambda *_: {})
+        return publishing.release(data)[0].release_id
+
+    first = night(0, {})
+    night(40, {})
+    publishing.show(data, first)
+    kept = night(90, {"review_scorecard": keeping.Cause("a test", "it failed")})
+    state = read_state(data.disclosed / kept / "review_scorecard.parquet")
+    assert state is not None
+    remembered = {(d, c): (n or None) for d, c, n in state.select("dimension", "code", "told_active_reviews").rows()}
+    shown = {key: (row[0] - TEN // 2 if row[0] else None) for key, row in told(data).items()}
+    assert shown == remembered
+    assert shown["town", "990101002000"] is None, "three reviews, as in the release that readers were led back to"
 
 
 def test_the_programme_finds_what_the_bureau_would_give_away(data) -> None:

@@ -11,9 +11,10 @@ import numpy as np
 import polars as pl
 import pytest
 
+from contracts.loading import load_products
 from contracts.public_edition import load_public_edition
 from orchestration.disclosure.attack_elsewhere import digits, moved, other_forms, sums_elsewhere
-from orchestration.disclosure.attack_samples import ranks_with_gaps, read_survey
+from orchestration.disclosure.attack_samples import ranks_with_gaps, read_survey, with_implied_means
 from orchestration.disclosure.public_edition import MACROS
 from orchestration.disclosure.samples import stands, withheld_samples
 from orchestration.disclosure.tens import FAR, TEN, tens_of
@@ -81,6 +82,38 @@ def test_a_mean_of_few_unlike_answers_takes_another_with_it() -> None:
     told = withheld_samples(TABLE, frame)
     assert told.filter("_untold")["division_code"].to_list() == ["a", "c"], "or the mean of all less the others is a's"
     assert not told["_hidden"].any(), "how many answered is told"
+
+
+def test_a_topic_is_told_of_a_unit_whole_or_not_at_all() -> None:
+    """Its mean is the mean of its questions: of two questions and their mean any two give the third."""
+    questions = {"all": (92.0, 80.0, 84.0), "Q1": (99.0, 80.0, 86.0), "Q2": (85.0, 80.0, 82.0)}
+    frame = pl.concat(
+        survey([("county", c, 100, m) for c, m in zip("abc", means, strict=True)]).with_columns(question_id=pl.lit(q))
+        for q, means in questions.items()
+    )
+    told = withheld_samples(TABLE, frame).filter("_untold")
+    assert sorted(told.select("division_code", "question_id").rows()) == [
+        (c, q) for c in "ac" for q in ("Q1", "Q2", "all")
+    ]
+    as_before = frame.with_columns(
+        _error=pl.lit(0.05),
+        mean=pl.when((pl.col("question_id") != "Q1") | (pl.col("division_code") == "b")).then("mean"),
+    )
+    implied = with_implied_means(as_before).filter(question_id="Q1").select("division_code", "mean", "_error").rows()
+    assert implied == [
+        ("a", pytest.approx(99.0), pytest.approx(0.15)),
+        ("b", 80.0, 0.05),
+        ("c", pytest.approx(86.0), pytest.approx(0.15)),
+    ]
+
+
+def test_the_programme_reads_a_question_from_its_topic() -> None:
+    """99 points of 25 people in one question, left out; the other question and the mean of both are told."""
+    rows = [("all", 92.0), ("Q1", None), ("Q2", 85.0)]
+    frame = pl.concat(survey([("all", "all", 25, m)]).with_columns(question_id=pl.lit(q)) for q, m in rows if m)  # fmt: skip
+    missing = frame.head(1).with_columns(question_id=pl.lit("Q1"), mean=pl.lit(None, pl.Float64))
+    found = {(r.what, r.lo, r.hi) for r in read_survey(pl.concat([frame, missing]), {"n": "exact"}) if " Q1 " in r.cell}
+    assert ("not highest", 1, 1) in found
 
 
 def test_the_interval_says_nothing_but_mean_and_count() -> None:
@@ -192,6 +225,21 @@ def test_another_form_of_the_edition_with_another_figure_is_found(tmp_path: Path
     assert list(other_forms(edition)) == []
     (folder / "csv" / "review_scorecard.csv").write_text("code,active_reviews,bad_reviews\na,405,7\n", encoding="utf-8")
     assert [(e.measure, e.lo) for e in other_forms(edition)] == [("bad_reviews", 7)]
+
+
+def test_a_page_that_writes_ten_digits_says_nothing_else(tmp_path: Path) -> None:
+    """0.5185185185 is what it writes of 14/27; the other label of the same words is another table's."""
+    edition, pages = tmp_path / "public" / "minsheng_public.duckdb", tmp_path / "bulletin" / "data"
+    edition.parent.mkdir()
+    pages.mkdir(parents=True)
+    with duckdb.connect(str(edition)) as con:
+        con.execute("create table indicator_value as select 'i' as indicator_code, 14 / 27 as value")
+        con.execute("create table equalisation_unit as select 'i' as indicator_code, 2.5 as value")
+    label = f"{load_products()['indicator_value'].by_name['value'].label_zh} Value"
+    (pages / "indicators.csv").write_text(f"{label} [%]\n0.5185185185\n", encoding="utf-8")
+    assert list(other_forms(edition)) == []
+    (pages / "indicators.csv").write_text(f"{label} [%]\n0.51852\n", encoding="utf-8")
+    assert [e.lo for e in other_forms(edition)] == [0.51852]
 
 
 def test_what_came_between_two_releases_is_narrowed_by_the_total() -> None:
