@@ -9,8 +9,6 @@ builds what is made of distances: `warehouse` calls `write` in between. What was
 policy or this code changes.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -196,9 +194,10 @@ def roads_asset(owner: str | None = None) -> dg.AssetsDefinition:
         name=TABLE,
         check_specs=[dg.AssetCheckSpec("road_network_reads", asset=key, description=said)],
     )  # fmt: skip
-    def road_distances() -> Iterator[Any]:
+    def road_distances(context: dg.AssetExecutionContext) -> Iterator[Any]:
         state = prepare(data_directory())
-        problem = state.get("problem")
+        if problem := state.get("problem"):
+            context.log.warning(problem)
         figures = {k: state[k] for k in ("nodes", "ways_km") if k in state} or {"network": problem or "none given"}
         yield dg.AssetCheckResult(
             check_name="road_network_reads", asset_key=key, passed=not problem, severity=dg.AssetCheckSeverity.WARN,
