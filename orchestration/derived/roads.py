@@ -98,7 +98,7 @@ def prepare(data: DataDirectory) -> Mapping[str, Any]:
 def write(data: DataDirectory) -> int | None:
     """Measures where the network or what lies at it has changed; the rows written now, None where nothing was."""
     state = prepare(data)
-    if not state or state["problem"]:
+    if not state or state["problem"] or not data.warehouse.is_file():
         return None
     with duckdb.connect(str(data.warehouse), read_only=True) as con:
         built = {name for (name,) in con.execute("select table_name from information_schema.tables").fetchall()}
