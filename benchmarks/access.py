@@ -22,7 +22,7 @@ import duckdb
 import numpy as np
 
 from contracts.loading import load_feeds, seed_path
-from orchestration.derived import linkage, review_words, survey_estimates
+from orchestration.derived import linkage, review_words, roads, survey_estimates
 from orchestration.intake import feeds, ledger
 from orchestration.paths import DBT_PROJECT, DataDirectory
 from orchestration.warehouse.dbt_assets import DBT, environment
@@ -81,7 +81,7 @@ def measure(data: DataDirectory) -> tuple[float, float, float]:
     """
     for feed in load_feeds().values():
         feeds.ensure_typed(data, feed)
-    for derived in (survey_estimates, linkage, review_words):
+    for derived in (survey_estimates, linkage, review_words, roads):
         derived.ensure_typed(data)
     ledger.table(data).write_parquet(ledger.path(data))
     folders = ["--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)]

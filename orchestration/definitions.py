@@ -6,7 +6,7 @@ import dagster as dg
 
 from contracts.loading import load_feeds, load_products
 from orchestration import access, schedules
-from orchestration.derived import linkage, review_words, survey_estimates
+from orchestration.derived import linkage, review_words, roads, survey_estimates
 from orchestration.intake import days, feeds, ledger
 from orchestration.release import asset
 from orchestration.warehouse import dbt_assets, texts
@@ -31,6 +31,7 @@ def build_defs(**overrides: object) -> dg.Definitions:
                 ),
                 review_words.words_asset(accepted[review_words.FEED], owner),
                 linkage.linkage_asset([accepted[feed.id] for feed in linkage.registers()], owner),
+                roads.roads_asset(owner),
                 *models,
                 asset.release_asset(product_keys, owner),
             ],

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from contracts.loading import load_feeds
 from contracts.whole_files import NotReadable
+from orchestration.derived import roads
 from orchestration.holding import is_held
 from orchestration.intake import arriving, landing
 from orchestration.intake.feeds import overdue
@@ -29,6 +30,7 @@ def has_nothing_to_do(data: DataDirectory) -> bool:
             not any((data.dagster_home / "running").glob("*"))  # a run that goes on, or whose process was killed
             and not is_held(dbt_assets.writer_lock(data))
             and _is_all_taken_in(data)
+            and roads.stands(data)
             and _is_all_built(data)
             and publishing.stands(data)
         )

@@ -107,6 +107,10 @@ def _copy_past(data: DataDirectory, past: DataDirectory, until: datetime) -> Non
         for path in (data.root / name).glob("*.json"):
             if datetime.fromisoformat(read_json(path)["at"]) <= until:
                 _copy(path, past.root / name / path.name)
+    # A network is no delivery and is kept nowhere: the one that is there now.
+    for path in (data.root / "roads").glob("*"):
+        if path.is_file():
+            link(path, past.root / "roads" / path.name)
     if (data.root / "privacy.key").is_file():
         _copy(data.root / "privacy.key", past.root / "privacy.key")
 

@@ -20,7 +20,7 @@ import polars as pl
 from contracts.loading import POLICIES
 from contracts.model import SUPPRESSED, FieldSpec, Product
 from contracts.quoting import literal
-from orchestration.derived import linkage, review_words, survey_estimates
+from orchestration.derived import linkage, review_words, roads, survey_estimates
 from orchestration.intake import ledger
 from orchestration.paths import DBT_PROJECT, PROJECT, DataDirectory
 from orchestration.release.periods import Closing, period_column
@@ -84,6 +84,8 @@ def feeds_of_tables(data: DataDirectory, tables: Iterable[str]) -> dict[str, fro
         "review_words": {review_words.FEED},
         "facility_links": {feed.id for feed in linkage.registers()},
         "facility_complexes": {feed.id for feed in linkage.registers()},
+        # Both ends come by models that the same tables read; a network comes by no feed.
+        roads.TABLE: set(),
     }
     found: dict[str, frozenset[str]] = {}
     for table in tables:

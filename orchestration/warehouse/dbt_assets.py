@@ -10,7 +10,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cache, cached_property
 from graphlib import TopologicalSorter
@@ -27,7 +27,7 @@ from packaging.version import Version
 
 from contracts.loading import CODES, POLICIES, load_feeds
 from contracts.whole_files import NotReadable, parquet_reads, write_parquet, write_text
-from orchestration.derived import linkage, review_words, survey_estimates
+from orchestration.derived import linkage, review_words, roads, survey_estimates
 from orchestration.holding import alone, this_command
 from orchestration.intake import days, ledger, taking_in
 from orchestration.paths import DBT_PROJECT, TIME_ZONE, DataDirectory, data_directory
@@ -189,13 +189,7 @@ def warehouse_assets() -> list[dg.AssetsDefinition]:
     @dbt_assets(manifest=read, project=project, dagster_dbt_translator=_Translator(), pool=POOL)
     def warehouse(context: dg.AssetExecutionContext, dbt: DbtCliResource) -> Iterator[Any]:
         where = data_directory()
-        for feed in load_feeds().values():
-            taking_in.ensure_typed(where, feed)
-        survey_estimates.ensure_typed(where)
-        linkage.ensure_typed(where)
-        review_words.ensure_typed(where)
-        if not parquet_reads(ledger.path(where)):
-            write_parquet(ledger.path(where), ledger.table(where))
+        _ensure_typed(where)
         with only_writer(where, context.log):
             os.environ.update(environment(where))  # the day may have changed since this process began
             parsed = json.loads(manifest(where).read_text(encoding="utf-8"))
@@ -203,32 +197,34 @@ def warehouse_assets() -> list[dg.AssetsDefinition]:
             # What a person has chosen is built, due or not; of the whole project, what is due.
             is_whole = _is_whole(context)
             due = inputs.due(parsed, tonight, before) if is_whole else {*tonight}
-            nodes = [parsed["nodes"][name] for name in due if name in parsed["nodes"]]
+            target = where.dbt_target / "runs" / context.run_id[:8]
+            # What ways lead between is built before they are measured, and what is made of distances after.
+            first, early, early_results = set[str](), list[Any](), list[Any]()
+            if is_whole and roads.given(where):
+                if first := inputs.leading_to(parsed, roads.BETWEEN) & due:
+                    invocation, early, _ = _run_dbt(context, dbt, read, target, first)
+                    early_results = _results(invocation)
+                    _remember(where, before, first, tonight, early_results)
+                roads.write(where)
+                tonight, before = inputs.keys(where, parsed), inputs.built(where)
+                due = inputs.due(parsed, tonight, before)
+            nodes = [parsed["nodes"][name] for name in due | first if name in parsed["nodes"]]
             names = {node["name"] for node in nodes if node["resource_type"] in failures.TABLES}
             unchanged = [key for key in context.selected_asset_keys if key.path[-1] not in names]
             # First: what is unchanged is made of nothing that is due, and Dagster wants everything after what it is made of.
             why = _why_kept(where)
             for key in _in_order(unchanged, context.assets_def):
                 yield dg.MaterializeResult(asset_key=key, metadata={TONIGHT: why.get(key.path[-1], HOW["unchanged"])})
-            if not due:
+            if not due | first:
                 return
             # The audit's library takes seconds to import: dbt works in a process of its own meanwhile.
             Thread(target=import_module, args=["great_expectations"], daemon=True).start()
-            target = where.dbt_target / "runs" / context.run_id[:8]
-            # Unit tests try the code, not the data: `make test` runs them.
-            arguments = ["build", "--exclude-resource-type", "unit_test"]
-            if len(due) < len(tonight) - len(parsed["sources"]) or not is_whole:
-                wanted = due if is_whole else _chosen(context)
-                arguments += ["--indirect-selection", "empty", "--select", inputs.selection(wanted)]
-            invocation = dbt.cli(arguments, manifest=read, dagster_dbt_translator=_Translator(), target_path=target)
-            # Told here and not above: dagster-dbt would select by names that a folder may have too.
-            invocation.context = context
-            events, failure = _events(context, invocation)
+            is_all = is_whole and len(due) == len(tonight) - len(parsed["sources"])
+            wanted = None if is_all else due if is_whole else _chosen(context)
+            invocation, events, failure = _run_dbt(context, dbt, read, target, wanted)
             results = _results(invocation)
-            done = {} if not is_whole else {r["unique_id"]: r for r in results if r["status"] in failures.DONE}
-            inputs.remember(
-                where, before, due | {r["unique_id"] for r in results}, {n: k for n, k in tonight.items() if n in done}
-            )
+            _remember(where, before, due, tonight if is_whole else {}, results)
+            events, results = [*early, *events], [*early_results, *results]
             # Read once, after dbt has closed the file: dagster-dbt would read while dbt runs, and wait for it in a loop.
             metadata = _table_metadata(where, target, context.assets_def, names)
             for name, how in _how_written(target).items():
@@ -254,6 +250,40 @@ def warehouse_assets() -> list[dg.AssetsDefinition]:
             context.log.error(sentence)
 
     return [warehouse]
+
+
+def _ensure_typed(data: DataDirectory) -> None:
+    """A file, without rows if need be, wherever dbt reads."""
+    for feed in load_feeds().values():
+        taking_in.ensure_typed(data, feed)
+    for derived in (survey_estimates, linkage, review_words, roads):
+        derived.ensure_typed(data)
+    if not parquet_reads(ledger.path(data)):
+        write_parquet(ledger.path(data), ledger.table(data))
+
+
+def _run_dbt(
+    context: dg.AssetExecutionContext, dbt: DbtCliResource, read: Path, target: Path, wanted: Iterable[str] | None
+) -> tuple[DbtCliInvocation, list[Any], Exception | None]:
+    """Builds and tests these nodes, or all; what dbt did, and what stopped it if anything did."""
+    # Unit tests try the code, not the data: `make test` runs them.
+    arguments = ["build", "--exclude-resource-type", "unit_test"]
+    if wanted is not None:
+        arguments += ["--indirect-selection", "empty", "--select", inputs.selection(wanted)]
+    invocation = dbt.cli(arguments, manifest=read, dagster_dbt_translator=_Translator(), target_path=target)
+    # Told here and not above: dagster-dbt would select by names that a folder may have too.
+    invocation.context = context
+    return invocation, *_events(context, invocation)
+
+
+def _remember(
+    data: DataDirectory, before: Mapping[str, str], due: set[str], tonight: Mapping[str, str], results: Sequence[Any]
+) -> None:
+    """Notes what a build of these nodes has come to; without keys (of a part that a person chose), what was tried is forgotten."""
+    done = {r["unique_id"] for r in results if r["status"] in failures.DONE}
+    inputs.remember(
+        data, before, due | {r["unique_id"] for r in results}, {n: k for n, k in tonight.items() if n in done}
+    )
 
 
 def _why_kept(data: DataDirectory) -> dict[str, str]:

@@ -87,6 +87,18 @@ def due(manifest: Mapping[str, Any], tonight: Mapping[str, str], before: Mapping
     return found
 
 
+def leading_to(manifest: Mapping[str, Any], models: Collection[str]) -> set[str]:
+    """These models, and every model and code list that they are made of."""
+    nodes, above = manifest["nodes"], manifest["parent_map"]
+    found: set[str] = set()
+    waiting = [name for name, n in nodes.items() if n["resource_type"] == "model" and n["name"] in models]
+    while waiting:
+        if (name := waiting.pop()) not in found:
+            found.add(name)
+            waiting += [p for p in above[name] if p in nodes]
+    return found
+
+
 def _leading(nodes: Mapping[str, Any], by_name: Mapping[str, str]) -> set[str]:
     """The tables that say what arrived, by which others are updated in place."""
     kept = [n for n in nodes.values() if n["config"].get("materialized") == "incremental"]

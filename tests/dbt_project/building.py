@@ -22,7 +22,7 @@ from dbt.cli.main import dbtRunner
 
 from contracts.loading import load_feeds
 from contracts.model import Feed
-from orchestration.derived import linkage, review_words, survey_estimates
+from orchestration.derived import linkage, review_words, roads, survey_estimates
 from orchestration.intake import feeds, ledger
 from orchestration.paths import DBT_PROJECT, NEVER_CAME, PROJECT, DataDirectory
 from orchestration.warehouse.dbt_assets import environment
@@ -56,6 +56,7 @@ def prepare(data: DataDirectory) -> None:
     survey_estimates.ensure_typed(data)
     linkage.ensure_typed(data)
     review_words.ensure_typed(data)
+    roads.ensure_typed(data)
     data.warehouse.parent.mkdir(parents=True, exist_ok=True)
 
 

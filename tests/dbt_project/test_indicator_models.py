@@ -218,6 +218,18 @@ def test_published_figures_of_the_indices(sql: dict[str, str]) -> None:
     )
 
 
+def test_a_change_of_complete_counts_has_no_interval_and_says_why(sql: dict[str, str]) -> None:
+    cells = [
+        {"indicator_code": "beds", "division_code": v, "village_code": v, "period": date(year, 1, 1), "numerator": n, "denominator": 10.0}
+        for year, v, n in ((2024, "1", 1.0), (2024, "2", 3.0), (2025, "1", 2.0), (2025, "2", 2.0))
+    ]  # fmt: skip
+    rows = made(sql, cells).execute("""
+        select year(period), gini, gini_previous, change_interval_null_reason from indicators.equalisation
+        where area_code = 'C' and unit_level = 'village' order by period
+    """)
+    assert rows.fetchall() == [(2024, 0.25, None, "no_previous"), (2025, 0.0, 0.25, "complete_count")]
+
+
 # ── values ──────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -35,6 +35,12 @@ rules as (
     where parameter = 'detour_factor'
 ),
 
+-- Whoever lies at a network that is given: straight lines to what lies off it are among these distances.
+roads as (
+    select * from {{ source('derived', 'road_distances') }}
+    where is_nearest
+),
+
 settled as (
     select
         division_code,
@@ -90,9 +96,23 @@ final as (
         settled.division_code,
         settled.circle_type,
         settled.facility_id,
-        rules.value * settled.metres as metres
+        rules.value * settled.metres as metres,
+        'straight_line' as distance_kind
     from settled
     cross join rules
+    left join roads
+        on
+            settled.division_code = roads.division_code
+            and settled.circle_type = roads.circle_type
+    where roads.division_code is null
+    union all
+    select
+        division_code,
+        circle_type,
+        facility_id,
+        metres,
+        distance_kind
+    from roads
 )
 
 select * from final

@@ -28,6 +28,10 @@ sites as (
     select * from {{ ref('access_sites') }}
 ),
 
+roads as (
+    select * from {{ source('derived', 'road_distances') }}
+),
+
 rules as (
     select
         max(case when parameter = 'detour_factor' then value end) as detour,
@@ -70,6 +74,64 @@ measured as (
     cross join rules
 ),
 
+straight as (
+    select measured.*
+    from measured
+    left join roads
+        on
+            measured.division_code = roads.division_code
+            and measured.circle_type = roads.circle_type
+            and roads.is_nearest
+    where
+        roads.division_code is null
+        and measured.metres <= measured.reach
+),
+
+-- Whoever lies at a network that is given has all pairs from there.
+walked as (
+    select
+        roads.division_code,
+        roads.circle_type,
+        roads.facility_id,
+        roads.metres,
+        rules.reach,
+        points.residents,
+        sites.supply
+    from roads
+    inner join points
+        on
+            roads.division_code = points.division_code
+            and roads.circle_type = coalesce(points.circle_type, roads.circle_type)
+    inner join sites
+        on
+            roads.circle_type = sites.circle_type
+            and roads.facility_id = sites.facility_id
+    cross join rules
+),
+
+reached as (
+    select
+        division_code,
+        circle_type,
+        facility_id,
+        metres,
+        reach,
+        residents,
+        supply
+    from straight
+    union all
+    select
+        division_code,
+        circle_type,
+        facility_id,
+        metres,
+        reach,
+        residents,
+        supply
+    from walked
+    where metres <= reach
+),
+
 -- Gaussian decay: one at the door, nothing at the edge.
 final as (
     select
@@ -81,8 +143,7 @@ final as (
         supply,
         (exp(-power(metres / reach, 2) / 2.0) - exp(cast(-1.0 as double) / 2.0))
         / (1.0 - exp(cast(-1.0 as double) / 2.0)) as decay
-    from measured
-    where metres <= reach
+    from reached
 )
 
 select * from final

@@ -229,6 +229,14 @@ final as (
             order by reasoned.period
         ) as {{ name }}_previous,
         {%- endfor %}
+        -- Every shipped indicator counts all there is: nothing was drawn whose chance an interval could tell.
+        case
+            when lag(reasoned.period) over (
+                partition by reasoned.indicator_code, reasoned.area_code, reasoned.unit_level
+                order by reasoned.period
+            ) is null then 'no_previous'
+            else 'complete_count'
+        end as change_interval_null_reason,
         reasoned.null_reason,
         case
             when reasoned.null_reason is not null then reasoned.null_reason

@@ -106,6 +106,7 @@ communities as (
         points.has_point and sites.sites > 0 as is_measured,
         nearest.facility_id,
         nearest.metres,
+        nearest.distance_kind,
         coalesce(supplied.facilities_within, 0) as facilities_within,
         coalesce(supplied.accessibility, 0.0) as accessibility,
         coalesce(supplied.accessibility_gaussian, 0.0) as accessibility_gaussian
@@ -171,6 +172,9 @@ summed as (
         sum(spread.residents * spread.metres) / nullif(sum(case when spread.metres is not null then spread.residents end), 0)
             as mean_nearest_m,
         max(spread.facilities_within) as facilities_within_most,
+        sum(case when spread.is_measured and spread.distance_kind = 'road' then 1 else 0 end) as communities_by_road,
+        min(case when spread.is_measured then spread.distance_kind end) as first_kind,
+        max(case when spread.is_measured then spread.distance_kind end) as last_kind,
         max(rules.detour_factor) as detour_factor
     from spread
     cross join rules
@@ -222,6 +226,11 @@ final as (
         case when reasoned.null_reason is null then reasoned.accessibility end as accessibility,
         case when reasoned.null_reason is null then reasoned.accessibility_gaussian end as accessibility_gaussian,
         reasoned.detour_factor,
+        case
+            when reasoned.null_reason is null and reasoned.first_kind = reasoned.last_kind then reasoned.first_kind
+            when reasoned.null_reason is null and reasoned.first_kind is not null then 'mixed'
+        end as distance_kind,
+        case when reasoned.null_reason is null then cast(reasoned.communities_by_road as bigint) end as communities_by_road,
         reasoned.null_reason
     from reasoned
     inner join divisions on reasoned.division_code = divisions.division_code

@@ -70,6 +70,7 @@ CHANGES: dict[str, Patch] = {
     "a link in the inbox": lambda patch, _: patch.setattr(arriving, "troubles", lambda *_: ["a link"]),
     "somebody overdue": lambda patch, _: patch.setattr(quiet, "overdue", lambda *_: [_Late()]),
     "a warehouse somebody wrote": lambda patch, _: patch.setattr("orchestration.warehouse.inputs.built", lambda _: {}),
+    "a network of roads": lambda patch, _: patch.setattr("orchestration.derived.roads.given", lambda _: [Path(__file__)]),
     "a writer at work": lambda patch, _: patch.setattr(quiet, "is_held", lambda _: True),
     "a released database that is gone": lambda patch, _: patch.setattr(publishing, "DATABASE", "gone.duckdb"),
     "a release that was rolled back": lambda patch, data: patch.setattr(certificates, "current", _rolled_back(data)),

@@ -1,0 +1,208 @@
+"""An extract of OpenStreetMap in `roads/` of the data directory → `derived/road_distances.parquet`, which dbt reads.
+
+Optional: without a file there the table is empty, and every distance is a straight line times a detour. Belongs here: which files are
+read, when, and what is said of one that cannot be. Does not belong here: what is walked and how far it is (road_network), and what
+is made of a distance (dbt).
+
+The network is read before dbt begins. Distances are measured once dbt has built where communities and facilities lie, and before it
+builds what is made of distances: `warehouse` calls `write` in between. What was read and measured is kept until a file, a point, a
+policy or this code changes.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import duckdb
+import numpy as np
+import polars as pl
+
+from contracts.loading import seed
+from contracts.whole_files import NotReadable, parquet_reads, read_json, write_json, write_parquet
+from orchestration.derived import road_network
+from orchestration.derived.road_network import DISTANCES, PLACES, SITES, Network, Rules
+from orchestration.paths import DataDirectory, data_directory
+
+TABLE = "road_distances"
+ENDINGS = (".osm.pbf", ".pbf", ".osm", ".osm.gz", ".osm.bz2")
+# The models that say what distances are measured between.
+BETWEEN = ("access_points", "access_assumed_points", "access_sites")
+# One point for all types, or where none is known an assumed one for each.
+PLACES_SQL = """
+    select division_code, cast(null as varchar) as circle_type, longitude, latitude from indicators.access_points
+    where longitude is not null and latitude is not null
+    union all
+    select division_code, circle_type, longitude, latitude from indicators.access_assumed_points
+    order by all
+"""
+SITES_SQL = "select circle_type, facility_id, longitude, latitude from indicators.access_sites order by all"
+
+NOT_READ = (
+    "路网文件 {files} 无法读取（{why}）；请重新下载 OpenStreetMap 摘录（.osm.pbf）放入 roads/，或移走该文件；在此之前距离仍按直线乘以绕行系数计算。 · "
+    "the network {files} does not read ({why}); download the OpenStreetMap extract (.osm.pbf) again into roads/, or take the file away; "
+    "until then distances are straight lines with detour."
+)
+NO_WAYS = (
+    "路网文件 {files} 中没有可步行的道路（相连的路网至少要 {metres:,.0f} 米）；请换成含道路的摘录；在此之前距离仍按直线乘以绕行系数计算。 · "
+    "the network {files} holds no ways that may be walked (a connected network of {metres:,.0f} m at least); put an extract with roads "
+    "there; until then distances are straight lines with detour."
+)
+NO_EXTRACT = (
+    "roads/ 中的 {files} 不是 OpenStreetMap 摘录（{endings}）；请换成摘录或移走；在此之前距离仍按直线乘以绕行系数计算。 · "
+    "{files} in roads/ is no extract of OpenStreetMap ({endings}); put an extract there or take it away; until then distances are "
+    "straight lines with detour."
+)
+
+
+def path(data: DataDirectory) -> Path:
+    return data.derived / f"{TABLE}.parquet"
+
+
+def ensure_typed(data: DataDirectory) -> None:
+    """A city without a network has a typed table without rows; so has one whose table an older version wrote."""
+    if not parquet_reads(path(data)) or list(pl.read_parquet_schema(path(data))) != list(DISTANCES):
+        write_parquet(path(data), pl.DataFrame(schema=dict(DISTANCES)))
+
+
+def given(data: DataDirectory) -> list[Path]:
+    """Every file somebody has put into `roads/`, extract or not."""
+    folder = data.root / "roads"
+    return sorted(p for p in folder.iterdir() if not p.name.startswith(".")) if folder.is_dir() else []
+
+
+def stands(data: DataDirectory) -> bool:
+    """Whether what was last measured is of the files that are there now, and of this code and policy."""
+    state = _read_state(data)
+    return state.get("made_of") == _made_of(data) and "measured" in state if given(data) else not state
+
+
+def prepare(data: DataDirectory) -> Mapping[str, Any]:
+    """Reads the network where its files, the code or the policy have changed; what is known of it: problem, ways_km, nodes."""
+    ensure_typed(data)
+    if not given(data):
+        _forget(data)
+        return {}
+    state = _read_state(data)
+    if state.get("made_of") == _made_of(data) and (state["problem"] or all(map(parquet_reads, _network_paths(data)))):
+        return state
+    state = {"made_of": _made_of(data), **_read_network(data)}
+    if state["problem"]:
+        write_parquet(path(data), pl.DataFrame(schema=dict(DISTANCES)))
+        state["measured"] = ""
+    write_json(_state_path(data), state)
+    return state
+
+
+def write(data: DataDirectory) -> int | None:
+    """Measures where the network or what lies at it has changed; the rows written now, None where nothing was."""
+    state = prepare(data)
+    if not state or state["problem"] or not data.warehouse.is_file():
+        return None
+    with duckdb.connect(str(data.warehouse), read_only=True) as con:
+        built = {name for (name,) in con.execute("select table_name from information_schema.tables").fetchall()}
+        if not built.issuperset(BETWEEN):  # dbt could not build them, and says so itself
+            return None
+        places, sites = con.sql(PLACES_SQL).pl(), con.sql(SITES_SQL).pl()
+    between = hashlib.sha256(b"".join(t.hash_rows(seed=17).to_numpy().tobytes() for t in (places, sites))).hexdigest()
+    if state.get("measured") == between and parquet_reads(path(data)):
+        return None
+    places = places.select(pl.col(c).cast(t) for c, t in PLACES.items())
+    sites = sites.select(pl.col(c).cast(t) for c, t in SITES.items())
+    distances = road_network.measure(_kept_network(data), places, sites, rules())
+    write_parquet(path(data), distances)
+    write_json(_state_path(data), {**state, "measured": between})
+    return distances.height
+
+
+def rules() -> Rules:
+    """Reads policies/access_rules.csv."""
+    said = {r["parameter"]: float(r["value"]) for r in seed("access_rules")}
+    return Rules(said["detour_factor"], said["reach_wide_m"], said["road_snap_max_m"], said["road_part_min_m"])
+
+
+def _read_network(data: DataDirectory) -> dict[str, Any]:
+    """Reads what is given and keeps it; figures, or the sentence that says why it cannot be used."""
+    files = given(data)
+    names = ", ".join(f.name for f in files)
+    if strange := [f.name for f in files if not f.name.lower().endswith(ENDINGS) or not f.is_file()]:
+        return {"problem": NO_EXTRACT.format(files=", ".join(strange), endings=" ".join(ENDINGS))}
+    try:
+        network = road_network.without_short_parts(road_network.read(files), rules().part_min_m)
+    except (RuntimeError, ValueError, OSError) as error:
+        return {"problem": NOT_READ.format(files=names, why=" ".join(str(error).split())[:200])}
+    if not len(network.longitude):
+        return {"problem": NO_WAYS.format(files=names, metres=rules().part_min_m)}
+    nodes, pieces = _network_paths(data)
+    write_parquet(nodes, pl.DataFrame({"longitude": network.longitude, "latitude": network.latitude}))
+    write_parquet(pieces, pl.DataFrame({"a": network.ends[:, 0], "b": network.ends[:, 1], "metres": network.metres}))
+    return {
+        "problem": None,
+        "nodes": len(network.longitude),
+        "ways_km": round(float(network.metres.sum()) / 1000, 1),
+    }
+
+
+def _kept_network(data: DataDirectory) -> Network:
+    nodes, pieces = map(pl.read_parquet, _network_paths(data))
+    ends = np.ascontiguousarray(pieces.select("a", "b").to_numpy())
+    return Network(nodes["longitude"].to_numpy(), nodes["latitude"].to_numpy(), ends, pieces["metres"].to_numpy())
+
+
+def _network_paths(data: DataDirectory) -> tuple[Path, Path]:
+    return data.derived / "roads" / "nodes.parquet", data.derived / "roads" / "pieces.parquet"
+
+
+def _state_path(data: DataDirectory) -> Path:
+    return data.derived / "roads" / "state.json"
+
+
+def _made_of(data: DataDirectory) -> str:
+    """Files by name, size and time (a country's has gigabytes), the code and the policy."""
+    files = [f"{f.name} {f.stat().st_size} {f.stat().st_mtime_ns}" for f in given(data)]
+    code = [hashlib.sha256(Path(f).read_bytes()).hexdigest() for f in (__file__, road_network.__file__)]
+    return hashlib.sha256("\n".join([*files, *code, str(rules())]).encode()).hexdigest()
+
+
+def _read_state(data: DataDirectory) -> dict[str, Any]:
+    try:
+        return read_json(_state_path(data)) if _state_path(data).is_file() else {}
+    except NotReadable:  # then the network is read again
+        return {}
+
+
+def _forget(data: DataDirectory) -> None:
+    """The network was taken away: distances are straight lines again."""
+    if _state_path(data).exists():
+        write_parquet(path(data), pl.DataFrame(schema=dict(DISTANCES)))
+        for file in (*_network_paths(data), _state_path(data)):
+            file.unlink(missing_ok=True)
+
+
+def roads_asset(owner: str | None = None) -> dg.AssetsDefinition:
+    """The network as an asset before dbt; its distances are measured on the way through the models."""
+    key = dg.AssetKey(["derived", TABLE])
+    said = "路网文件可以读取（没有也可以）。 · A network that was given can be read; none need be."
+
+    @dg.multi_asset(
+        specs=[dg.AssetSpec(
+            key, group_name="roads", kinds={"scipy", "parquet"}, owners=[owner] if owner else None, tags={"layer": "derived"},
+            description="**步行路网距离 · Distances over walked ways**: from communities to facilities, where `roads/` holds an OpenStreetMap "
+            "extract. The network is read here; distances are measured once the models have placed both ends.",
+        )],
+        name=TABLE,
+        check_specs=[dg.AssetCheckSpec("road_network_reads", asset=key, description=said)],
+    )  # fmt: skip
+    def road_distances(context: dg.AssetExecutionContext) -> Iterator[Any]:
+        state = prepare(data_directory())
+        if problem := state.get("problem"):
+            context.log.warning(problem)
+        figures = {k: state[k] for k in ("nodes", "ways_km") if k in state} or {"network": problem or "none given"}
+        yield dg.AssetCheckResult(
+            check_name="road_network_reads", asset_key=key, passed=not problem, severity=dg.AssetCheckSeverity.WARN,
+            metadata={"problem": problem} if problem else {},
+        )  # fmt: skip
+        yield dg.MaterializeResult(asset_key=key, metadata=figures)
+
+    return road_distances

@@ -1,0 +1,110 @@
+"""What becomes of distances in `facility_access`: straight lines without a network, ways where one is given, each said of its row.
+
+Belongs here: the models on a town of three villages. Does not belong here: how ways are measured (test_road_network.py).
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from building import invoke, prepare
+
+from contracts.loading import seed_path
+from orchestration.derived import roads
+from orchestration.intake import ledger
+from orchestration.paths import DataDirectory
+
+SEARCHES = ("near", "nearby", "middle", "far", "farther", "wide")
+PLACED = ("access_points", "access_sites", "access_assumed_points")
+MADE = (*(f"access_search_{s}" for s in SEARCHES), "access_pairs", "access_nearest", "facility_access")
+MILLI = 6_371_000 * math.pi / 180 / 1000
+# Two streets along a river and a bridge a kilometre to the east, on the equator; a hut far from both.
+VILLAGES = [("south", 1, 0, 100), ("north", 1, 1, 300), ("hut", 1, -20, 50)]
+HOSPITALS = [("across", 1.5, 1), ("along", 6, 0)]
+STREETS = [[(x, 0) for x in range(21)], [(x, 1) for x in range(21)], [(10, 0), (10, 1)]]
+
+
+def extract() -> str:
+    number: dict[tuple[float, float], int] = {}
+    ways = []
+    for n, street in enumerate(STREETS, 1):
+        refs = "".join(f'<nd ref="{number.setdefault(p, len(number) + 1)}"/>' for p in street)
+        ways.append(f'<way id="{n}">{refs}<tag k="highway" v="residential"/></way>')
+    nodes = [f'<node id="{n}" lon="{x / 1000}" lat="{y / 1000}"/>' for (x, y), n in number.items()]
+    return "\n".join(['<osm version="0.6">', *nodes, *ways, "</osm>"])
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> DataDirectory:
+    data = DataDirectory(Path(tmp_path_factory.mktemp("town")))
+    prepare(data)
+    ledger.table(data).write_parquet(ledger.path(data))
+    with duckdb.connect(str(data.warehouse)) as con:
+        for schema in ("divisions", "facilities", "seeds"):
+            con.execute(f"create schema {schema}")
+        con.execute("""
+            create table divisions.dim_division (division_code varchar, full_name varchar, level varchar, area_type varchar,
+                is_in_force boolean, is_virtual boolean, province_code varchar, city_code varchar, county_code varchar, town_code varchar,
+                village_code varchar, longitude double, latitude double, population bigint)
+        """)
+        con.execute(
+            "insert into divisions.dim_division values ('C', 'C', 'city', null, true, false, null, 'C', null, null, null, null, null, 450)"
+        )
+        con.executemany(
+            "insert into divisions.dim_division values (?, 'x', 'village', 'urban', true, false, null, 'C', null, null, ?, ?, ?, ?)",
+            [[code, code, x / 1000, y / 1000, residents] for code, x, y, residents in VILLAGES],
+        )  # fmt: skip
+        con.execute("""
+            create table facilities.dim_facility (facility_id varchar, facility_type varchar, is_open boolean, longitude double,
+                latitude double, capacity bigint, division_code varchar, division_method varchar)
+        """)
+        con.executemany(
+            "insert into facilities.dim_facility values (?, 'hospital', true, ?, ?, null, 'C', 'code')",
+            [[name, x / 1000, y / 1000] for name, x, y in HOSPITALS],
+        )
+        for name in ("circle_facilities", "access_rules"):
+            con.execute(f"create table seeds.{name} as select * from read_csv('{seed_path(name)}')")
+    return data
+
+
+def access(data: DataDirectory) -> dict[str, dict[str, Any]]:
+    """Division → its row for medical care, the models built as a night builds them."""
+    for models in (PLACED, MADE):
+        run = invoke(data, "run", "--select", *models)
+        assert run.success, run.said[-3000:]
+        roads.write(data)
+    with duckdb.connect(str(data.warehouse), read_only=True) as con:
+        found = con.execute("select * from indicators.facility_access where circle_type = 'medical'")
+        names = [d[0] for d in found.description or ()]
+        return {row["division_code"]: row for row in (dict(zip(names, r, strict=True)) for r in found.fetchall())}
+
+
+def test_ways_take_the_place_of_straight_lines_where_a_network_is_given(town: DataDirectory) -> None:
+    by_line = access(town)
+    assert {code: row["distance_kind"] for code, row in by_line.items()} == dict.fromkeys(by_line, "straight_line")
+    assert by_line["south"]["nearest_facility_id"] == "across"
+    assert by_line["south"]["nearest_m"] == pytest.approx(1.3 * math.hypot(0.5, 1) * MILLI, rel=1e-5)
+    assert (by_line["C"]["residents_within_wide"], by_line["C"]["communities_by_road"]) == (400, 0)
+    assert by_line["south"]["facilities_within_wide"] == 2
+
+    (town.root / "roads").mkdir()
+    (town.root / "roads" / "town.osm").write_text(extract())
+    on_foot = access(town)
+    assert {code: row["distance_kind"] for code, row in on_foot.items()} == {
+        "south": "road", "north": "road", "hut": "straight_line", "C": "mixed",
+    }  # fmt: skip
+    assert on_foot["south"]["nearest_facility_id"] == "along"
+    assert on_foot["south"]["nearest_m"] == pytest.approx(5 * MILLI, rel=1e-5)
+    # The next node of the street is half a piece away from the door.
+    assert on_foot["north"]["nearest_m"] == pytest.approx(0.5 * MILLI, rel=1e-2)
+    assert on_foot["hut"]["nearest_m"] == by_line["hut"]["nearest_m"]
+    assert (on_foot["south"]["facilities_within_wide"], on_foot["north"]["facilities_within_wide"]) == (1, 1)
+    assert on_foot["C"]["communities_by_road"] == 2
+    assert on_foot["C"]["residents_within_middle"] == 300
+    # Each hospital is one village's alone: a hospital over its residents.
+    assert on_foot["south"]["accessibility"] == pytest.approx(1 / 100)
+    assert on_foot["north"]["accessibility"] == pytest.approx(1 / 300)
