@@ -110,7 +110,7 @@ def read(files: Sequence[Path]) -> Network:
             .with_filter(osmium.filter.KeyFilter("highway"))
         )
         for way in ways:
-            if not is_walked({tag.k: tag.v for tag in way.tags}):
+            if not isinstance(way, osmium.osm.Way) or not is_walked({tag.k: tag.v for tag in way.tags}):
                 continue
             begins = 1
             for node in way.nodes:
