@@ -11,6 +11,7 @@ policy or this code changes.
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -159,10 +160,12 @@ def _state_path(data: DataDirectory) -> Path:
 
 
 def _made_of(data: DataDirectory) -> str:
-    """Files by name, size and time (a country's has gigabytes), the code and the policy."""
+    """Files by name, size and time (a country's has gigabytes), the code, the libraries and the policy."""
     files = [f"{f.name} {f.stat().st_size} {f.stat().st_mtime_ns}" for f in given(data)]
     code = [hashlib.sha256(Path(f).read_bytes()).hexdigest() for f in (__file__, road_network.__file__)]
-    return hashlib.sha256("\n".join([*files, *code, str(rules())]).encode()).hexdigest()
+    return hashlib.sha256(
+        "\n".join([*files, *code, version("osmium"), version("scipy"), str(rules())]).encode()
+    ).hexdigest()
 
 
 def _read_state(data: DataDirectory) -> dict[str, Any]:

@@ -141,7 +141,7 @@ def _served(data: Path) -> Iterator[str]:
         yield address
     finally:
         process.terminate()
-        process.wait(timeout=30)
+        process.wait(timeout=180)
 
 
 def test_a_browser_shows_both_dashboards_without_an_error_and_asks_nobody_else(answered, data: Path) -> None:
