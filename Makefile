@@ -51,7 +51,7 @@ desk: setup ## a page on http://127.0.0.1:3100 to check a file and to decide wha
 
 # Nothing is installed as long as there is nothing to show.
 superset: setup ## the dashboards in Apache Superset on http://127.0.0.1:8088, which is installed for itself on first use
-	@export MINSHENG_DATA=$(DATA) && $(BIN)/python bi/serve.py check --port $(or $(PORT),8088) && $(MAKE) --no-print-directory .compat/superset/.ready && \
+	@export MINSHENG_DATA=$(DATA) && $(BIN)/python bi/serve.py check --port $(or $(PORT),8088) && $(MAKE) --no-print-directory --silent .compat/superset/.ready && \
 	exec .compat/superset/bin/python bi/serve.py serve --port $(or $(PORT),8088)
 
 dashboards: setup .compat/superset/.ready browser ## every chart asked through Superset, on DuckDB and on PostgreSQL, and looked at in a browser (slow)

@@ -304,7 +304,7 @@ def serve(app: Any, home: Path, port: int) -> None:
         print(f" Superset: http://{ADDRESS}:{port}   user {USER}   password {password}   ({home / 'password'})\n"
               "           看板 dashboards: /superset/dashboard/leadership/   /superset/dashboard/operations/   停止 stop: Ctrl-C", flush=True)  # fmt: skip
 
-    class Served(BaseApplication):  # type: ignore[misc]  # gunicorn is of Superset's environment
+    class Served(BaseApplication):  # type: ignore[misc]  # untyped where Superset is not installed
         def load_config(self) -> None:
             for setting, value in {"bind": f"{ADDRESS}:{port}", "workers": 1, "worker_class": "gthread", "threads": 8, "timeout": 300,
                                    "graceful_timeout": 3, "loglevel": "error", "when_ready": said, "preload_app": True}.items():  # fmt: skip
