@@ -432,6 +432,30 @@ def test_a_table_that_is_kept_after_readers_were_led_back_is_told_as_the_next_re
     assert shown["town", "990101002000"] is None, "three reviews, as in the release that readers were led back to"
 
 
+def test_what_changed_in_the_bureau_s_edition_alone_is_not_told(data, monkeypatch) -> None:
+    """Two reviews more are eight figures of its scorecard, and nothing that anybody else reads: neither the log nor the page says eight, or that there was one."""
+
+    def night(more: int) -> tuple[str, str | None, str]:
+        fill(data, more=more)
+        monkeypatch.setattr(certificates, "code_version", lambda: str(more))
+        release = publishing.release(data)[0].release_id
+        with duckdb.connect(str(public(data)), read_only=True) as con:
+            row = con.execute("select content_checksum, changed_tables from release_log where release_id = ?", [release]).fetchone()  # fmt: skip
+        return *row, (data.published / "bulletin" / "changes.html").read_text(encoding="utf-8")
+
+    night(0)
+    before, *_ = night(100)
+    checksum, changed, page = night(102)
+    assert (checksum, changed) == (before, "")
+    assert "没有一个改动" in page
+    with duckdb.connect(str(data.published / names.DATABASE), read_only=True) as con:
+        assert con.execute("select changed_tables from release_log order by released_at desc, release_id desc limit 1").fetchall() == [("review_scorecard",)]  # fmt: skip
+    checksum, changed, page = night(202)
+    assert checksum != before
+    assert changed == "review_scorecard"
+    assert "没有一个改动" not in page
+
+
 def test_the_programme_finds_what_the_bureau_would_give_away(data) -> None:
     """The edition that must not leave, tried as if it had: few people stand there as they are."""
     publishing.release(data)
