@@ -316,7 +316,11 @@ def serve(app: Any, home: Path, port: int) -> None:
     with app.app_context():
         db.session.remove()
         db.engine.dispose()  # a connection is of one process
-    Served().run()
+    try:
+        Served().run()
+    except SystemExit as ended:  # to take Superset apart object by object would keep whoever pressed Ctrl-C waiting
+        sys.stdout.flush()
+        os._exit(ended.code if isinstance(ended.code, int) else 0)
 
 
 if __name__ == "__main__":
