@@ -1,4 +1,4 @@
-{#- Whole lines of a file that are no review: a sum or a note below a table, its header again, rows that a layout leaves to another delivery. -#}
+{#- Whole lines that are no review: a sum or a note below a table, its header again, rows left to another delivery. -#}
 {%- set no_review = ['total_row', 'header_again', 'note_row', 'not_in_scope'] -%}
 {#- What the door kept of a refused row, and its type. -#}
 {%- set said = {
