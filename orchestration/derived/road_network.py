@@ -13,14 +13,15 @@ from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components, dijkstra
-from scipy.spatial import cKDTree
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+    from scipy.spatial import cKDTree
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -164,6 +165,8 @@ def _in_pieces(whole: Network) -> Network:
 
 def without_short_parts(whole: Network, part_min_m: float) -> Network:
     """Connected parts of at least so many metres: a shorter one is mostly a path that nobody drew to its end."""
+    from scipy.sparse.csgraph import connected_components
+
     nodes = len(whole.longitude)
     if not len(whole.ends):
         return Network(np.zeros(0), np.zeros(0), np.zeros((0, 2), np.int64), np.zeros(0))
@@ -178,6 +181,8 @@ def without_short_parts(whole: Network, part_min_m: float) -> Network:
 
 def _matrix(of: Network, more: Iterable[NDArray[Any]] = (), size: int | None = None) -> csr_array:
     """The network both ways; `more`: from, to, metres of pieces that lead one way only."""
+    from scipy.sparse import csr_array
+
     a, b = of.ends[:, 0], of.ends[:, 1]
     start, end, metres = np.concatenate([a, b]), np.concatenate([b, a]), np.concatenate([of.metres, of.metres])
     if more := list(more):
@@ -199,6 +204,8 @@ def measure(over: Network, places: pl.DataFrame, sites: pl.DataFrame, rules: Rul
     Returns:
         Columns DISTANCES.
     """
+    from scipy.spatial import cKDTree
+
     if not len(over.longitude) or places.is_empty() or sites.is_empty():
         return pl.DataFrame(schema=dict(DISTANCES))
     places, sites = places.sort("division_code", "circle_type"), sites.sort("circle_type", "facility_id")
@@ -230,6 +237,9 @@ def _nearest(
     site_node: Integers, site_m: Floats, rules: Rules,
 ) -> list[Found]:  # fmt: skip
     """The nearest of each type: one search from all its facilities at once, each of which enters the network at its own node."""
+    from scipy.sparse.csgraph import dijkstra
+    from scipy.spatial import cKDTree
+
     nodes = len(over.longitude)
     entering = np.flatnonzero(site_m < np.inf)
     graph = _matrix(over, (nodes + entering, site_node[entering], site_m[entering]), nodes + len(site_m))
@@ -260,6 +270,9 @@ def _within(
     site_node: Integers, site_m: Floats, rules: Rules,
 ) -> list[Found]:  # fmt: skip
     """Pairs within reach, a point that is assumed for one type with facilities of that type. Whoever walks a kilometre stays within a kilometre, so that each search is of the nodes around only."""
+    from scipy.sparse.csgraph import dijkstra
+    from scipy.spatial import cKDTree
+
     reach = rules.reach_m
     here, there = _sphere_of(places), _sphere_of(sites)
     found: list[Found] = []
