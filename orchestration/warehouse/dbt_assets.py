@@ -208,8 +208,9 @@ def warehouse_assets() -> list[dg.AssetsDefinition]:
                 roads.write(where)
                 tonight, before = inputs.keys(where, parsed), inputs.built(where)
                 # What is built beside a table that is updated in place may have been built a moment ago.
-                done = {r["unique_id"] for r in early_results if r["status"] in failures.DONE}
-                due = inputs.due(parsed, tonight, before) - done
+                due = inputs.due(parsed, tonight, before) - {
+                    r["unique_id"] for r in early_results if r["status"] in failures.DONE
+                }
             nodes = [parsed["nodes"][name] for name in due | first if name in parsed["nodes"]]
             names = {node["name"] for node in nodes if node["resource_type"] in failures.TABLES}
             unchanged = [key for key in context.selected_asset_keys if key.path[-1] not in names]
