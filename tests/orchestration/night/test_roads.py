@@ -14,6 +14,7 @@ import pytest
 from orchestration.night import quiet
 from orchestration.night.command import Night
 from orchestration.paths import DataDirectory
+from orchestration.release import certificates
 
 pytestmark = pytest.mark.slow  # two nights of a small city
 
@@ -38,8 +39,9 @@ def streets(data: DataDirectory) -> str:
 
 
 def test_a_network_is_measured_in_its_night_and_one_that_breaks_is_told_of(
-    night_city: Any, spend_night: Callable[[DataDirectory], Night], tmp_path: Path
+    night_city: Any, spend_night: Callable[[DataDirectory], Night], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(certificates, "code_version", lambda: "tested")
     data = DataDirectory(tmp_path / "city")
     shutil.copytree(night_city.data.root, data.root, symlinks=True)
     assert set(kinds(data)) == {"straight_line"}
