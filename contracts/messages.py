@@ -135,6 +135,10 @@ FILES: Mapping[str, Sentences] = {
         "{file} 只有 {found} 条记录，而文件自称共有 {total} 条，可能只导出了其中一页；请导出全部后重新发送。",
         "{file} holds {found} records and says that there are {total}: it may be one page of several. Export all of them and send the file again.",
     ),
+    "records_go_on": Sentences(
+        "{file} 只有 {found} 条记录，而文件自称后面还有，可能只导出了其中一页；请导出全部后重新发送。",
+        "{file} holds {found} records and says that more follow: it may be one page of several. Export all of them and send the file again.",
+    ),
     "rows_hidden": Sentences(
         "{file} 有 {count} 行被隐藏或筛选掉（第 {rows} 行），打开时看不到，但已照常读取；如不应报送，请删除后重新发送。",
         "{count} rows of {file} are hidden or filtered out (row {rows}): nobody sees them, and they were read like the others. "

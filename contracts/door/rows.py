@@ -29,7 +29,7 @@ from contracts.messages import message
 from contracts.model import Feed, FieldSpec, Rule
 from contracts.place import place
 from contracts.reading import fold
-from contracts.reading.table import CELL, MARK, MARKS, ROW, SHAPE, Found
+from contracts.reading.table import BLANKS, CELL, MARK, MARKS, ROW, SHAPE, Found
 
 if TYPE_CHECKING:
     import pandera.polars as pandera
@@ -415,29 +415,33 @@ def _is_total(door: Checker, laid: pl.DataFrame) -> pl.Series:
 
 
 def _is_header(door: Checker, laid: pl.DataFrame) -> pl.Series:
-    """Files put together one below the other bring their headers along."""
-    # Not the first columns: a mark of the encoding may stand before them.
-    own = [(name, header) for name, header in door.arrangement.columns.items() if laid[name].dtype == pl.String][-2:]
-    is_header = pl.repeat(len(own) == 2, laid.height, eager=True)
-    for name, header in own:
-        is_header = is_header & (laid[name] == header).fill_null(value=False)
-    return is_header
+    """Files put together one below the other bring their headers along: such a row says its headers and nothing else."""
+    own = door.arrangement.columns
+    # The last columns first: a mark of the encoding stands before no other than the first.
+    if len(own) < 2:
+        return pl.repeat(False, laid.height, eager=True)
+    candidates = pl.all_horizontal(pl.col(name) == own[name] for name in [*own][-2:])
+    says = (pl.col(name).fill_null("").str.strip_chars(BLANKS).is_in([header, ""]) for name, header in own.items())
+    return _where(laid, candidates, pl.all_horizontal(says))
 
 
 def _is_signed(door: Checker, laid: pl.DataFrame) -> pl.Series:
-    """A row with at most half of what every row must have, and a word of those who sign."""
-    required = [f.name for f in door.arrangement.feed.fields if f.required and f.name in door.arrangement.columns]
-    is_signed = pl.repeat(False, laid.height, eager=True)
+    """A row without anything that every row must have, but for words of those who sign: one that says more is a record, however bad."""
+    own = list(door.arrangement.columns)
+    required = [f.name for f in door.arrangement.feed.fields if f.required and f.name in own]
     if len(required) < 2:
-        return is_signed
-    filled = laid.select(pl.sum_horizontal(_is_filled(name).cast(pl.Int8) for name in required)).to_series()
-    at = (filled <= len(required) // 2).arg_true()
-    if at.len():
-        said = laid[at].select(
-            pl.concat_str(pl.col(list(door.arrangement.columns)), separator="\x1f", ignore_nulls=True)
-        )
-        is_signed = is_signed.scatter(at, said.to_series().str.contains(_SIGNED).fill_null(value=False))
-    return is_signed
+        return pl.repeat(False, laid.height, eager=True)
+    some_are_missing = pl.any_horizontal(~_is_filled(name) for name in required)
+    nothing_else = pl.all_horizontal(~_is_filled(name) | pl.col(name).str.contains(_SIGNED) for name in required)
+    is_said = pl.concat_str(own, separator="\x1f", ignore_nulls=True).str.contains(_SIGNED)
+    return _where(laid, some_are_missing, nothing_else & is_said)
+
+
+def _where(laid: pl.DataFrame, candidates: pl.Expr, holds: pl.Expr) -> pl.Series:
+    """Whether `holds`, which is looked at for the candidates alone: there are few."""
+    found = laid.select(candidates.fill_null(value=False)).to_series()
+    at = found.arg_true()
+    return found.scatter(at, laid[at].select(holds.fill_null(value=False)).to_series()) if at.len() else found
 
 
 def _names_a_thing(f: FieldSpec) -> bool:

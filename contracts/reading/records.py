@@ -66,7 +66,7 @@ def open_records(
         if is_geojson:
             found.crs = _system(document.get("crs"))
         if partial:
-            found.notes.append(("records_are_a_page", partial))
+            found.notes.append(partial)
     keys = list(dict.fromkeys(key for _, record in flat() for key in record or () if key != REPEATED))
     if len(keys) > limits.columns:
         raise unreadable("too_many_columns", file=file, found=len(keys), limit=limits.columns)
@@ -98,16 +98,16 @@ def _whole(text: str) -> str:
     return _HALF.sub("\ufffd", text)
 
 
-def _announced(located: list[Located], document: Any) -> dict[str, Any] | None:
+def _announced(located: list[Located], document: Any) -> tuple[str, dict[str, Any]] | None:
     """What an interface says of records that it has and did not put into this file: pages of a list come one by one."""
     holders = [around[0] for _, around in located[:1] + located[-1:] if around] or [document]
     if not isinstance(holders[0], dict) or any(holder is not holders[0] for holder in holders):
         return None
     said = {fold(key).replace("_", ""): value for key, value in holders[0].items()}
     totals = [int(said[key]) for key in _TOTALS if isinstance(said.get(key), str) and said[key].isdecimal()]
-    if any(said.get(key) is True for key in _MORE) or any(total > len(located) for total in totals):
-        return {"found": len(located), "total": max(totals, default="?")}
-    return None
+    if any(total > len(located) for total in totals):
+        return "records_are_a_page", {"found": len(located), "total": max(totals)}
+    return ("records_go_on", {"found": len(located)}) if any(said.get(key) is True for key in _MORE) else None
 
 
 def _system(crs: Any) -> str | None:

@@ -301,6 +301,17 @@ def _beside_rows() -> list[Case]:
     signed = [*three, ["填表人：张三", None, "审核人：李四", *blank[:5]]]
     noted = [*three, ["注：床位数为编制数", *blank]]
     required = [[f"*{name}（必填）" for name in three[0]], *three[1:]]
+    lacking: set[tuple[str | None, str]] = {
+        ("month", "required_missing"),
+        ("name", "required_missing"),
+        ("total_beds", "required_missing"),
+    }
+    lacking_note: set[tuple[str | None, str]] = {
+        ("month", "required_missing"),
+        ("total_beds", "required_missing"),
+        ("status", "required_missing"),
+        ("division_code", "cross_field"),
+    }
     lone, header, note = {(None, "header_again")}, "the header once more", "a signature below the table"
     return [
         Case(header, "again.csv", csv(again), rows=rows, reasons=lone),
@@ -310,6 +321,9 @@ def _beside_rows() -> list[Case]:
         Case(note, "signed.csv", csv(signed), rows=rows, reasons={(None, "note_row")}),
         Case(note, "noted.xls", xls(noted), rows=rows, reasons={(None, "note_row")}),
         Case(note, "a_name.csv", csv(homes({"机构名称": "负责人：养老院"}, n=1)), rows=values(NAME, "负责人：养老院")),
+        # A record that borrows such words stays a record, and is refused for what it lacks: nobody hides a row behind them.
+        Case(header, "borrowed.csv", csv([*three, ["A009", *[None] * 5, *three[0][6:]]]), rows=rows, reasons=lacking | {("status", "not_in_code_list"), ("division_code", "pattern")}),
+        Case(note, "borrowed.csv", csv([*three, ["A009", None, "备注：无", *blank[:5]]]), rows=rows, reasons=lacking_note),
         Case("a header that says must", "must.xlsx", xlsx(required), rows=rows),
         Case("a header that says must", "must.csv", csv(required), rows=rows),
         Case("a header that says must", "may.csv", csv([[f"{name}[选填]" for name in three[0]], *three[1:]]), rows=rows),
@@ -325,7 +339,7 @@ def _pages() -> list[Case]:
     return [
         Case("one page of several", "total.json", page(total=60, pageNum=1), rows=rows, note="records_are_a_page"),
         Case("one page of several", "text.json", page(total_count="60"), rows=rows, note="records_are_a_page"),
-        Case("one page of several", "more.json", page(hasNextPage=True), rows=rows, note="records_are_a_page"),
+        Case("one page of several", "more.json", page(hasNextPage=True), rows=rows, note="records_go_on"),
         Case("one page of several", "whole.json", page(total=2, hasNextPage=False), rows=rows),
     ]  # fmt: skip
 
