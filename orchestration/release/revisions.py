@@ -156,7 +156,7 @@ def causes(con: duckdb.DuckDBPyConnection, release_id: str) -> dict[str, str]:
     """Table → why this release changes it; nothing of what it changes."""
     if TABLE not in {name for (name,) in con.execute("select table_name from duckdb_tables()").fetchall()}:
         return {}
-    query = f'select table_name, any_value(cause) from "{TABLE}" where release_id = ? group by table_name'
+    query = f'select table_name, min(cause) from "{TABLE}" where release_id = ? group by table_name'
     return dict(con.execute(query, [release_id]).fetchall())
 
 

@@ -91,7 +91,13 @@ def write(
     for product in sorted(products.values(), key=lambda p: len(taking_over.reads(p.id))):
         _write_table(given, product)
     tables, disclosure = given.tables, given.disclosure
-    public_tables = {p.id: _facts(con, p, "public") for p in products.values() if _is_there(con, p.id)}
+    public_tables = {
+        p.id: previous.public_tables[p.id]
+        if previous and p.id in given.taken and p.id in previous.public_tables
+        else _facts(con, p, "public")
+        for p in products.values()
+        if _is_there(con, p.id)
+    }
     public_edition.finish(con, candidate / PUBLIC)
     con.execute("detach release")
     con.close()
