@@ -108,12 +108,10 @@ def cast(text: pl.Series, kind: Kind, options: CastOptions = CastOptions()) -> t
         String, a key of `messages.MESSAGES` where refused, else null.
     """
     text = text.cast(pl.String)
-    if text.len() > 1 and says_one_thing(text):
-        values, reasons = cast(text.head(1), kind, options)
-        return values.new_from_index(0, text.len()), reasons.new_from_index(0, text.len())
     if kind == "string":
-        values = _strings(text, options)
-        return values, _no_texts(values, options)
+        is_plain = not text.head(_LOOK).str.contains(_NOT_PLAIN).any() and not text.str.contains(_NOT_PLAIN).any()
+        values = _without_nulls(text, options) if is_plain else _strings(text, options)
+        return values, _no_reasons(text) if is_plain else _no_texts(values, options)
     values = _plainly(text, kind, options)
     left = values.is_null() & text.is_not_null() & (text != "")
     if not left.any():
@@ -130,12 +128,6 @@ def cast(text: pl.Series, kind: Kind, options: CastOptions = CastOptions()) -> t
     return _by_the_rules(text, values, left, kind, options)
 
 
-def says_one_thing(column: pl.Series) -> bool:
-    """Whether every row has the same value, or none has: a constant of the layout, a field nobody fills."""
-    nothing = column.null_count()
-    return nothing == column.len() or (nothing == 0 and bool((column == column[0]).all()))
-
-
 # ── strings ─────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -150,9 +142,17 @@ def _strings(text: pl.Series, options: CastOptions) -> pl.Series:
             stripped = _rewritten(stripped, "[\u3000！-～]", _half_width)
     if options.clean:
         stripped = _rewritten(stripped, _MARKED_UP, _cleaned)
-    nulls = [*options.null_spellings, *(["0"] if options.zero_is_null else [])]
-    return pl.select(pl.when(~stripped.is_in(nulls)).then(stripped)).to_series().alias(text.name)
+    return _without_nulls(stripped, options)
 
+
+def _without_nulls(stripped: pl.Series, options: CastOptions) -> pl.Series:
+    nulls = [*options.null_spellings, *(["0"] if options.zero_is_null else [])]
+    return pl.select(pl.when(~stripped.is_in(nulls)).then(stripped)).to_series().alias(stripped.name)
+
+
+# Letters and digits alone need nothing taken off and are no error of a formula, but for what may be 9.9E+17. One pass over a column
+# tells, and a look at its first rows tells most of those where it is not so.
+_NOT_PLAIN, _LOOK = r"[^0-9A-Za-z]|[0-9][eE]", 100
 
 # Characters nobody sees: joiners, marks of writing direction, soft hyphens, controls beyond ASCII.
 _UNSEEN = "[\u0080-\u009f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]"

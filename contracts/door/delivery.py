@@ -379,7 +379,8 @@ def _pseudonymised(delivery: Delivery, key: Key, parts: Iterator[Split]) -> Iter
     for part in parts:
         # What a refused row says of its key is hidden as the same key of an accepted row is.
         reasons = part.reasons.with_columns(hidden_numbers(part.reasons["row_says"], key))
-        yield replace(part, accepted=pseudonymise(part.accepted, delivery.feed, key, on=day), reasons=reasons)
+        hidden = pseudonymise(part.accepted, delivery.feed, key, on=day, clean=part.clean)
+        yield replace(part, accepted=hidden, reasons=reasons)
 
 
 def _ahead(parts: Iterator[Part]) -> Iterator[Part]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from contracts.door.casting import says_one_thing
+from contracts.door.repeated import says_one_thing
 from contracts.door.rows import empty_reasons, pandera_schema
 from contracts.loading import load_feed
 from contracts.model import Feed

@@ -22,7 +22,7 @@ import re
 import secrets
 import stat
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
@@ -40,6 +40,7 @@ from contracts.door.free_text import (
     searched,
 )
 from contracts.door.identifiers import canonical
+from contracts.door.repeated import repeated
 from contracts.model import Feed, FieldSpec
 from contracts.whole_files import put
 
@@ -221,7 +222,9 @@ def _write_keys(path: Path, keys: list[Key], *, replace: bool) -> None:
 # ── a frame ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def pseudonymise(frame: pl.DataFrame, feed: Feed, key: Key, *, on: date | None = None) -> pl.DataFrame:
+def pseudonymise(
+    frame: pl.DataFrame, feed: Feed, key: Key, *, on: date | None = None, clean: Collection[str] = ()
+) -> pl.DataFrame:
     """Typed rows of a feed → what may be stored: the columns of `feed.stored`, then the platform's own (`_…`).
 
     A column the contract does not know does not pass.
@@ -229,17 +232,18 @@ def pseudonymise(frame: pl.DataFrame, feed: Feed, key: Key, *, on: date | None =
     Args:
         on: the day at which ages are taken; without it, the day of `_received_at`. Never the day of the run: a
             replay of the archive must give the same bands.
+        clean: fields that were searched for numbers of persons and hold none.
 
     Raises:
         ValueError: a field of the contract is not in the frame, or a birth date has no day to be compared with.
     """
     if missing := [f.name for f in feed.stored if f.name not in frame.columns]:
         raise ValueError(f"{feed.id}: the frame has no column {missing}; it has {frame.columns}")
-    columns = [_kept(frame, f, key, on).alias(f.stored_as) for f in feed.stored]
+    columns = [_kept(frame, f, key, on, is_clean=f.name in clean).alias(f.stored_as) for f in feed.stored]
     return pl.DataFrame([*columns, *(frame[name] for name in frame.columns if name.startswith("_"))])
 
 
-def _kept(frame: pl.DataFrame, f: FieldSpec, key: Key, on: date | None) -> pl.Series:
+def _kept(frame: pl.DataFrame, f: FieldSpec, key: Key, on: date | None, *, is_clean: bool) -> pl.Series:
     values = frame[f.name]
     match f.classification:
         case "identifier":
@@ -256,7 +260,7 @@ def _kept(frame: pl.DataFrame, f: FieldSpec, key: Key, on: date | None) -> pl.Se
         case "free_text":
             return redact(values)[0]
         case "public" | "internal":
-            return hidden_numbers(values, key, searched_for(f))
+            return values if is_clean else hidden_numbers(values, key, searched_for(f))
         case other:
             raise ValueError(f"{f.name}: nobody has said what becomes of a value that is {other!r}")
 
@@ -301,6 +305,9 @@ def redact(text: pl.Series) -> tuple[pl.Series, pl.Series]:
     Returns:
         (text, count): String and UInt32, of the length of `text`; null stays null with count 0.
     """
+    if few := repeated(text):
+        redacted, count = redact(few.values)
+        return few.laid_out(redacted), few.laid_out(count)
     suspicious = searched(text)
     if not suspicious.any():
         return text, pl.zeros(text.len(), dtype=pl.UInt32, eager=True)

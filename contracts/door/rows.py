@@ -23,6 +23,7 @@ from contracts.door.arranging import MELTED, Arrangement, fields_of, sender_head
 from contracts.door.casting import CastOptions, cast
 from contracts.door.identifiers import SEMANTIC_CHECKS
 from contracts.door.privacy import holds_a_number, mask_value, searched_for
+from contracts.door.repeated import Repeated, repeated
 from contracts.door.shapes import in_words
 from contracts.loading import chosen, code_list, code_spellings
 from contracts.messages import message
@@ -68,6 +69,7 @@ class Split:
     """A batch after the door: typed rows that hold, and a reason row for everything that does not.
 
     Counts are of rows: received == accepted.height + rejected; a warned row is an accepted one.
+    `clean`: fields anybody may read in which no accepted row has the number of a person.
     """
 
     accepted: pl.DataFrame
@@ -75,6 +77,7 @@ class Split:
     received: int
     rejected: int
     warned: int
+    clean: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -113,15 +116,14 @@ def split(door: Checker, laid: pl.DataFrame) -> Split:
     if laid.height == 0:
         return Split(_typed(door, laid)[0].clear(), empty_reasons(), 0, 0, 0)
     laid = laid.with_columns(_shapes(door, laid).alias(SHAPE))
-    typed, failed_casts = _typed(door, laid)
+    typed, failed_casts, few = _typed(door, laid)
     told = _told_of_cells(door, laid) + _without_time(door, laid, typed)
     for name, codes, severity in told:
         if severity == "error":
             cast_reason = failed_casts.get(name, codes)
             failed_casts[name] = pl.select(pl.coalesce(codes, cast_reason)).to_series()
     shape_bad = laid[SHAPE].is_not_null()
-    masks = typed.select(check.fails.fill_null(value=False).alias(str(i)) for i, check in enumerate(door.checks))
-    struck = [mask.name for mask in masks if mask.any()]
+    struck = _struck(door, typed, few)
     found: list[pl.DataFrame] = []
     rejected, warned = shape_bad, pl.repeat(False, laid.height, eager=True)
     if shape_bad.any():
@@ -143,8 +145,8 @@ def split(door: Checker, laid: pl.DataFrame) -> Split:
         if severity == "warning" and bad.any():
             warned = warned | bad
             found.append(_reasons(door, laid.filter(bad), name, codes.filter(bad), "warning", {}, ()))
-    for i in struck:
-        check, bad = door.checks[int(i)], masks[i] & ~shape_bad
+    for i, mask in struck.items():
+        check, bad = door.checks[i], mask & ~shape_bad
         if check.field in cast_failed:
             bad = bad & ~cast_failed[check.field]
         if not bad.any():
@@ -158,7 +160,7 @@ def split(door: Checker, laid: pl.DataFrame) -> Split:
         )
     reasons = pl.concat(found) if found else empty_reasons()
     if door.arrangement.feed.kept_of_refused and rejected.any():
-        said = _said_by_rows(door, typed, masks, rejected & ~shape_bad)
+        said = _said_by_rows(door, typed, struck, rejected & ~shape_bad)
         reasons = reasons.drop("row_says").join(said, on="_row", how="left", maintain_order="left")
     return Split(
         accepted=typed.filter(~rejected) if rejected.any() else typed,
@@ -166,10 +168,29 @@ def split(door: Checker, laid: pl.DataFrame) -> Split:
         received=laid.height,
         rejected=int(rejected.sum()),
         warned=int((warned & ~rejected).sum()),
+        clean=frozenset(door.casts)
+        - {door.checks[i].field for i in struck if door.checks[i].code == "personal_number"},
     )
 
 
-def _said_by_rows(door: Checker, typed: pl.DataFrame, masks: pl.DataFrame, of: pl.Series) -> pl.DataFrame:
+def _struck(
+    door: Checker, typed: pl.DataFrame, few: Mapping[str, tuple[pl.DataFrame, Repeated]]
+) -> dict[int, pl.Series]:
+    """The checks that fail somewhere, by number, and the rows where they do."""
+    whole, struck = {}, {}
+    for i, check in enumerate(door.checks):
+        fails, reads = check.fails.fill_null(value=False).alias(str(i)), set(check.fails.meta.root_names())
+        if reads == {check.field} and check.field in few:
+            values, rows = few[check.field]
+            if (mask := values.select(fails).to_series()).any():
+                struck[i] = rows.laid_out(mask)
+        else:
+            whole[i] = fails
+    struck |= {i: mask for i, mask in zip(whole, typed.select(whole.values()), strict=True) if mask.any()}
+    return dict(sorted(struck.items()))
+
+
+def _said_by_rows(door: Checker, typed: pl.DataFrame, struck: Mapping[int, pl.Series], of: pl.Series) -> pl.DataFrame:
     """`_row` and what the row says in the fields that are kept of a refused one, as JSON; a field that is itself wrong is null.
 
     A rule between fields does not make either of them wrong.
@@ -177,14 +198,15 @@ def _said_by_rows(door: Checker, typed: pl.DataFrame, masks: pl.DataFrame, of: p
     Args:
         of: which rows; not those whose shape is wrong, of which nobody knows which column is which.
     """
-    kept = door.arrangement.feed.kept_of_refused
-    texts = {name: typed[name].cast(pl.String) for name in kept}
-    for i, check in enumerate(door.checks):
+    typed = typed.filter(of)
+    texts = {name: typed[name].cast(pl.String) for name in door.arrangement.feed.kept_of_refused}
+    for i, mask in struck.items():
+        check = door.checks[i]
         if check.field in texts and check.severity == "error" and check.code != "cross_field":
-            texts[check.field] = texts[check.field].set(masks[str(i)], None)
-    said = pl.DataFrame(texts).filter(of).to_struct("row_says").struct.json_encode()
+            texts[check.field] = texts[check.field].set(mask.filter(of), None)
+    said = pl.DataFrame(texts).to_struct("row_says").struct.json_encode()
     # A melted file has many rows of one number, which cannot be told apart.
-    return pl.DataFrame({"_row": typed[ROW].cast(pl.Int64).filter(of), "row_says": said}).unique("_row", keep="none")
+    return pl.DataFrame({"_row": typed[ROW].cast(pl.Int64), "row_says": said}).unique("_row", keep="none")
 
 
 def empty_reasons() -> pl.DataFrame:
@@ -499,23 +521,30 @@ def _without_time(door: Checker, laid: pl.DataFrame, typed: pl.DataFrame) -> lis
 # ── splitting ───────────────────────────────────────────────────────────────────────────────────
 
 
-def _typed(door: Checker, laid: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, pl.Series]]:
-    """Casts every field; returns the typed frame and, for fields with failures, the reason code per row."""
+def _typed(
+    door: Checker, laid: pl.DataFrame
+) -> tuple[pl.DataFrame, dict[str, pl.Series], dict[str, tuple[pl.DataFrame, Repeated]]]:
+    """Casts every field; returns the typed frame, for fields with failures the reason code per row, and what fields that say few
+    things say."""
     layout = door.arrangement.layout
-    columns, failures = [], {}
+    columns, failures, said = [], {}, {}
     for f in door.arrangement.feed.fields:
-        values, reasons = cast(laid[f.name], f.kind, door.casts[f.name])
+        few = repeated(laid[f.name])
+        values, reasons = cast(few.values if few else laid[f.name], f.kind, door.casts[f.name])
         if f.kind == "string" and (spellings := _spellings(f)):
             values = _by_code(values, spellings)
         if layout and f.name in layout.multiply:
             values = values * layout.multiply[f.name]
-        columns.append(values.alias(f.name))
-        if reasons.null_count() < reasons.len():
-            failures[f.name] = reasons
+        if few:
+            said[f.name] = values.alias(f.name).to_frame(), few
+        has_failures = reasons.null_count() < reasons.len()
+        columns.append((few.laid_out(values) if few else values).alias(f.name))
+        if has_failures:
+            failures[f.name] = few.laid_out(reasons) if few else reasons
     frame = pl.DataFrame([*columns, laid[ROW]])
     usual = layout.coordinates.crs if layout and layout.coordinates else "wgs84"
     if usual == "wgs84" and (CRS not in frame.columns or frame[CRS].null_count() == frame.height):
-        return frame, failures
+        return frame, failures, said
     from contracts.door.coordinates import in_wgs84
 
     placed = in_wgs84(frame, usual)
@@ -526,7 +555,7 @@ def _typed(door: Checker, laid: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, p
         code = pl.select(pl.when(lost).then(pl.lit("outside_coordinate_system"))).to_series()
         if lost.any():
             failures["longitude"] = pl.select(pl.coalesce(failures.get("longitude", code), code)).to_series()
-    return placed, failures
+    return placed, failures, {name: of for name, of in said.items() if name not in (*AXES, CRS)}
 
 
 def _spellings(f: FieldSpec) -> dict[str, str]:
