@@ -57,8 +57,8 @@ def _untold_means(table: Table, rows: pl.DataFrame, k: int = TEN) -> pl.DataFram
     """The rows with `_untold`: means that would say how few answered otherwise than the rest, and as many more as hide them.
 
     A mean of 0 to 100 points gives `n · mean / 100` people's worth of points and takes the rest. Where either is less than k, few answers
-    could be counted from it. In one way of dividing, what is not told of a topic is at least two units with k on either side of every
-    question; a unit's topic is told whole or not at all, for its own mean is the mean of its questions.
+    could be counted from it. In one way of dividing, what is not told of a topic, withheld units with it, is at least two units with k on
+    either side of every question, for the whole less the others is theirs; a unit's topic is told whole or not at all, for its own mean is the mean of its questions.
     """
     if not table.means:
         return rows.with_columns(_untold=pl.lit(False))
@@ -69,22 +69,31 @@ def _untold_means(table: Table, rows: pl.DataFrame, k: int = TEN) -> pl.DataFram
     worth = rows.with_columns(_given=given, _taken=pl.col(table.people["count"]).fill_null(0) - given)
     untold: list[dict[str, Any]] = []
     cell = list(dict.fromkeys([*unit, *topic]))
-    for _, part in worth.filter(~pl.col("_hidden")).group_by(topic, maintain_order=True):
-        ordered = part.group_by(cell).agg(_least=pl.min_horizontal("_given", "_taken").min()).sort("_least", *cell)
-        if ordered["_least"][0] >= k:
-            continue
-        for taken, row in enumerate(ordered.iter_rows(named=True)):
-            left = part.join(
-                pl.DataFrame(untold, schema=part.select(cell).schema), on=cell, how="semi", nulls_equal=True
-            )
-            sums = left.group_by(question).agg(pl.col("_given", "_taken").sum())
-            if row["_least"] >= k and taken >= 2 and (sums.select(pl.min_horizontal("_given", "_taken").min()).item() or 0) >= k:  # fmt: skip
+    for _, part in worth.group_by(topic, maintain_order=True):
+        ordered = part.filter(~pl.col("_hidden")).group_by(cell).agg(_least=pl.min_horizontal("_given", "_taken").min())
+        left = part.filter("_hidden")
+        for row in ordered.sort("_least", *cell).iter_rows(named=True):
+            if row["_least"] >= k and _hide_one_another(left, cell, question, k):
                 break
-            untold.append({c: row[c] for c in cell})
+            own = pl.DataFrame([{c: row[c] for c in cell}], schema=part.select(cell).schema)
+            untold += own.to_dicts()
+            left = pl.concat([left, part.join(own, on=cell, how="semi", nulls_equal=True)])
     of_them = pl.DataFrame(untold, schema=worth.select(cell).schema).with_columns(_untold=pl.lit(True))
     return rows.join(of_them, on=cell, how="left", nulls_equal=True, maintain_order="left").with_columns(
         pl.col("_untold").fill_null(False) & ~pl.col("_hidden")
     )
+
+
+def _hide_one_another(left: pl.DataFrame, unit: list[str], question: list[str], k: int) -> bool:
+    """Whether nothing is left out, or two units at least with k people's worth of points on either side of every question."""
+    if not left.height:
+        return True
+    sides = (
+        left.group_by(question)
+        .agg(pl.col("_given", "_taken").sum())
+        .select(pl.min_horizontal("_given", "_taken").min())
+    )
+    return left.select(unit).unique().height >= 2 and sides.item() >= k
 
 
 def stands(table: Table, rows: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
