@@ -230,12 +230,16 @@ def searched(text: pl.Series) -> pl.Series:
 
 def codes_searched(codes: pl.Series) -> pl.Series:
     """Which codes can hold anything of `IN_CODES`."""
-    long = (codes.str.len_bytes() >= 11).fill_null(value=False) | codes.str.contains("[@＠﹫]").fill_null(value=False)
+    # Letters and digits alone, as most codes are, hold no sign between digits, no other digits and no address.
+    is_bare = not codes.str.contains("[^0-9A-Za-z]").any()
+    long = (codes.str.len_bytes() >= 11).fill_null(value=False)
+    if not is_bare:
+        long |= codes.str.contains("[@＠﹫]").fill_null(value=False)
     if not long.any():
         return long
     left = codes.filter(long)
     holds = left.str.contains(_CODE_CAN_HOLD)
-    oddly = ~holds & left.str.contains(_ODD)
+    oddly = ~holds & left.str.contains(_ODD) if not is_bare else holds.clear()
     if oddly.any():
         odd = left.filter(oddly)
         in_other_digits = odd.str.contains(_OTHER_DIGITS) & odd.str.contains(_ELEVEN)

@@ -130,6 +130,8 @@ def canonical(values: pl.Series, semantic: str | None) -> pl.Series:
             values = values.str.replace_all(_PHONE_SEPARATORS, "").str.replace(_COUNTRY, "")
     if semantic == "phone":
         return values
+    if not (values.str.len_bytes() == 15).any():
+        return values
     old = values.str.contains(f"^{RESIDENT_ID_15}$")
     if old.any():
         return pl.select(pl.when(old).then(_lengthened(pl.lit(values))).otherwise(values)).to_series()

@@ -35,11 +35,15 @@ def repeated(column: pl.Series) -> Repeated | None:
         return Repeated(column.head(1), None, column.len())
     if column.len() <= SAMPLE or column.head(SAMPLE).n_unique() > IN_SAMPLE:
         return None
-    values = column.drop_nulls().unique()
-    if values.len() > AT_MOST:
-        return None
-    at = column.cast(pl.Enum(values)).to_physical().fill_null(values.len())
-    return Repeated(values.append(values.clear(1)), at, column.len())
+    # Its first rows have nearly all of them; where a later row has another, all are looked at.
+    for rows in (column.head(20 * SAMPLE), column):
+        values = rows.drop_nulls().unique()
+        if values.len() > AT_MOST:
+            return None
+        at = column.cast(pl.Enum(values), strict=False).to_physical()
+        if at.null_count() == column.null_count():
+            return Repeated(pl.concat([values, values.clear(1)]), at.fill_null(values.len()), column.len())
+    return None
 
 
 def says_one_thing(column: pl.Series) -> bool:
