@@ -144,6 +144,11 @@ FILES: Mapping[str, Sentences] = {
         "{count} rows of {file} are hidden or filtered out (row {rows}): nobody sees them, and they were read like the others. "
         "If they are not meant, delete them and send the file again.",
     ),
+    "rows_struck": Sentences(
+        "{file} 有 {count} 行含划了删除线的单元格（第 {rows} 行），已照常读取；如表示作废，请删除后重新发送。",
+        "{count} rows of {file} have cells that are struck through (row {rows}), and were read like the others. "
+        "If that means they no longer hold, delete them and send the file again.",
+    ),
     "columns_hidden": Sentences(
         "{file} 的列 {columns} 被隐藏，打开时看不到，但已照常读取；请核对其中的内容。",
         "The columns {columns} of {file} are hidden: nobody sees them, and they were read like the others. Check what they hold.",

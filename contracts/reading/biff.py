@@ -16,8 +16,11 @@ from contracts.reading.spreadsheet_xml import BUILT_IN, Hidden, Odd, shown_for
 ERRORS = {0x00: "#NULL!", 0x07: "#DIV/0!", 0x0F: "#VALUE!", 0x17: "#REF!", 0x1D: "#NAME?", 0x24: "#NUM!", 0x2A: "#N/A"}
 _END, _FREE = 0xFFFFFFFE, 0xFFFFFFFF
 _BOUNDSHEET, _FORMAT, _XF, _DATEMODE, _RECALCID = 0x85, 0x41E, 0xE0, 0x22, 0x1C1
-_ROW, _COLINFO = 0x208, 0x7D
+_ROW, _COLINFO, _FONT = 0x208, 0x7D, 0x31
+_LABELSST, _LABEL = 0xFD, 0x204
 _FORMULA, _BOOLERR, _NUMBER, _RK, _MULRK, _EOF = 0x06, 0x205, 0x203, 0x27E, 0xBD, 0x0A
+# What holds a value; a run of numbers (_MULRK) is told by the style of its first.
+_CELLS = (_FORMULA, _BOOLERR, _NUMBER, _RK, _MULRK, _LABELSST, _LABEL)
 
 
 def odd_cells_of(path: Path) -> tuple[dict[str, Odd], dict[str, Hidden], bool]:
@@ -34,7 +37,8 @@ def odd_cells_of(path: Path) -> tuple[dict[str, Odd], dict[str, Hidden], bool]:
 def _read(data: bytes) -> tuple[dict[str, Odd], dict[str, Hidden], bool]:
     sheets: dict[str, int] = {}
     codes: dict[int, str] = {}
-    styles: list[int] = []
+    styles: list[tuple[int, int]] = []  # font, number format
+    struck_fonts: list[bool] = []
     starts_1904 = was_calculated = False
     for kind, body in _records(data, 0):
         if kind == _BOUNDSHEET:
@@ -45,25 +49,34 @@ def _read(data: bytes) -> tuple[dict[str, Odd], dict[str, Hidden], bool]:
             number, length, wide = struct.unpack_from("<HHB", body)
             codes[number] = body[5 : 5 + 2 * length].decode("utf-16-le") if wide & 1 else body[5 : 5 + length].decode("latin-1")  # fmt: skip
         elif kind == _XF:
-            styles.append(struct.unpack_from("<H", body, 2)[0])
+            styles.append(struct.unpack_from("<HH", body))
+        elif kind == _FONT:
+            struck_fonts.append(bool(struct.unpack_from("<H", body, 2)[0] & 8))
         elif kind == _DATEMODE:
             starts_1904 = body[:1] == b"\x01"
         elif kind == _RECALCID:
             was_calculated = True  # Excel writes it; programs that do not calculate do not
-    telling = {i: codes.get(f, BUILT_IN.get(f, "")) for i, f in enumerate(styles)}
+    telling = {i: codes.get(f, BUILT_IN.get(f, "")) for i, (_, f) in enumerate(styles)}
     telling = {i: code for i, code in telling.items() if is_telling(code)}
     odd = {name: _sheet(data, start, telling, was_calculated) for name, start in sheets.items()}
-    return odd, {name: _hidden(data, start) for name, start in sheets.items()}, starts_1904
+    # There is no font 4: the fifth is the one of number 5.
+    lines = {i + (i >= 4) for i, is_struck in enumerate(struck_fonts) if is_struck}
+    struck = {i for i, (font, _) in enumerate(styles) if font in lines}
+    return odd, {name: _hidden(data, start, struck) for name, start in sheets.items()}, starts_1904
 
 
-def _hidden(data: bytes, start: int) -> Hidden:
+def _hidden(data: bytes, start: int, struck: set[int]) -> Hidden:
     hidden = Hidden()
     for kind, body in _records(data, start):
-        if kind == _ROW and struct.unpack_from("<H", body, 12)[0] & 0x20:
-            hidden.rows.add(struct.unpack_from("<H", body)[0])
+        if kind == _ROW:
+            row, height, flags = (struct.unpack_from("<H", body, at)[0] for at in (0, 6, 12))
+            # Twentieths of a point, where somebody has set them.
+            hidden.rows.update({row} if flags & 0x20 or (flags & 0x40 and height & 0x7FFF < 40) else ())
         elif kind == _COLINFO:
-            first, last, _, _, flags = struct.unpack_from("<5H", body)
-            hidden.columns.update(range(first, last + 1) if flags & 1 else ())
+            first, last, width, _, flags = struct.unpack_from("<5H", body)
+            hidden.columns.update(range(first, last + 1) if flags & 1 or width < 51 else ())
+        elif kind in _CELLS and struck and struct.unpack_from("<H", body, 4)[0] in struck:
+            hidden.struck.add(struct.unpack_from("<H", body)[0])
     return hidden
 
 

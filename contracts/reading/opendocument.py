@@ -5,6 +5,7 @@ A repeated cell takes one element in the file and thousands in memory. Every cel
 
 from __future__ import annotations
 
+import re
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,7 @@ from contracts.reading.table import Limits, unreadable
 TABLE = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
 OFFICE = "{urn:oasis:names:tc:opendocument:xmlns:office:1.0}"
 TEXT = "{urn:oasis:names:tc:opendocument:xmlns:text:1.0}"
+STYLE = "{urn:oasis:names:tc:opendocument:xmlns:style:1.0}"
 NUMBERS = ("float", "percentage", "currency")
 
 
@@ -39,7 +41,9 @@ def look_at(path: Path, limits: Limits, *, file: str) -> tuple[dict[str, Sheet],
         Unreadable: too many columns or cells, or no well-formed XML.
     """
     row_end = width = rows = columns = row = column = 0
-    filled, starts_1904 = False, False
+    filled, starts_1904, is_struck = False, False, False
+    flat: set[str] = set()  # styles of rows and columns of which nothing is seen
+    struck: set[str] = set()  # styles of letters struck through
     sheets: dict[str, Sheet] = {}
     sheet = Sheet()
     try:
@@ -52,28 +56,32 @@ def look_at(path: Path, limits: Limits, *, file: str) -> tuple[dict[str, Sheet],
                         sheet = sheets.setdefault(element.get(f"{TABLE}name", ""), Sheet())
                     elif element.tag == f"{TABLE}table-row":
                         row_end = width = 0
-                        filled = False
+                        filled, is_struck = False, False
                     elif element.tag == f"{TABLE}null-date":
                         starts_1904 = element.get(f"{TABLE}date-value", "").startswith("1904")
                     continue
-                if element.tag in (f"{TABLE}table-cell", f"{TABLE}covered-table-cell"):
+                if element.tag == f"{STYLE}style":
+                    _see_style(element, flat, struck)
+                elif element.tag in (f"{TABLE}table-cell", f"{TABLE}covered-table-cell"):
                     times = int(element.get(f"{TABLE}number-columns-repeated", 1))
                     if len(element) or element.get(f"{OFFICE}value-type") or element.get(f"{TABLE}formula"):
                         width, filled = row_end + times, True
+                        is_struck |= element.get(f"{TABLE}style-name") in struck
                         if width <= limits.columns:
                             _look(element, row, range(row_end, width), sheet)
                     row_end += times
                     element.clear()
                 elif element.tag == f"{TABLE}table-column":
                     times = int(element.get(f"{TABLE}number-columns-repeated", 1))
-                    if _is_hidden(element):
-                        sheet.hidden.columns.update(range(column, min(column + times, limits.columns)))
+                    hidden_to = min(column + times, limits.columns) if _is_hidden(element, flat) else column
+                    sheet.hidden.columns.update(range(column, hidden_to))
                     column += times
                 elif element.tag == f"{TABLE}table-row":
                     times = int(element.get(f"{TABLE}number-rows-repeated", 1))
                     rows += times if filled else 0
-                    if filled and _is_hidden(element):
-                        sheet.hidden.rows.update(range(row, row + times))
+                    is_struck |= filled and element.get(f"{TABLE}default-cell-style-name") in struck
+                    sheet.hidden.rows.update(range(row, row + times if filled and _is_hidden(element, flat) else row))
+                    sheet.hidden.struck.update(range(row, row + times if is_struck else row))
                     row += times
                     columns = max(columns, width)
                     element.clear()
@@ -86,8 +94,34 @@ def look_at(path: Path, limits: Limits, *, file: str) -> tuple[dict[str, Sheet],
     return sheets, starts_1904
 
 
-def _is_hidden(element: ElementTree.Element) -> bool:
-    return element.get(f"{TABLE}visibility") in ("collapse", "filter")
+def _is_hidden(element: ElementTree.Element, flat: set[str]) -> bool:
+    return element.get(f"{TABLE}visibility") in ("collapse", "filter") or element.get(f"{TABLE}style-name") in flat
+
+
+def _see_style(style: ElementTree.Element, flat: set[str], struck: set[str]) -> None:
+    name = style.get(f"{STYLE}name", "")
+    flat.update([name] if _is_flat(style) else [])
+    struck.update([name] if _is_struck(style) else [])
+
+
+def _is_flat(style: ElementTree.Element) -> bool:
+    """Whether rows of this style are so low, or columns so narrow, that nothing is seen: under half a millimetre."""
+    sizes = [
+        part.get(f"{STYLE}{name}", "")
+        for part in style
+        for name in ("row-height", "column-width")
+        if part.get(f"{STYLE}{name}")
+    ]
+    units = {"cm": 10.0, "mm": 1.0, "in": 25.4, "pt": 25.4 / 72, "pc": 25.4 / 6, "px": 25.4 / 96}
+    return any(
+        (found := re.fullmatch(r"([\d.]+)([a-z]{2})", size)) is not None
+        and float(found[1]) * units.get(found[2], 10.0) < 0.5
+        for size in sizes
+    )
+
+
+def _is_struck(style: ElementTree.Element) -> bool:
+    return any(part.get(f"{STYLE}text-line-through-style", "none") != "none" for part in style)
 
 
 def _look(cell: ElementTree.Element, row: int, columns: range, sheet: Sheet) -> None:

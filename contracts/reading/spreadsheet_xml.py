@@ -23,10 +23,11 @@ Odd = dict[tuple[int, int], Shown]
 
 @dataclass
 class Hidden:
-    """Rows and columns from 0 that a sheet does not show."""
+    """Rows and columns from 0 that a sheet does not show, and rows of which it shows something struck through."""
 
     rows: set[int] = field(default_factory=set)
     columns: set[int] = field(default_factory=set)
+    struck: set[int] = field(default_factory=set)
 
 
 BUILT_IN = {1: "0", 2: "0.00", 9: "0%", 10: "0.00%", 18: "h:mm AM/PM", 19: "h:mm:ss AM/PM", 20: "h:mm", 21: "h:mm:ss", 22: "m/d/yy h:mm"}  # fmt: skip
@@ -40,6 +41,7 @@ class Formats:
     calculates_on_load: bool = False  # the stored results are not to be relied on
     starts_1904: bool = False
     parts: Mapping[str, str] = field(default_factory=dict)  # name of a sheet → its part of the archive
+    struck: frozenset[int] = frozenset()  # styles whose letters are struck through
 
 
 def formats_of(path: Path, *, file: str) -> Formats:
@@ -57,6 +59,7 @@ def formats_of(path: Path, *, file: str) -> Formats:
             links = ElementTree.fromstring(archive.read("xl/_rels/workbook.xml.rels"))  # noqa: S314
             styles = ElementTree.fromstring(archive.read("xl/styles.xml")) if "xl/styles.xml" in names else None  # noqa: S314
         telling = _telling(styles) if styles is not None else {}
+        struck = _struck(styles) if styles is not None else frozenset()
     except XML_ERRORS as error:
         raise unreadable("damaged_file", file=file, format="xlsx", detail=str(error)[:120]) from None
     targets = {link.get("Id"): link.get("Target", "") for link in links}
@@ -72,6 +75,7 @@ def formats_of(path: Path, *, file: str) -> Formats:
         calculates_on_load=calculation is not None and calculation.get("fullCalcOnLoad") in ("1", "true"),
         starts_1904=properties is not None and properties.get("date1904") in ("1", "true"),
         parts=parts,
+        struck=struck,
     )
 
 
@@ -85,6 +89,33 @@ def _telling(styles: ElementTree.Element) -> dict[int, str]:
         if is_telling(code):
             found[number] = code
     return found
+
+
+def _struck(styles: ElementTree.Element) -> frozenset[int]:
+    fonts, listed = next(_all(styles, "fonts"), None), next(_all(styles, "cellXfs"), None)
+    if fonts is None or listed is None:
+        return frozenset()
+    lines = {
+        i for i, font in enumerate(fonts) if any(s.get("val", "1") not in ("0", "false") for s in _all(font, "strike"))
+    }
+    return frozenset(i for i, style in enumerate(listed) if int(style.get("fontId", "0") or 0) in lines)
+
+
+def struck_rows(path: Path, part: str, formats: Formats, *, file: str) -> set[int]:
+    """The rows of one sheet in which something that is struck through stands.
+
+    Raises:
+        Unreadable: damaged_file.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open(part) as opened:
+            return {
+                row
+                for (row, _), kind, style, _, value in _cells(opened)
+                if style in formats.struck and (value or kind == "inlineStr")
+            }
+    except XML_ERRORS as error:
+        raise unreadable("damaged_file", file=file, format="xlsx", detail=str(error)[:120]) from None
 
 
 def odd_cells(path: Path, part: str, formats: Formats, *, file: str) -> Odd:

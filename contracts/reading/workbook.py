@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -20,7 +20,7 @@ import polars as pl
 from contracts.reading.container import check_parts, matching
 from contracts.reading.headers import SEARCHED_ROWS, Header, fold, locate, spanned
 from contracts.reading.shown import number_text
-from contracts.reading.spreadsheet_xml import Hidden, Odd, column_number, formats_of, odd_cells
+from contracts.reading.spreadsheet_xml import Hidden, Odd, column_number, formats_of, odd_cells, struck_rows
 from contracts.reading.table import (
     CELL,
     MARK,
@@ -153,18 +153,22 @@ def open_workbook(
 
 
 def _hidden_within(together: Sequence[Sheet], look: Look, found: Found) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Rows and columns that are read and that their sender does not see, as a filter leaves them."""
+    """Rows and columns that are read and that their sender does not see, as a filter leaves them, or has struck through."""
     rows: list[str] = []
+    struck: list[str] = []
     columns: list[str] = []
     for nth, sheet in enumerate(together):
         hidden, names = look.hidden(sheet.name), sheet.header.names if sheet.header else []
         rows += [found.place(nth * SHEET_STEP + row + 1) for row in sheet.body if row in hidden.rows]
+        struck += [found.place(nth * SHEET_STEP + row + 1) for row in sheet.body if row in hidden.struck]
         columns += [
             name for at, name in enumerate(names)
             if at in hidden.columns and any(not is_blank(sheet.cells[row][at : at + 1]) for row in sheet.body)
         ]  # fmt: skip
     if rows:
         yield "rows_hidden", {"count": len(rows), "rows": _some(rows)}
+    if struck:
+        yield "rows_struck", {"count": len(struck), "rows": _some(struck)}
     if columns:
         yield "columns_hidden", {"columns": _some(list(dict.fromkeys(columns)))}
 
@@ -422,7 +426,12 @@ def _trimmed(row: list[str]) -> list[str]:
 _FAR_COLUMN = re.compile(rb"\sr\s*=\s*[\"']([A-Za-z]{2,9})\d")
 _FAR_ROW = re.compile(rb"\sr\s*=\s*[\"'][A-Za-z]{0,9}(\d{5,19})[\"']")
 _ODD_CELL = re.compile(rb"\st\s*=\s*[\"']e[\"']|<(?:\w+:)?f[\s>/]")
-_HIDDEN = re.compile(rb"<(?:\w+:)?(row|col)\b[^>]*\shidden\s*=\s*[\"'](?:1|true)[\"'][^>]*>")
+# Hidden, or made so low or narrow that nothing is seen: under two points, under a fifth of a character.
+_HIDDEN = re.compile(
+    rb"<(?:\w+:)?(?:row\b[^>]*\s(?:hidden\s*=\s*[\"'](?:1|true)|ht\s*=\s*[\"'][01](?:\.\d*)?)[\"']"
+    rb"|col\b[^>]*\s(?:hidden\s*=\s*[\"'](?:1|true)|width\s*=\s*[\"']0(?:\.[01]\d*)?)[\"'])[^>]*>"
+)
+_MAY_HIDE = re.compile(rb"hidden|ht\s*=\s*[\"'][01][.\"']|width\s*=\s*[\"']0")
 _WHERE = re.compile(rb"\s(r|min|max)\s*=\s*[\"'](\d{1,7})[\"']")
 _STYLE = re.compile(rb"\ss\s*=\s*[\"'](\d{1,6})[\"']")
 
@@ -468,7 +477,7 @@ def _checked(path: Path, kind: str, limits: Limits, file: str) -> Look:
         styles.setdefault(name, set()).update(_STYLE.findall(piece))
         if _ODD_CELL.search(piece):
             odd.add(name)
-        if b"hidden" in piece:
+        if _MAY_HIDE.search(piece):
             _see_hidden(piece, hidden.setdefault(name, Hidden()))
 
     check_parts(path, limits, look, file=file)
@@ -485,9 +494,18 @@ def _checked(path: Path, kind: str, limits: Limits, file: str) -> Look:
         part = formats.parts.get(name, "")
         return odd_cells(path, part, formats, file=file) if part in odd else {}
 
-    return Look(
-        cells_of, lambda name: hidden.get(formats.parts.get(name, ""), Hidden()), starts_1904=formats.starts_1904
-    )
+    struck = {str(style).encode() for style in formats.struck}
+
+    def hidden_of(name: str) -> Hidden:
+        part = formats.parts.get(name, "")
+        found = hidden.get(part, Hidden())
+        return (
+            replace(found, struck=struck_rows(path, part, formats, file=file))
+            if styles.get(part, set()) & struck
+            else found
+        )
+
+    return Look(cells_of, hidden_of, starts_1904=formats.starts_1904)
 
 
 def _see_hidden(piece: bytes, hidden: Hidden) -> None:

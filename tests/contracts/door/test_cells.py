@@ -73,6 +73,8 @@ def xlsx(
     options: dict[str, Any] | None = None,
     hide: Sequence[str] = (),
     unseen: Unseen = ((), ()),
+    flat: Unseen = ((), ()),
+    struck: Sequence[int] = (),
 ) -> bytes:
     import xlsxwriter
 
@@ -84,7 +86,7 @@ def xlsx(
             sheet.hide()
         for r, row in enumerate(rows, start=at[0]):
             for c, cell in enumerate(row, start=at[1]):
-                _write(book, sheet, r, c, cell)
+                _write(book, sheet, r, c, cell, is_struck=r in struck)
         for range_ in merged:
             first = range_.split(":")[0]
             from xlsxwriter.utility import xl_cell_to_rowcol
@@ -95,12 +97,17 @@ def xlsx(
             sheet.set_row(row, None, None, {"hidden": True})
         for column in unseen[1]:
             sheet.set_column(column, column, None, None, {"hidden": True})
+        for row in flat[0]:
+            sheet.set_row(row, 0.75)
+        for column in flat[1]:
+            sheet.set_column(column, column, 0.08)
     book.close()
     return out.getvalue()
 
 
-def _write(book: Any, sheet: Any, r: int, c: int, cell: Any) -> None:
+def _write(book: Any, sheet: Any, r: int, c: int, cell: Any, *, is_struck: bool) -> None:
     style = book.add_format({"num_format": cell.format}) if isinstance(cell, F) else None
+    style = book.add_format({"font_strikeout": True}) if is_struck else style
     value = cell.value if isinstance(cell, F) else cell
     if isinstance(value, Formula):
         sheet.write_formula(r, c, value.text, style, **({} if value.result is None else {"value": value.result}))
@@ -116,6 +123,8 @@ def xls(
     merged: Sequence[tuple[int, int, int, int]] = (),
     at: tuple[int, int] = (0, 0),
     unseen: Unseen = ((), ()),
+    flat: Unseen = ((), ()),
+    struck: Sequence[int] = (),
 ) -> bytes:
     import xlwt
 
@@ -124,6 +133,7 @@ def xls(
     for r, row in enumerate(rows, start=at[0]):
         for c, cell in enumerate(row, start=at[1]):
             style = xlwt.easyxf(num_format_str=cell.format) if isinstance(cell, F) else xlwt.Style.default_style
+            style = xlwt.easyxf("font: struck_out on") if r in struck else style
             value = cell.value if isinstance(cell, F) else cell
             if isinstance(value, Formula):
                 sheet.write(r, c, xlwt.Formula(value.text.removeprefix("=")), style)
@@ -137,6 +147,10 @@ def xls(
         sheet.row(r).hidden = True
     for c in unseen[1]:
         sheet.col(c).hidden = True
+    for r in flat[0]:
+        sheet.row(r).height_mismatch, sheet.row(r).height = True, 10
+    for c in flat[1]:
+        sheet.col(c).width = 20
     out = io.BytesIO()
     book.save(out)
     return out.getvalue()
@@ -148,25 +162,39 @@ def ods(
     down: Sequence[tuple[int, int, int]] = (),
     others: Sequence[tuple[str, Rows]] = (),
     unseen: Unseen = ((), ()),
+    flat: Unseen = ((), ()),
+    struck: Sequence[int] = (),
 ) -> bytes:
     """A cell may be (value, what it shows); `down`: (row, column, rows it spans)."""
     from odf.opendocument import OpenDocumentSpreadsheet
+    from odf.style import Style, TableColumnProperties, TableRowProperties, TextProperties
     from odf.table import CoveredTableCell, Table, TableCell, TableColumn, TableRow
     from odf.text import P
 
     document = OpenDocumentSpreadsheet()
+    for style_name, family, of in (
+        ("low", "table-row", TableRowProperties(rowheight="0.02cm")),
+        ("narrow", "table-column", TableColumnProperties(columnwidth="0.01cm")),
+        ("struck", "table-cell", TextProperties(textlinethroughstyle="solid")),
+    ):
+        style = Style(name=style_name, family=family)
+        style.addElement(of)
+        document.automaticstyles.addElement(style)
     for name, content in [("A", rows), *others]:
         table = Table(name=name)
         for c in range(len(content[0])):
-            table.addElement(TableColumn(visibility="collapse") if c in unseen[1] else TableColumn())
+            narrow = {"stylename": "narrow"} if c in flat[1] else {}
+            table.addElement(TableColumn(visibility="collapse") if c in unseen[1] else TableColumn(**narrow))
         for r, row in enumerate(content):
-            line = TableRow(visibility="filter") if r in unseen[0] else TableRow()
+            low = {"stylename": "low"} if r in flat[0] else {}
+            line = TableRow(visibility="filter") if r in unseen[0] else TableRow(**low)
             for c, cell in enumerate(row):
                 if any(r0 < r < r0 + n and c == c0 for r0, c0, n in down):
                     line.addElement(CoveredTableCell())
                     continue
                 spans = [n for r0, c0, n in down if (r0, c0) == (r, c)]
                 span = {"numberrowsspanned": spans[0], "numbercolumnsspanned": 1} if spans else {}
+                span |= {"stylename": "struck"} if r in struck and cell is not None else {}
                 value, shown = cell if isinstance(cell, tuple) else (cell, None if cell is None else str(cell))
                 if isinstance(value, Formula):
                     made = TableCell(formula=f"of:{value.text}", **span)
@@ -288,6 +316,16 @@ def _hidden() -> list[Case]:
         Case("hidden columns", "column.xlsx", xlsx(three, unseen=((), (2,))), rows=named, note="columns_hidden"),
         Case("hidden columns", "column.xls", xls(three, unseen=((), (2,))), rows=named, note="columns_hidden"),
         Case("hidden columns", "column.ods", ods(three, unseen=((), (2,))), rows=named, note="columns_hidden"),
+        Case("hidden rows", "low.xlsx", xlsx(three, flat=((2,), ())), rows=rows, note="rows_hidden"),
+        Case("hidden rows", "low.xls", xls(three, flat=((2,), ())), rows=rows, note="rows_hidden"),
+        Case("hidden rows", "low.ods", ods(three, flat=((2,), ())), rows=rows, note="rows_hidden"),
+        Case("hidden columns", "narrow.xlsx", xlsx(three, flat=((), (2,))), rows=named, note="columns_hidden"),
+        Case("hidden columns", "narrow.xls", xls(three, flat=((), (2,))), rows=named, note="columns_hidden"),
+        Case("hidden columns", "narrow.ods", ods(three, flat=((), (2,))), rows=named, note="columns_hidden"),
+        Case("struck rows", "struck.xlsx", xlsx(three, struck=(2,)), rows=rows, note="rows_struck"),
+        Case("struck rows", "struck.xls", xls(three, struck=(2,)), rows=rows, note="rows_struck"),
+        Case("struck rows", "struck.ods", ods(three, struck=(2,)), rows=rows, note="rows_struck"),
+        Case("struck rows", "header.xlsx", xlsx(three, struck=(0,)), rows=rows),
         Case("hidden columns", "beside.xlsx", xlsx(three, unseen=((), (20,))), rows=named),
         Case("a value that its format hides", "nothing.xlsx", xlsx(beds), rows=values(CODE), reasons={(BEDS, "shown_otherwise")}),
         Case("a value that its format hides", "nothing.xls", xls(beds), rows=values(CODE), reasons={(BEDS, "shown_otherwise")}),
