@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from contracts.reading.table import BLANKS, ROW, SHAPE, Limits, Reading, is_blank, unreadable
+from contracts.reading.traditional import SIMPLIFIED
 
 SEARCHED_ROWS = 30
 _FILLED_IN = re.compile(r"[(\[【]\s*(?:非?必[填须]项?|必須|[选選可不]{1,2}填项?|required|optional)\s*[)\]】]")
@@ -33,10 +34,11 @@ class Header:
 def fold(header: str) -> str:
     """The spelling two headers are compared by: NFKC, case folded, without white space, punctuation and signs.
 
-    A sign between two digits stays, as `_`: Q2_7 is not Q27. So does the `^` of what surrounds a JSON record. What a form says
+    Traditional characters are the simplified ones. A sign between two digits stays, as `_`: Q2_7 is not Q27. So does the `^` of what surrounds a JSON record. What a form says
     of filling in a column, (必填), is no part of its name.
     """
-    folded = _FILLED_IN.sub("", unicodedata.normalize("NFKC", header).casefold())
+    plain = unicodedata.normalize("NFKC", header).casefold().translate(SIMPLIFIED)
+    folded = _FILLED_IN.sub("", plain)
     marked = "".join(c if c == "^" or unicodedata.category(c)[0] in "LNM" else "_" for c in folded)
     return re.sub(r"(?<!\d)_|_(?!\d)", "", re.sub("_+", "_", marked))
 

@@ -307,6 +307,10 @@ def _hidden() -> list[Case]:
     beds = [HEADER, *[[*r[:4], F(7 + i, ";;;"), *r[5:]] for i, r in enumerate(three[1:])]]
     zeros = [HEADER, *[[*r[:4], F(0, "0;-0;;@"), *r[5:]] for r in three[1:]]]
     two = [three, [HEADER, ["B001", *three[1][1:]]]]
+    traditional = [
+        ["機構編號", "統計月份", "機構名稱", "總床位數", "護理型床位數", "建築面積", "運營狀態", "區劃代碼"],
+        *three[1:],
+    ]
     return [
         Case("hidden rows", "filtered.xlsx", xlsx(three, unseen=((2, 3), ())), rows=rows, note="rows_hidden"),
         Case("hidden rows", "filtered.xls", xls(three, unseen=((2,), ())), rows=rows, note="rows_hidden"),
@@ -322,6 +326,9 @@ def _hidden() -> list[Case]:
         Case("hidden columns", "narrow.xlsx", xlsx(three, flat=((), (2,))), rows=named, note="columns_hidden"),
         Case("hidden columns", "narrow.xls", xls(three, flat=((), (2,))), rows=named, note="columns_hidden"),
         Case("hidden columns", "narrow.ods", ods(three, flat=((), (2,))), rows=named, note="columns_hidden"),
+        Case("traditional characters", "traditional.csv", csv(traditional), rows=rows),
+        Case("traditional characters", "traditional.xlsx", xlsx(traditional), rows=rows),
+        Case("traditional characters", "traditional.ods", ods(traditional), rows=rows),
         Case("struck rows", "struck.xlsx", xlsx(three, struck=(2,)), rows=rows, note="rows_struck"),
         Case("struck rows", "struck.xls", xls(three, struck=(2,)), rows=rows, note="rows_struck"),
         Case("struck rows", "struck.ods", ods(three, struck=(2,)), rows=rows, note="rows_struck"),
