@@ -35,6 +35,7 @@ class StandardTable:
         absent: what a division without a row has, where its city sends the table: nothing, or nobody knows.
         expected: which table knows how many units should have reported, if not this one itself.
         rows_count: whether the number of its rows means anything.
+        of_one_area: sums that count the residents of one kind of area alone.
     """
 
     says: str
@@ -45,6 +46,7 @@ class StandardTable:
     is_yearly: bool = False
     rows_count: bool = True
     flags: frozenset[str] = field(default_factory=frozenset)
+    of_one_area: Mapping[str, Literal["urban", "rural"]] = field(default_factory=dict)
 
     @property
     def can_be_added(self) -> tuple[str, ...]:
@@ -102,6 +104,7 @@ TABLES: Mapping[str, StandardTable] = {
         ("population", "households", "aged_0_2", "aged_60_plus", "aged_65_plus", "urban_residents"),
         is_yearly=True,
         rows_count=False,
+        of_one_area={"urban_residents": "urban"},
     ),
     "village_years": StandardTable("villages and communities in force in a year", (), is_yearly=True),
 }
@@ -161,6 +164,11 @@ class Measure(_Part):
                     f"{', '.join(code_list(CODED[column]))}"
                 )
         return self
+
+    @property
+    def one_area(self) -> AreaType | None:
+        """Urban or rural, where only residents of such areas are added up."""
+        return TABLES[self.table].of_one_area.get(self.sum)
 
     @property
     def condition(self) -> str:
@@ -282,6 +290,12 @@ class Indicator(_Part):
             raise ValueError(f"per: a share is a part of one, {self.per:g} would make it another unit")
         if len(set(self.areas)) != len(self.areas):
             raise ValueError(f"areas: each once, found {self.areas}")
+        for part in filter(None, (self.numerator, self.denominator)):
+            if part.one_area and (others := {*self.areas} - {"all", part.one_area}):
+                raise ValueError(
+                    f"areas: {part.sum} of {part.table} counts {part.one_area} residents alone, so there is no "
+                    f"{others.pop()} value; all or {part.one_area} expected, found {', '.join(self.areas)}"
+                )
         can = [c for c in TABLES[self.numerator.table].filters if c in CODED] if self.numerator else []
         if wrong := [column for column in self.groups if column not in can]:
             table = f"{self.numerator.table} can be told apart by" if self.numerator else "a missing indicator has"
@@ -295,6 +309,11 @@ class Indicator(_Part):
         if (self.plan == "project") != (self.plan_no is None):
             raise ValueError("plan_no: the number in the plan, and none for an indicator of this project")
         return self
+
+    @property
+    def one_area(self) -> AreaType | None:
+        """Urban or rural, where numerator or denominator counts residents of such areas alone: then town and country do not compare."""
+        return next((m.one_area for m in (self.numerator, self.denominator) if m and m.one_area), None)
 
     @property
     def measures(self) -> dict[str, Measure]:

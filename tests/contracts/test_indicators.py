@@ -64,6 +64,7 @@ def test_assistance_and_community_workers_are_used() -> None:
         ({"unit": "share"}, "per: a share is a part of one, 10000 would make it another unit"),
         ({"plan": "public_services_14th_plan"}, "plan_no: the number in the plan"),
         ({"areas": ["all", "all"]}, "areas: each once"),
+        ({"denominator": {"table": "population_years", "sum": "urban_residents"}, "areas": ["all", "rural"]}, "areas: urban_residents of population_years counts urban residents alone, so there is no rural value; all or urban expected, found all, rural"),
         ({"name": "每万人图书馆数"}, "name: keys and values were expected, as in {key: value}; found '每万人图书馆数'"),
         ({"per": "10,000"}, "per: a valid number expected, found '10,000'"),
         ({"per": float("inf")}, "per: a finite number expected, found inf"),
@@ -134,6 +135,20 @@ def test_people_are_protected_unless_the_file_says_that_none_are_counted(tmp_pat
 def test_the_example_of_the_page_is_an_indicator(tmp_path: Path) -> None:
     example = HOW_TO_ADD.split("```yaml\n")[1].split("```")[0]
     assert load_indicator(written(tmp_path, example)).code == "libraries_per_10000"
+
+
+def test_what_counts_residents_of_towns_alone_is_not_compared_between_town_and_country(tmp_path: Path) -> None:
+    assert load_indicator(written(tmp_path, GOOD)).one_area is None
+    of_towns = GOOD | {
+        "denominator": {"table": "population_years", "sum": "urban_residents"},
+        "areas": ["all", "urban"],
+    }
+    assert load_indicator(written(tmp_path, of_towns)).one_area == "urban"
+    shipped = {row["code"] for row in seed("indicators") if row["one_area"]}
+    assert shipped == {"community_workers_per_10000_urban_residents", "urban_resident_share"}
+    for code in load_indicators():
+        page = (PROJECT / PAGES / f"{code}.md").read_text(encoding="utf-8")
+        assert ("城乡不可比" in page) is (code in shipped)
 
 
 def test_equal_measures_are_added_up_once_and_others_are_not() -> None:

@@ -35,7 +35,7 @@ CELLS: dict[str, str] = {
     "indicator_code": "varchar", "division_code": "varchar", "division_name": "varchar", "division_level": "varchar", "lowest_level": "varchar",
     "above_code": "varchar", "is_published": "boolean", "province_code": "varchar", "city_code": "varchar", "county_code": "varchar",
     "town_code": "varchar", "village_code": "varchar", "own_area_type": "varchar", "period_kind": "varchar", "period": "date",
-    "area_type": "varchar", "unit": "varchar", "better": "varchar", "per": "double", "was_in_force": "boolean", "numerator": "double",
+    "area_type": "varchar", "unit": "varchar", "better": "varchar", "one_area": "varchar", "per": "double", "was_in_force": "boolean", "numerator": "double",
     "denominator": "double", "null_reason": "varchar", "has_denominator": "boolean", "units_expected": "bigint", "units_reporting": "bigint",
     "units_on_time": "bigint", "population_year": "bigint", "restated_numerator": "double", "restated_denominator": "double",
     "restated_vintage": "bigint",
@@ -49,12 +49,14 @@ USUAL: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Spread:
-    """A resource over the villages of a city: people, resource, county and class of each."""
+    """A resource over the villages of a city: people, resource, county and class of each; what is known of the city alone."""
 
-    people: Sequence[float]
-    resource: Sequence[float]
+    people: Sequence[float | None]
+    resource: Sequence[float | None]
     county: Sequence[str] = field(default=())
     area: Sequence[str] = field(default=())
+    one_area: str | None = None
+    of_city: float | None = None
 
 
 @pytest.fixture(scope="module")
@@ -109,12 +111,23 @@ def indices(sql: dict[str, str], spreads: dict[str, Spread]) -> dict[str, dict[s
     """Name → the row of equalisation of the city over its villages."""
     cells = [
         {"indicator_code": name, "division_code": f"{n}", "village_code": f"{n}", "county_code": k, "above_code": k,
-         "own_area_type": a, "numerator": r, "denominator": p}
+         "own_area_type": a, "numerator": r, "denominator": p, "one_area": s.one_area}
         for name, s in spreads.items()
         for n, (p, r, k, a) in enumerate(
             zip(s.people, s.resource, s.county or ["k"] * len(s.people), s.area or ["urban"] * len(s.people), strict=True)
         )
     ]  # fmt: skip
+    cells += [
+        {
+            "indicator_code": name,
+            "division_code": "C",
+            "division_level": "city",
+            "numerator": s.of_city,
+            "denominator": 1.0,
+        }
+        for name, s in spreads.items()
+        if s.of_city is not None
+    ]
     rows = made(sql, cells).execute(
         "select * from indicators.equalisation where area_code = 'C' and unit_level = 'village'"
     )
@@ -216,6 +229,33 @@ def test_published_figures_of_the_indices(sql: dict[str, str]) -> None:
         "unit_without_resource",
         3,
     )
+
+
+HALVES = ["urban", "urban", "rural", "rural"]
+
+
+def test_town_and_country_are_compared_where_that_says_something_and_else_the_reason_is_told(
+    sql: dict[str, str],
+) -> None:
+    people, resource = [10.0, 30.0, 20.0, 20.0], [1.0, 3.0, 1.0, 1.0]
+    rows = indices(sql, {
+        "": Spread(people, resource, area=HALVES, of_city=6.0),
+        "of_one_area": Spread(people, resource, area=HALVES, one_area="urban"),
+        "known_only_higher": Spread(people, resource, area=HALVES, of_city=60.0),
+        "no_urban_units": Spread(people, resource, area=["rural"] * 4),
+        "no_rural_units": Spread(people, resource, area=["urban", "urban", "not_stated", "not_stated"]),
+        "rural_has_nothing": Spread(people, [1.0, 3.0, 0.0, 0.0], area=HALVES),
+    })  # fmt: skip
+    told = ("urban_value", "rural_value", "urban_rural_ratio", "urban_rural_gap", "theil_t_between_urban_rural")
+    assert {name: row["urban_rural_null_reason"] or "" for name, row in rows.items()} == {name: name for name in rows}
+    assert [rows[""][c] for c in told[:4]] == pytest.approx([0.1, 0.05, 2.0, 0.05])
+    for name in ("of_one_area", "known_only_higher"):
+        assert [rows[name][c] for c in told] == [None] * 5
+    assert rows["of_one_area"]["gini"] == rows[""]["gini"]
+    assert [rows["rural_has_nothing"][c] for c in told[:4]] == [pytest.approx(0.1), 0.0, None, pytest.approx(0.1)]
+    for column in ("highest", "lowest", "max_min_ratio", "gini"):
+        assert rows[""][column] is not None
+        assert rows["known_only_higher"][column] is None
 
 
 def test_a_change_of_complete_counts_has_no_interval_and_says_why(sql: dict[str, str]) -> None:
