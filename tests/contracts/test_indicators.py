@@ -65,6 +65,18 @@ def test_assistance_and_community_workers_are_used() -> None:
         ({"plan": "public_services_14th_plan"}, "plan_no: the number in the plan"),
         ({"areas": ["all", "all"]}, "areas: each once"),
         ({"denominator": {"table": "population_years", "sum": "urban_residents"}, "areas": ["all", "rural"]}, "areas: urban_residents of population_years counts urban residents alone, so there is no rural value; all or urban expected, found all, rural"),
+        ({"diretcion": "up", "direction": None}, "diretcion: is no key here; there are code, name"),
+        ({"denominator": {"table": "population_years", "total": "population"}}, "denominator.total: is no key here; there are table, sum, where"),
+        ({"per": True}, "per: a number expected, found True"),
+        ({"per": 1000}, "per: 10000 expected for the unit per_10000_residents, found 1000"),
+        ({"unit": "share", "per": 1, "targets": [{"value": 80, "valid_from": "2025-01-01", "status": "project", "source": "x"}]}, "of a share between 0 and 1 expected, found 80 (80 % is 0.8)"),
+        ({"numerator": {"table": "facility_months", "where": {"facility_type": "library", "department_code": "health"}}}, "no row can be all of"),
+        ({"numerator": {"table": "facility_months", "where": {"facility_type": ["library", "library"]}}}, "each facility_type once"),
+        ({"not_reported": "nobody knows"}, "not_reported: no reason is called 'nobody knows'; there are"),
+        ({"name": {"zh": "", "en": "Libraries"}}, "name.zh: is empty"),
+        ({"areas": []}, "areas: is empty"),
+        ({"name": {"zh": "图书馆", "en": "a|b"}}, "name.en: one line without | expected, found 'a|b'"),
+        ({"code": "Libraries"}, "code: a text of the form"),
         ({"name": "每万人图书馆数"}, "name: keys and values were expected, as in {key: value}; found '每万人图书馆数'"),
         ({"per": "10,000"}, "per: a valid number expected, found '10,000'"),
         ({"per": float("inf")}, "per: a finite number expected, found inf"),
@@ -80,17 +92,24 @@ def test_assistance_and_community_workers_are_used() -> None:
     ],
 )  # fmt: skip
 def test_a_wrong_indicator_is_refused_with_a_sentence(tmp_path: Path, change: dict[str, Any], said: str) -> None:
-    wrong = {key: value for key, value in (GOOD | change).items() if value is not None or key == "direction"}
+    dropped = [key for key, value in change.items() if value is None and (key != "direction" or "diretcion" in change)]
+    wrong = {key: value for key, value in (GOOD | change).items() if key not in dropped}
     with pytest.raises(ContractError) as error:
         load_indicator(written(tmp_path, wrong))
     assert str(error.value).startswith("libraries_per_10000.yaml: ")
     assert said in str(error.value)
 
 
-@pytest.mark.parametrize("text", ["code: [", "", "- a\n- b\n", "just words"])
-def test_a_file_that_is_no_indicator_is_refused(tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize(
+    "text",
+    [b"code: [", b"", b"- a\n- b\n", b"just words", "code: 每万人图书馆数".encode("gbk"), "code: 每".encode("utf-16"), "code：x".encode(),
+     b"valid_from: 2021-02-30", b"code: x\n---\ncode: y\n", b"source: !!python/object/apply:os.getcwd []", bytes(range(256))],
+)  # fmt: skip
+def test_a_file_that_is_no_indicator_is_refused(tmp_path: Path, text: bytes) -> None:
+    path = tmp_path / "libraries_per_10000.yaml"
+    path.write_bytes(text)
     with pytest.raises(ContractError, match=r"libraries_per_10000.yaml: file: "):
-        load_indicator(written(tmp_path, text))
+        load_indicator(path)
 
 
 def test_a_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
