@@ -332,7 +332,8 @@ Further keys: `period` (month, year), `over_time` of a measure (sum, last, avera
 published), `areas` (all, urban, rural), `groups` (columns of the numerator's table that its figures are told apart by: facility_type,
 benefit_type, age_band …; they stand in `indicator_group`), `counts_people: false` (exempts it from withholding; protection is the default), `scope: matching`
 (only cities that send such rows have values), `decimals`, `not_reported` (the reason where the numerator is unknown, one of
-`indicator_value.null_reason`), `targets` (value, of a share as 0.8, year, area, valid_from, baseline, baseline_year, status, source). `missing` in place of `numerator` lists one whose feed nobody sends.
+`indicator_value.null_reason`), `targets` (value, of a share as 0.8, year, area, valid_from, baseline, baseline_year, status,
+source). `missing` in place of `numerator` lists one whose feed nobody sends.
 
 {_tables()}
 

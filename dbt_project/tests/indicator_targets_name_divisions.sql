@@ -1,5 +1,5 @@
 -- Targets of an area that is no division: a code is misspelt, or the list is not there. They are nobody's, and this lists them.
-{{ config(severity='warn', meta={'dagster': {'ref': {'name': 'indicator_value'}}}) }}
+{{ config(severity='warn', meta={'dagster': {'ref': {'name': 'indicator_targets'}}}) }}
 select
     targets.indicator_code,
     targets.area,

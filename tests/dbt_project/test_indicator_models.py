@@ -331,15 +331,27 @@ def test_town_and_country_are_compared_where_that_says_something_and_else_the_re
 
 
 def test_a_change_of_complete_counts_has_no_interval_and_says_why(sql: dict[str, str]) -> None:
+    counted = [
+        (2023, "1", 1.0),
+        (2023, "2", 3.0),
+        (2024, "1", 1.0),
+        (2024, "2", 3.0),
+        (2025, "1", 2.0),
+        (2025, "2", 2.0),
+        (2025, "3", None),
+    ]
     cells = [
         {"indicator_code": "beds", "division_code": v, "village_code": v, "period": date(year, 1, 1), "numerator": n, "denominator": 10.0}
-        for year, v, n in ((2024, "1", 1.0), (2024, "2", 3.0), (2025, "1", 2.0), (2025, "2", 2.0))
+        for year, v, n in [*counted, (2026, "1", 2.0), (2026, "2", 2.0), (2026, "3", 2.0)]
     ]  # fmt: skip
     rows = made(sql, cells).execute("""
         select year(period), gini, gini_previous, change_interval_null_reason from indicators.equalisation
         where area_code = 'C' and unit_level = 'village' order by period
     """)
-    assert rows.fetchall() == [(2024, 0.25, None, "no_previous"), (2025, 0.0, 0.25, "complete_count")]
+    assert rows.fetchall() == [
+        (2023, 0.25, None, "no_previous"), (2024, 0.25, 0.25, "complete_count"), (2025, 0.0, 0.25, "units_left_out"),
+        (2026, 0.0, 0.0, "units_left_out"),
+    ]  # fmt: skip
 
 
 # ── values ──────────────────────────────────────────────────────────────────────────────────────

@@ -153,13 +153,20 @@ rules as (
 placed as (
     select
         indices.*,
-        case when cells.numerator > 0.0 then indices.resource / cells.numerator end as placed_share
+        case when cells.numerator > 0.0 then indices.resource / cells.numerator end as placed_share,
+        greatest(counted.units_expected - indices.units, 0) as units_left_out
     from indices
     left join cells
         on
             indices.indicator_code = cells.indicator_code
             and indices.period = cells.period
             and indices.area_code = cells.division_code
+    left join counted
+        on
+            indices.indicator_code = counted.indicator_code
+            and indices.period = counted.period
+            and indices.area_code = counted.area_code
+            and indices.unit_level = counted.unit_level
 ),
 
 reasoned as (
@@ -205,7 +212,7 @@ final as (
         cast(floor(least(coalesce(smallest.people, told.least_people), told.least_people)) as bigint) as smallest_people,
         told.unit,
         told.units,
-        greatest(counted.units_expected - told.units, 0) as units_left_out,
+        told.units_left_out,
         told.units_without_resource,
         told.people,
         told.resource,
@@ -251,12 +258,16 @@ final as (
             order by told.period
         ) as {{ name }}_previous,
         {%- endfor %}
-        -- Every shipped indicator counts all there is: nothing was drawn whose chance an interval could tell.
+        -- Nothing was drawn whose chance an interval could tell; who is left out is no chance either.
         case
             when lag(told.period) over (
                 partition by told.indicator_code, told.area_code, told.unit_level
                 order by told.period
             ) is null then 'no_previous'
+            when greatest(told.units_left_out, lag(told.units_left_out) over (
+                partition by told.indicator_code, told.area_code, told.unit_level
+                order by told.period
+            )) > 0 then 'units_left_out'
             else 'complete_count'
         end as change_interval_null_reason,
         told.null_reason,
@@ -272,12 +283,6 @@ final as (
             told.indicator_code = smallest.indicator_code
             and told.period = smallest.period
             and coalesce(divisions.province_code, '') = coalesce(smallest.province_code, '')
-    left join counted
-        on
-            told.indicator_code = counted.indicator_code
-            and told.period = counted.period
-            and told.area_code = counted.area_code
-            and told.unit_level = counted.unit_level
     {%- for grouping in ['urban_rural', 'parent'] %}
     left join groups as {{ grouping }}_groups
         on
