@@ -1,4 +1,4 @@
-"""A generated network of a million nodes: reading it, and distances on foot of 6,000 communities to 20,000 facilities of 8 types.
+"""A generated network of a million nodes: reading it, and distances on foot of 6,000 communities to 20,000 facilities of 8 types and to new sites.
 
 Run: `python -m benchmarks.roads`. Processor time and the peak memory so far; the file is written by another process.
 """
@@ -60,8 +60,15 @@ def main() -> None:
         network = road_network.without_short_parts(road_network.read([file]), 1000.0)
         _say(f"read {len(network.longitude):,} nodes, {len(network.metres):,} pieces", start)
     start = time.process_time()
-    found = road_network.measure(network, places, sites, Rules(1.3, 1000.0, 200.0, 1000.0))
+    rules = Rules(1.3, 1000.0, 200.0, 1000.0)
+    found = road_network.measure(network, places, sites, rules)
     _say(f"measured {COMMUNITIES:,} communities, {FACILITIES:,} facilities: {found.height:,} distances", start)
+    start = time.process_time()
+    lacking = found.filter("is_nearest", (pl.col("metres") > rules.reach_m).fill_null(True)).height
+    new_sites = road_network.measure_new_sites(network, places, found, rules)
+    _say(
+        f"measured new sites for {lacking:,} communities and types that lack one: {new_sites.height:,} distances", start
+    )
 
 
 def _say(what: str, start: float) -> None:

@@ -74,6 +74,7 @@ def _row(indicator: Indicator, names: Mapping[tuple[str, str], str]) -> dict[str
         "period_kind": indicator.period,
         "lowest_level": indicator.level,
         "areas": "|".join(indicator.areas),
+        "one_area": indicator.one_area or "",
         "per": f"{indicator.per:g}",
         "decimals": indicator.decimals,
         "numerator": own,
@@ -225,6 +226,7 @@ def _page(indicator: Indicator) -> str:
         f"| over time 时间汇总 | {indicator.numerator.over_time} within the {indicator.period} |",
         f"| levels 级别 | from the province down to the {indicator.level} |",
         f"| areas 城乡 | {', '.join(indicator.areas)} |",
+        f"| town and country 城乡比较 | {_compared(indicator)} |",
         f"| groups 分组 | {', '.join(indicator.groups) or 'none'}{' (table `indicator_group`)' if indicator.groups else ''} |",
         f"| a division without a row 无记录的区划 | {_absent(indicator)} |",
         "",
@@ -232,6 +234,18 @@ def _page(indicator: Indicator) -> str:
         f"```sql\nselect division_name, period, area_type, value, numerator, denominator, target\nfrom indicator_value\nwhere indicator_code = '{indicator.code}' and area_type = '{indicator.areas[0]}'\norder by period desc, division_code;\n```",
     ]
     return "\n".join([*parts, *_target_lines(indicator), ""])
+
+
+def _compared(indicator: Indicator) -> str:
+    if indicator.one_area:
+        kind = {"urban": "城镇", "rural": "乡村"}.get(indicator.one_area)
+        return (
+            f"not compared: it counts {indicator.one_area} residents alone 只计{kind}居民，城乡不可比 "
+            "(`equalisation.urban_rural_null_reason`: `of_one_area`)"
+        )
+    if "all" not in indicator.areas:
+        return f"not compared: it is of {', '.join(indicator.areas)} villages alone"
+    return "compared over villages in `equalisation`"
 
 
 def _absent(indicator: Indicator) -> str:
@@ -317,8 +331,9 @@ per: 10000
 Further keys: `period` (month, year), `over_time` of a measure (sum, last, average), `level` (county, town, village: the lowest that is
 published), `areas` (all, urban, rural), `groups` (columns of the numerator's table that its figures are told apart by: facility_type,
 benefit_type, age_band …; they stand in `indicator_group`), `counts_people: false` (exempts it from withholding; protection is the default), `scope: matching`
-(only cities that send such rows have values), `decimals`, `not_reported` (the reason where the numerator is unknown), `targets` (value, year,
-area, valid_from, baseline, baseline_year, status, source). `missing` in place of `numerator` lists one whose feed nobody sends.
+(only cities that send such rows have values), `decimals`, `not_reported` (the reason where the numerator is unknown, one of
+`indicator_value.null_reason`), `targets` (value, of a share as 0.8, year, area, valid_from, baseline, baseline_year, status,
+source). `missing` in place of `numerator` lists one whose feed nobody sends.
 
 {_tables()}
 

@@ -6,16 +6,17 @@ here: what is made of them for dbt and readers (indicator_files.py), how a value
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from contracts.loading import CONTRACTS, code_list, read_as, seed
+from contracts.loading import CONTRACTS, PRODUCTS, code_list, load_product, read_as, seed
 from contracts.model import ContractError
 from contracts.quoting import literal
 
@@ -35,6 +36,7 @@ class StandardTable:
         absent: what a division without a row has, where its city sends the table: nothing, or nobody knows.
         expected: which table knows how many units should have reported, if not this one itself.
         rows_count: whether the number of its rows means anything.
+        of_one_area: sums that count the residents of one kind of area alone.
     """
 
     says: str
@@ -45,6 +47,7 @@ class StandardTable:
     is_yearly: bool = False
     rows_count: bool = True
     flags: frozenset[str] = field(default_factory=frozenset)
+    of_one_area: Mapping[str, Literal["urban", "rural"]] = field(default_factory=dict)
 
     @property
     def can_be_added(self) -> tuple[str, ...]:
@@ -102,6 +105,7 @@ TABLES: Mapping[str, StandardTable] = {
         ("population", "households", "aged_0_2", "aged_60_plus", "aged_65_plus", "urban_residents"),
         is_yearly=True,
         rows_count=False,
+        of_one_area={"urban_residents": "urban"},
     ),
     "village_years": StandardTable("villages and communities in force in a year", (), is_yearly=True),
 }
@@ -123,13 +127,30 @@ DENOMINATOR_REASONS: Mapping[str, tuple[str, str]] = {
 }
 
 
+def _no_flag(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError(f"a number expected, found {value}")
+    return value
+
+
+def _one_line(value: str) -> str:
+    if "|" in value or len(value.splitlines()) > 1:
+        raise ValueError(f"one line without | expected, found {value!r}")
+    return value
+
+
+Number = Annotated[float, BeforeValidator(_no_flag)]
+Whole = Annotated[int, BeforeValidator(_no_flag)]
+Line = Annotated[str, Field(min_length=1), AfterValidator(_one_line)]
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Names(_Part):
-    zh: str = Field(min_length=1)
-    en: str = Field(min_length=1)
+    zh: Line
+    en: Line
 
 
 class Measure(_Part):
@@ -147,20 +168,40 @@ class Measure(_Part):
         table = TABLES[self.table]
         if self.sum not in table.can_be_added:
             raise ValueError(f"sum: {self.table} has no {self.sum!r} to add up; it has {', '.join(table.can_be_added)}")
-        for column, wanted in self.where.items():
+        for column in self.where:
             if column not in table.filters:
                 known = ", ".join(table.filters) or "nothing that rows can be told apart by"
                 raise ValueError(f"rows of {self.table} cannot be chosen by {column!r}; it has {known}")
-            values = wanted if isinstance(wanted, list) else [wanted]
+            values = self.wanted(column)
             if not values or any(isinstance(v, bool) != (column in table.flags) for v in values):
                 form = "true or false" if column in table.flags else "a text or a list of texts"
-                raise ValueError(f"{form} expected for {column!r} of {self.table}, found {wanted!r}")
+                raise ValueError(f"{form} expected for {column!r} of {self.table}, found {self.where[column]!r}")
             if column in CODED and (unknown := [v for v in values if str(v) not in code_list(CODED[column])]):
                 raise ValueError(
                     f"no {column} is {unknown[0]!r}; the codes of contracts/codes/{CODED[column]}.csv are "
                     f"{', '.join(code_list(CODED[column]))}"
                 )
+            if len({*values}) != len(values):
+                raise ValueError(f"each {column} once, found {self.where[column]!r}")
+        for column in self.where.keys() & CODED.keys():
+            # What a code list says of its codes, such as whose facilities a type is of.
+            if not any(self.may_be(row) for row in seed(CODED[column]) if row["code"] in self.wanted(column)):
+                raise ValueError(f"no row can be all of {self.where!r}: contracts/codes/{CODED[column]}.csv says so")
         return self
+
+    def wanted(self, column: str) -> list[Scalar]:
+        """The values of a column that `where` keeps."""
+        wanted = self.where[column]
+        return wanted if isinstance(wanted, list) else [wanted]
+
+    def may_be(self, row: Mapping[str, str]) -> bool:
+        """Whether a code is of what `where` fixes in other columns."""
+        return all(row[c] in self.wanted(c) for c in self.where if c in row)
+
+    @property
+    def one_area(self) -> AreaType | None:
+        """Urban or rural, where only residents of such areas are added up."""
+        return TABLES[self.table].of_one_area.get(self.sum)
 
     @property
     def condition(self) -> str:
@@ -192,15 +233,15 @@ def _chosen(column: str, wanted: Scalar | list[Scalar]) -> str:
 class Target(_Part):
     """What a plan wants of an area (empty: everywhere) by the end of a year, and where it began."""
 
-    value: float
-    year: int | None = Field(None, ge=1990, le=2100)
+    value: Number
+    year: Whole | None = Field(None, ge=1990, le=2100)
     area: str = ""
     valid_from: date
     valid_to: date | None = None
-    baseline: float | None = None
-    baseline_year: int | None = Field(None, ge=1990, le=2100)
+    baseline: Number | None = None
+    baseline_year: Whole | None = Field(None, ge=1990, le=2100)
     status: Status
-    source: str = Field(min_length=1)
+    source: Line
 
     @model_validator(mode="after")
     def _holds_together(self) -> Target:
@@ -232,6 +273,12 @@ class Group:
         return f"{of}{OF_GROUP}{self.column} is {self.value}"
 
 
+@lru_cache
+def _null_reasons() -> Mapping[str, str]:
+    """Why a value may be null, as its contract lists it."""
+    return load_product(PRODUCTS / "indicator_value.odcs.yaml").by_name["null_reason"].enum
+
+
 class Indicator(_Part):
     """One indicator; a `missing` one is published as missing, with the feed it needs."""
 
@@ -239,23 +286,23 @@ class Indicator(_Part):
     name: Names
     unit: str
     plan: Literal["community_services_14th_plan", "public_services_14th_plan", "project"]
-    plan_no: int | None = Field(None, ge=1)
+    plan_no: Whole | None = Field(None, ge=1)
     also: str = ""  # where another plan names the same indicator
-    source: str = Field(min_length=1)
+    source: Line
     status: Status
     direction: Literal["up", "down", "none"]
     counts_people: bool = True  # protection is the default; exemption is named
     definition: Names
     numerator: Measure | None = None
     denominator: Measure | None = None
-    per: float = Field(1, gt=0)
+    per: Number = Field(1, gt=0)
     period: Literal["month", "year"] = "month"
     level: Literal["county", "town", "village"] = "town"
     areas: list[AreaType] = Field(["all"], min_length=1)
     groups: list[str] = []
     scope: Literal["table", "matching"] = "table"
     not_reported: str = "not_reported"
-    decimals: int = Field(1, ge=0, le=6)
+    decimals: Whole = Field(1, ge=0, le=6)
     targets: list[Target] = []
     missing: Missing | None = None
 
@@ -280,8 +327,27 @@ class Indicator(_Part):
             raise ValueError(f"period: {self.numerator.table} is known once a year: period: year expected")
         if self.unit == "share" and self.per != 1:
             raise ValueError(f"per: a share is a part of one, {self.per:g} would make it another unit")
+        if (said := re.search(r"per_(\d+)_", self.unit)) and self.numerator and self.per != int(said[1]):
+            raise ValueError(f"per: {said[1]} expected for the unit {self.unit}, found {self.per:g}")
+        reasons = _null_reasons()
+        if self.not_reported not in reasons:
+            raise ValueError(
+                f"not_reported: no reason is called {self.not_reported!r}; there are {', '.join(reasons)}. A new one is a line of "
+                "contracts/products/indicator_value.odcs.yaml"
+            )
+        shares = (
+            [v for t in self.targets for v in (t.value, t.baseline) if v is not None] if self.unit == "share" else []
+        )
+        if beyond := [v for v in shares if not 0 <= v <= 1]:
+            raise ValueError(f"targets: of a share between 0 and 1 expected, found {beyond[0]:g} (80 % is 0.8)")
         if len(set(self.areas)) != len(self.areas):
             raise ValueError(f"areas: each once, found {self.areas}")
+        for part in filter(None, (self.numerator, self.denominator)):
+            if part.one_area and (others := {*self.areas} - {"all", part.one_area}):
+                raise ValueError(
+                    f"areas: {part.sum} of {part.table} counts {part.one_area} residents alone, so there is no "
+                    f"{others.pop()} value; all or {part.one_area} expected, found {', '.join(self.areas)}"
+                )
         can = [c for c in TABLES[self.numerator.table].filters if c in CODED] if self.numerator else []
         if wrong := [column for column in self.groups if column not in can]:
             table = f"{self.numerator.table} can be told apart by" if self.numerator else "a missing indicator has"
@@ -295,6 +361,11 @@ class Indicator(_Part):
         if (self.plan == "project") != (self.plan_no is None):
             raise ValueError("plan_no: the number in the plan, and none for an indicator of this project")
         return self
+
+    @property
+    def one_area(self) -> AreaType | None:
+        """Urban or rural, where numerator or denominator counts residents of such areas alone: then town and country do not compare."""
+        return next((m.one_area for m in (self.numerator, self.denominator) if m and m.one_area), None)
 
     @property
     def measures(self) -> dict[str, Measure]:
@@ -320,13 +391,12 @@ class Indicator(_Part):
         """Every group of `groups`: the values `where` lists, else those of the code list that are of what `where` fixes."""
         if self.numerator is None:
             return []
-        chosen = {c: w if isinstance(w, list) else [w] for c, w in self.numerator.where.items()}
+        of = self.numerator
         return [
-            self._group(self.numerator, column, row)
+            self._group(of, column, row)
             for column in self.groups
             for row in seed(CODED[column])
-            if row["code"] in chosen.get(column, [row["code"]])
-            and all(row[c] in wanted for c, wanted in chosen.items() if c in row)
+            if (column not in of.where or row["code"] in of.wanted(column)) and of.may_be(row)
         ]
 
     def _group(self, numerator: Measure, column: str, row: Mapping[str, str]) -> Group:
@@ -358,7 +428,10 @@ class NamedMeasure:
 
 def load_indicator(path: Path) -> Indicator:
     """One indicator; a wrong one is a ContractError that names the file, the key and what was expected."""
-    indicator = read_as(path, Indicator)
+    parts: dict[str, type[BaseModel]] = {
+        "name": Names, "definition": Names, "numerator": Measure, "denominator": Measure, "targets": Target, "missing": Missing,
+    }  # fmt: skip
+    indicator = read_as(path, Indicator, parts)
     if path.stem != indicator.code:
         raise ContractError(path, "code", f"the file is called {path.stem}, the indicator says {indicator.code!r}")
     return indicator

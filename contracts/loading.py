@@ -340,7 +340,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raw = yaml.load(path.read_text(encoding="utf-8"), Loader=_EachKeyOnce)  # noqa: S506 — it is a safe one
     except UnicodeDecodeError as error:
         raise ContractError(path, "file", NOT_UTF_8.format(error.start + 1)) from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # a ValueError: a day such as 30 February
         raise ContractError(path, "file", f"not readable as YAML: {' '.join(str(error).split())}") from error
     if not isinstance(raw, dict):
         raise ContractError(path, "file", "keys and values were expected at the top")
@@ -359,12 +359,17 @@ def read_as(path: Path, model: type[Read], parts: Mapping[str, type[BaseModel]] 
     try:
         return model.model_validate(read_yaml(path))
     except ValidationError as error:
-        first = error.errors()[0]
+        # A key that is misspelt first: the key that is missing then explains itself.
+        first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
         problem = first["msg"].removeprefix("Value error, ")
         if first["type"] == "missing":
             problem = "is missing"
         elif first["type"] in ("model_type", "dict_type"):
             problem = f"keys and values were expected, as in {{key: value}}; found {first['input']!r}"
+        elif first["type"] in ("string_too_short", "too_short"):
+            problem = "is empty"
+        elif first["type"] == "string_pattern_mismatch":
+            problem = f"a text of the form {first['ctx']['pattern']} expected, found {first['input']!r}"
         elif problem.startswith("Input should be "):
             # Of pydantic's sentence what it wants; how it failed to read what came is of no use to who wrote it.
             wanted = problem.removeprefix("Input should be ").split(", unable")[0].split(", input is")[0]

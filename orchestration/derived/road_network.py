@@ -64,6 +64,13 @@ DISTANCES: Mapping[str, Any] = {
     "distance_kind": pl.String,  # road, straight_line (the facility lies off the network), no_way
     "is_nearest": pl.Boolean,  # one row a community and type
 }
+SITE_DISTANCES: Mapping[str, Any] = {
+    "division_code": pl.String,
+    "circle_type": pl.String,  # null: both points hold for every type
+    "site_code": pl.String,
+    "metres": pl.Float64,
+    "distance_kind": pl.String,  # road, straight_line (the site lies off the network)
+}
 
 
 @dataclass(frozen=True)
@@ -222,6 +229,59 @@ def measure(over: Network, places: pl.DataFrame, sites: pl.DataFrame, rules: Rul
     return _as_table(places, sites, nearest, within)
 
 
+def measure_new_sites(over: Network, places: pl.DataFrame, distances: pl.DataFrame, rules: Rules) -> pl.DataFrame:
+    """How far a community that lies at the network and reaches no facility has to the points of communities, where one might be opened.
+
+    As to a facility that stood there; a community's own point is no way at all.
+
+    Args:
+        places: as of `measure`.
+        distances: what `measure` says of them.
+
+    Returns:
+        Columns SITE_DISTANCES: pairs within reach.
+    """
+    from scipy.spatial import cKDTree
+
+    lacking = distances.filter("is_nearest", (pl.col("metres") > rules.reach_m).fill_null(True))
+    every = pl.col("circle_type").is_null()
+    places = places.sort("division_code", "circle_type")
+    seeking = pl.concat([
+        places.filter(every).join(lacking, on="division_code", how="semi"),
+        places.filter(~every).join(lacking, on=["division_code", "circle_type"], how="semi"),
+    ])  # fmt: skip
+    if seeking.is_empty():
+        return pl.DataFrame(schema=dict(SITE_DISTANCES))
+    sites = places.select("circle_type", pl.col("division_code").alias("facility_id"), "longitude", "latitude")
+    tree = cKDTree(_on_sphere(over.longitude, over.latitude))
+    place_node, place_m = _snapped(tree, seeking, rules.snap_max_m)
+    site_node, site_m = _snapped(tree, sites, rules.snap_max_m)
+    found = [
+        pl.DataFrame({
+            "division_code": seeking["division_code"].gather(place),
+            "circle_type": seeking["circle_type"].gather(place),
+            "of_site": sites["circle_type"].gather(site),
+            "site_code": sites["facility_id"].gather(site),
+            "metres": metres,
+            "distance_kind": np.where(is_road, "road", "straight_line"),
+        })
+        for place, site, metres, is_road in _within(over, tree, seeking, sites, place_node, place_m, site_node, site_m, rules)
+    ]  # fmt: skip
+    own = seeking.select(
+        "division_code", "circle_type", site_code="division_code", metres=0.0, distance_kind=pl.lit("road")
+    )
+    away = (
+        pl.concat(found).with_columns(pl.coalesce("circle_type", "of_site").alias("circle_type"))
+        if found
+        else own.clear()
+    )
+    return (
+        pl.concat([table.select(pl.col(c).cast(t) for c, t in SITE_DISTANCES.items()) for table in (own, away)])
+        .unique(["division_code", "circle_type", "site_code"], keep="first", maintain_order=True)
+        .sort("division_code", "circle_type", "site_code")
+    )
+
+
 def _snapped(tree: cKDTree, points: pl.DataFrame, most_m: float) -> tuple[Integers, Floats]:
     """The next node of each point and the metres to it; infinite where none is near enough."""
     chord, node = tree.query(_sphere_of(points), distance_upper_bound=_chord(most_m) * (1 + 1e-12))
@@ -307,13 +367,13 @@ def _within(
                 row, column = np.nonzero(far <= reach)
                 found.append((some[row], near[column], far[row, column], np.ones(len(row), bool)))
         number[nodes] = -1
-    kind = {name: n for n, name in enumerate(sites["circle_type"].unique().to_list())}
-    of_site, of_place = (np.array([kind.get(c, -1) for c in t["circle_type"]], np.int64) for t in (sites, places))
-    every = places["circle_type"].is_null().to_numpy()
+    # A place or a site without a type is of all of them.
+    kind = {name: n for n, name in enumerate(sites["circle_type"].drop_nulls().unique().to_list())} | {None: -1}
+    of_site, of_place = (np.array([kind.get(c, -2) for c in t["circle_type"]], np.int64) for t in (sites, places))
     return [
         (place[same], site[same], metres[same], is_road[same])
         for place, site, metres, is_road in found
-        for same in [every[place] | (of_place[place] == of_site[site])]
+        for same in [(of_place[place] == -1) | (of_site[site] == -1) | (of_place[place] == of_site[site])]
     ]
 
 

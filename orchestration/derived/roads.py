@@ -1,6 +1,6 @@
-"""An extract of OpenStreetMap in `roads/` of the data directory → `derived/road_distances.parquet`, which dbt reads.
+"""An extract of OpenStreetMap in `roads/` of the data directory → `derived/road_distances.parquet` and `road_site_distances.parquet`, which dbt reads.
 
-Optional: without a file there the table is empty, and every distance is a straight line times a detour. Belongs here: which files are
+Optional: without a file there both are empty, and every distance is a straight line times a detour. Belongs here: which files are
 read, when, and what is said of one that cannot be. Does not belong here: what is walked and how far it is (road_network), and what
 is made of a distance (dbt).
 
@@ -23,11 +23,13 @@ import polars as pl
 from contracts.loading import seed
 from contracts.whole_files import NotReadable, parquet_reads, read_json, write_json, write_parquet
 from orchestration.derived import road_network
-from orchestration.derived.road_network import DISTANCES, PLACES, SITES, Network, Rules
+from orchestration.derived.road_network import DISTANCES, PLACES, SITE_DISTANCES, SITES, Network, Rules
 from orchestration.paths import DataDirectory, data_directory
 
-TABLE = "road_distances"
+# Tables that dbt reads: ways to facilities, and to where one might be opened.
+TABLES: Mapping[str, Mapping[str, Any]] = {"road_distances": DISTANCES, "road_site_distances": SITE_DISTANCES}
 ENDINGS = (".osm.pbf", ".pbf", ".osm", ".osm.gz", ".osm.bz2")
+USED = ("files", "nodes", "ways_km", "extent")
 # The models that say what distances are measured between.
 BETWEEN = ("access_points", "access_assumed_points", "access_sites")
 # One point for all types, or where none is known an assumed one for each.
@@ -57,20 +59,45 @@ NO_EXTRACT = (
 )
 
 
-def path(data: DataDirectory) -> Path:
-    return data.derived / f"{TABLE}.parquet"
+def path(data: DataDirectory, table: str = "road_distances") -> Path:
+    return data.derived / f"{table}.parquet"
 
 
 def ensure_typed(data: DataDirectory) -> None:
-    """A city without a network has a typed table without rows; so has one whose table an older version wrote."""
-    if not parquet_reads(path(data)) or list(pl.read_parquet_schema(path(data))) != list(DISTANCES):
-        write_parquet(path(data), pl.DataFrame(schema=dict(DISTANCES)))
+    """A city without a network has typed tables without rows; so has one whose tables an older version wrote."""
+    for table, columns in TABLES.items():
+        if not parquet_reads(path(data, table)) or list(pl.read_parquet_schema(path(data, table))) != list(columns):
+            write_parquet(path(data, table), pl.DataFrame(schema=dict(columns)))
+
+
+def _empty(data: DataDirectory) -> None:
+    for table, columns in TABLES.items():
+        write_parquet(path(data, table), pl.DataFrame(schema=dict(columns)))
 
 
 def given(data: DataDirectory) -> list[Path]:
     """Every file somebody has put into `roads/`, extract or not."""
     folder = data.root / "roads"
     return sorted(p for p in folder.iterdir() if not p.name.startswith(".")) if folder.is_dir() else []
+
+
+def used(data: DataDirectory) -> dict[str, Any]:
+    """What the certificate of a release says of its distances: the extracts (file, bytes, sha256, dated) they were measured over and the
+    network these are (nodes, ways_km, extent: west, east, south, north); nothing where distances are straight lines."""
+    state = _read_state(data)
+    return {k: state[k] for k in USED} if state.get("measured") and {*USED} <= {*state} else {}
+
+
+def there(data: DataDirectory) -> list[str]:
+    """Checksums of the extracts that lie in `roads/` now, without those that are known to be of no use."""
+    state = _read_state(data)
+    is_of_no_use = state.get("made_of") == _made_of(data) and state["problem"]
+    return [] if is_of_no_use else checksums({"files": [described(f) for f in given(data) if f.is_file()]})
+
+
+def checksums(network: Mapping[str, Any]) -> list[str]:
+    """Of the extracts a certificate names: two releases with the same were measured over the same ways."""
+    return sorted(file["sha256"] for file in network.get("files", ()))
 
 
 def stands(data: DataDirectory) -> bool:
@@ -90,7 +117,7 @@ def prepare(data: DataDirectory) -> Mapping[str, Any]:
         return state
     state = {"made_of": _made_of(data), **_read_network(data)}
     if state["problem"]:
-        write_parquet(path(data), pl.DataFrame(schema=dict(DISTANCES)))
+        _empty(data)
         state["measured"] = ""
     write_json(_state_path(data), state)
     return state
@@ -107,12 +134,15 @@ def write(data: DataDirectory) -> int | None:
             return None
         places, sites = con.sql(PLACES_SQL).pl(), con.sql(SITES_SQL).pl()
     between = hashlib.sha256(b"".join(t.hash_rows(seed=17).to_numpy().tobytes() for t in (places, sites))).hexdigest()
-    if state.get("measured") == between and parquet_reads(path(data)):
+    if state.get("measured") == between and all(parquet_reads(path(data, table)) for table in TABLES):
         return None
     places = places.select(pl.col(c).cast(t) for c, t in PLACES.items())
     sites = sites.select(pl.col(c).cast(t) for c, t in SITES.items())
-    distances = road_network.measure(_kept_network(data), places, sites, rules())
+    network = _kept_network(data)
+    distances = road_network.measure(network, places, sites, rules())
     write_parquet(path(data), distances)
+    new_sites = road_network.measure_new_sites(network, places, distances, rules())
+    write_parquet(path(data, "road_site_distances"), new_sites)
     write_json(_state_path(data), {**state, "measured": between})
     return distances.height
 
@@ -136,13 +166,34 @@ def _read_network(data: DataDirectory) -> dict[str, Any]:
     if not len(network.longitude):
         return {"problem": NO_WAYS.format(files=names, metres=rules().part_min_m)}
     nodes, pieces = _network_paths(data)
+    named = [described(f) for f in files]
     write_parquet(nodes, pl.DataFrame({"longitude": network.longitude, "latitude": network.latitude}))
     write_parquet(pieces, pl.DataFrame({"a": network.ends[:, 0], "b": network.ends[:, 1], "metres": network.metres}))
     return {
         "problem": None,
+        "files": named,
+        "extent": [
+            round(float(end), 5)
+            for along in (network.longitude, network.latitude)
+            for end in (along.min(), along.max())
+        ],
         "nodes": len(network.longitude),
         "ways_km": round(float(network.metres.sum()) / 1000, 1),
     }
+
+
+def described(file: Path) -> dict[str, Any]:
+    """Name, size, SHA-256, and the day of its data as the extract says it."""
+    import osmium
+
+    with file.open("rb") as opened:
+        checksum = hashlib.file_digest(opened, "sha256").hexdigest()
+    try:
+        with osmium.io.Reader(str(file), osmium.osm.osm_entity_bits.NOTHING) as reader:
+            dated = reader.header().get("osmosis_replication_timestamp") or reader.header().get("timestamp")
+    except RuntimeError:  # no extract, or cut short: the network is not used, and that is told elsewhere
+        dated = ""
+    return {"file": file.name, "bytes": file.stat().st_size, "sha256": checksum, "dated": dated[:10] or None}
 
 
 def _kept_network(data: DataDirectory) -> Network:
@@ -178,24 +229,32 @@ def _read_state(data: DataDirectory) -> dict[str, Any]:
 def _forget(data: DataDirectory) -> None:
     """The network was taken away: distances are straight lines again."""
     if _state_path(data).exists():
-        write_parquet(path(data), pl.DataFrame(schema=dict(DISTANCES)))
+        _empty(data)
         for file in (*_network_paths(data), _state_path(data)):
             file.unlink(missing_ok=True)
 
 
 def roads_asset(owner: str | None = None) -> dg.AssetsDefinition:
-    """The network as an asset before dbt; its distances are measured on the way through the models."""
-    key = dg.AssetKey(["derived", TABLE])
+    """The network as assets before dbt; its distances are measured on the way through the models."""
+    keys = [dg.AssetKey(["derived", table]) for table in TABLES]
+    texts = (
+        "**步行路网距离 · Distances over walked ways**: from communities to facilities, where `roads/` holds an OpenStreetMap extract. The "
+        "network is read here; distances are measured once the models have placed both ends.",
+        "**到可能新设点的步行距离 · Distances over walked ways to new sites**: from communities that reach no facility to the points of "
+        "communities, where one might be opened.",
+    )
     said = "路网文件可以读取（没有也可以）。 · A network that was given can be read; none need be."
 
     @dg.multi_asset(
-        specs=[dg.AssetSpec(
-            key, group_name="roads", kinds={"scipy", "parquet"}, owners=[owner] if owner else None, tags={"layer": "derived"},
-            description="**步行路网距离 · Distances over walked ways**: from communities to facilities, where `roads/` holds an OpenStreetMap "
-            "extract. The network is read here; distances are measured once the models have placed both ends.",
-        )],
-        name=TABLE,
-        check_specs=[dg.AssetCheckSpec("road_network_reads", asset=key, description=said)],
+        specs=[
+            dg.AssetSpec(
+                key, group_name="roads", kinds={"scipy", "parquet"}, owners=[owner] if owner else None, tags={"layer": "derived"},
+                description=text,
+            )
+            for key, text in zip(keys, texts, strict=True)
+        ],
+        name="road_distances",
+        check_specs=[dg.AssetCheckSpec("road_network_reads", asset=keys[0], description=said)],
     )  # fmt: skip
     def road_distances(context: dg.AssetExecutionContext) -> Iterator[Any]:
         state = prepare(data_directory())
@@ -203,9 +262,10 @@ def roads_asset(owner: str | None = None) -> dg.AssetsDefinition:
             context.log.warning(problem)
         figures = {k: state[k] for k in ("nodes", "ways_km") if k in state} or {"network": problem or "none given"}
         yield dg.AssetCheckResult(
-            check_name="road_network_reads", asset_key=key, passed=not problem, severity=dg.AssetCheckSeverity.WARN,
+            check_name="road_network_reads", asset_key=keys[0], passed=not problem, severity=dg.AssetCheckSeverity.WARN,
             metadata={"problem": problem} if problem else {},
         )  # fmt: skip
-        yield dg.MaterializeResult(asset_key=key, metadata=figures)
+        for key in keys:
+            yield dg.MaterializeResult(asset_key=key, metadata=figures)
 
     return road_distances

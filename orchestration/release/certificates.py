@@ -47,6 +47,8 @@ class Certificate:
     judged: dict[str, dict[str, Any]] = field(default_factory=dict)
     # table → rows, checksum as the public edition has it; nothing of releases made before these were kept
     public_tables: dict[str, dict[str, Any]] = field(default_factory=dict)
+    # the road network that distances are measured over (orchestration.derived.roads.used); empty: straight lines with detour
+    roads: dict[str, Any] = field(default_factory=dict)
 
 
 def current(data: DataDirectory) -> Certificate | None:

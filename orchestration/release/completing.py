@@ -17,6 +17,7 @@ from contracts.loading import load_products
 from contracts.model import Product
 from contracts.quoting import literal
 from contracts.whole_files import read_json
+from orchestration.derived import roads
 from orchestration.paths import DataDirectory
 from orchestration.release import certificates, code_names, periods, public_changes, revisions, violations, worklists
 from orchestration.release.bulletin import pages as bulletin
@@ -87,10 +88,13 @@ def write_revisions(
                 _contained(candidate / RECEIPTS) or {},
                 revisions.feeds_of_tables(data, [p.id for p in changed]),
             )
+            other_ways = roads.checksums(previous.roads) != roads.checksums(certificate.roads)
+            by_ways = revisions.measured_over_ways(data, feeds_of) if other_ways else frozenset[str]()
             moved = revisions.moved_files(data, now if then is None else then, now, feeds_of)
             for table, found in moved.items():
                 everywhere = {
                     "policy": previous.policies != certificate.policies,
+                    "network": table in by_ways,
                     "code": previous.code != certificate.code,
                     "kept": table in previous.kept,
                 }
@@ -162,6 +166,7 @@ def write_bulletin(
         changed_tables=changed,
         last=previous.release_id if previous else None,
         feeds_of=revisions.feeds_of_tables(data, certificate.tables),
+        roads=certificate.roads.get("files", ()),
     )
     bulletin.write(now, candidate / bulletin.FOLDER, about, last if previous else None)
 

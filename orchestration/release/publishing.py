@@ -17,6 +17,7 @@ from contracts.loading import load_products
 from contracts.model import Product
 from contracts.whole_files import put_folder, read_json, write_json
 from orchestration import access
+from orchestration.derived import roads
 from orchestration.paths import DataDirectory
 from orchestration.release import (
     certificates,
@@ -153,9 +154,10 @@ def _stands(
     if set(products) - same - set(kept) or not (data.published / "current" / DATABASE).is_file():
         return False
     causes = {table: cause.name for table, cause in kept.items()}
-    return (previous.code_version, previous.receipt_list) == (
+    return (previous.code_version, previous.receipt_list, roads.checksums(previous.roads)) == (
         certificates.code_version(),
         certificates.checksum_of(certificates.receipts(data)),
+        roads.checksums(roads.used(data)),
     ) and {table: k["name"] for table, k in previous.kept.items()} == causes
 
 
@@ -182,11 +184,12 @@ def _forget_cells(data: DataDirectory) -> None:
 
 
 def _same(previous: Certificate, new: Certificate) -> bool:
-    """The same content, code and receipts, and the same tables kept for the same reason (the sentence may name a run)."""
+    """The same content, code, receipts and road network, and the same tables kept for the same reason (the sentence may name a run)."""
 
     def facts(certificate: Certificate) -> tuple[Any, ...]:
         kept = {table: (k["release"], k["name"]) for table, k in certificate.kept.items()}
-        return certificate.content_checksum, certificate.code_version, certificate.receipt_list, kept
+        ways = roads.checksums(certificate.roads)
+        return certificate.content_checksum, certificate.code_version, certificate.receipt_list, ways, kept
 
     return facts(previous) == facts(new)
 

@@ -22,7 +22,9 @@ def register(group: Any) -> None:
         "--in", dest="folder", type=Path, help="在哪里重做 · an empty folder to make it in; else a temporary one"
     )
     command.add_argument(
-        "--anyway", action="store_true", help="程序或政策不同也做 · although code or policies are others"
+        "--anyway",
+        action="store_true",
+        help="程序、政策或路网不同也做 · although code, policies or the road network are others",
     )
     command.set_defaults(do=tell)
 

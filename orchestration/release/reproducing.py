@@ -17,6 +17,7 @@ from datetime import datetime
 from pathlib import Path
 
 from contracts.whole_files import NotReadable, link, read_json
+from orchestration.derived import roads
 from orchestration.paths import PROJECT, DataDirectory
 from orchestration.release import certificates, revisions
 from orchestration.release.certificates import Certificate
@@ -43,13 +44,14 @@ def reproduce(data: DataDirectory, release_id: str, folder: Path, *, anyway: boo
     """Spends the night of a release again in `folder`.
 
     Raises:
-        NotReproducible: there is no such release, code or policies are others now, or the night gave no release.
+        NotReproducible: there is no such release, code, policies or the road network are others now, or the night gave no release.
     """
     certificate = next((c for c in certificates.releases(data) if c.release_id == release_id), None)
     if certificate is None:
         raise NotReproducible(f"没有发布 {release_id} · there is no release {release_id}")
     if not anyway:
         _same_rules(certificate)
+        _same_network(data, certificate)
     past = DataDirectory(folder)
     _copy_past(data, past, certificate.released_at)
     past.set_calendar(certificate.released_at.date(), data.first_day())
@@ -86,6 +88,17 @@ def _same_rules(certificate: Certificate) -> None:
             )
 
 
+def _same_network(data: DataDirectory, certificate: Certificate) -> None:
+    if roads.checksums(certificate.roads) != roads.there(data):
+        names = (
+            ", ".join(f"{f['file']} (SHA-256 {f['sha256'][:16]})" for f in certificate.roads.get("files", ())) or "–"
+        )
+        raise NotReproducible(
+            f"路网：{certificate.release_id} 的距离用的是 {names}，roads/ 中现在不是；请放回，或加 --anyway · the distances of "
+            f"{certificate.release_id} were measured over {names}, and roads/ holds another network: put it back, or say --anyway"
+        )
+
+
 def _copy_past(data: DataDirectory, past: DataDirectory, until: datetime) -> None:
     """Everything that had come and been said by `until`; bytes as links, for an archive may be large."""
     for label in data.archive.glob("*/*/*.json"):
@@ -107,7 +120,7 @@ def _copy_past(data: DataDirectory, past: DataDirectory, until: datetime) -> Non
         for path in (data.root / name).glob("*.json"):
             if datetime.fromisoformat(read_json(path)["at"]) <= until:
                 _copy(path, past.root / name / path.name)
-    # A network is no delivery and is kept nowhere: the one that is there now.
+    # A network is no delivery and is kept nowhere: the one that is there now, which the certificate knows by its checksum.
     for path in (data.root / "roads").glob("*"):
         if path.is_file():
             link(path, past.root / "roads" / path.name)

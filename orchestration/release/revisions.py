@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import polars as pl
@@ -77,29 +78,45 @@ def feeds_of_tables(data: DataDirectory, tables: Iterable[str]) -> dict[str, fro
     if not path.is_file():
         return {table: frozenset(load_feeds()) for table in tables}
     parsed = json.loads(path.read_text(encoding="utf-8"))
-    above, sources = parsed["parent_map"], parsed["sources"]
-    by_table = {n["name"]: key for key, n in parsed["nodes"].items() if n["resource_type"] == "model"}
     surveys = {f"evaluation.{name}" for name in survey_estimates.FEEDS}
     derived = {
         "review_words": {review_words.FEED},
         "facility_links": {feed.id for feed in linkage.registers()},
         "facility_complexes": {feed.id for feed in linkage.registers()},
         # Both ends come by models that the same tables read; a network comes by no feed.
-        roads.TABLE: set(),
+        **{table: set[str]() for table in roads.TABLES},
     }
     found: dict[str, frozenset[str]] = {}
     for table in tables:
-        waiting, seen, feeds = [by_table[table]] if table in by_table else [], set[str](), set[str]()
-        while waiting:
-            if (node := waiting.pop()) in seen:
-                continue
-            seen.add(node)
-            if source := sources.get(node):
-                name = f"{source['source_name']}.{source['name']}"
-                # The ledger says which files count; it brings no figure of its own.
-                feeds |= derived.get(source["name"], surveys) if source["source_name"] == "derived" else {name} & {*load_feeds()}  # fmt: skip
-            waiting += above.get(node, [])
+        feeds = set[str]()
+        for source, name in _sources(parsed, table):
+            # The ledger says which files count; it brings no figure of its own.
+            feeds |= derived.get(name, surveys) if source == "derived" else {f"{source}.{name}"} & {*load_feeds()}
         found[table] = frozenset(feeds)
+    return found
+
+
+def measured_over_ways(data: DataDirectory, tables: Iterable[str]) -> frozenset[str]:
+    """Those of the tables that a road network reaches, through dbt's models."""
+    path = data.dbt_target / "manifest.json"
+    if not path.is_file():
+        return frozenset(tables)
+    parsed = json.loads(path.read_text(encoding="utf-8"))
+    ways = {("derived", table) for table in roads.TABLES}
+    return frozenset(table for table in tables if ways & _sources(parsed, table))
+
+
+def _sources(parsed: Mapping[str, Any], table: str) -> set[tuple[str, str]]:
+    """What a model is made from in the end, each by the names of its source and its table."""
+    by_table = {n["name"]: key for key, n in parsed["nodes"].items() if n["resource_type"] == "model"}
+    waiting, seen, found = [by_table[table]] if table in by_table else [], set[str](), set[tuple[str, str]]()
+    while waiting:
+        if (node := waiting.pop()) in seen:
+            continue
+        seen.add(node)
+        if source := parsed["sources"].get(node):
+            found.add((source["source_name"], source["name"]))
+        waiting += parsed["parent_map"].get(node, [])
     return found
 
 

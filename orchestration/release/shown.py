@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -91,11 +91,27 @@ def _certificate(certificate: Any) -> str:
         ("代码 · code", certificate.code_version),
         ("内容校验 · content", f"`{certificate.content_checksum[:16]}`"),
         ("政策 · policies", f"`{certificate.policies}`"),
+        ("路网 · road network", road_network(certificate.roads)),
         ("已封账期 · closed periods", certificate.closed_periods or "–"),
         ("沿用旧内容 · kept from before", "; ".join(kept) or "–"),
         ("未向公众公布的数 · figures not told to the public", ", ".join(f"`{t}` {n}" for t, n in hidden.items() if n) or "–"),
     ]  # fmt: skip
     return _table(("", ""), rows)
+
+
+def road_network(network: Mapping[str, Any]) -> str:
+    """What the certificate says of the ways that distances are measured over, in one line."""
+    if not network:
+        return "无，距离为直线乘以绕行系数 · none, distances are straight lines with detour"
+    files = "; ".join(
+        f"`{f['file']}` ({f['bytes']:,} B, {f['dated'] or '日期未注明 undated'}, SHA-256 `{f['sha256'][:16]}`)"
+        for f in network["files"]
+    )
+    west, east, south, north = network["extent"]
+    where = f"{west:.2f}–{east:.2f}°E, {south:.2f}–{north:.2f}°N"
+    return (
+        f"{files}: {network['nodes']:,} nodes, {network['ways_km']:,} km, {where}. © OpenStreetMap contributors (ODbL)"
+    )
 
 
 def difference(database: Path, certificate: Any, before: Any) -> str:

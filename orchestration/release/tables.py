@@ -19,6 +19,7 @@ from contracts.model import Product
 from contracts.public_edition import load_public_edition
 from contracts.quoting import literal
 from contracts.whole_files import link, write_json
+from orchestration.derived import roads
 from orchestration.disclosure import public_edition
 from orchestration.disclosure.attack import COLUMNS
 from orchestration.disclosure.records import records
@@ -121,6 +122,7 @@ def write(
         closed_periods=periods.told(closings),
         judged={table: previous.judged[table] for table in sorted(given.taken)} if previous else {},
         public_tables=public_tables,
+        roads=roads.used(data),
         kept={
             table: {
                 "release": previous.kept.get(table, {}).get("release", previous.release_id)

@@ -64,6 +64,19 @@ def test_assistance_and_community_workers_are_used() -> None:
         ({"unit": "share"}, "per: a share is a part of one, 10000 would make it another unit"),
         ({"plan": "public_services_14th_plan"}, "plan_no: the number in the plan"),
         ({"areas": ["all", "all"]}, "areas: each once"),
+        ({"denominator": {"table": "population_years", "sum": "urban_residents"}, "areas": ["all", "rural"]}, "areas: urban_residents of population_years counts urban residents alone, so there is no rural value; all or urban expected, found all, rural"),
+        ({"diretcion": "up", "direction": None}, "diretcion: is no key here; there are code, name"),
+        ({"denominator": {"table": "population_years", "total": "population"}}, "denominator.total: is no key here; there are table, sum, where"),
+        ({"per": True}, "per: a number expected, found True"),
+        ({"per": 1000}, "per: 10000 expected for the unit per_10000_residents, found 1000"),
+        ({"unit": "share", "per": 1, "targets": [{"value": 80, "valid_from": "2025-01-01", "status": "project", "source": "x"}]}, "of a share between 0 and 1 expected, found 80 (80 % is 0.8)"),
+        ({"numerator": {"table": "facility_months", "where": {"facility_type": "library", "department_code": "health"}}}, "no row can be all of"),
+        ({"numerator": {"table": "facility_months", "where": {"facility_type": ["library", "library"]}}}, "each facility_type once"),
+        ({"not_reported": "nobody knows"}, "not_reported: no reason is called 'nobody knows'; there are"),
+        ({"name": {"zh": "", "en": "Libraries"}}, "name.zh: is empty"),
+        ({"areas": []}, "areas: is empty"),
+        ({"name": {"zh": "图书馆", "en": "a|b"}}, "name.en: one line without | expected, found 'a|b'"),
+        ({"code": "Libraries"}, "code: a text of the form"),
         ({"name": "每万人图书馆数"}, "name: keys and values were expected, as in {key: value}; found '每万人图书馆数'"),
         ({"per": "10,000"}, "per: a valid number expected, found '10,000'"),
         ({"per": float("inf")}, "per: a finite number expected, found inf"),
@@ -79,17 +92,24 @@ def test_assistance_and_community_workers_are_used() -> None:
     ],
 )  # fmt: skip
 def test_a_wrong_indicator_is_refused_with_a_sentence(tmp_path: Path, change: dict[str, Any], said: str) -> None:
-    wrong = {key: value for key, value in (GOOD | change).items() if value is not None or key == "direction"}
+    dropped = [key for key, value in change.items() if value is None and (key != "direction" or "diretcion" in change)]
+    wrong = {key: value for key, value in (GOOD | change).items() if key not in dropped}
     with pytest.raises(ContractError) as error:
         load_indicator(written(tmp_path, wrong))
     assert str(error.value).startswith("libraries_per_10000.yaml: ")
     assert said in str(error.value)
 
 
-@pytest.mark.parametrize("text", ["code: [", "", "- a\n- b\n", "just words"])
-def test_a_file_that_is_no_indicator_is_refused(tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize(
+    "text",
+    [b"code: [", b"", b"- a\n- b\n", b"just words", "code: 每万人图书馆数".encode("gbk"), "code: 每".encode("utf-16"), "code：x".encode(),
+     b"valid_from: 2021-02-30", b"code: x\n---\ncode: y\n", b"source: !!python/object/apply:os.getcwd []", bytes(range(256))],
+)  # fmt: skip
+def test_a_file_that_is_no_indicator_is_refused(tmp_path: Path, text: bytes) -> None:
+    path = tmp_path / "libraries_per_10000.yaml"
+    path.write_bytes(text)
     with pytest.raises(ContractError, match=r"libraries_per_10000.yaml: file: "):
-        load_indicator(written(tmp_path, text))
+        load_indicator(path)
 
 
 def test_a_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
@@ -134,6 +154,20 @@ def test_people_are_protected_unless_the_file_says_that_none_are_counted(tmp_pat
 def test_the_example_of_the_page_is_an_indicator(tmp_path: Path) -> None:
     example = HOW_TO_ADD.split("```yaml\n")[1].split("```")[0]
     assert load_indicator(written(tmp_path, example)).code == "libraries_per_10000"
+
+
+def test_what_counts_residents_of_towns_alone_is_not_compared_between_town_and_country(tmp_path: Path) -> None:
+    assert load_indicator(written(tmp_path, GOOD)).one_area is None
+    of_towns = GOOD | {
+        "denominator": {"table": "population_years", "sum": "urban_residents"},
+        "areas": ["all", "urban"],
+    }
+    assert load_indicator(written(tmp_path, of_towns)).one_area == "urban"
+    shipped = {row["code"] for row in seed("indicators") if row["one_area"]}
+    assert shipped == {"community_workers_per_10000_urban_residents", "urban_resident_share"}
+    for code in load_indicators():
+        page = (PROJECT / PAGES / f"{code}.md").read_text(encoding="utf-8")
+        assert ("城乡不可比" in page) is (code in shipped)
 
 
 def test_equal_measures_are_added_up_once_and_others_are_not() -> None:

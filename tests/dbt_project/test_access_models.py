@@ -1,11 +1,12 @@
-"""What becomes of distances in `facility_access`: straight lines without a network, ways where one is given, each said of its row.
+"""What becomes of distances in `facility_access` and `shortfall`: straight lines without a network, ways where one is given, each said of its row.
 
-Belongs here: the models on a town of three villages. Does not belong here: how ways are measured (test_road_network.py).
+Belongs here: the models on towns of three villages. Does not belong here: how ways are measured (test_road_network.py).
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,15 @@ from orchestration.paths import DataDirectory
 
 SEARCHES = ("near", "nearby", "middle", "far", "farther", "wide")
 PLACED = ("access_points", "access_sites", "access_assumed_points")
-MADE = (*(f"access_search_{s}" for s in SEARCHES), "access_pairs", "access_nearest", "facility_access")
+MADE = (
+    *(f"access_search_{s}" for s in SEARCHES), "access_pairs", "access_nearest", "facility_access", "shortfall_pairs", "shortfall_sites",
+    "shortfall",
+)  # fmt: skip
 MILLI = 6_371_000 * math.pi / 180 / 1000
 # Two streets along a river and a bridge a kilometre to the east, on the equator; a hut far from both.
 VILLAGES = [("south", 1, 0, 100), ("north", 1, 1, 300), ("hut", 1, -20, 50)]
+Villages = Sequence[tuple[str, float, float, int]]
+Hospitals = Sequence[tuple[str, float, float]]
 HOSPITALS = [("across", 1.5, 1), ("along", 6, 0)]
 STREETS = [[(x, 0) for x in range(21)], [(x, 1) for x in range(21)], [(10, 0), (10, 1)]]
 
@@ -38,9 +44,9 @@ def extract() -> str:
     return "\n".join(['<osm version="0.6">', *nodes, *ways, "</osm>"])
 
 
-@pytest.fixture(scope="module")
-def town(tmp_path_factory: pytest.TempPathFactory) -> DataDirectory:
-    data = DataDirectory(Path(tmp_path_factory.mktemp("town")))
+def settled(folder: Path, villages: Villages, hospitals: Hospitals) -> DataDirectory:
+    """A data directory whose warehouse has these villages of one city and these hospitals."""
+    data = DataDirectory(folder)
     prepare(data)
     ledger.table(data).write_parquet(ledger.path(data))
     with duckdb.connect(str(data.warehouse)) as con:
@@ -52,11 +58,11 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> DataDirectory:
                 village_code varchar, longitude double, latitude double, population bigint)
         """)
         con.execute(
-            "insert into divisions.dim_division values ('C', 'C', 'city', null, true, false, null, 'C', null, null, null, null, null, 450)"
+            "insert into divisions.dim_division values ('C', 'C', 'city', null, true, false, null, 'C', null, null, null, null, null, null)"
         )
         con.executemany(
             "insert into divisions.dim_division values (?, 'x', 'village', 'urban', true, false, null, 'C', null, null, ?, ?, ?, ?)",
-            [[code, code, x / 1000, y / 1000, residents] for code, x, y, residents in VILLAGES],
+            [[code, code, x / 1000, y / 1000, residents] for code, x, y, residents in villages],
         )  # fmt: skip
         con.execute("""
             create table facilities.dim_facility (facility_id varchar, facility_type varchar, is_open boolean, longitude double,
@@ -64,26 +70,27 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> DataDirectory:
         """)
         con.executemany(
             "insert into facilities.dim_facility values (?, 'hospital', true, ?, ?, null, 'C', 'code')",
-            [[name, x / 1000, y / 1000] for name, x, y in HOSPITALS],
+            [[name, x / 1000, y / 1000] for name, x, y in hospitals],
         )
         for name in ("circle_facilities", "access_rules"):
             con.execute(f"create table seeds.{name} as select * from read_csv('{seed_path(name)}')")
     return data
 
 
-def access(data: DataDirectory) -> dict[str, dict[str, Any]]:
+def access(data: DataDirectory, table: str = "facility_access") -> dict[str, dict[str, Any]]:
     """Division → its row for medical care, the models built as a night builds them."""
     for models in (PLACED, MADE):
         run = invoke(data, "run", "--select", *models)
         assert run.success, run.said[-3000:]
         roads.write(data)
     with duckdb.connect(str(data.warehouse), read_only=True) as con:
-        found = con.execute("select * from indicators.facility_access where circle_type = 'medical'")
+        found = con.execute(f"select * from indicators.{table} where circle_type = 'medical'")
         names = [d[0] for d in found.description or ()]
         return {row["division_code"]: row for row in (dict(zip(names, r, strict=True)) for r in found.fetchall())}
 
 
-def test_ways_take_the_place_of_straight_lines_where_a_network_is_given(town: DataDirectory) -> None:
+def test_ways_take_the_place_of_straight_lines_where_a_network_is_given(tmp_path: Path) -> None:
+    town = settled(tmp_path, VILLAGES, HOSPITALS)
     by_line = access(town)
     assert {code: row["distance_kind"] for code, row in by_line.items()} == dict.fromkeys(by_line, "straight_line")
     assert by_line["south"]["nearest_facility_id"] == "across"
@@ -108,3 +115,34 @@ def test_ways_take_the_place_of_straight_lines_where_a_network_is_given(town: Da
     # Each hospital is one village's alone: a hospital over its residents.
     assert on_foot["south"]["accessibility"] == pytest.approx(1 / 100)
     assert on_foot["north"]["accessibility"] == pytest.approx(1 / 300)
+
+
+def test_a_new_site_is_within_reach_of_whom_facility_access_would_say_so(tmp_path: Path) -> None:
+    """Nobody reaches the hospital; over the river it is a stone's throw, and two kilometres by the bridge."""
+    town = settled(
+        tmp_path,
+        [("south", 1, 0, 100), ("along", 5, 0, 60), ("north", 1, 1, 300), ("hut", 1, -20, 50)],
+        [("far", 300, 0)],
+    )
+    lacking = access(town, "shortfall")
+    assert {code: row["site_code"] for code, row in lacking.items()} == {
+        "south": "along", "along": "along", "north": "along", "hut": "hut",
+    }  # fmt: skip
+    assert {row["site_distance_kind"] for row in lacking.values()} == {row["distance_kind"] for row in lacking.values()}
+    assert lacking["north"]["site_m"] == pytest.approx(1.3 * math.hypot(4, 1) * MILLI, rel=1e-5)
+    # Of 510 residents nobody has a hospital; the curve begins there.
+    assert (lacking["north"]["city_share_within"], lacking["north"]["city_share_with_sites"]) == (
+        0.0,
+        pytest.approx(460 / 510),
+    )
+    assert lacking["hut"]["city_share_with_sites"] == pytest.approx(1.0)
+
+    (town.root / "roads").mkdir()
+    (town.root / "roads" / "town.osm").write_text(extract())
+    lacking = access(town, "shortfall")
+    assert {code: (row["site_order"], row["site_code"], row["site_distance_kind"]) for code, row in lacking.items()} == {
+        "north": (1, "north", "road"), "south": (2, "along", "road"), "along": (2, "along", "road"), "hut": (3, "hut", "straight_line"),
+    }  # fmt: skip
+    assert lacking["south"]["site_m"] == pytest.approx(4 * MILLI, rel=1e-3)
+    assert (lacking["north"]["site_m"], lacking["hut"]["site_m"]) == (0.0, 0.0)
+    assert lacking["south"]["city_share_with_sites"] == pytest.approx(460 / 510)

@@ -35,7 +35,7 @@ CELLS: dict[str, str] = {
     "indicator_code": "varchar", "division_code": "varchar", "division_name": "varchar", "division_level": "varchar", "lowest_level": "varchar",
     "above_code": "varchar", "is_published": "boolean", "province_code": "varchar", "city_code": "varchar", "county_code": "varchar",
     "town_code": "varchar", "village_code": "varchar", "own_area_type": "varchar", "period_kind": "varchar", "period": "date",
-    "area_type": "varchar", "unit": "varchar", "better": "varchar", "per": "double", "was_in_force": "boolean", "numerator": "double",
+    "area_type": "varchar", "unit": "varchar", "better": "varchar", "one_area": "varchar", "per": "double", "was_in_force": "boolean", "numerator": "double",
     "denominator": "double", "null_reason": "varchar", "has_denominator": "boolean", "units_expected": "bigint", "units_reporting": "bigint",
     "units_on_time": "bigint", "population_year": "bigint", "restated_numerator": "double", "restated_denominator": "double",
     "restated_vintage": "bigint",
@@ -49,19 +49,21 @@ USUAL: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Spread:
-    """A resource over the villages of a city: people, resource, county and class of each."""
+    """A resource over the villages of a city: people, resource, county and class of each; what is known of the city alone."""
 
-    people: Sequence[float]
-    resource: Sequence[float]
+    people: Sequence[float | None]
+    resource: Sequence[float | None]
     county: Sequence[str] = field(default=())
     area: Sequence[str] = field(default=())
+    one_area: str | None = None
+    of_city: float | None = None
 
 
 @pytest.fixture(scope="module")
 def sql(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     data = DataDirectory(tmp_path_factory.mktemp("indicator_models"))
     data.derived.mkdir()
-    return compiled(data, *MODELS, "indicator_files_hold", "indicator_measured")
+    return compiled(data, *MODELS, "indicator_files_hold", "indicator_measured", "indicator_targets_name_divisions")
 
 
 def made(
@@ -109,12 +111,23 @@ def indices(sql: dict[str, str], spreads: dict[str, Spread]) -> dict[str, dict[s
     """Name → the row of equalisation of the city over its villages."""
     cells = [
         {"indicator_code": name, "division_code": f"{n}", "village_code": f"{n}", "county_code": k, "above_code": k,
-         "own_area_type": a, "numerator": r, "denominator": p}
+         "own_area_type": a, "numerator": r, "denominator": p, "one_area": s.one_area}
         for name, s in spreads.items()
         for n, (p, r, k, a) in enumerate(
             zip(s.people, s.resource, s.county or ["k"] * len(s.people), s.area or ["urban"] * len(s.people), strict=True)
         )
     ]  # fmt: skip
+    cells += [
+        {
+            "indicator_code": name,
+            "division_code": "C",
+            "division_level": "city",
+            "numerator": s.of_city,
+            "denominator": 1.0,
+        }
+        for name, s in spreads.items()
+        if s.of_city is not None
+    ]
     rows = made(sql, cells).execute(
         "select * from indicators.equalisation where area_code = 'C' and unit_level = 'village'"
     )
@@ -218,16 +231,127 @@ def test_published_figures_of_the_indices(sql: dict[str, str]) -> None:
     )
 
 
+ODD = {
+    "zeros": Spread([10, 20, 30, 40], [0, 0, 5, 7], [*"aabb"], ["urban", "rural", "urban", "rural"]),
+    "equal": Spread([10, 20, 30, 40], [1, 2, 3, 4], [*"aabb"], ["urban", "rural", "urban", "rural"]),
+    "huge": Spread([1e9, 3e-3, 2e12, 5], [4e15, 1e-6, 7e14, 2e9], [*"aabb"], ["urban", "rural", "urban", "rural"]),
+    "one has all": Spread([1] * 40, [0] * 39 + [1e6], [*"ab"] * 20, ["urban", "rural"] * 20),
+    "less in town": Spread([10, 20, 30], [1, 9, 12], [*"aab"], ["urban", "rural", "rural"]),
+    "a class of which nobody knows": Spread([10, 20, 30], [1, 9, 12], [*"aab"], ["urban", "rural", "not_stated"]),
+    "ties": Spread([5, 5, 5, 5], [2, 2, 1, 1], [*"abab"], ["rural"] * 4),
+    "nearly nothing": Spread([1e6, 1e6, 1e6], [1e-12, 1, 1], [*"aab"], ["urban", "rural", "rural"]),
+}
+
+
+def written_out(s: Spread) -> dict[str, float | None]:
+    """The indices by other formulas than the models': pairs of residents, entropies, variances."""
+    import numpy as np
+
+    y, p = np.array(s.resource, float), np.array(s.people, float)
+    county, area = np.array(s.county), np.array(s.area)
+    x, w, n = y / p, p / p.sum(), len(y)
+    mean = float((w * x).sum())
+
+    def t(resource: Any, people: Any) -> float:
+        """Residents' mean of r ln r, r the ratio of what one has to the mean."""
+        r, share = (resource / people) / (resource.sum() / people.sum()), people / people.sum()
+        return float((share[r > 0] * r[r > 0] * np.log(r[r > 0])).sum())
+
+    def between(groups: Any) -> float:
+        sums = [(y[groups == g].sum(), p[groups == g].sum()) for g in np.unique(groups)]
+        return t(np.array([a for a, _ in sums]), np.array([b for _, b in sums]))
+
+    town, country = area == "urban", area == "rural"
+    urban, rural = (float(y[k].sum() / p[k].sum()) if k.any() else None for k in (town, country))
+    return {
+        "units": n, "units_without_resource": int((y == 0).sum()), "mean": mean, "unweighted_mean": float(x.mean()),
+        "gini": float((w[:, None] * w[None, :] * np.abs(x[:, None] - x[None, :])).sum() / (2 * mean)),
+        "gini_unweighted": float(np.abs(x[:, None] - x[None, :]).mean() / (2 * x.mean())),
+        "theil_t": t(y, p), "theil_t_unweighted": t(x, np.ones(n)),
+        "theil_l": float(np.log(mean) - (w * np.log(x)).sum()) if (y > 0).all() else None,
+        "theil_l_unweighted": float(np.log(x.mean()) - np.log(x).mean()) if (y > 0).all() else None,
+        "cv": float(x.std() / x.mean()), "cv_sample": float(x.std(ddof=1) / x.mean()),
+        "cv_weighted": float(np.sqrt((w[:, None] * w[None, :] * (x[:, None] - x[None, :]) ** 2).sum() / 2)) / mean,
+        "theil_t_between_parent": between(county), "theil_t_between_urban_rural": between(area),
+        "theil_t_within_parent": t(y, p) - between(county), "theil_t_within_urban_rural": t(y, p) - between(area),
+        "highest": float(x.max()), "lowest": float(x.min()), "max_min_ratio": float(x.max() / x.min()) if x.min() > 0 else None,
+        "urban_value": urban, "rural_value": rural, "urban_rural_gap": None if urban is None or rural is None else urban - rural,
+        "urban_rural_ratio": urban / rural if urban is not None and rural else None,
+    }  # fmt: skip
+
+
+def test_odd_data_have_the_indices_that_other_formulas_give(sql: dict[str, str]) -> None:
+    rows = indices(sql, ODD)
+    for name, spread in ODD.items():
+        for column, expected in written_out(spread).items():
+            close = expected if expected is None else pytest.approx(expected, rel=1e-9, abs=3e-12)
+            assert rows[name][column] == close, (name, column)
+    assert rows["less in town"]["urban_rural_gap"] < 0
+    assert [rows["equal"][c] for c in ("gini", "theil_t", "theil_l", "cv")] == pytest.approx([0.0] * 4, abs=1e-11)
+
+
+def test_units_nobody_lives_in_or_of_which_nothing_is_known_are_counted_apart(sql: dict[str, str]) -> None:
+    known = Spread([10, 20], [1, 6])
+    more = Spread([10, 20, 0, None, 30, 40], [1, 6, 5, 3, None, -2])
+    rows = indices(
+        sql, {"known": known, "more": more, "one": Spread([10, 0], [1, 2]), "none": Spread([10, 20], [0, 0])}
+    )
+    assert [rows["more"][i] for i in INDICES] == [rows["known"][i] for i in INDICES]
+    assert (rows["more"]["units"], rows["more"]["units_left_out"], rows["known"]["units_left_out"]) == (2, 4, 0)
+    for name, reason in (("one", "one_unit"), ("none", "no_resource")):
+        assert [rows[name][i] for i in INDICES] == [None] * 4
+        assert (rows[name]["null_reason"], rows[name]["theil_l_null_reason"]) == (reason, reason)
+
+
+HALVES = ["urban", "urban", "rural", "rural"]
+
+
+def test_town_and_country_are_compared_where_that_says_something_and_else_the_reason_is_told(
+    sql: dict[str, str],
+) -> None:
+    people, resource = [10.0, 30.0, 20.0, 20.0], [1.0, 3.0, 1.0, 1.0]
+    rows = indices(sql, {
+        "": Spread(people, resource, area=HALVES, of_city=6.0),
+        "of_one_area": Spread(people, resource, area=HALVES, one_area="urban"),
+        "known_only_higher": Spread(people, resource, area=HALVES, of_city=60.0),
+        "no_urban_units": Spread(people, resource, area=["rural"] * 4),
+        "no_rural_units": Spread(people, resource, area=["urban", "urban", "not_stated", "not_stated"]),
+        "rural_has_nothing": Spread(people, [1.0, 3.0, 0.0, 0.0], area=HALVES),
+    })  # fmt: skip
+    told = ("urban_value", "rural_value", "urban_rural_ratio", "urban_rural_gap", "theil_t_between_urban_rural")
+    assert {name: row["urban_rural_null_reason"] or "" for name, row in rows.items()} == {name: name for name in rows}
+    assert [rows[""][c] for c in told[:4]] == pytest.approx([0.1, 0.05, 2.0, 0.05])
+    for name in ("of_one_area", "known_only_higher"):
+        assert [rows[name][c] for c in told] == [None] * 5
+    assert rows["of_one_area"]["gini"] == rows[""]["gini"]
+    assert [rows["rural_has_nothing"][c] for c in told[:4]] == [pytest.approx(0.1), 0.0, None, pytest.approx(0.1)]
+    for column in ("highest", "lowest", "max_min_ratio", "gini"):
+        assert rows[""][column] is not None
+        assert rows["known_only_higher"][column] is None
+
+
 def test_a_change_of_complete_counts_has_no_interval_and_says_why(sql: dict[str, str]) -> None:
+    counted = [
+        (2023, "1", 1.0),
+        (2023, "2", 3.0),
+        (2024, "1", 1.0),
+        (2024, "2", 3.0),
+        (2025, "1", 2.0),
+        (2025, "2", 2.0),
+        (2025, "3", None),
+    ]
     cells = [
         {"indicator_code": "beds", "division_code": v, "village_code": v, "period": date(year, 1, 1), "numerator": n, "denominator": 10.0}
-        for year, v, n in ((2024, "1", 1.0), (2024, "2", 3.0), (2025, "1", 2.0), (2025, "2", 2.0))
+        for year, v, n in [*counted, (2026, "1", 2.0), (2026, "2", 2.0), (2026, "3", 2.0)]
     ]  # fmt: skip
     rows = made(sql, cells).execute("""
         select year(period), gini, gini_previous, change_interval_null_reason from indicators.equalisation
         where area_code = 'C' and unit_level = 'village' order by period
     """)
-    assert rows.fetchall() == [(2024, 0.25, None, "no_previous"), (2025, 0.0, 0.25, "complete_count")]
+    assert rows.fetchall() == [
+        (2023, 0.25, None, "no_previous"), (2024, 0.25, 0.25, "complete_count"), (2025, 0.0, 0.25, "units_left_out"),
+        (2026, 0.0, 0.0, "units_left_out"),
+    ]  # fmt: skip
 
 
 # ── values ──────────────────────────────────────────────────────────────────────────────────────
@@ -274,6 +398,15 @@ def test_the_pace_that_is_needed_and_whether_the_present_one_is_enough(sql: dict
     assert found["met"] == [1.0, None, "target_met", None, True]
     assert found["late"] == [10.0, None, "target_year_over", None, False]
     assert found["new"] == [None, pytest.approx(20 / left), None, None, False]
+
+
+def test_a_target_of_an_area_that_is_no_division_is_listed(sql: dict[str, str]) -> None:
+    con = made(sql, series("beds", [1, 2]), [{"indicator_code": "beds", "target": 5.0, "target_year": 2026}])
+    assert con.execute(sql["indicator_targets_name_divisions"]).fetchall() == []
+    con.execute("update seeds.indicator_targets set area = 'P'")
+    assert con.execute(sql["indicator_targets_name_divisions"]).fetchall() == []
+    con.execute("update seeds.indicator_targets set area = 'Q'")
+    assert con.execute(sql["indicator_targets_name_divisions"]).fetchall() == [("beds", "Q", 5.0)]
 
 
 def test_what_no_part_accounts_for_is_a_remainder_that_may_be_below_zero(sql: dict[str, str]) -> None:

@@ -72,6 +72,7 @@ indices as (
         area_level,
         unit_level,
         max(unit) as unit,
+        max(one_area) as one_area,
         cast(max(units) as bigint) as units,
         cast(sum(case when resource = 0.0 then 1 else 0 end) as bigint) as units_without_resource,
         sum(people) as people,
@@ -152,13 +153,20 @@ rules as (
 placed as (
     select
         indices.*,
-        case when cells.numerator > 0.0 then indices.resource / cells.numerator end as placed_share
+        case when cells.numerator > 0.0 then indices.resource / cells.numerator end as placed_share,
+        greatest(counted.units_expected - indices.units, 0) as units_left_out
     from indices
     left join cells
         on
             indices.indicator_code = cells.indicator_code
             and indices.period = cells.period
             and indices.area_code = cells.division_code
+    left join counted
+        on
+            indices.indicator_code = counted.indicator_code
+            and indices.period = counted.period
+            and indices.area_code = counted.area_code
+            and indices.unit_level = counted.unit_level
 ),
 
 reasoned as (
@@ -168,100 +176,120 @@ reasoned as (
             when placed.placed_share < rules.value then 'known_only_higher'
             when placed.units < 2 then 'one_unit'
             when placed.resource = 0.0 then 'no_resource'
-        end as null_reason
+        end as null_reason,
+        case
+            when placed.one_area is not null then 'of_one_area'
+            when placed.unit_level <> 'village' then 'no_classes'
+            when placed.placed_share < rules.value then 'known_only_higher'
+            when placed.urban_value is null then 'no_urban_units'
+            when placed.rural_value is null then 'no_rural_units'
+            when placed.rural_value = 0.0 then 'rural_has_nothing'
+        end as urban_rural_null_reason
     from placed
     cross join rules
 ),
 
+-- A resource of which too much is known only for units above looks as if most units had none.
+told as (
+    select
+        reasoned.*,
+        coalesce(reasoned.null_reason, '') <> 'known_only_higher' as is_placed,
+        coalesce(reasoned.null_reason, '') <> 'known_only_higher'
+        and coalesce(reasoned.urban_rural_null_reason, '') <> 'of_one_area' as is_compared
+    from reasoned
+),
+
 final as (
     select
-        reasoned.indicator_code,
-        reasoned.period_kind,
-        reasoned.period,
-        reasoned.area_code,
-        reasoned.area_level,
+        told.indicator_code,
+        told.period_kind,
+        told.period,
+        told.area_code,
+        told.area_level,
         divisions.full_name as area_name,
-        reasoned.unit_level,
+        told.unit_level,
         cast(null as string) as suppressed_reason,
-        cast(floor(least(coalesce(smallest.people, reasoned.least_people), reasoned.least_people)) as bigint) as smallest_people,
-        reasoned.unit,
-        reasoned.units,
-        greatest(counted.units_expected - reasoned.units, 0) as units_left_out,
-        reasoned.units_without_resource,
-        reasoned.people,
-        reasoned.resource,
-        reasoned.placed_share,
-        reasoned.mean,
-        reasoned.unweighted_mean,
-        reasoned.highest,
-        reasoned.lowest,
-        reasoned.max_min_ratio,
-        reasoned.per * reasoned.urban_value as urban_value,
-        reasoned.per * reasoned.rural_value as rural_value,
-        reasoned.urban_value / nullif(reasoned.rural_value, 0.0) as urban_rural_ratio,
-        round(reasoned.per * (reasoned.urban_value - reasoned.rural_value), 12) + 0.0 as urban_rural_gap,
-        reasoned.target,
-        reasoned.share_reaching,
-        reasoned.people_share_reaching,
+        cast(floor(least(coalesce(smallest.people, told.least_people), told.least_people)) as bigint) as smallest_people,
+        told.unit,
+        told.units,
+        told.units_left_out,
+        told.units_without_resource,
+        told.people,
+        told.resource,
+        told.placed_share,
+        told.mean,
+        told.unweighted_mean,
+        case when told.is_placed then told.highest end as highest,
+        case when told.is_placed then told.lowest end as lowest,
+        case when told.is_placed then told.max_min_ratio end as max_min_ratio,
+        case when told.is_compared then told.per * told.urban_value end as urban_value,
+        case when told.is_compared then told.per * told.rural_value end as rural_value,
+        case when told.is_compared then told.urban_value / nullif(told.rural_value, 0.0) end as urban_rural_ratio,
+        case when told.is_compared then round(told.per * (told.urban_value - told.rural_value), 12) + 0.0 end as urban_rural_gap,
+        told.target,
+        case when told.is_placed then told.share_reaching end as share_reaching,
+        case when told.is_placed then told.people_share_reaching end as people_share_reaching,
         -- An index is a difference of sums that add up in another order each night: more than twelve places of it are chance, and
         -- added to zero it is no negative zero.
         {%- for index in [
             'cv', 'cv_sample', 'cv_weighted', 'theil_t', 'theil_l', 'theil_t_unweighted', 'theil_l_unweighted',
             'gini', 'gini_unweighted'
         ] %}
-        case when reasoned.null_reason is null then round(reasoned.{{ index }}, 12) + 0.0 end as {{ index }},
+        case when told.null_reason is null then round(told.{{ index }}, 12) + 0.0 end as {{ index }},
         {%- endfor %}
         {%- for grouping in ['urban_rural', 'parent'] %}
         {%- for part in ['theil_t_between', 'theil_t_within', 'theil_l_between', 'theil_l_within'] %}
         case
-            when reasoned.null_reason is null then round({{ grouping }}_groups.{{ part }}, 12) + 0.0
+            when told.null_reason is null then round({{ grouping }}_groups.{{ part }}, 12) + 0.0
         end as {{ part }}_{{ grouping }},
         {%- endfor %}
         {%- endfor %}
         {%- for name, figure in [
-            ('gini', 'case when reasoned.null_reason is null then round(reasoned.gini, 12) + 0.0 end'),
-            ('theil_t', 'case when reasoned.null_reason is null then round(reasoned.theil_t, 12) + 0.0 end'),
-            ('urban_rural_ratio', 'reasoned.urban_value / nullif(reasoned.rural_value, 0.0)'),
-            ('urban_rural_gap', 'round(reasoned.per * (reasoned.urban_value - reasoned.rural_value), 12) + 0.0')
+            ('gini', 'case when told.null_reason is null then round(told.gini, 12) + 0.0 end'),
+            ('theil_t', 'case when told.null_reason is null then round(told.theil_t, 12) + 0.0 end'),
+            ('urban_rural_ratio', 'case when told.is_compared then told.urban_value / nullif(told.rural_value, 0.0) end'),
+            (
+                'urban_rural_gap',
+                'case when told.is_compared then round(told.per * (told.urban_value - told.rural_value), 12) + 0.0 end'
+            )
         ] %}
         lag({{ figure }}) over (
-            partition by reasoned.indicator_code, reasoned.area_code, reasoned.unit_level
-            order by reasoned.period
+            partition by told.indicator_code, told.area_code, told.unit_level
+            order by told.period
         ) as {{ name }}_previous,
         {%- endfor %}
-        -- Every shipped indicator counts all there is: nothing was drawn whose chance an interval could tell.
+        -- Nothing was drawn whose chance an interval could tell; who is left out is no chance either.
         case
-            when lag(reasoned.period) over (
-                partition by reasoned.indicator_code, reasoned.area_code, reasoned.unit_level
-                order by reasoned.period
+            when lag(told.period) over (
+                partition by told.indicator_code, told.area_code, told.unit_level
+                order by told.period
             ) is null then 'no_previous'
+            when greatest(told.units_left_out, lag(told.units_left_out) over (
+                partition by told.indicator_code, told.area_code, told.unit_level
+                order by told.period
+            )) > 0 then 'units_left_out'
             else 'complete_count'
         end as change_interval_null_reason,
-        reasoned.null_reason,
+        told.null_reason,
         case
-            when reasoned.null_reason is not null then reasoned.null_reason
-            when reasoned.units_without_resource > 0 then 'unit_without_resource'
-        end as theil_l_null_reason
-    from reasoned
-    inner join divisions on reasoned.area_code = divisions.division_code
+            when told.null_reason is not null then told.null_reason
+            when told.units_without_resource > 0 then 'unit_without_resource'
+        end as theil_l_null_reason,
+        told.urban_rural_null_reason
+    from told
+    inner join divisions on told.area_code = divisions.division_code
     left join smallest
         on
-            reasoned.indicator_code = smallest.indicator_code
-            and reasoned.period = smallest.period
+            told.indicator_code = smallest.indicator_code
+            and told.period = smallest.period
             and coalesce(divisions.province_code, '') = coalesce(smallest.province_code, '')
-    left join counted
-        on
-            reasoned.indicator_code = counted.indicator_code
-            and reasoned.period = counted.period
-            and reasoned.area_code = counted.area_code
-            and reasoned.unit_level = counted.unit_level
     {%- for grouping in ['urban_rural', 'parent'] %}
     left join groups as {{ grouping }}_groups
         on
-            reasoned.indicator_code = {{ grouping }}_groups.indicator_code
-            and reasoned.period = {{ grouping }}_groups.period
-            and reasoned.area_code = {{ grouping }}_groups.area_code
-            and reasoned.unit_level = {{ grouping }}_groups.unit_level
+            told.indicator_code = {{ grouping }}_groups.indicator_code
+            and told.period = {{ grouping }}_groups.period
+            and told.area_code = {{ grouping }}_groups.area_code
+            and told.unit_level = {{ grouping }}_groups.unit_level
             and {{ grouping }}_groups.grouping = '{{ grouping }}'
     {%- endfor %}
 )

@@ -18,8 +18,8 @@ grouped as (
     from units
     cross join groupings
     where
-        -- Only villages have a class, and a parent divides where it is not the area itself.
-        (groupings.grouping = 'urban_rural' and units.unit_level = 'village')
+        -- Villages alone have a class, which residents of one class do not compare; a parent divides where it is not the area.
+        (groupings.grouping = 'urban_rural' and units.unit_level = 'village' and units.one_area is null)
         or (groupings.grouping = 'parent' and units.parent_code <> units.area_code)
 ),
 

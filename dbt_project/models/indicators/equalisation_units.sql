@@ -72,6 +72,7 @@ final as (
         division_code,
         above_code as parent_code,
         own_area_type as area_type,
+        one_area,
         unit,
         better,
         per,

@@ -217,6 +217,7 @@ final as (
         area_type,
         unit,
         better,
+        nullif(one_area, '') as one_area,
         per,
         was_in_force,
         numerator_value as numerator,

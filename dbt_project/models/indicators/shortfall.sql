@@ -4,6 +4,10 @@ sites as (
     select * from {{ ref('shortfall_sites') }}
 ),
 
+pairs as (
+    select * from {{ ref('shortfall_pairs') }}
+),
+
 access as (
     select * from {{ ref('facility_access') }}
 ),
@@ -50,20 +54,27 @@ final as (
         sites.circle_type,
         cast(row_number() over (
             partition by sites.register_code
-            order by sites.residents desc, access.nearest_m desc, sites.division_code asc, sites.circle_type asc
+            order by
+                sites.residents desc,
+                coalesce(access.nearest_m, 1000000000.0) desc,
+                sites.division_code asc,
+                sites.circle_type asc
         ) as bigint) as rank,
         divisions.population as residents,
         access.nearest_facility_id,
         access.nearest_m,
+        access.distance_kind,
         rules.value as reach_m,
         access.nearest_m - rules.value as metres_beyond,
         sites.register_code,
         city.share_within_wide as city_share_within,
         sites.site_order,
         sites.site_code,
+        pairs.metres as site_m,
+        pairs.distance_kind as site_distance_kind,
         cast(curve.residents_gained as bigint) as site_residents_gained,
         (city.residents_within_wide + curve.residents_gained_to)
-        / nullif(city.residents_within_wide / nullif(city.share_within_wide, 0.0), 0.0) as city_share_with_sites,
+        / nullif(city.residents - city.residents_without_point, 0) as city_share_with_sites,
         case
             when sites.site_order is null then 'beyond_listed_sites'
         end as site_null_reason
@@ -83,6 +94,11 @@ final as (
             sites.register_code = curve.register_code
             and sites.circle_type = curve.circle_type
             and sites.site_order = curve.site_order
+    left join pairs
+        on
+            sites.circle_type = pairs.circle_type
+            and sites.division_code = pairs.division_code
+            and sites.site_code = pairs.site_code
 )
 
 select * from final

@@ -48,6 +48,16 @@ around as (
     {{ cells_around('lacking', 'offsets', size) }}
 ),
 
+-- Whoever lies at a network that is given is measured from there, as in facility_access.
+roads as (
+    select * from {{ source('derived', 'road_distances') }}
+    where is_nearest
+),
+
+ways as (
+    select * from {{ source('derived', 'road_site_distances') }}
+),
+
 places as (
     select
         division_code,
@@ -78,13 +88,16 @@ candidates as (
     from places
 ),
 
-final as (
+measured as (
     select
         around.register_code,
         around.circle_type,
         candidates.division_code as site_code,
         around.division_code,
-        around.residents
+        around.residents,
+        rules.reach,
+        rules.detour
+        * {{ metres_apart('around.longitude', 'around.latitude', 'candidates.longitude', 'candidates.latitude') }} as metres
     from around
     inner join candidates
         on
@@ -93,10 +106,60 @@ final as (
             and around.register_code = candidates.register_code
             and coalesce(candidates.circle_type, around.circle_type) = around.circle_type
     cross join rules
+),
+
+straight as (
+    select measured.*
+    from measured
+    left join roads
+        on
+            measured.division_code = roads.division_code
+            and measured.circle_type = roads.circle_type
     where
-        rules.detour
-        * {{ metres_apart('around.longitude', 'around.latitude', 'candidates.longitude', 'candidates.latitude') }}
-        <= rules.reach
+        roads.division_code is null
+        and measured.metres <= measured.reach
+),
+
+walked as (
+    select
+        lacking.register_code,
+        lacking.circle_type,
+        ways.site_code,
+        lacking.division_code,
+        lacking.residents,
+        ways.metres,
+        ways.distance_kind
+    from lacking
+    inner join ways
+        on
+            lacking.division_code = ways.division_code
+            and lacking.circle_type = coalesce(ways.circle_type, lacking.circle_type)
+    inner join points
+        on
+            ways.site_code = points.division_code
+            and lacking.register_code = points.register_code
+),
+
+final as (
+    select
+        register_code,
+        circle_type,
+        site_code,
+        division_code,
+        residents,
+        metres,
+        'straight_line' as distance_kind
+    from straight
+    union all
+    select
+        register_code,
+        circle_type,
+        site_code,
+        division_code,
+        residents,
+        metres,
+        distance_kind
+    from walked
 )
 
 select * from final

@@ -83,6 +83,7 @@ class About:
     changed_tables: Sequence[str]
     last: str | None
     feeds_of: Mapping[str, frozenset[str]] = field(default_factory=dict)  # table → the feeds it is made from
+    roads: Sequence[Mapping[str, Any]] = ()  # the extracts distances are measured over, as the certificate names them
 
 
 def write(database: Path, folder: Path, about: About, last_database: Path | None = None) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import heapq
 import math
 from collections.abc import Iterable, Mapping
@@ -180,7 +181,8 @@ def searched(network: Network, start: int) -> dict[int, float]:
     return far
 
 
-def test_a_random_town_is_measured_as_a_plain_search_finds_it() -> None:
+def random_town() -> tuple[Network, pl.DataFrame, pl.DataFrame]:
+    """Streets of a town with blocks missing, homes (some of one type's assumed points) and goals of two types."""
     r = np.random.default_rng(17)
     n = 26
     east, north = 120.2 + 9e-4 * np.repeat(np.arange(n), n), 23.0 + 9e-4 * np.tile(np.arange(n), n)
@@ -189,7 +191,6 @@ def test_a_random_town_is_measured_as_a_plain_search_finds_it() -> None:
     above = [(i * n + j, (i + 1) * n + j) for i in range(n - 1) for j in range(n)]
     ends = np.array([pair for pair in beside + above if r.random() < 0.62])
     network = road_network.without_short_parts(road_network.network(east, north, ends), RULES.part_min_m)
-    rules = Rules(1.3, 1000.0, 90.0, 1000.0)
 
     def at(count: int) -> tuple[list[float], list[float]]:
         return (120.2 + r.uniform(-0.002, 0.027, count)).tolist(), (23.0 + r.uniform(-0.002, 0.027, count)).tolist()
@@ -199,17 +200,23 @@ def test_a_random_town_is_measured_as_a_plain_search_finds_it() -> None:
                           "longitude": p[0], "latitude": p[1]}, schema=dict(PLACES))  # fmt: skip
     goals = pl.DataFrame({"circle_type": ["a"] * 30 + ["b"] * 15, "facility_id": [f"f{i:02}" for i in range(45)],
                           "longitude": s[0], "latitude": s[1]}, schema=dict(SITES))  # fmt: skip
+    return network, homes, goals
 
-    nodes = list(zip(network.longitude.tolist(), network.latitude.tolist(), strict=True))
 
-    def at_network(point: tuple[float, float]) -> tuple[int, float] | None:
-        metres, node = min((apart(point, node), k) for k, node in enumerate(nodes))
-        return (node, metres) if metres <= rules.snap_max_m else None
+def at_network(network: Network, point: tuple[float, float], most: float) -> tuple[int, float] | None:
+    """The next node and the metres to it."""
+    nodes = zip(network.longitude.tolist(), network.latitude.tolist(), strict=True)
+    metres, node = min((apart(point, node), k) for k, node in enumerate(nodes))
+    return (node, metres) if metres <= most else None
 
-    snapped = {name: (kind, (x, y), at_network((x, y))) for kind, name, x, y in goals.rows()}
+
+def test_a_random_town_is_measured_as_a_plain_search_finds_it() -> None:
+    network, homes, goals = random_town()
+    rules = Rules(1.3, 1000.0, 90.0, 1000.0)
+    snapped = {name: (kind, (x, y), at_network(network, (x, y), rules.snap_max_m)) for kind, name, x, y in goals.rows()}
     expected: dict[tuple[str, str, str | None], tuple[float, str, bool]] = {}
     for code, own, x, y in homes.rows():
-        home = at_network((x, y))
+        home = at_network(network, (x, y), rules.snap_max_m)
         if home is None:
             continue
         far = searched(network, home[0])
@@ -228,6 +235,36 @@ def test_a_random_town_is_measured_as_a_plain_search_finds_it() -> None:
     assert found == expected
     assert {how for _, how, _ in found.values()} == {"road", "straight_line"}
     assert len(expected) > 150
+
+
+def test_new_sites_are_as_far_as_a_plain_search_finds_them() -> None:
+    network, homes, goals = random_town()
+    rules = Rules(1.3, 450.0, 90.0, 1000.0)
+    first = measure(network, homes, goals, rules).filter("is_nearest")
+    lacking = {(code, kind) for code, kind, _, m, *_ in first.rows() if m is None or m > rules.reach_m}
+    placed = [(code, own, (x, y), at_network(network, (x, y), rules.snap_max_m)) for code, own, x, y in homes.rows()]
+    expected: dict[tuple[str, str, str], tuple[float, str]] = {}
+    for code, own, point, home in placed:
+        if home is None:
+            continue
+        far = searched(network, home[0])
+        for kind in ("a", "b") if own is None else (own,):
+            for site, of_site, other, end in placed if (code, kind) in lacking else ():
+                metres, how = 1.3 * apart(point, other), "straight_line"
+                if end is not None:
+                    metres, how = home[1] + far.get(end[0], math.inf) + end[1], "road"
+                if site == code:
+                    metres, how = 0.0, "road"
+                if of_site in (None, kind) and metres <= rules.reach_m:
+                    expected[code, kind, site] = (pytest.approx(metres, abs=2e-3), how)
+    found: dict[tuple[str, str, str], tuple[float, str]] = {}
+    for code, own, site, metres, how in road_network.measure_new_sites(network, homes, first, rules).rows():
+        for kind in ("a", "b") if own is None else (own,):
+            if (code, kind) in lacking:  # a point of all types is measured for all where it lacks one
+                assert found.setdefault((code, kind, site), (metres, how)) == (metres, how)
+    assert found == expected
+    assert {how for _, how in found.values()} == {"road", "straight_line"}
+    assert len(expected) > 60
 
 
 # ── files ───────────────────────────────────────────────────────────────────────────────────────
@@ -292,6 +329,37 @@ def test_a_network_is_measured_once_and_again_when_it_or_a_point_changes(city: D
     assert roads.write(city) is None
     assert measured(city) == []
     assert roads.stands(city)
+
+
+def test_what_distances_were_measured_over_is_known_by_its_file(city: DataDirectory) -> None:
+    assert roads.used(city) == {}
+    assert roads.there(city) == []
+    file = put(city, osm(TOWN))
+    assert roads.used(city) == {}  # nothing was measured yet
+    roads.write(city)
+    used = roads.used(city)
+    checksum = hashlib.sha256(file.read_bytes()).hexdigest()
+    assert used["files"] == [{"file": "town.osm", "bytes": file.stat().st_size, "sha256": checksum, "dated": None}]
+    assert used["extent"] == [0.0, 0.02, 0.0, 0.001]
+    assert used["ways_km"] == pytest.approx(41 * MILLI / 1000, abs=0.1)
+    assert roads.there(city) == roads.checksums(used) == [checksum]
+    file.write_text(osm([way for way in TOWN if "bridge" not in way[1]]))
+    assert roads.checksums(roads.used(city)) == [checksum]  # until it is measured again
+    assert roads.there(city) != [checksum]
+    file.write_text("<osm")
+    roads.write(city)
+    assert roads.used(city) == {}
+    assert roads.there(city) == []
+
+
+def test_the_day_of_its_data_is_what_an_extract_says(tmp_path: Path) -> None:
+    import osmium
+
+    header = osmium.io.Header()
+    header.set("osmosis_replication_timestamp", "2026-01-31T20:21:05Z")
+    osmium.SimpleWriter(str(tmp_path / "a.osm.pbf"), header=header).close()
+    (tmp_path / "b.osm").write_text(osm(TOWN))
+    assert [roads.described(tmp_path / name)["dated"] for name in ("a.osm.pbf", "b.osm")] == ["2026-01-31", None]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ from orchestration.night import quiet
 from orchestration.night.command import Night
 from orchestration.paths import DataDirectory
 from orchestration.release import certificates
+from orchestration.release.reproducing import NotReproducible, reproduce
 
 pytestmark = pytest.mark.slow  # two nights of a small city
 
@@ -25,6 +27,30 @@ def kinds(data: DataDirectory) -> dict[str, int]:
         return dict(con.execute("""
             select distance_kind, count(*) from facility_access where division_level = 'village' and distance_kind is not null group by 1
         """).fetchall())  # fmt: skip
+
+
+def disagreements(data: DataDirectory) -> tuple[int, int]:
+    """Communities and types that one of facility_access and shortfall calls covered and the other not; those without, by distances over ways."""
+    with duckdb.connect(str(data.published / "minsheng.duckdb"), read_only=True) as con:
+        found = con.execute("""
+            with lacking as (
+                select * from facility_access where division_level = 'village' and null_reason is null and communities_within_wide = 0
+            )
+            select
+                count(*) filter (s.division_code is null or lacking.division_code is null or s.distance_kind is distinct from lacking.distance_kind
+                    or s.nearest_m is distinct from lacking.nearest_m or s.nearest_m <= s.reach_m or s.site_m > s.reach_m),
+                count(*) filter (s.site_distance_kind = 'road')
+            from lacking full join shortfall as s using (division_code, circle_type)
+        """).fetchone()
+    assert found
+    return found
+
+
+def causes(data: DataDirectory, release_id: str) -> set[tuple[str, str]]:
+    """Table and cause of what a release says it changed."""
+    with duckdb.connect(str(data.published / "minsheng.duckdb"), read_only=True) as con:
+        found = con.execute("select distinct table_name, cause from revision_log where release_id = ?", [release_id])
+        return {(table, cause) for table, cause in found.fetchall()}
 
 
 def streets(data: DataDirectory) -> str:
@@ -45,6 +71,7 @@ def test_a_network_is_measured_in_its_night_and_one_that_breaks_is_told_of(
     data = DataDirectory(tmp_path / "city")
     shutil.copytree(night_city.data.root, data.root, symlinks=True)
     assert set(kinds(data)) == {"straight_line"}
+    assert disagreements(data) == (0, 0)
     (data.root / "roads").mkdir()
     network = data.root / "roads" / "city.osm"
     network.write_text(streets(data))
@@ -53,7 +80,27 @@ def test_a_network_is_measured_in_its_night_and_one_that_breaks_is_told_of(
     assert not night.broken
     assert "road_network_reads" not in night.unmet_checks
     assert kinds(data)["road"] > 0
+    apart, by_way = disagreements(data)
+    assert apart == 0
+    assert by_way > 0
     assert quiet.has_nothing_to_do(data)
+    told = certificates.current(data)
+    assert told
+    assert [f["file"] for f in told.roads["files"]] == ["city.osm"]
+    assert told.roads["files"][0]["sha256"] == hashlib.sha256(network.read_bytes()).hexdigest()
+    # Nothing else changed than what distances are measured over, and the log of revisions says so.
+    assert causes(data, told.release_id) == {("facility_access", "network"), ("shortfall", "network")}
+
+    # Another file of the same ways: the certificate names it, and not a figure changes.
+    network.write_text(streets(data) + "<!-- again -->")
+    assert not quiet.has_nothing_to_do(data)
+    assert spend_night(data).released
+    again = certificates.current(data)
+    assert again
+    assert again.changed_tables == []
+    assert again.roads["files"][0]["sha256"] == hashlib.sha256(network.read_bytes()).hexdigest()
+    with pytest.raises(NotReproducible, match=r"city\.osm"):
+        reproduce(data, told.release_id, tmp_path / "past")
 
     network.write_text(streets(data)[:2000])
     assert not quiet.has_nothing_to_do(data)
@@ -63,3 +110,6 @@ def test_a_network_is_measured_in_its_night_and_one_that_breaks_is_told_of(
     # Nothing but what is made of distances was made again.
     assert 0 < night.tables["rebuilt"] < 20
     assert set(kinds(data)) == {"straight_line"}
+    broken = certificates.current(data)
+    assert broken
+    assert broken.roads == {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from dataclasses import replace
 from datetime import date, datetime
 from html.parser import HTMLParser
 from pathlib import Path
@@ -16,6 +17,7 @@ from contracts.loading import load_products
 from orchestration.release.bulletin.edition import slug
 from orchestration.release.bulletin.pages import PAGES, About, write
 from orchestration.release.revisions import Counted
+from orchestration.release.shown import road_network
 from tests.browser import DESK, TELEPHONE, address, axe_violations, browser, page, printed_sides
 from tests.orchestration.conftest import City
 
@@ -160,6 +162,33 @@ def test_what_changed_shows_both_published_values_and_no_value_that_either_relea
     assert "迟到的文件、政策变化" in text
     assert "沿用 2026-03-01.1" in text
     assert "虚构" not in text, "a real place is not called fictional"
+
+
+def test_the_page_of_methods_says_what_distances_are_measured_over(tmp_path: Path) -> None:
+    row = {
+        "division_code": "C",
+        "division_level": "city",
+        "circle_type": "medical",
+        "communities": 3,
+        "distance_kind": "road",
+    }
+    roads = [{"file": "taiwan.osm.pbf", "dated": "2026-01-31"}, {"file": "by-hand.osm", "dated": None}]
+    for name, about, said in (
+        ("with", replace(ABOUT, roads=roads), "taiwan.osm.pbf (2026-01-31)、by-hand.osm. © OpenStreetMap"),
+        ("without", ABOUT, "没有路网"),
+    ):
+        (tmp_path / name).mkdir()
+        assert said in (written(tmp_path / name, about, facility_access=[row]) / "method.html").read_text("utf-8")
+
+
+def test_the_page_of_the_release_names_the_network_by_its_bytes() -> None:
+    file = {"file": "taiwan.osm.pbf", "bytes": 3_700_000, "sha256": "ab" * 32, "dated": "2026-01-31"}
+    network = {"files": [file], "nodes": 978_449, "ways_km": 93_123.4, "extent": [119.9, 122.0, 21.9, 25.3]}
+    assert road_network(network) == (
+        f"`taiwan.osm.pbf` (3,700,000 B, 2026-01-31, SHA-256 `{'ab' * 8}`): 978,449 nodes, 93,123.4 km, 119.90–122.00°E, 21.90–25.30°N. "
+        "© OpenStreetMap contributors (ODbL)"
+    )
+    assert "straight lines with detour" in road_network({})
 
 
 # ── the small city's, as its night wrote it ─────────────────────────────────────────────────────

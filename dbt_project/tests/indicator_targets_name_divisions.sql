@@ -1,0 +1,11 @@
+-- Targets of an area that is no division: a code is misspelt, or the list is not there. They are nobody's, and this lists them.
+{{ config(severity='warn', meta={'dagster': {'ref': {'name': 'indicator_targets'}}}) }}
+select
+    targets.indicator_code,
+    targets.area,
+    targets.target
+from {{ ref('indicator_targets') }} as targets
+left join {{ ref('dim_division') }} as divisions on targets.area = divisions.division_code
+where
+    coalesce(targets.area, '') <> ''
+    and divisions.division_code is null
