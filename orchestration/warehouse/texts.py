@@ -11,14 +11,17 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import cache
 from itertools import takewhile
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import yaml
 
 from contracts.loading import POLICIES, load_feeds, load_products
 from contracts.model import FieldSpec
 from orchestration.paths import DBT_PROJECT
 
+COLUMN_TEXTS = Path(__file__).with_name("column_texts.yml")
 Props = Mapping[str, Any]  # a node as dbt's manifest describes it
 # What every accepted row carries besides what was sent.
 CARRIED = {
@@ -112,13 +115,15 @@ def _told(field: FieldSpec) -> str:
 def meant_by_name() -> dict[str, str]:
     """Column → the label that most contracts give a column of this name: the same quantity has one name everywhere.
 
-    A parameter of a policy is a column where the policy is joined; the policies' own files say what it is.
+    A parameter of a policy is a column where the policy is joined; the policies' own files say what it is. What no contract and no
+    policy names stands in `column_texts.yml`.
     """
     counted: dict[str, Counter[str]] = {}
     for contract in (*load_products().values(), *load_feeds().values()):
         for field in contract.fields:
             counted.setdefault(field.name, Counter())[f"{field.label_zh} · {field.label_en}"] += 1
     return {
+        **yaml.safe_load(COLUMN_TEXTS.read_text(encoding="utf-8")),
         **_parameters(),
         **{name: labels.most_common(1)[0][0] for name, labels in counted.items()},
         **CARRIED,
