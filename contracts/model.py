@@ -494,6 +494,11 @@ class Layout(_Part):
     read: Read = Field(default=Read(), description="how the file is opened")
     keep: Keep | None = Field(default=None, description="which rows belong to the delivery")
     rename: dict[str, str] = Field(default={}, description="header → field", examples=[{"场馆": "name"}])
+    leave_out: list[str] = Field(
+        default=[],
+        description="headers that are not taken, though the contract knows them: this sender means something else by them",
+        examples=[["电话"]],
+    )
     join: dict[str, Join] = Field(
         default={},
         description="field → text put together from columns",

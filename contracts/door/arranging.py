@@ -85,6 +85,7 @@ def arrange(feed: Feed, layout: Layout | None, headers: Sequence[str], *, made: 
             for axis in ("longitude", "latitude"):
                 if header := getattr(layout.coordinates, axis):
                     wanted[fold(header)] = axis
+        wanted = {folded: name for folded, name in wanted.items() if folded not in set(map(fold, layout.leave_out))}
     claims: dict[str, list[str]] = {}
     ignored = beside
     for header in headers:

@@ -39,6 +39,13 @@ def test_a_header_nobody_asked_for_is_ignored_by_name() -> None:
     assert arrange(HEALTH, None, ["机构代码", "院长星座"]).ignored == ("院长星座",)
 
 
+def test_a_header_that_the_layout_leaves_out_is_not_taken_in_any_spelling() -> None:
+    """Known by its name, and full of something else: dialling instructions with names of staff."""
+    found = arrange(HEALTH, layout(HEALTH, leave_out=["联系电话"]), ["机构代码", "聯繫電話"])
+    assert (dict(found.columns), found.ignored) == ({"institution_code": "机构代码"}, ("聯繫電話",))
+    assert arrange(HEALTH, layout(HEALTH), ["机构代码", "聯繫電話"]).columns["phone"] == "聯繫電話"
+
+
 def test_two_headers_for_one_field_are_reported_unless_the_layout_chooses() -> None:
     headers = ["机构代码", "institution_code"]
     assert arrange(HEALTH, None, headers).twice == {"institution_code": tuple(headers)}
