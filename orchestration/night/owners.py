@@ -45,17 +45,19 @@ def owner(run_id: str) -> tuple[Holder | None, bool]:
 
 
 def end_the_dead(instance: DagsterInstance) -> list[str]:
-    """Ends the runs whose process is gone and frees the slots they and ended runs hold; a sentence for each."""
+    """Ends the runs whose process is gone and frees the slots they and ended runs hold or wait for; a sentence for each."""
     told = []
     begun = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
     for record in instance.get_run_records(RunsFilter(statuses=begun)):
         if not _is_alive(record):
             told.append(_end(instance, record.dagster_run))
     for pool in instance.event_log_storage.get_concurrency_keys():
-        for slot in instance.event_log_storage.get_concurrency_info(pool).claimed_slots:
-            run = instance.get_run_by_id(slot.run_id)
+        info = instance.event_log_storage.get_concurrency_info(pool)
+        # Whoever waits is given the next free slot, also where it has died meanwhile.
+        for run_id in {slot.run_id for slot in info.claimed_slots} | {step.run_id for step in info.pending_steps}:
+            run = instance.get_run_by_id(run_id)
             if run is None or run.is_finished:
-                instance.event_log_storage.free_concurrency_slots_for_run(slot.run_id)
+                instance.event_log_storage.free_concurrency_slots_for_run(run_id)
     return told
 
 

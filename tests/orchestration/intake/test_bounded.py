@@ -80,7 +80,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DataDirectory:
 def test_a_file_beyond_its_bounds_has_a_receipt_and_is_read_when_the_policy_lets_it(data, monkeypatch) -> None:
     box = data.inbox / FEED.id / "default"
     box.mkdir(parents=True)
-    lines = "".join(f"TY{n},2026-01-01,{n % 90}\n" for n in range(60_000))
+    lines = "".join(f"TY{n},2026-01-01,{n % 90}\n" for n in range(600_000))
     (box / "large.csv").write_text(f"场馆编号,开放日期,接待人次\n{lines}", encoding="utf-8")
     (box / "good.csv").write_text("场馆编号,开放日期,接待人次\nGOOD,2026-01-02,5\n", encoding="utf-8")
     for path in box.iterdir():
@@ -96,7 +96,7 @@ def test_a_file_beyond_its_bounds_has_a_receipt_and_is_read_when_the_policy_lets
     assert take_in(data, FEED, FIRST, TODAY) == []
     monkeypatch.setattr(bounded, "bounds", allowed)
     (again,) = take_in(data, FEED, FIRST, TODAY)
-    assert (again.verdict, again.rows_accepted) == ("accepted", 60_000)
+    assert (again.verdict, again.rows_accepted) == ("accepted", 600_000)
 
 
 def test_what_is_read_ahead_is_bounded_too(monkeypatch) -> None:

@@ -100,6 +100,25 @@ def test_a_run_that_needs_the_slot_of_a_dead_one_gets_it(tmp_path: Path, instanc
     assert ended.status is dg.DagsterRunStatus.FAILURE
 
 
+def test_a_slot_that_was_given_to_a_dead_run_while_it_waited_is_free(instance: dg.DagsterInstance) -> None:
+    """Both are ended; the one that waited has been given the slot of the other and will never come for it."""
+    storage = instance.event_log_storage
+    storage.initialize_concurrency_limit_to_default("warehouse")
+    held, waited, following = (
+        dg.DagsterRun(job_name="night", status=dg.DagsterRunStatus.NOT_STARTED) for _ in range(3)
+    )
+    for run in (held, waited):
+        instance.add_run(run)
+        storage.claim_concurrency_slot("warehouse", run.run_id, "build")
+    for run in (waited, held):
+        instance.report_run_failed(run)
+    storage.free_concurrency_slots_for_run(held.run_id)
+    assert storage.get_concurrency_info("warehouse").assigned_run_ids == {waited.run_id}
+    instance.add_run(following)
+    storage.claim_concurrency_slot("warehouse", following.run_id, "build")
+    assert storage.claim_concurrency_slot("warehouse", following.run_id, "build").is_claimed
+
+
 def told_to_wait(instance: dg.DagsterInstance) -> list[str]:
     messages = [
         str(event.dagster_event.message)

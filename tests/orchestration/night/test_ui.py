@@ -122,7 +122,7 @@ def test_what_cannot_be_launched_are_the_accepted_days_and_they_say_who_takes_th
 
 
 def test_an_asset_launched_alone_brings_nobody_along_but_what_the_same_step_makes(ui) -> None:
-    together = [{"derived/survey_estimates", "derived/survey_drivers", "derived/survey_diagnostics"}, {"ledger/receipts", "ledger/quarantine"}, {"derived/facility_links", "derived/facility_complexes"}]  # fmt: skip
+    together = [{"derived/survey_estimates", "derived/survey_drivers", "derived/survey_diagnostics"}, {"ledger/receipts", "ledger/quarantine"}, {"derived/facility_links", "derived/facility_complexes"}, {"derived/road_distances", "derived/road_site_distances"}]  # fmt: skip
     for node in ui.nodes():
         asked = [{"path": node["assetKey"]["path"]}]
         more = {"/".join(k["path"]) for k in ui.ask(REQUIRED, keys=asked)["assetNodeAdditionalRequiredKeys"]}
