@@ -85,7 +85,8 @@ def arrange(feed: Feed, layout: Layout | None, headers: Sequence[str], *, made: 
             for axis in ("longitude", "latitude"):
                 if header := getattr(layout.coordinates, axis):
                     wanted[fold(header)] = axis
-        wanted = {folded: name for folded, name in wanted.items() if folded not in set(map(fold, layout.leave_out))}
+        for header in layout.leave_out:
+            wanted.pop(fold(header), None)
     claims: dict[str, list[str]] = {}
     ignored = beside
     for header in headers:

@@ -9,11 +9,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-SAMPLE, IN_SAMPLE, AT_MOST = (
-    1_000,
-    50,
-    1_000,
-)  # of this many rows this many values are few; and so many in a whole column
+SAMPLE, IN_SAMPLE = 1_000, 50  # of so many rows so many values are few
+AT_MOST = 1_000  # values of a whole column
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,7 @@ class Split:
     """A batch after the door: typed rows that hold, and a reason row for everything that does not.
 
     Counts are of rows: received == accepted.height + rejected; a warned row is an accepted one.
-    `clean`: fields anybody may read in which no accepted row has the number of a person.
+    `clean`: fields in which the checks found no number of a person; of those that anybody may read, all the others have one.
     """
 
     accepted: pl.DataFrame
@@ -537,9 +537,8 @@ def _typed(
             values = values * layout.multiply[f.name]
         if few:
             said[f.name] = values.alias(f.name).to_frame(), few
-        has_failures = reasons.null_count() < reasons.len()
         columns.append((few.laid_out(values) if few else values).alias(f.name))
-        if has_failures:
+        if reasons.null_count() < reasons.len():
             failures[f.name] = few.laid_out(reasons) if few else reasons
     frame = pl.DataFrame([*columns, laid[ROW]])
     usual = layout.coordinates.crs if layout and layout.coordinates else "wgs84"

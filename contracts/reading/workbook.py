@@ -431,7 +431,7 @@ _HIDDEN = re.compile(
     rb"<(?:\w+:)?(?:row\b[^>]*\s(?:hidden\s*=\s*[\"'](?:1|true)|ht\s*=\s*[\"'][01](?:\.\d*)?)[\"']"
     rb"|col\b[^>]*\s(?:hidden\s*=\s*[\"'](?:1|true)|width\s*=\s*[\"']0(?:\.[01]\d*)?)[\"'])[^>]*>"
 )
-_MAY_HIDE = re.compile(rb"hidden|ht\s*=\s*[\"'][01][.\"']|width\s*=\s*[\"']0")
+_MAY_HIDE = re.compile(rb"hidden|\sht\s*=\s*[\"'][01][.\"']|width\s*=\s*[\"']0")
 _WHERE = re.compile(rb"\s(r|min|max)\s*=\s*[\"'](\d{1,7})[\"']")
 _STYLE = re.compile(rb"\ss\s*=\s*[\"'](\d{1,6})[\"']")
 

@@ -109,7 +109,14 @@ measured as (
 ),
 
 straight as (
-    select measured.*
+    select
+        measured.register_code,
+        measured.circle_type,
+        measured.site_code,
+        measured.division_code,
+        measured.residents,
+        measured.metres,
+        'straight_line' as distance_kind
     from measured
     left join roads
         on
@@ -141,25 +148,9 @@ walked as (
 ),
 
 final as (
-    select
-        register_code,
-        circle_type,
-        site_code,
-        division_code,
-        residents,
-        metres,
-        'straight_line' as distance_kind
-    from straight
+    select * from straight
     union all
-    select
-        register_code,
-        circle_type,
-        site_code,
-        division_code,
-        residents,
-        metres,
-        distance_kind
-    from walked
+    select * from walked
 )
 
 select * from final
