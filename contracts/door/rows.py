@@ -69,7 +69,7 @@ class Split:
     """A batch after the door: typed rows that hold, and a reason row for everything that does not.
 
     Counts are of rows: received == accepted.height + rejected; a warned row is an accepted one.
-    `clean`: fields in which the checks found no number of a person; of those that anybody may read, all the others have one.
+    `clean`: fields that need not be searched for numbers of persons again, because the checks found none.
     """
 
     accepted: pl.DataFrame
