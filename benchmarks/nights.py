@@ -23,7 +23,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
-from orchestration.paths import DataDirectory
+from orchestration.paths import ZONE, DataDirectory
 
 ALLOWED_EMPTY, ALLOWED_RATIO = 20.0, 1.5
 START, DAGSTER = "start: imports, code location", "Dagster around the steps"
@@ -112,6 +112,8 @@ def nights(data: DataDirectory, communities: int, days: int) -> dict[str, dict[s
     until = date(2026, 3, 1)
     make(data.inbox, communities=communities, until=until, days=days)
     held = [p for p in sorted(data.inbox.rglob("*")) if p.is_file() and _day(p) == until]
+    if not held:
+        raise RuntimeError("no file of the last day to hold back: a night of a new day would measure nothing")
     aside = data.root.with_name("held_back")
     for path in held:
         (aside / path.relative_to(data.inbox)).parent.mkdir(parents=True, exist_ok=True)
@@ -135,7 +137,7 @@ def nights(data: DataDirectory, communities: int, days: int) -> dict[str, dict[s
 
 
 def _day(path: Path) -> date:
-    return datetime.fromtimestamp(path.stat().st_mtime).date()  # the demo writes times of the place
+    return datetime.fromtimestamp(path.stat().st_mtime, ZONE).date()  # the demo writes times of the place
 
 
 def main() -> None:

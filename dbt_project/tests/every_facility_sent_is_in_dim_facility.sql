@@ -41,10 +41,10 @@ select distinct
     'not in dim_facility' as lost
 from sent
 left join facilities
-    on
-        (sent.facility_id = facilities.facility_id and coalesce(sent.sender = facilities.sender, true))
-        or (sent.sender = facilities.sender and sent.id_of_sender = facilities.facility_id)
-where sent.delivery = sent.last_delivery and facilities.facility_id is null
+    on sent.facility_id = facilities.facility_id and coalesce(sent.sender = facilities.sender, true)
+left join facilities as of_sender
+    on sent.id_of_sender = of_sender.facility_id and sent.sender = of_sender.sender
+where sent.delivery = sent.last_delivery and facilities.facility_id is null and of_sender.facility_id is null
 union all
 select
     facilities.feed,

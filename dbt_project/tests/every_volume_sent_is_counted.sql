@@ -24,7 +24,9 @@ sent as (
     select
         '{{ feed.feed }}' as feed,
         {%- if volume.codes_of == 'sender' %}
-        coalesce(registered.facility_id, '{{ volume.register }}:' || rows_sent.{{ volume.facility }}) as facility_id,
+        coalesce(
+            registered.facility_id, registered_by_sender.facility_id, '{{ volume.register }}:' || rows_sent.{{ volume.facility }}
+        ) as facility_id,
         {%- else %}
         '{{ volume.register }}:' || rows_sent.{{ volume.facility }} as facility_id,
         {%- endif %}
@@ -54,11 +56,13 @@ sent as (
     {%- if volume.codes_of == 'sender' %}
     left join {{ ref('dim_facility') }} as registered
         on
-            registered.facility_id in (
-                '{{ volume.register }}:' || rows_sent.{{ volume.facility }},
-                '{{ volume.register }}:' || rows_sent._sender || '/' || rows_sent.{{ volume.facility }}
-            )
+            registered.facility_id = '{{ volume.register }}:' || rows_sent.{{ volume.facility }}
             and rows_sent._sender = registered.sender
+    left join {{ ref('dim_facility') }} as registered_by_sender
+        on
+            registered_by_sender.facility_id
+            = '{{ volume.register }}:' || rows_sent._sender || '/' || rows_sent.{{ volume.facility }}
+            and rows_sent._sender = registered_by_sender.sender
     {%- endif %}
     {{ 'union all' if not loop.last }}
     {%- endfor %}

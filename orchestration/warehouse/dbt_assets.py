@@ -101,6 +101,7 @@ def environment(data: DataDirectory) -> dict[str, str]:
         "DBT_LOG_LEVEL_FILE": "info",
         # The day it is: no model asks the clock.
         "MINSHENG_RUN_DATE": data.today().isoformat(),
+        "MINSHENG_RUN_MONTH": data.today().replace(day=1).isoformat(),
         # Whose clock a moment is shown by.
         "MINSHENG_TIME_ZONE": TIME_ZONE,
         # Whose end is dbt's end.

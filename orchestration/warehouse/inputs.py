@@ -1,7 +1,7 @@
 """What every table of the warehouse is made of, as a key, and which tables have another key than when they were last built.
 
 A key is a checksum over the keys of all that a table, a test or a code list reads, down to the files that were accepted, over the
-program, and over the day where a model asks for it. A night builds and tests what has another key (`due`) and nothing else. Belongs
+program, and over the day or the month where a model asks for it. A night builds and tests what has another key (`due`) and nothing else. Belongs
 here: keys, and which node was last built with which. Does not belong here: building (dbt_assets) and taking a table over into a
 release (release.taking_over).
 """
@@ -12,7 +12,8 @@ import hashlib
 import os
 import re
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from datetime import date
 from functools import cache
 from graphlib import TopologicalSorter
 from importlib.metadata import version
@@ -23,7 +24,9 @@ from contracts.whole_files import NotReadable, read_json, write_json
 from orchestration.paths import PROJECT, DataDirectory
 
 BUILT = ("model", "seed", "test")
-RUN_DATE = "macro.minsheng.run_date"
+RUN_DATE, RUN_MONTH = "macro.minsheng.run_date", "macro.minsheng.run_month"
+# Macro by which a model asks what day it is, or what month → what that is on a day.
+ASKED: dict[str, Callable[[date], str]] = {RUN_DATE: date.isoformat, RUN_MONTH: lambda day: f"{day:%Y-%m}"}
 # Where no model says otherwise, the table that says what arrived (macros/update_in_place.sql).
 STEPS = "review_delta"
 # What figures come from and whose next version may give other ones.
@@ -51,7 +54,7 @@ def keys(data: DataDirectory, manifest: Mapping[str, Any]) -> dict[str, str]:
         for name, n in manifest["nodes"].items()
         if n["resource_type"] in BUILT and n["config"].get("enabled", True)
     }
-    sources, asking = manifest["sources"], _asking_for_the_day(manifest)
+    sources, asked = manifest["sources"], _asked_for(manifest)
     found = {name: _of_files(data, source["meta"]["external_location"]) for name, source in sources.items()}
     parents = {name: [p for p in manifest["parent_map"][name] if p in nodes or p in sources] for name in nodes}
     for name in TopologicalSorter(parents).static_order():
@@ -60,8 +63,7 @@ def keys(data: DataDirectory, manifest: Mapping[str, Any]) -> dict[str, str]:
         own = [program_checksum(), name]
         if nodes[name]["resource_type"] == "seed":
             own.append(_of_seed(nodes[name]))
-        if name in asking:
-            own.append(data.today().isoformat())
+        own += [said(data.today()) for macro, said in ASKED.items() if macro in asked[name]]
         found[name] = _checksum([*own, *sorted(found[parent] for parent in parents[name])])
     return found
 
@@ -146,15 +148,19 @@ def _state(warehouse: Path) -> list[int] | None:
 # ── keys ────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _asking_for_the_day(manifest: Mapping[str, Any]) -> set[str]:
-    """The nodes whose SQL asks what day it is, through whichever macro."""
+def _asked_for(manifest: Mapping[str, Any]) -> dict[str, frozenset[str]]:
+    """Node → the macros of `ASKED` that its SQL uses, through whichever macro."""
     macros = manifest["macros"]
 
     @cache
-    def asks(macro: str) -> bool:
-        return macro == RUN_DATE or any(asks(m) for m in macros.get(macro, {"depends_on": {"macros": ()}})["depends_on"]["macros"])  # fmt: skip
+    def uses(macro: str) -> frozenset[str]:
+        if macro in ASKED:
+            return frozenset({macro})
+        return frozenset().union(*map(uses, macros[macro]["depends_on"]["macros"] if macro in macros else ()))
 
-    return {name for name, n in manifest["nodes"].items() if any(map(asks, n["depends_on"].get("macros", ())))}
+    return {
+        name: frozenset().union(*map(uses, n["depends_on"].get("macros", ()))) for name, n in manifest["nodes"].items()
+    }
 
 
 def _of_seed(node: Mapping[str, Any]) -> str:

@@ -75,7 +75,11 @@ def invoke(
 
 @contextmanager
 def _surroundings(data: DataDirectory, day: date) -> Iterator[None]:
-    stated = environment(data) | {"MINSHENG_DATA": str(_place(data)), "MINSHENG_RUN_DATE": day.isoformat()}
+    stated = environment(data) | {
+        "MINSHENG_DATA": str(_place(data)),
+        "MINSHENG_RUN_DATE": day.isoformat(),
+        "MINSHENG_RUN_MONTH": day.replace(day=1).isoformat(),
+    }
     with pytest.MonkeyPatch.context() as patch:
         for name, value in stated.items():
             patch.setenv(name, value)

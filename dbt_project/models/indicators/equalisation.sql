@@ -126,22 +126,19 @@ smallest as (
     group by indicator_code, period, province_code
 ),
 
-compared_areas as (
-    select distinct area_code
-    from units
-),
-
 counted as (
+    {%- for level in ['province', 'city', 'county', 'town'] %}
     select
-        cells.indicator_code,
-        cells.period,
-        cells.division_level as unit_level,
-        compared_areas.area_code,
+        indicator_code,
+        period,
+        division_level as unit_level,
+        {{ level }}_code as area_code,
         cast(count(*) as bigint) as units_expected
     from cells
-    inner join compared_areas
-        on compared_areas.area_code in (cells.province_code, cells.city_code, cells.county_code, cells.town_code)
-    group by cells.indicator_code, cells.period, cells.division_level, compared_areas.area_code
+    where {{ level }}_code is not null
+    group by indicator_code, period, division_level, {{ level }}_code
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
 ),
 
 rules as (

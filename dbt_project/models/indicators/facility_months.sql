@@ -8,13 +8,13 @@ dates as (
     select * from {{ ref('dim_date') }}
 ),
 
--- The month of the run stands as it is on that day.
+-- The month of the run too stands as at its end: as it is on the day, but for what registers say of a later one.
 months as (
     select distinct
         {{ month_start('date_day') }} as month,
-        least({{ month_end('date_day') }}, {{ run_date() }}) as last_day
+        {{ month_end('date_day') }} as last_day
     from dates
-    where date_day <= {{ run_date() }}
+    where {{ month_start('date_day') }} <= {{ run_month() }}
 ),
 
 final as (

@@ -153,7 +153,7 @@ final as (
         period_end,
         case when period_kind = 'month' then period_start end as month,
         months_counted,
-        period_end < {{ run_date() }} as is_complete,
+        period_end < {{ run_month() }} as is_complete,
         dimension,
         code,
         name_zh,

@@ -30,7 +30,7 @@ periods as (
         figures.period
     from figures
     inner join rules on figures.rule_code = rules.code
-    where {{ add_months('figures.period', 'cast(rules.months as int)') }} <= {{ run_date() }}
+    where {{ add_months('figures.period', 'cast(rules.months as int)') }} <= {{ run_month() }}
 ),
 
 placed as (

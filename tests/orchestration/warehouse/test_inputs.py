@@ -21,6 +21,7 @@ ABOVE: dict[str, list[str]] = {
     "model.p.scores": ["model.p.contacts"],
     "model.p.hours": ["source.p.openings"],
     "model.p.late": ["source.p.openings"],
+    "model.p.by_month": ["source.p.openings"],
     "seed.p.codes": [],
     "test.p.of_scores": ["model.p.scores"],
     "test.p.of_hours": ["model.p.hours", "seed.p.codes"],
@@ -48,7 +49,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DataDirectory:
 
 @pytest.fixture
 def manifest(data: DataDirectory) -> dict[str, Any]:
-    """The project as dbt writes it down; `late` asks for the day by way of another macro."""
+    """The project as dbt writes it down; `late` asks for the day by way of another macro, `by_month` for the month."""
     nodes: dict[str, dict[str, Any]] = {
         name: {
             "name": name.rpartition(".")[2], "resource_type": name.partition(".")[0], "fqn": ["p", "reviews", name.rpartition(".")[2]],
@@ -62,6 +63,7 @@ def manifest(data: DataDirectory) -> dict[str, Any]:
     }  # switched off, and written down all the same
     nodes["seed.p.codes"]["original_file_path"] = "../codes.csv"
     nodes["model.p.late"]["depends_on"]["macros"] = ["macro.p.days_late"]
+    nodes["model.p.by_month"]["depends_on"]["macros"] = [inputs.RUN_MONTH]
     below: dict[str, list[str]] = {}
     for name, parents in ABOVE.items():
         for parent in parents:
@@ -72,7 +74,7 @@ def manifest(data: DataDirectory) -> dict[str, Any]:
             f"source.p.{feed}": {"meta": {"external_location": f"read_parquet('{data.accepted}/{feed}/**/*.parquet')"}}
             for feed in ("reviews", "openings")
         },
-        "macros": {"macro.p.days_late": {"depends_on": {"macros": [inputs.RUN_DATE]}}, inputs.RUN_DATE: {"depends_on": {"macros": []}}},
+        "macros": {"macro.p.days_late": {"depends_on": {"macros": [inputs.RUN_DATE]}}, **{asked: {"depends_on": {"macros": []}} for asked in inputs.ASKED}},
         "parent_map": {**ABOVE, "test.p.off": []},
         "child_map": below,
     }  # fmt: skip
@@ -90,7 +92,8 @@ def test_after_a_night_in_which_everything_was_built_nothing_is_due(due) -> None
 
 
 @pytest.mark.parametrize(
-    ("feed", "what"), [("reviews", OF_REVIEWS), ("openings", {"model.p.hours", "model.p.late", "test.p.of_hours"})]
+    ("feed", "what"),
+    [("reviews", OF_REVIEWS), ("openings", {"model.p.hours", "model.p.late", "model.p.by_month", "test.p.of_hours"})],
 )
 @pytest.mark.parametrize("change", ["comes", "goes", "is_made_again"])
 def test_a_delivery_that_comes_goes_or_is_made_again_makes_what_is_made_of_it_due(
@@ -116,6 +119,11 @@ def test_a_code_list_makes_its_own_tables_due_and_with_one_that_is_updated_what_
 def test_another_day_makes_due_what_asks_for_the_day(due, monkeypatch) -> None:
     monkeypatch.setenv("MINSHENG_TODAY", "2026-03-02")
     assert due() == {"model.p.late"}
+
+
+def test_another_month_makes_due_what_asks_for_the_month_too(due, monkeypatch) -> None:
+    monkeypatch.setenv("MINSHENG_TODAY", "2026-04-01")
+    assert due() == {"model.p.late", "model.p.by_month"}
 
 
 def test_another_program_makes_everything_due(due, monkeypatch) -> None:
