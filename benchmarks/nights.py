@@ -109,7 +109,7 @@ def nights(data: DataDirectory, communities: int, days: int) -> dict[str, dict[s
     """Night → stage → processor seconds."""
     from demo.deliver import make
 
-    until = date(2026, 3, 1)
+    until = date(2026, 3, 12)  # a midnight like most: no month begins
     make(data.inbox, communities=communities, until=until, days=days)
     held = [p for p in sorted(data.inbox.rglob("*")) if p.is_file() and _day(p) == until]
     if not held:
