@@ -328,7 +328,7 @@ denominator: {{table: population_years, sum: population}}
 per: 10000
 ```
 
-Further keys: `period` (month, year), `over_time` of a measure (sum, last, average), `level` (county, town, village: the lowest that is
+Further keys: `period` (month, year), `over_time` of a measure (`sum` of what happens, such as visits; `last` or `average` of what stands, such as beds), `level` (county, town, village: the lowest that is
 published), `areas` (all, urban, rural), `groups` (columns of the numerator's table that its figures are told apart by: facility_type,
 benefit_type, age_band …; they stand in `indicator_group`), `counts_people: false` (exempts it from withholding; protection is the default), `scope: matching`
 (only cities that send such rows have values), `decimals`, `not_reported` (the reason where the numerator is unknown, one of

@@ -37,6 +37,7 @@ class StandardTable:
         expected: which table knows how many units should have reported, if not this one itself.
         rows_count: whether the number of its rows means anything.
         of_one_area: sums that count the residents of one kind of area alone.
+        flows: sums of what happens in a month; the others stand at its end.
     """
 
     says: str
@@ -48,6 +49,7 @@ class StandardTable:
     rows_count: bool = True
     flags: frozenset[str] = field(default_factory=frozenset)
     of_one_area: Mapping[str, Literal["urban", "rural"]] = field(default_factory=dict)
+    flows: frozenset[str] = frozenset()
 
     @property
     def can_be_added(self) -> tuple[str, ...]:
@@ -60,6 +62,7 @@ TABLES: Mapping[str, StandardTable] = {
         ("visits", "participants", "sessions", "open_hours", "residents"),
         ("department_code", "facility_type", "service_item_code"),
         expected="facility_months",
+        flows=frozenset({"visits", "participants", "sessions", "open_hours", "residents"}),
     ),
     "facility_months": StandardTable(
         "registered facilities of all departments as they stand at the end of a month",
@@ -99,6 +102,7 @@ TABLES: Mapping[str, StandardTable] = {
         "benefits that run in a month",
         ("persons", "amount_yuan"),
         ("benefit_type", "disability_grade", "age_band"),
+        flows=frozenset({"amount_yuan"}),
     ),
     "population_years": StandardTable(
         "residents at the end of a year, each counted once",
@@ -109,6 +113,8 @@ TABLES: Mapping[str, StandardTable] = {
     ),
     "village_years": StandardTable("villages and communities in force in a year", (), is_yearly=True),
 }
+# What a sum is measured in is the end of its name, what a value is measured in the beginning of its unit's.
+MEASURED_IN = ("m2", "yuan", "hours")
 # Between what a measure is for and the group it is of, in its name.
 OF_GROUP = " where "
 # What rows can be chosen by → the code list of its values.
@@ -134,6 +140,8 @@ def _no_flag(value: Any) -> Any:
 
 
 def _one_line(value: str) -> str:
+    if not value.strip():
+        raise ValueError("is empty")
     if "|" in value or len(value.splitlines()) > 1:
         raise ValueError(f"one line without | expected, found {value!r}")
     return value
@@ -168,6 +176,10 @@ class Measure(_Part):
         table = TABLES[self.table]
         if self.sum not in table.can_be_added:
             raise ValueError(f"sum: {self.table} has no {self.sum!r} to add up; it has {', '.join(table.can_be_added)}")
+        if self.over_time == "sum" and self.sum not in table.flows:
+            raise ValueError(
+                f"over_time: {self.sum} of {self.table} stands at a moment, so months cannot be added up; last or average expected"
+            )
         for column in self.where:
             if column not in table.filters:
                 known = ", ".join(table.filters) or "nothing that rows can be told apart by"
@@ -197,6 +209,23 @@ class Measure(_Part):
     def may_be(self, row: Mapping[str, str]) -> bool:
         """Whether a code is of what `where` fixes in other columns."""
         return all(row[c] in self.wanted(c) for c in self.where if c in row)
+
+    def check_over(self, period: Literal["month", "year"]) -> None:
+        """Raises ValueError where the last month of a year would stand for what happened in all of it."""
+        if period == "year" and self.over_time == "last" and self.sum in TABLES[self.table].flows:
+            raise ValueError(
+                f"over_time: {self.sum} of {self.table} happens month by month; sum or average expected for a year"
+            )
+
+    @property
+    def measured_in(self) -> str:
+        """m2, yuan, hours; nothing for a number."""
+        last = self.sum.rpartition("_")[2]
+        return last if last in MEASURED_IN else ""
+
+    def keeps_all_of(self, other: Measure) -> bool:
+        """Whether every row of another measure of the same table is one of its own."""
+        return all(c in other.where and {*other.wanted(c)} <= {*self.wanted(c)} for c in self.where)
 
     @property
     def one_area(self) -> AreaType | None:
@@ -233,12 +262,12 @@ def _chosen(column: str, wanted: Scalar | list[Scalar]) -> str:
 class Target(_Part):
     """What a plan wants of an area (empty: everywhere) by the end of a year, and where it began."""
 
-    value: Number
+    value: Number = Field(ge=0)
     year: Whole | None = Field(None, ge=1990, le=2100)
     area: str = ""
     valid_from: date
     valid_to: date | None = None
-    baseline: Number | None = None
+    baseline: Number | None = Field(None, ge=0)
     baseline_year: Whole | None = Field(None, ge=1990, le=2100)
     status: Status
     source: Line
@@ -249,6 +278,10 @@ class Target(_Part):
             raise ValueError(f"valid_to {self.valid_to} lies before valid_from {self.valid_from}")
         if (self.baseline is None) != (self.baseline_year is None):
             raise ValueError("baseline and baseline_year come together")
+        if self.year and self.year < self.valid_from.year:
+            raise ValueError(f"year {self.year} lies before valid_from {self.valid_from}")
+        if self.year and self.baseline_year and self.baseline_year >= self.year:
+            raise ValueError(f"baseline_year {self.baseline_year} does not lie before year {self.year}")
         return self
 
 
@@ -329,6 +362,7 @@ class Indicator(_Part):
             raise ValueError(f"per: a share is a part of one, {self.per:g} would make it another unit")
         if (said := re.search(r"per_(\d+)_", self.unit)) and self.numerator and self.per != int(said[1]):
             raise ValueError(f"per: {said[1]} expected for the unit {self.unit}, found {self.per:g}")
+        self._is_what_its_unit_says()
         reasons = _null_reasons()
         if self.not_reported not in reasons:
             raise ValueError(
@@ -361,6 +395,42 @@ class Indicator(_Part):
         if (self.plan == "project") != (self.plan_no is None):
             raise ValueError("plan_no: the number in the plan, and none for an indicator of this project")
         return self
+
+    def _is_what_its_unit_says(self) -> None:
+        """Raises ValueError where numerator and denominator cannot be what the unit says of them, or not over the period."""
+        above, below = self.numerator, self.denominator
+        if above is None:
+            return
+        for part in filter(None, (above, below)):
+            part.check_over(self.period)
+        if below is None:
+            if self.unit == "share" or "per_" in self.unit:
+                raise ValueError(f"denominator: {self.unit} is a quotient and needs one")
+            return
+        if (above.table, above.sum, above.condition) == (below.table, below.sum, below.condition):
+            raise ValueError("denominator: it is the numerator again, so that every value would be the same")
+        if (
+            self.unit == "share"
+            and (above.table, above.sum) == (below.table, below.sum)
+            and not below.keeps_all_of(above)
+        ):
+            raise ValueError(
+                f"denominator: of a share every row of the numerator expected in it; {below.text} leaves some of {above.text} out"
+            )
+        said = self.unit.partition("_")[0]
+        of_unit = below.measured_in if self.unit == "share" else said if said in MEASURED_IN else ""
+        if of_unit != above.measured_in:
+            of_sum = above.measured_in or "numbers"
+            raise ValueError(
+                f"unit: {self.unit} is in {of_unit or 'numbers'}, {above.sum} of {above.table} in {of_sum}"
+            )
+        people = re.search(r"per_(?:\d+_)?(resident|household)s?$", self.unit)
+        households = below.sum == "households"
+        counted = ("household" if households else "resident") if below.table == "population_years" else ""
+        if people and people[1] != counted:
+            raise ValueError(
+                f"unit: {self.unit} is for each {people[1]}, the denominator counts {below.sum} of {below.table}"
+            )
 
     @property
     def one_area(self) -> AreaType | None:

@@ -174,6 +174,7 @@ class ValidationRule(_Part):
                 raise ValueError(f"measures.{name}: a word that is no indicator's code expected")
             if TABLES[measure.table].is_yearly and self.period == "month":
                 raise ValueError(f"measures.{name}: {measure.table} is known once a year: period: year expected")
+            measure.check_over(self.period)
         if (self.missing is None) != (self.operator in PAIRS):
             raise ValueError(
                 "missing: skip_if_any, skip_if_all or never_skip expected"

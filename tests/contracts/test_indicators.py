@@ -21,6 +21,7 @@ GOOD: dict[str, Any] = {
     "numerator": {"table": "facility_months", "where": {"facility_type": "library", "is_open": True}},
     "denominator": {"table": "population_years", "sum": "population"}, "per": 10000,
 }  # fmt: skip
+SHARE: dict[str, Any] = {"unit": "share", "per": 1}
 
 
 def written(folder: Path, said: Any, name: str = "libraries_per_10000") -> Path:
@@ -72,6 +73,21 @@ def test_assistance_and_community_workers_are_used() -> None:
         ({"unit": "share", "per": 1, "targets": [{"value": 80, "valid_from": "2025-01-01", "status": "project", "source": "x"}]}, "of a share between 0 and 1 expected, found 80 (80 % is 0.8)"),
         ({"numerator": {"table": "facility_months", "where": {"facility_type": "library", "department_code": "health"}}}, "no row can be all of"),
         ({"numerator": {"table": "facility_months", "where": {"facility_type": ["library", "library"]}}}, "each facility_type once"),
+        ({"numerator": GOOD["denominator"], "period": "year"}, "denominator: it is the numerator again"),
+        (SHARE | {"denominator": {"table": "facility_months", "where": {"facility_type": "museum"}}}, "of a share every row of the numerator expected in it"),
+        (SHARE | {"denominator": {"table": "facility_months", "where": {"facility_type": ["library", "museum"], "department_code": "culture"}}}, "of a share every row of the numerator expected in it"),
+        (SHARE | {"denominator": {"table": "facility_months", "sum": "area_m2"}}, "unit: share is in m2, rows of facility_months in numbers"),
+        ({"unit": "m2_per_1000_residents", "per": 1000}, "unit: m2_per_1000_residents is in m2, rows of facility_months in numbers"),
+        ({"numerator": {"table": "assistance_months", "sum": "amount_yuan"}}, "unit: per_10000_residents is in numbers, amount_yuan of assistance_months in yuan"),
+        ({"denominator": {"table": "population_years", "sum": "households"}}, "is for each resident, the denominator counts households of population_years"),
+        ({"denominator": {"table": "village_months"}}, "is for each resident, the denominator counts rows of village_months"),
+        ({"denominator": None, "counts_people": False}, "denominator: per_10000_residents is a quotient and needs one"),
+        ({"numerator": {"table": "facility_months", "over_time": "sum"}, "period": "year"}, "over_time: rows of facility_months stands at a moment"),
+        ({"numerator": {"table": "service_months", "sum": "visits"}, "period": "year"}, "over_time: visits of service_months happens month by month; sum or average expected for a year"),
+        ({"targets": [{"value": -1, "valid_from": "2025-01-01", "status": "project", "source": "x"}]}, "targets.0.value: greater than or equal to 0 expected, found -1"),
+        ({"targets": [{"value": 1, "year": 2024, "valid_from": "2025-01-01", "status": "project", "source": "x"}]}, "year 2024 lies before valid_from"),
+        ({"targets": [{"value": 1, "year": 2025, "valid_from": "2025-01-01", "baseline": 1, "baseline_year": 2025, "status": "project", "source": "x"}]}, "baseline_year 2025 does not lie before year 2025"),
+        ({"definition": {"zh": " ", "en": "x"}}, "definition.zh: is empty"),
         ({"not_reported": "nobody knows"}, "not_reported: no reason is called 'nobody knows'; there are"),
         ({"name": {"zh": "", "en": "Libraries"}}, "name.zh: is empty"),
         ({"areas": []}, "areas: is empty"),

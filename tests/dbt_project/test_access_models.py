@@ -27,17 +27,17 @@ MADE = (
 )  # fmt: skip
 MILLI = 6_371_000 * math.pi / 180 / 1000
 # Two streets along a river and a bridge a kilometre to the east, on the equator; a hut far from both.
-VILLAGES = [("south", 1, 0, 100), ("north", 1, 1, 300), ("hut", 1, -20, 50)]
-Villages = Sequence[tuple[str, float, float, int]]
+VILLAGES: Villages = [("south", 1, 0, 100), ("north", 1, 1, 300), ("hut", 1, -20, 50)]
+Villages = Sequence[tuple[str, float | None, float | None, int]]
 Hospitals = Sequence[tuple[str, float, float]]
 HOSPITALS = [("across", 1.5, 1), ("along", 6, 0)]
 STREETS = [[(x, 0) for x in range(21)], [(x, 1) for x in range(21)], [(10, 0), (10, 1)]]
 
 
-def extract() -> str:
+def extract(streets: Sequence[Sequence[tuple[float, float]]] = STREETS) -> str:
     number: dict[tuple[float, float], int] = {}
     ways = []
-    for n, street in enumerate(STREETS, 1):
+    for n, street in enumerate(streets, 1):
         refs = "".join(f'<nd ref="{number.setdefault(p, len(number) + 1)}"/>' for p in street)
         ways.append(f'<way id="{n}">{refs}<tag k="highway" v="residential"/></way>')
     nodes = [f'<node id="{n}" lon="{x / 1000}" lat="{y / 1000}"/>' for (x, y), n in number.items()]
@@ -62,7 +62,7 @@ def settled(folder: Path, villages: Villages, hospitals: Hospitals) -> DataDirec
         )
         con.executemany(
             "insert into divisions.dim_division values (?, 'x', 'village', 'urban', true, false, null, 'C', null, null, ?, ?, ?, ?)",
-            [[code, code, x / 1000, y / 1000, residents] for code, x, y, residents in villages],
+            [[code, code, x and x / 1000, y and y / 1000, residents] for code, x, y, residents in villages],
         )  # fmt: skip
         con.execute("""
             create table facilities.dim_facility (facility_id varchar, facility_type varchar, is_open boolean, longitude double,
@@ -146,3 +146,18 @@ def test_a_new_site_is_within_reach_of_whom_facility_access_would_say_so(tmp_pat
     assert lacking["south"]["site_m"] == pytest.approx(4 * MILLI, rel=1e-3)
     assert (lacking["north"]["site_m"], lacking["hut"]["site_m"]) == (0.0, 0.0)
     assert lacking["south"]["city_share_with_sites"] == pytest.approx(460 / 510)
+
+
+def test_a_mean_distance_says_how_many_it_is_the_mean_of(tmp_path: Path) -> None:
+    """Of three villages one lies on streets of its own that lead to no hospital, and of one nobody knows where it is."""
+    island = [[(x / 10, 20) for x in range(121)]]
+    town = settled(tmp_path, [("south", 1, 0, 100), ("isle", 1, 20, 300), ("lost", None, None, 50)], HOSPITALS)
+    (town.root / "roads").mkdir()
+    (town.root / "roads" / "town.osm").write_text(extract([*STREETS, *island]))
+    found = access(town)
+    assert {code: row["distance_kind"] for code, row in found.items()} == {"south": "road", "isle": "no_way", "lost": None, "C": "mixed"}  # fmt: skip
+    of = ("mean_nearest_m", "communities_with_way", "residents_with_way")
+    assert [found["C"][c] for c in of] == [found["south"]["nearest_m"], 1, 100]
+    assert [found["isle"][c] for c in of] == [None, 0, 0]
+    assert [found["lost"][c] for c in of] == [None, None, None]
+    assert found["lost"]["null_reason"] == "no_point"

@@ -91,20 +91,19 @@ settled as (
     where facility_id is not null
 ),
 
+straight as (
+    {{ off_the_roads('settled') }}
+),
+
 final as (
     select
-        settled.division_code,
-        settled.circle_type,
-        settled.facility_id,
-        rules.value * settled.metres as metres,
+        straight.division_code,
+        straight.circle_type,
+        straight.facility_id,
+        rules.value * straight.metres as metres,
         'straight_line' as distance_kind
-    from settled
+    from straight
     cross join rules
-    left join roads
-        on
-            settled.division_code = roads.division_code
-            and settled.circle_type = roads.circle_type
-    where roads.division_code is null
     union all
     select
         division_code,

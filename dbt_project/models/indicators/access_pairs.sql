@@ -75,16 +75,7 @@ measured as (
 ),
 
 straight as (
-    select measured.*
-    from measured
-    left join roads
-        on
-            measured.division_code = roads.division_code
-            and measured.circle_type = roads.circle_type
-            and roads.is_nearest
-    where
-        roads.division_code is null
-        and measured.metres <= measured.reach
+    {{ off_the_roads('measured') }}
 ),
 
 -- Whoever lies at a network that is given has all pairs from there.
@@ -119,6 +110,7 @@ reached as (
         residents,
         supply
     from straight
+    where metres <= reach
     union all
     select
         division_code,

@@ -171,6 +171,8 @@ summed as (
         case when count(*) = 1 then max(spread.metres) end as nearest_m,
         sum(spread.residents * spread.metres) / nullif(sum(case when spread.metres is not null then spread.residents end), 0)
             as mean_nearest_m,
+        sum(case when spread.is_measured and spread.metres is not null then 1 else 0 end) as communities_with_way,
+        sum(case when spread.is_measured and spread.metres is not null then spread.residents else 0 end) as residents_with_way,
         max(spread.facilities_within) as facilities_within_most,
         sum(case when spread.is_measured and spread.distance_kind = 'road' then 1 else 0 end) as communities_by_road,
         min(case when spread.is_measured then spread.distance_kind end) as first_kind,
@@ -209,6 +211,8 @@ final as (
         case when reasoned.division_level = 'village' then reasoned.nearest_facility_id end as nearest_facility_id,
         case when reasoned.division_level = 'village' then reasoned.nearest_m end as nearest_m,
         reasoned.mean_nearest_m,
+        case when reasoned.null_reason is null then cast(reasoned.communities_with_way as bigint) end as communities_with_way,
+        case when reasoned.null_reason is null then cast(reasoned.residents_with_way as bigint) end as residents_with_way,
         case when reasoned.division_level = 'village' and reasoned.null_reason is null
             then cast(reasoned.facilities_within_most as bigint)
         end as facilities_within_wide,

@@ -121,11 +121,7 @@ final as (
         group_numerator as numerator,
         group_denominator as denominator,
         is_denominator_of_group,
-        case
-            when group_null_reason is not null then null
-            when not has_denominator then group_numerator
-            else per * ({{ ratio('group_numerator', 'group_denominator') }})
-        end as value,
+        case when group_null_reason is null then {{ indicator_quotient('group_numerator', 'group_denominator') }} end as value,
         unit,
         {{ ratio('group_numerator', 'numerator') }} as numerator_share,
         group_null_reason as null_reason

@@ -7,24 +7,10 @@ cells as (
         area_type,
         period,
         extract(month from period) as season,
-        per * ({{ ratio('numerator', 'denominator') }}) as value
+        {{ indicator_quotient() }} as value
     from {{ ref('indicator_cells') }}
     where
         is_published
-        and has_denominator
-        and null_reason is null
-    union all
-    select
-        indicator_code,
-        division_code,
-        area_type,
-        period,
-        extract(month from period) as season,
-        numerator as value
-    from {{ ref('indicator_cells') }}
-    where
-        is_published
-        and not has_denominator
         and null_reason is null
 ),
 

@@ -59,15 +59,8 @@ targets_in_force as (
 valued as (
     select
         cells.*,
-        case
-            when null_reason is not null then null
-            when not has_denominator then numerator
-            else per * ({{ ratio('numerator', 'denominator') }})
-        end as value,
-        case
-            when not has_denominator then restated_numerator
-            else per * ({{ ratio('restated_numerator', 'restated_denominator') }})
-        end as restated_value
+        case when null_reason is null then {{ indicator_quotient() }} end as value,
+        {{ indicator_quotient('restated_numerator', 'restated_denominator') }} as restated_value
     from cells
 ),
 

@@ -109,22 +109,7 @@ measured as (
 ),
 
 straight as (
-    select
-        measured.register_code,
-        measured.circle_type,
-        measured.site_code,
-        measured.division_code,
-        measured.residents,
-        measured.metres,
-        'straight_line' as distance_kind
-    from measured
-    left join roads
-        on
-            measured.division_code = roads.division_code
-            and measured.circle_type = roads.circle_type
-    where
-        roads.division_code is null
-        and measured.metres <= measured.reach
+    {{ off_the_roads('measured') }}
 ),
 
 walked as (
@@ -148,7 +133,16 @@ walked as (
 ),
 
 final as (
-    select * from straight
+    select
+        register_code,
+        circle_type,
+        site_code,
+        division_code,
+        residents,
+        metres,
+        'straight_line' as distance_kind
+    from straight
+    where metres <= reach
     union all
     select * from walked
 )

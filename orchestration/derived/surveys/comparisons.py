@@ -1,17 +1,17 @@
-"""What stands beside an estimate: the wave before, the other modes, the rank among areas, the modelled mean.
+"""What stands beside an estimate: the wave before, the other modes, town beside country, the rank among areas, the modelled mean.
 
 Belongs here: which rows of a wave's scores are compared with which. Tests and models are in `statistics`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from orchestration.derived.surveys.scores import KEY, SEPARATOR, column, cuts, respondent_scores
+from orchestration.derived.surveys.scores import KEY, SEPARATOR, Cut, column, cuts, respondent_scores
 from orchestration.derived.surveys.wave import Wave
 from orchestration.statistics.changes import estimate_difference
 from orchestration.statistics.errors import StatisticsError
@@ -28,7 +28,7 @@ CHANGE: Mapping[str, Any] = {
     "change_null_reason": pl.String,
 }  # fmt: skip
 BESIDE: Mapping[str, Any] = {
-    **dict.fromkeys(["mode_effect", "mode_effect_se", "mode_effect_lo", "mode_effect_hi", "mode_effect_p_adjusted"], pl.Float64),
+    **{f"{name}{part}": pl.Float64 for name in ("mode_effect", "urban_rural_gap") for part in ("", "_se", "_lo", "_hi", "_p_adjusted")},
     **dict.fromkeys(["rank", "rank_lo", "rank_hi", "n_ranked"], pl.Int64),
     **dict.fromkeys(["sampling_se", "modelled_mean", "modelled_rmse", "modelled_lo", "modelled_hi", "modelled_own_weight"], pl.Float64),
     "is_modelled": pl.Boolean,
@@ -45,9 +45,14 @@ MINIMUM_AREAS = 5
 
 
 def beside(wave: Wave, scores: pl.DataFrame) -> pl.DataFrame:
-    """The scores of a wave with columns `BESIDE`: mode effects, ranks among areas, small-area means."""
-    table = scores.with_row_index("_row")
-    for part in (_mode_effects(wave), _ranks(wave, table), _small_areas(wave, table)):
+    """The scores of a wave with columns `BESIDE`: mode effects, gaps between town and country, ranks among areas, small-area means."""
+    table, frame = scores.with_row_index("_row"), respondent_scores(wave)
+    for part in (
+        _mode_effects(wave, frame),
+        _urban_rural_gaps(wave, frame),
+        _ranks(wave, table),
+        _small_areas(wave, table),
+    ):
         on = [c for c in part.columns if c in (*SUBJECT, "_row")]
         table = table.join(part, on=on, how="left", maintain_order="left")
     missing = [c for c in BESIDE if c not in table.columns]
@@ -55,41 +60,70 @@ def beside(wave: Wave, scores: pl.DataFrame) -> pl.DataFrame:
     return table.select(*scores.columns, *(pl.col(c).cast(t) for c, t in BESIDE.items()))
 
 
-def _mode_effects(wave: Wave) -> pl.DataFrame:
+def _mode_effects(wave: Wave, frame: pl.DataFrame) -> pl.DataFrame:
     """Mean of a mode minus the mean of all others, per dimension, within the wave's design; tested together.
 
     Modes are chosen, not drawn: the difference is of who answered that way as much as of the way itself.
     """
     modes = [m for m in wave.respondents["mode"].unique().sort() if m != "unknown"]
-    schema = {"group_name": pl.String, "group_value": pl.String, "dimension": pl.String, "question_id": pl.String}
-    if len(modes) < 2:
-        return pl.DataFrame(schema=schema)
-    frame = respondent_scores(wave)
-    found = []
-    for dimension in wave.questions["dimension"].unique().sort():
-        y = column("score", dimension)
-        for mode in modes:
-            beside_others = frame.with_columns((pl.col("mode") == mode).alias("_is_mode"))
-            try:
-                row = estimate_difference(
-                    beside_others, y, "weight", "_is_mode", False, True,
-                    confidence=wave.policy.number("confidence"),
-                    minimum_df=int(wave.policy.number("interval_minimum_df")), **wave.design,
-                )  # fmt: skip
-            except StatisticsError:
-                continue  # nobody answered this dimension in this mode, or in any other
-            found.append(
-                row.select(
-                    pl.lit("mode").alias("group_name"), pl.lit(mode).alias("group_value"),
-                    pl.lit(dimension).alias("dimension"), pl.lit("all").alias("question_id"),
-                    mode_effect="difference", mode_effect_se="se", mode_effect_lo="lo", mode_effect_hi="hi", _p="p",
-                ).with_columns(pl.lit("all").alias("division_code"))
-            )  # fmt: skip
-    if not found:
-        return pl.DataFrame(schema=schema)
-    table = pl.concat(found)
-    adjusted = benjamini_hochberg(table["_p"], wave.policy.number("false_discovery_rate"))["p_adjusted"]
-    return table.drop("_p").with_columns(adjusted.alias("mode_effect_p_adjusted"))
+    dimensions = sorted(set(wave.questions["dimension"])) if len(modes) > 1 else []
+    found = [
+        _difference(
+            wave, frame.with_columns((pl.col("mode") == mode).alias("_is_mode")), (dimension, "all"),
+            "_is_mode", False, True, group_name="mode", group_value=mode,
+        )
+        for dimension in dimensions
+        for mode in modes
+    ]  # fmt: skip
+    return _tested_together(wave, found, "mode_effect")
+
+
+def _urban_rural_gaps(wave: Wave, frame: pl.DataFrame) -> pl.DataFrame:
+    """Mean of urban residents minus that of rural ones, of everybody and in each area that is told by them; tested together."""
+    subjects = [c.split(SEPARATOR)[1:] for c in frame.columns if c.startswith(f"score{SEPARATOR}")]
+    found = [
+        _difference(
+            wave, frame, (dimension, question), "area_type", "rural", "urban", cut.area, group_name="area_type", group_value="urban"
+        )
+        for cut in cuts(wave)
+        if cut.group == "area_type"
+        for dimension, question in subjects
+    ]  # fmt: skip
+    return _tested_together(wave, found, "urban_rural_gap")
+
+
+def _difference(
+    wave: Wave,
+    frame: pl.DataFrame,
+    subject: tuple[str, str],
+    group: str,
+    baseline: object,
+    comparison: object,
+    area: str | None = None,
+    **beside: str,
+) -> pl.DataFrame:
+    """The difference between two parts of the sample, in each area, and the row `beside` which it stands; none where nobody of a part answered."""
+    try:
+        rows = estimate_difference(
+            frame, column("score", *subject), "weight", group, baseline, comparison, by=area,
+            confidence=wave.policy.number("confidence"), minimum_df=int(wave.policy.number("interval_minimum_df")), **wave.design,
+        )  # fmt: skip
+    except StatisticsError:
+        return pl.DataFrame()
+    named = {"dimension": subject[0], "question_id": subject[1], **beside}
+    return rows.with_columns(*Cut(area).labels()).with_columns(pl.lit(v).alias(c) for c, v in named.items())
+
+
+def _tested_together(wave: Wave, found: Sequence[pl.DataFrame], name: str) -> pl.DataFrame:
+    """Differences as columns `name`, beside their row; Benjamini–Hochberg over all of them."""
+    on = ("area_level", "division_code", "group_name", "group_value", "dimension", "question_id")
+    rows = [part for part in found if part.height]
+    if not rows:
+        return pl.DataFrame(schema=dict.fromkeys(on, pl.String))
+    table = pl.concat([part.select(*on, "difference", "se", "lo", "hi", "p") for part in rows])
+    adjusted = benjamini_hochberg(table["p"], wave.policy.number("false_discovery_rate"))["p_adjusted"]
+    parts = {"difference": name, "se": f"{name}_se", "lo": f"{name}_lo", "hi": f"{name}_hi"}
+    return table.select(*on, *(pl.col(c).alias(n) for c, n in parts.items()), adjusted.alias(f"{name}_p_adjusted"))
 
 
 def _told(rows: pl.DataFrame, name: str) -> pl.Series:

@@ -112,6 +112,23 @@ def test_the_mode_effect_is_the_mean_of_a_mode_less_that_of_all_others(unraked: 
     assert found["mode_effect_lo"] < found["mode_effect"] < found["mode_effect_hi"]
 
 
+def test_the_gap_between_town_and_country_is_that_of_their_means_with_the_error_of_the_design(unraked: Any) -> None:
+    """Towns and villages are strata of their own, so the two means vary independently."""
+    rows, of_wave, estimated = unraked
+    table = comparisons.beside(of_wave, estimated).filter(group_name="area_type")
+    for subject in (("overall", "Q1"), ("health", "all")):
+        for area in ("all", "990101000000"):
+            of = table.filter(division_code=area, dimension=subject[0], question_id=subject[1])
+            (urban,), (rural,) = (of.filter(group_value=kind).rows(named=True) for kind in ("urban", "rural"))
+            assert urban["urban_rural_gap"] == pytest.approx(urban["mean"] - rural["mean"])
+            assert urban["urban_rural_gap_se"] == pytest.approx((urban["se"] ** 2 + rural["se"] ** 2) ** 0.5)
+            assert urban["urban_rural_gap_lo"] < urban["urban_rural_gap"] < urban["urban_rural_gap_hi"]
+            assert rural["urban_rural_gap"] is None
+    towns = rows["survey_samples"].with_columns(area_type=pl.lit("urban"))
+    one_kind = read(rows | {"survey_samples": towns})
+    assert comparisons.beside(one_kind, scores.score_wave(one_kind))["urban_rural_gap"].is_null().all()
+
+
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("by", [None, "county"])
 def test_what_is_published_agrees_with_svy(raked: Any, by: str | None) -> None:
