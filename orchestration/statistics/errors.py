@@ -68,8 +68,8 @@ def as_numbers(values: pl.Series | Iterable[object], name: str) -> pl.Series:
             numbers = series.cast(pl.Float64)
             if numbers.filter(numbers.is_finite() & (numbers.abs() > LARGEST)).len():
                 raise StatisticsError(
-                    f"Expected numbers up to {LARGEST:g} in {name!r}, got {numbers.abs().max():g}.",
-                    f"{name!r} 中的数值不应超过 {LARGEST:g},现为 {numbers.abs().max():g}。",
+                    f"Expected numbers up to {LARGEST:g} in {name!r}, got {numbers.abs().max()!r}.",
+                    f"{name!r} 中的数值不应超过 {LARGEST:g},现为 {numbers.abs().max()!r}。",
                 )
             return numbers
     except StatisticsError:
