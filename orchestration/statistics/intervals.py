@@ -61,7 +61,12 @@ def satterthwaite(variances: Sequence[npt.ArrayLike], dfs: Sequence[npt.ArrayLik
     At least the smallest of the parts that have any variance; 0 where such a part has no degrees of freedom, or where
     nothing varies. Source: Satterthwaite (1946), Biometrics Bulletin 2.
     """
-    if not isinstance(variances, Sequence) or not isinstance(dfs, Sequence) or len(variances) != len(dfs) or not len(variances):
+    if (
+        not isinstance(variances, Sequence)
+        or not isinstance(dfs, Sequence)
+        or len(variances) != len(dfs)
+        or not len(variances)
+    ):
         raise StatisticsError(
             f"Expected as many degrees of freedom as variances, got {dfs!r:.60} and {variances!r:.60}.",
             "方差与自由度个数应一致。",
