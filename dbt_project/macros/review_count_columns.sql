@@ -1,6 +1,6 @@
-{#- The counts of reviews that add up over months and units: those the scorecard shows, and two it only reckons with. -#}
+{#- The counts of reviews that add up over months and units: those the scorecard shows, and three it only reckons with. -#}
 {% macro review_count_columns() -%}
-    {{ return(scorecard_counts() + ['suspect_good_reviews', 'points']) }}
+    {{ return(scorecard_counts() + ['suspect_good_reviews', 'moved_bad', 'points']) }}
 {%- endmacro %}
 
 {#- Why a review does not count: the count of its reason → the condition on a judgement. What nobody can read or judge is `other`. -#}

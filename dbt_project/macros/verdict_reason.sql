@@ -62,7 +62,15 @@
   the verdict; whoever decides most away would otherwise stand above whoever decides nothing.
 -#}
 {% macro ranked_reviews() -%}
-    (active_reviews + excluded_bad)
+    (active_reviews + excluded_bad + {{ moved_reviews() }})
+{%- endmacro %}
+
+{#-
+  Bad reviews of contacts that were the unit's when the review was given, and are another's since, less those that came to it so: they
+  count where they are, and are read as bad where they were.
+-#}
+{% macro moved_reviews() -%}
+    greatest(0, moved_bad)
 {%- endmacro %}
 
 {#- Of these the good ones: one that was bad until its sender corrected it is none. -#}
@@ -72,7 +80,7 @@
 
 {#- The least favourable reading: all reviews of it, the good ones among them, and the contacts they are of. -#}
 {% macro reviews_if_counted() -%}
-    (active_reviews + coalesce(excluded_bad_counted, 0))
+    (active_reviews + coalesce(excluded_bad_counted, 0) + {{ moved_reviews() }})
 {%- endmacro %}
 
 {% macro contacts_if_counted() -%}
@@ -81,7 +89,7 @@
 
 {#- Bad reviews that never went into the loop (follow-ups do): in a score they are bad reviews that nobody handled. -#}
 {% macro bad_outside_loop() -%}
-    greatest(0, bad_reviews + excluded_bad + corrected_reviews + second_reviews - second_satisfied - bad_accepted)
+    greatest(0, bad_reviews + excluded_bad + {{ moved_reviews() }} + corrected_reviews + second_reviews - second_satisfied - bad_accepted)
 {%- endmacro %}
 
 {#- The reason that is told: where the two readings of the reviews give two verdicts, neither is the unit's. -#}

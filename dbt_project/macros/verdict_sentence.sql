@@ -60,10 +60,10 @@
             when verdict_reason = 'excluded_reviews_decide'
                 {% if zh -%}
                 then '没有计入的差评会改变判定：已计入的评价判为' || {{ verdict_word(verdict('reason_counted'), zh) }} || '，计入 '
-                    || cast(excluded_bad_counted + corrected_reviews as string) || ' 条未计入的差评则判为' || {{ verdict_word('verdict_if_counted', zh) }} || '。'
+                    || cast(excluded_bad_counted + corrected_reviews + {{ moved_reviews() }} as string) || ' 条未计入的差评则判为' || {{ verdict_word('verdict_if_counted', zh) }} || '。'
                 {%- else -%}
                 then 'Bad reviews that do not count would change the verdict: without them it is '
-                    || {{ verdict_word(verdict('reason_counted'), zh) }} || ', with ' || cast(excluded_bad_counted + corrected_reviews as string)
+                    || {{ verdict_word(verdict('reason_counted'), zh) }} || ', with ' || cast(excluded_bad_counted + corrected_reviews + {{ moved_reviews() }} as string)
                     || ' of them it is ' || {{ verdict_word('verdict_if_counted', zh) }} || '.'
                 {%- endif %}
             when active_reviews = 0 then '{{ '没有人主动评价。' if zh else 'Nobody reviewed.' }}'
@@ -118,6 +118,16 @@
                 {%- else -%}
                 then cast(corrected_reviews as string) || ' of the good reviews were bad until their sender corrected them; the least '
                     || 'favourable reading counts them as bad, and the rate would be ' || good_rate_if_counted_text || '.'
+                {%- endif %}
+        end,
+        case
+            when {{ moved_reviews() }} > 0 and policy is not null
+                {% if zh -%}
+                then '有 ' || cast({{ moved_reviews() }} as string) || ' 条差评所评的办件在评价后被报送方改到别的单位或月份；按最不利仍计在此，好评率为 '
+                    || good_rate_if_counted_text || '。'
+                {%- else -%}
+                then cast({{ moved_reviews() }} as string) || ' bad reviews are of contacts that their sender moved to another unit or month '
+                    || 'afterwards; the least favourable reading counts them here, and the rate would be ' || good_rate_if_counted_text || '.'
                 {%- endif %}
         end,
         case

@@ -1,4 +1,4 @@
--- Every first review that arrived is counted, once: among the reviews where the door let it in, else among the refused.
+-- Every review that arrived is counted, once: a first one among the reviews where the door let it in, else among the refused.
 {{ config(meta={'dagster': {'ref': {'name': 'review_counts'}}}) }}
 with
 
@@ -18,7 +18,6 @@ judged as (
 refused as (
     select count(*) as reviews
     from {{ ref('review_refusals') }}
-    where review_no = 1
 )
 
 select

@@ -37,12 +37,12 @@ def weighted_k_anonymity(
 
     require_columns(frame, {f"quasi-identifier {name}": name for name in quasi_identifiers} | {"weight": weight})
     require_number("k", k, 1, 1e9, whole=True)
-    if not quasi_identifiers or not frame.height:
+    if not quasi_identifiers or len({*quasi_identifiers}) < len(quasi_identifiers) or not frame.height:
         raise StatisticsError(
-            "Expected at least one respondent and one column that others may know.",
-            "至少需要一名受访者和一个可被他人知晓的列。",
+            "Expected at least one respondent and one column that others may know, none named twice.",
+            "至少需要一名受访者和一个可被他人知晓的列,且列名不得重复。",
         )
-    weights = as_array(frame[weight], weight, low=1)
+    weights = as_array(frame[weight], weight, 1, 1e10)
     alike = (
         frame.select(*quasi_identifiers)
         .with_columns(pl.Series("_weight", weights))

@@ -69,7 +69,14 @@ def estimate_difference(
     scores = np.zeros(frame.height)
     means, counts, used, of_each = [], [], np.zeros(frame.height), []
     for sign, value in ((-1.0, baseline), (1.0, comparison)):
-        member = answered * frame.select((pl.col(group) == pl.lit(value)).fill_null(False)).to_series().to_numpy()
+        try:
+            is_in_group = frame.select((pl.col(group) == pl.lit(value)).fill_null(False)).to_series()
+            member = answered * is_in_group.to_numpy()
+        except (pl.exceptions.PolarsError, TypeError, ValueError, OverflowError) as error:
+            raise StatisticsError(
+                f"Expected a value of {group!r}, which is {frame[group].dtype}; got {value!r}.",
+                f"应为 {group!r} 列({frame[group].dtype})的取值;现为 {value!r}。",
+            ) from error
         if not member.any():
             raise StatisticsError(
                 f"Nobody answered {y!r} in {group} = {value!r}; it has {frame[group].unique().sort().to_list()[:12]}.",

@@ -340,6 +340,8 @@ def strata_flags(design: Design, domains: Domains) -> tuple[npt.NDArray[np.bool_
 
 def as_list(columns: Columns) -> list[str]:
     """One name, several or none, as a list."""
+    if not isinstance(columns, str | Sequence | None):
+        raise StatisticsError(f"Expected names of columns, got {columns!r}.", f"应为列名,现为 {columns!r}。")
     return [columns] if isinstance(columns, str) else list(columns or ())
 
 

@@ -134,7 +134,7 @@ def cronbach_alpha(frame: pl.DataFrame, items: Sequence[str], weight: str | None
     reason, for fewer than two items or complete answers, or a scale without variance.
     Items must point the same way: score reversed items first.
     """
-    require_columns(frame, {"weight": weight} | {f"item {i}": i for i in items})
+    require_columns(frame, {"weight if any": weight} | {f"item {i}": i for i in items})
     if len({*items}) < len(items):
         raise StatisticsError(f"An item is named twice: {list(items)}.", f"项目重复:{list(items)}。")
     scored = frame.with_columns(as_numbers(frame[i], i).alias(i) for i in items)

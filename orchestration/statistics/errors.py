@@ -13,6 +13,10 @@ import numpy.typing as npt
 import polars as pl
 
 Floats = npt.NDArray[np.float64]
+# Nothing that is measured is larger; squares and sums of what is larger are infinite.
+LARGEST = 1e100
+# What may be left out: no other column may be None.
+OPTIONAL = ("fpc", "base weight", "second-stage fpc", "df", "strata", "population", "weight if any")
 
 
 class StatisticsError(ValueError):
@@ -39,7 +43,11 @@ def require_columns(frame: pl.DataFrame, needed: Mapping[str, str | None]) -> No
             f"应为 polars DataFrame,现为 {type(frame).__name__}。",
         )
     present = frame.columns
-    missing = [f"{name!r} ({role})" for role, name in needed.items() if name is not None and name not in present]
+    missing = [
+        f"{name!r} ({role})"
+        for role, name in needed.items()
+        if name not in present and not (name is None and role in OPTIONAL)
+    ]
     if missing:
         raise StatisticsError(
             f"Expected columns {name_some(missing)}; the frame has {name_some(present, 12)}.",
@@ -50,12 +58,23 @@ def require_columns(frame: pl.DataFrame, needed: Mapping[str, str | None]) -> No
 def as_numbers(values: pl.Series | Iterable[object], name: str) -> pl.Series:
     """The values as floats, null where there is none; refuses text and anything else that is no number."""
     try:
-        series = values if isinstance(values, pl.Series) else pl.Series(name, list(values), strict=False)
+        given = values if isinstance(values, pl.Series) else list(values)
+        series = given if isinstance(given, pl.Series) else pl.Series(name, given, strict=False)
+        if isinstance(given, list) and series.null_count() > sum(value is None for value in given):
+            raise OverflowError  # what polars cannot hold would be null, as if it had not been told
         if series.dtype == pl.Null:
             return series.cast(pl.Float64)
         if series.dtype.is_numeric() or series.dtype == pl.Boolean:
-            return series.cast(pl.Float64)
-    except (TypeError, ValueError):  # no series at all, such as a bare number
+            numbers = series.cast(pl.Float64)
+            if numbers.filter(numbers.is_finite() & (numbers.abs() > LARGEST)).len():
+                raise StatisticsError(
+                    f"Expected numbers up to {LARGEST:g} in {name!r}, got {numbers.abs().max()!r}.",
+                    f"{name!r} 中的数值不应超过 {LARGEST:g},现为 {numbers.abs().max()!r}。",
+                )
+            return numbers
+    except StatisticsError:
+        raise
+    except (TypeError, ValueError, OverflowError):  # no series at all, such as a bare number
         series = pl.Series(name, [str(values)])
     raise StatisticsError(
         f"Expected numbers in {name!r}, got {series.dtype}, e.g. {series.drop_nulls().head(1).to_list()}. Score the answers first.",
@@ -84,24 +103,26 @@ def require_choice(name: str, value: object, allowed: Sequence[str]) -> None:
 def require_number(name: str, value: Any, low: float, high: float, *, whole: bool = False) -> None:
     """Refuse a parameter that is no number, or none from `low` to `high`; `whole`: only whole numbers."""
     kinds = int | np.integer if whole else int | float | np.number
-    if isinstance(value, bool) or not isinstance(value, kinds) or not low <= float(value) <= high:
+    if isinstance(value, bool) or not isinstance(value, kinds) or not low <= value <= high:
         raise StatisticsError(
             f"Expected {name} to be a {'whole ' if whole else ''}number from {low:g} to {high:g}; got {value!r}.",
             f"{name} 应为 {low:g} 到 {high:g} 之间的{'整数' if whole else '数值'};现为 {value!r}。",
         )
 
 
-def as_array(values: pl.Series | npt.ArrayLike, name: str, low: float = -np.inf, high: float = np.inf) -> Floats:
+def as_array(values: pl.Series | npt.ArrayLike, name: str, low: float = -LARGEST, high: float = LARGEST) -> Floats:
     """The values as an array of finite floats from `low` to `high`; refuses null, text and infinite values.
 
     A single number stays one (an array without dimensions).
     """
     try:
         given = values.to_numpy() if isinstance(values, pl.Series) else np.asarray(values)
-        if given.dtype.kind in "USOMm" and any(isinstance(v, str | bytes) or v is None for v in given.ravel()):
+        if given.dtype.kind in "USOMmc" and any(
+            isinstance(v, str | bytes | complex) or v is None for v in given.ravel()
+        ):
             raise TypeError
         found = given.astype(np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise StatisticsError(
             f"Expected numbers in {name!r}, got {values!r:.60}.", f"{name!r} 应为数值,现为 {values!r:.60}。"
         ) from None

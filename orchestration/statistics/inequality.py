@@ -36,7 +36,7 @@ def theil_l(resource: npt.ArrayLike, people: npt.ArrayLike | None = None, *, bas
         StatisticsError: as `theil_t`, and where a unit has no resource at all: L is then infinite, and leaving the unit
             out would make the spread look more equal than it is.
     """
-    if isinstance(base, bool) or not isinstance(base, int | float) or not 1 < base < np.inf:
+    if isinstance(base, bool) or not isinstance(base, int | float) or not 1 < base < 1e100:
         raise StatisticsError(f"Expected a base above 1, got {base!r}.", f"对数底应大于 1,现为 {base!r}。")
     y, p = _shares(resource, people)
     nothing = y <= 1e-15 * p

@@ -20,6 +20,7 @@ import numpy.typing as npt
 import polars as pl
 
 from orchestration.statistics.errors import (
+    LARGEST,
     StatisticsError,
     as_array,
     as_numbers,
@@ -60,9 +61,14 @@ def satterthwaite(variances: Sequence[npt.ArrayLike], dfs: Sequence[npt.ArrayLik
     At least the smallest of the parts that have any variance; 0 where such a part has no degrees of freedom, or where
     nothing varies. Source: Satterthwaite (1946), Biometrics Bulletin 2.
     """
-    if len(variances) != len(dfs) or not len(variances):
+    if (
+        not isinstance(variances, Sequence)
+        or not isinstance(dfs, Sequence)
+        or len(variances) != len(dfs)
+        or not len(variances)
+    ):
         raise StatisticsError(
-            f"Expected as many degrees of freedom as variances, got {len(dfs)} and {len(variances)}.",
+            f"Expected as many degrees of freedom as variances, got {dfs!r:.60} and {variances!r:.60}.",
             "方差与自由度个数应一致。",
         )
     v = [as_array(one, "variance", 0) for one in variances]
@@ -85,11 +91,11 @@ def wilson(successes: npt.ArrayLike, n: npt.ArrayLike, confidence: float = 0.95)
     """
     try:
         s, count = np.broadcast_arrays(np.asarray(successes, np.float64), np.asarray(n, np.float64))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise StatisticsError(
             f"Expected counts as numbers, successes and n of one length: {error}.", "成功数与总数应为等长的数值。"
         ) from None
-    wrong = ~(np.isfinite(s) & np.isfinite(count) & (s >= 0) & (s <= count * (1 + 1e-12)))
+    wrong = ~((count <= LARGEST) & (s >= 0) & (s <= count * (1 + 1e-12)))
     if wrong.any():
         first = int(np.flatnonzero(wrong.ravel())[0])
         raise StatisticsError(
@@ -223,10 +229,10 @@ def empirical_bayes_rates(
     require_number("design_effect", design_effect, 1, 1e6)
     s, count = as_array(successes, "successes", 0), as_array(n, "n", 0)
     wilson(s, count)  # the same conditions on the counts
-    if s.shape != count.shape or count.sum() == 0:
+    if s.shape != count.shape or s.ndim != 1 or count.sum() == 0:
         raise StatisticsError(
-            f"Expected units with at least one observation in all, got {len(s)} units with {count.sum():g}.",
-            f"至少需要一个观测;现有 {len(s)} 个单位、{count.sum():g} 个观测。",
+            f"Expected units with at least one observation in all, got {s.size} units with {count.sum():g}.",
+            f"至少需要一个观测;现有 {s.size} 个单位、{count.sum():g} 个观测。",
         )
     known, of_known = s / design_effect, count / design_effect
     centre, size = (_prior_by_moments if prior == "moments" else _prior_by_likelihood)(known, of_known)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import polars as pl
 
 from orchestration.statistics.design import Columns, DesignOptions, read_design, read_domains
-from orchestration.statistics.errors import require_confidence, require_number
+from orchestration.statistics.errors import StatisticsError, as_array, require_confidence
 from orchestration.statistics.estimates import estimate_means, read_answers
 from orchestration.statistics.intervals import t_quantile
 
@@ -42,8 +42,9 @@ def estimate_quantiles(
     answer: null, with the flag `beyond_the_answers`. `se` is the interval's width over twice the t quantile.
     Columns: probability, `by`…, n, n_eff, sum_weight, quantile, se, lo, hi, df, flags (as `estimate_mean`).
     """
-    for probability in probabilities:
-        require_number("probability", probability, 0, 1)
+    probabilities = as_array(probabilities, "probabilities", 0, 1).ravel().tolist()
+    if not probabilities:
+        raise StatisticsError("Expected at least one probability.", "至少需要一个概率。")
     require_confidence(confidence)
     design = read_design(frame, weight, strata, psu, fpc, **options)
     domains = read_domains(frame, by, design)

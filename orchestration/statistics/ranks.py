@@ -45,6 +45,11 @@ def rank_intervals(
 def rank_rates(successes: Values, n: Values, *, confidence: float = 0.95, highest_first: bool = True) -> pl.DataFrame:
     """Rank intervals of rates successes / n by joint Wilson intervals; n = 0 is not ranked."""
     hits, counts = _floats(successes), _floats(n)
+    if len(hits) != len(counts):
+        raise StatisticsError(
+            f"Expected as many counts as successes, got {len(counts)} and {len(hits)}.",
+            f"成功数与总数应等长,现为 {len(hits)} 与 {len(counts)}。",
+        )
     wilson(np.nan_to_num(hits), np.nan_to_num(counts), confidence)  # the same conditions on the counts
     known = np.nan_to_num(counts) > 0
     joint = 1 - (1 - confidence) / max(int(known.sum()), 1)

@@ -70,6 +70,12 @@ def fay_herriot(
     error = as_numbers(frame[se], se).fill_null(np.nan).to_numpy()
     if (error < 0).any():
         raise StatisticsError("A standard error cannot be negative.", "标准误不能为负。")
+    told = error[np.isfinite(error) & (error > 0)]
+    if len(told) and told.max() > 1e9 * float(np.median(told)):
+        raise StatisticsError(
+            f"A standard error of {told.max():g} beside {float(np.median(told)):g} in the middle says nothing: leave it null.",
+            f"标准误 {told.max():g} 远大于中位数 {float(np.median(told)):g},没有意义,请留空。",
+        )
     if np.isinf(direct).any() or np.isinf(error).any():
         raise StatisticsError(
             "Expected finite estimates and standard errors, or null.", "估计值与标准误应为有限数值或空值。"
@@ -89,7 +95,8 @@ def fay_herriot(
         )
     degrees = np.full(len(direct), np.inf)
     if df is not None:
-        degrees[used] = as_array(frame.filter(used)[df], df, low=1)
+        # From ten million on a variance is known.
+        degrees[used] = np.minimum(as_array(frame.filter(used)[df], df, low=1), 1e7)
         moderated, degrees[used] = _moderated(error[used] ** 2, degrees[used])
         error = error.copy()
         error[used] = np.sqrt(moderated)

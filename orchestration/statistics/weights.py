@@ -11,12 +11,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from orchestration.statistics.errors import StatisticsError, as_numbers, name_some, require_columns, require_number
+from orchestration.statistics.errors import (
+    LARGEST,
+    StatisticsError,
+    as_numbers,
+    name_some,
+    require_columns,
+    require_number,
+)
 
 Floats = npt.NDArray[np.float64]
 Margins = Mapping[str, Mapping[str, float]]
@@ -40,10 +48,12 @@ class Calibrated:
     max_error: float
 
 
-def checked_weights(weights: pl.Series) -> Floats:
-    """The weights as floats; refuses null, NaN, infinite and ≤ 0, naming the first such row."""
+def checked_weights(weights: pl.Series | Sequence[float] | Floats) -> Floats:
+    """The weights as floats; refuses null, NaN, infinite and ≤ 0 (or too small to be squared), naming the first such row."""
+    if not isinstance(weights, pl.Series):
+        weights = as_numbers(weights, "weight").alias("weight")
     values = as_numbers(weights, weights.name).to_numpy()
-    wrong = ~(np.isfinite(values) & (values > 0))
+    wrong = ~(np.isfinite(values) & (values > 1 / LARGEST))
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
         raise StatisticsError(
@@ -63,7 +73,7 @@ def group_sums(codes: npt.NDArray[np.intp], values: Floats, size: int) -> Floats
 
 def kish(weights: pl.Series | Sequence[float] | Floats) -> float:
     """Kish's effective sample size (Σw)² / Σw², in respondents; 0 for no respondent."""
-    w = checked_weights(as_numbers(weights, "weight").alias("weight"))
+    w = checked_weights(weights)
     return float(w.sum() ** 2 / np.square(w).sum()) if len(w) else 0.0
 
 
@@ -117,15 +127,20 @@ def adjust_nonresponse(frame: pl.DataFrame, weight: str, responded: str, cells: 
     factor = Σw of the cell / Σw of its respondents, so the sum of weights per cell is unchanged.
     A cell in which nobody answered is an error: only a wider cell can carry its people.
     """
+    if not isinstance(cells, str | Sequence):
+        raise StatisticsError(f"Expected names of columns, got {cells!r}.", f"应为列名,现为 {cells!r}。")
     keys = [cells] if isinstance(cells, str) else list(cells)
     require_columns(frame, {"weight": weight, "responded": responded})
     require_columns(frame, {f"cell {i + 1}": key for i, key in enumerate(keys)})
     checked_weights(frame[weight])
-    if frame[responded].null_count():
+    answered = as_numbers(frame[responded], responded)
+    if not answered.is_in([0.0, 1.0]).fill_null(False).all():
         raise StatisticsError(
-            f"Expected true or false in every row of {responded!r}; {frame[responded].null_count()} are null.",
-            f"{responded!r} 不得为空;有 {frame[responded].null_count()} 行为空。",
+            f"Expected true or false in every row of {responded!r}; {answered.null_count()} are null, and it holds "
+            f"{answered.unique().head(5).to_list()}.",
+            f"{responded!r} 每行应为是或否;有 {answered.null_count()} 行为空,现有取值 {answered.unique().head(5).to_list()}。",
         )
+    frame = frame.with_columns((answered == 1).alias(responded))
     answering = pl.col(weight).filter(pl.col(responded)).sum()
     silent = frame.group_by(keys).agg(answering=answering, sampled=pl.len()).filter(pl.col("answering") == 0)
     if silent.height:
@@ -154,6 +169,16 @@ def margins_from(frame: pl.DataFrame) -> dict[str, dict[str, float]]:
     for margin, category, population in frame.select("margin", "category", "population").iter_rows():
         margins.setdefault(str(margin), {})[str(category)] = population
     return margins
+
+
+def _populations(given: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Refuses what is no mapping of names to figures."""
+    if not isinstance(given, Mapping):
+        raise StatisticsError(
+            f"Expected {name} as a mapping of names to figures, got {type(given).__name__}.",
+            f"{name} 应为名称到数值的映射,现为 {type(given).__name__}。",
+        )
+    return given
 
 
 def post_stratify(
@@ -191,7 +216,7 @@ def rake(
     of its margin in proportion, and reported in `margins.is_empty`.
     Not converging is not an error: see `converged`, `max_error` and `margins`.
     """
-    margins = margins_from(margins) if isinstance(margins, pl.DataFrame) else margins
+    margins = margins_from(margins) if isinstance(margins, pl.DataFrame) else _populations(margins, "margins")
     require_columns(frame, {"weight": weight})
     require_columns(frame, {f"margin {name}": name for name in margins})
     base = checked_weights(frame[weight])
@@ -234,7 +259,10 @@ def calibrate(
     """
     from orchestration.statistics.design import auxiliary_matrix  # weights are read there
 
-    named: Margins = margins_from(margins) if isinstance(margins, pl.DataFrame) else margins or {}
+    named: Margins = (
+        margins_from(margins) if isinstance(margins, pl.DataFrame) else _populations(margins or {}, "margins")
+    )
+    _populations(totals, "totals")
     require_columns(frame, {"weight": weight} | {f"margin {name}": name for name in named})
     base = checked_weights(frame[weight])
     if not len(base) or not totals:
@@ -296,7 +324,7 @@ def trim(weights: pl.Series, *, upper: float, lower: float = 0.0, max_iterations
         if abs(excess) <= 1e-12 * total or not free.any():
             break
         w[free] *= 1 + excess / w[free].sum()
-    return pl.Series(weights.name, w)
+    return pl.Series(weights.name if isinstance(weights, pl.Series) else "weight", w)
 
 
 def rake_trimmed(
@@ -338,6 +366,8 @@ def diagnose(weights: pl.Series, base: pl.Series | None = None) -> pl.DataFrame:
     and with `base`: g_min, g_max and n_changed, the number of weights that differ from it.
     """
     w = checked_weights(weights)
+    if not len(w):
+        raise StatisticsError("Expected at least one weight.", "至少需要一个权重。")
     n_eff = kish(w)
     row: dict[str, float | int | None] = {
         "n": len(w),
@@ -371,6 +401,7 @@ class _Margin:
 
     @classmethod
     def read(cls, column: pl.Series, name: str, totals: Mapping[str, float], spread_empty: bool) -> _Margin:
+        _populations(totals, f"margin {name}")
         stated = as_numbers(totals.values(), f"population of margin {name}").fill_null(np.nan)
         wanted = dict(zip(map(str, totals), stated, strict=True))
         text = column.cast(pl.String)

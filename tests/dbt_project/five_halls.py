@@ -25,6 +25,7 @@ class Hall:
     reviews: list[Row]
     rectifications: list[Row]
     later: list[Row] = field(default_factory=list)  # reviews of a second file
+    later_contacts: list[Row] = field(default_factory=list)
 
     @property
     def bad(self) -> set[str]:
@@ -60,7 +61,7 @@ def visits(code: str, *, bad: int = BAD, number: Callable[[str, int], str] = usu
             key
             | {"review_no": "1", "satisfaction": level, "tags": "115" if level == "1" else f"51{n % 8}",
                "comment": "等了很久" if level == "1" else "", "channel": "4", "reviewed_at": f"{reviewed}",
-               "reviewer_id": f"R{code[0]}{n:04}"}
+               "reviewer_id": f"R{code[:2]}{n:04}"}
         )  # fmt: skip
     return Hall(code, contacts, reviews, [])
 
@@ -198,6 +199,68 @@ def dated_too_late(hall: Hall) -> None:
             review["reviewed_at"] = f"{datetime.fromisoformat(review['reviewed_at']) + timedelta(days=31)}"
 
 
+# Two at once, a number or a date that another row says otherwise, contacts that are moved once their review is known.
+
+
+def of_bad_reviews(**said: str) -> Callable[[Hall], None]:
+    def bend(hall: Hall) -> None:
+        bad = hall.bad
+        hall.reviews[:] = [r | said if r["case_no"] in bad else r for r in hall.reviews]
+
+    return bend
+
+
+def moved(**said: str) -> Callable[[Hall], None]:
+    def bend(hall: Hall) -> None:
+        hall.later_contacts += [c | said for c in hall.contacts if c["case_no"] in hall.bad]
+
+    return bend
+
+
+def at_once(*bends: Callable[[Hall], None]) -> Callable[[Hall], None]:
+    def bend(hall: Hall) -> None:
+        for one in bends:
+            one(hall)
+
+    return bend
+
+
+def content_at_first(hall: Hall) -> None:
+    """The resident says that it was bad in a second review; a good first one in the same name is invented."""
+    first = hall.put_right()
+    called_a_second_review(hall)
+    hall.reviews[:0] = first
+
+
+def withdrawn_first(hall: Hall) -> None:
+    first = [r | {"record_action": action} for r in hall.put_right() for action in ("I", "D")]
+    called_a_second_review(hall)
+    hall.reviews[:0] = first
+
+
+def called_anonymous(hall: Hall) -> None:
+    """Half is answered in time like the honest hall's; nobody is visited, because nobody is said to be known."""
+    honest(hall)
+    for contact in hall.contacts:
+        contact["named"] = "0" if contact["case_no"] in hall.bad else contact["named"]
+    for case in hall.rectifications:
+        case["revisited_at"] = ""
+
+
+SECOND = {"review_no": "2"}
+LONG_AGO, BEFORE_ANY_POLICY = {"reviewed_at": "2025-03-05 10:00:00"}, {"reviewed_at": "2019-03-05 10:00:00"}
+COMBINED_WAYS = {
+    "second_not_reported": at_once(not_reported, of_bad_reviews(**SECOND)), "withdrawn_not_reported": at_once(withdrawn, not_reported),
+    "corrected_not_reported": at_once(corrected, not_reported), "second_refused": of_bad_reviews(**SECOND, tags="510"),
+    "second_default": of_bad_reviews(**SECOND, is_default="1"), "content_at_first": content_at_first, "withdrawn_first": withdrawn_first,
+    "before_any_policy": of_bad_reviews(**BEFORE_ANY_POLICY), "second_before_any_policy": of_bad_reviews(**BEFORE_ANY_POLICY, **SECOND),
+    "long_ago_not_reported": at_once(of_bad_reviews(**LONG_AGO), not_reported),
+    "long_ago_contacts_refused": at_once(of_bad_reviews(**LONG_AGO), contacts_refused), "long_ago_left_open": at_once(of_bad_reviews(**LONG_AGO), left_open),
+    "called_anonymous": called_anonymous, "moved_to_another_hall": moved(facility_code="Zelsewhere"), "moved_to_no_hall": moved(facility_code=""),
+    "moved_to_the_next_month": moved(closed_at="2026-02-20 10:00:00"),
+    "moved_all_over": moved(facility_code="", department_code="nobody", service_item_code="nothing", division_code="990101001001", channel="2"),
+    "moved_to_another_hall_and_month": moved(facility_code="Zelsewhere", closed_at="2026-02-26 10:00:00"),
+}  # fmt: skip
 WAYS = {
     "honest": honest, "without_a_word": without_a_word, "not_reported": not_reported,
     "closed_after_the_review": closed_after_the_review, "left_open": left_open,

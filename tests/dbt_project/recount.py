@@ -71,7 +71,8 @@ def count_months(city: City) -> dict[tuple[date, str, str], Counter[Any]]:
     tallies: dict[tuple[date, str, str], Counter[Any]] = defaultdict(Counter)
 
     def add(contact: dict[str, str], seen: datetime | None, counts: Mapping[Any, float]) -> None:
-        day = when(contact.get("closed_at", "")) or seen
+        # What is still open was not reviewed before it began.
+        day = when(contact.get("closed_at", "")) or (seen and max(seen, when(contact.get("opened_at", "")) or seen))
         if day:
             for unit in units_of(contact):
                 tallies[(day.date().replace(day=1), *unit)].update(counts)
@@ -446,6 +447,7 @@ def judge(
     del row["not_reviewed"]
     row |= coverage(tally, silent, said)
     row.setdefault("unmatched_reviews", 0)  # no series of case numbers here has a gap
+    row["moved_reviews"] = 0  # no contact here is sent twice
     effect = design_effect(tally, said)
     row["design_effect"] = effect if tally["active_reviews"] else None
     for rate, (numerator, denominator) in RATES.items():
@@ -512,9 +514,16 @@ def parts_of_reviews(tally: Counter[Any]) -> dict[str, float | None]:
     return {part: hits / n if n else None for part, (hits, n) in shares.items()}
 
 
-def composite(row: Mapping[str, Any], tally: Counter[Any], said: Mapping[str, float], unit: Unit) -> dict[str, Any]:
-    """The score and its parts; a part that is not there gives its weight to the others. A department's is elsewhere."""
+def composite(
+    row: Mapping[str, Any], tally: Counter[Any], said: Mapping[str, float], unit: Unit, least: float | None = None
+) -> dict[str, Any]:
+    """The score and its parts; a part that is not there gives its weight to the others. A department's is elsewhere.
+
+    `least`: of the peers' shares of return visits; who is said to have no known person among its bad reviews has that.
+    """
     values = {"participation": row["participation_rate_if_counted"]} | parts_of_reviews(tally)
+    if values["revisit"] is None and tally["bad_accepted"]:
+        values["revisit"] = least
     missing = [part for part in PARTS if values[part] is None]
     said_of: dict[str, Any] = {"score_missing_parts": ",".join(missing) or None, "score": None}
     if row["good_rate"] is None or not row["is_heard"] or unit[2] == "department":
@@ -664,4 +673,12 @@ def recount(city: City) -> dict[Unit, dict[str, Any]]:
                     missing[place] |= feeds
         rows[unit] = judge(unit, tally, inside[-1], len(inside), missing) | {"last_month": inside[-1]}
     compare(units, rows)
+    visited = defaultdict(list)
+    for unit, row in rows.items():
+        share = parts_of_reviews(units[unit])["revisit"]
+        if row["peer_group"] and units[unit]["active_reviews"] and share is not None:
+            visited[(*unit[:3], row["peer_group"])].append(share)
+    for unit, row in rows.items():
+        said = rules_of(row["last_month"], row["placed_in"]).said
+        row |= composite(row, units[unit], said, unit, min(visited[(*unit[:3], row["peer_group"])], default=None))
     return rows

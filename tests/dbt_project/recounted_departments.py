@@ -130,7 +130,9 @@ def _row(row: Row, tally: Counter[Any], silent: dict[str, set[str]], fed: Counte
     }  # fmt: skip
     under = sum(n for name, n in tally.items() if name[0] == "in" and rules_of(month, name[1]).layers[-1][0] == area)
     told |= verdict_interval(tally, said, "month")
-    told |= {name: tally[name] for name in ("excluded_reviews", "excluded_bad", "corrected_reviews")}
+    told |= {name: tally[name] for name in ("excluded_reviews", "excluded_bad", "corrected_reviews")} | {
+        "moved_reviews": 0
+    }
     told |= {"contacts_under_policy": under, "policy_is_mixed": under < tally["contacts"]}
     concluded = conclusion(told, n, said)
     told |= {"review_verdict": concluded["verdict"], "review_verdict_if_counted": concluded["verdict_if_counted"]}

@@ -30,7 +30,9 @@ WAYS = (
     "called_default",
     "dated_too_late",
 )
-ATTACKS = ("words", "numbers", "going_on", "other_contact", "rival", "one_person", "silent_onlooker")
+ATTACKS = (
+    "words", "numbers", "going_on", "other_contact", "rival", "one_person", "one_number", "second_reviews", "silent_onlooker",
+)  # fmt: skip
 # Through whom the reviews of a silent hall come: one sender of its own, or six small ones of which the bad part falls silent.
 OWN, SMALL = "own", tuple(f"small_{n}" for n in range(6))
 
@@ -132,9 +134,11 @@ def _invented(rng: np.random.Generator, hall: str, attack: str, visits: list[tup
     """Two bad reviews for each visit, of visits that nobody made."""
     last, many = max(number for number, _ in visits), 2 * len(visits)
     free = sorted(set(range(1, last)) - {number for number, _ in visits})
+    one, seen = [*free, last + 1][0], [number for number, _ in visits]
     case = {
         "words": lambda k: f"{rng.integers(16**12):012x}x", "numbers": lambda k: f"{hall}{rng.integers(1, 10_000):04}",
         "going_on": lambda k: f"{hall}{last + 1 + k:04}", "other_contact": lambda k: f"{hall}{visits[k % len(visits)][0]:04}",
+        "one_number": lambda k: f"{hall}{one:04}", "second_reviews": lambda k: f"{hall}{seen[k % len(seen)]:04}",
         "rival": lambda k: f"{hall}{[*free, last + 1][k % (len(free) + 1)]:04}", "one_person": lambda k: f"{hall}{[*free, last + 1][k % (len(free) + 1)]:04}",
     }[attack]  # fmt: skip
     said = []
@@ -142,10 +146,17 @@ def _invented(rng: np.random.Generator, hall: str, attack: str, visits: list[tup
         at = FIRST + timedelta(days=int(rng.integers(0, 24)), hours=int(rng.integers(0, 9)))
         if attack == "one_person":
             at = FIRST + timedelta(days=2, minutes=k)
-        key = {"case_no": case(k), "contact_no": 2 + k // len(visits) if attack == "other_contact" else 1}
-        said.append(_review(key, 1, at) | {"reviewer_key": "somebody" if attack == "one_person" else f"S{hall}{k}"})
+        of_contact = {"other_contact": 2 + k // len(visits), "one_number": 1 + k % 99}.get(attack, 1)
+        review = _review({"case_no": case(k), "contact_no": of_contact}, 1, at)
+        said.append(
+            review
+            | {
+                "reviewer_key": "somebody" if attack == "one_person" else f"S{hall}{k}",
+                "review_no": 2 + k // len(visits) if attack == "second_reviews" else 1,
+            }
+        )
     known = {f"{hall}{number:04}" for number, _ in visits}
-    return [r for r in said if r["contact_no"] > 1 or r["case_no"] not in known]
+    return [r for r in said if max(r["contact_no"], r["review_no"]) > 1 or r["case_no"] not in known]
 
 
 def _review(key: Row, level: int, at: datetime) -> Row:

@@ -351,7 +351,7 @@ def compared(data: DataDirectory) -> pl.DataFrame:
         policy=pl.when("has_policy").then(pl.lit("p")),
         interval_z=pl.when("has_policy").then("interval_z"),
         **{f"previous_{c}": pl.when(pl.col("has_policy") & ~pl.col("is_new")).then(f"previous_{c}") for c in ("active_reviews", "good_reviews")},
-        period_kind=pl.lit("month"), period_start=pl.date(2026, 1, 1), prior_units_min=pl.lit(5.0), corrected_reviews=pl.lit(0),
+        period_kind=pl.lit("month"), period_start=pl.date(2026, 1, 1), prior_units_min=pl.lit(5.0), corrected_reviews=pl.lit(0), moved_bad=pl.lit(0),
         # Of some kinds of unit, reviews came in clusters; chance alone is tried on the others.
         design_effect=pl.when(CLUSTERED).then(1 + pl.col("active_reviews") % 7 / 3).otherwise(1.0),
         previous_design_effect=pl.lit(1.0),

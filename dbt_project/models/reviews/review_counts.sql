@@ -16,6 +16,7 @@
         'excluded_bad_decided_outside': "case when is_decided and is_decided_outside then 1 else 0 end",
         'corrected_reviews': "case when kind = 'corrected' and not is_decided_outside then 1 else 0 end",
     },
+    'moved_contacts': {'moved_bad': 'moved_bad'},
     'suspicions': {
         'suspect_reviews': '1', 'active_reviews': '-1',
         'n1': 'case when level = 1 then -1 else 0 end', 'n2': 'case when level = 2 then -1 else 0 end',
@@ -61,6 +62,10 @@ rectifications as (
 
 exclusions as (
     select * from {{ ref('review_exclusions') }}
+),
+
+moved_contacts as (
+    select * from {{ ref('review_moved_contacts') }}
 ),
 
 {{ counts_by_unit(sides, review_count_columns()) }}

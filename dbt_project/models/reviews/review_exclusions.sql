@@ -11,7 +11,6 @@ suspicions as (
 
 refusals as (
     select * from {{ ref('review_refusals') }}
-    where review_no = 1
 ),
 
 without_contact as (
@@ -69,15 +68,29 @@ corrected as (
         and suspicions.review_id is null
 ),
 
--- A second review of a contact that nobody reviewed before is its first, whatever it calls itself.
+-- Whose first review counts, or counts where the least is read of a unit.
 first_heard as (
-    select distinct contact_id
+    select distinct judgements.contact_id
     from judgements
-    where review_no = 1 and validity not in ('default', 'duplicate')
+    left join policies
+        on
+            judgements.policy_area = policies.area
+            and judgements.policy_from = policies.valid_from
+    where
+        judgements.review_no = 1
+        and judgements.validity <> 'duplicate'
+        and (judgements.validity <> 'default' or judgements.level <> policies.silence_level)
+        and (
+            judgements.validity = 'valid'
+            or coalesce(least(judgements.level, judgements.worst_level) <= policies.bad_level_max, true)
+        )
     union distinct
     select contact_id
     from refusals
+    where review_no = 1
 ),
+
+-- A second review of a contact that nobody reviewed before is its first, whatever it calls itself.
 
 second_alone as (
     select
@@ -95,8 +108,65 @@ second_alone as (
     where
         judgements.review_no > 1
         and judgements.contact_id is not null
-        and judgements.validity not in ('default', 'duplicate')
+        and judgements.validity <> 'duplicate'
+        and (
+            judgements.validity <> 'default'
+            or (judgements.level <= policies.bad_level_max and judgements.level <> policies.silence_level)
+        )
         and first_heard.contact_id is null
+),
+
+-- A person who was content at first and says later that it was bad has said that it was bad.
+second_thoughts as (
+    select
+        seconds.*,
+        row_number() over (partition by seconds.contact_id order by seconds.review_no, seconds.review_id) as nth_of_contact
+    from judgements as seconds
+    inner join judgements as firsts
+        on
+            seconds.contact_id = firsts.contact_id
+            and seconds.reviewer_key = firsts.reviewer_key
+    left join suspicions on firsts.review_id = suspicions.review_id
+    where
+        seconds.review_no > 1
+        and seconds.validity not in ('default', 'duplicate')
+        and seconds.verdict = 'bad'
+        and firsts.review_no = 1
+        and firsts.validity = 'valid'
+        and firsts.verdict = 'good'
+        and firsts.worst_level = firsts.level
+        and suspicions.review_id is null
+),
+
+-- Dated on a day on which no policy was in force: what is bad, the month of the contact says.
+without_policy as (
+    select
+        judgements.*,
+        row_number() over (
+            partition by judgements.contact_id order by judgements.review_no, judgements.review_id
+        ) as nth_of_contact
+    from judgements
+    left join first_heard on judgements.contact_id = first_heard.contact_id
+    where
+        judgements.validity = 'no_policy'
+        and judgements.contact_id is not null
+        and (judgements.review_no = 1 or first_heard.contact_id is null)
+),
+
+refused_counted as (
+    select
+        refusals.*,
+        row_number() over (
+            partition by refusals.contact_id, refusals.review_no = 1 order by refusals.level nulls first, refusals.refusal_id
+        ) as nth_of_contact,
+        first_heard.contact_id is not null or second_alone.contact_id is not null as is_heard
+    from refusals
+    left join first_heard on refusals.contact_id = first_heard.contact_id
+    left join second_alone
+        on
+            refusals.contact_id = second_alone.contact_id
+            and second_alone.nth_of_contact = 1
+    where refusals.contact_id is not null
 ),
 
 -- Nobody has judged what the door refused.
@@ -110,9 +180,22 @@ unjudged as (
         sender,
         level,
         reviewed_on,
+        -- A second review that was refused is the contact's first where there is no other.
+        review_no = 1 or (not is_heard and nth_of_contact = 1) as is_supported
+    from refused_counted
+    union all
+    select
+        review_id as exclusion_id,
+        'invalid' as kind,
+        'no_policy' as reason,
+        counted_month as month,
+        {{ dimensions | join(',\n        ') }},
+        sender,
+        case when level is not null then least(level, worst_level) end as level,
+        counted_month as reviewed_on,
         true as is_supported
-    from refusals
-    where contact_id is not null
+    from without_policy
+    where nth_of_contact = 1
     union all
     select
         orphan_id as exclusion_id,
@@ -175,6 +258,20 @@ excluded as (
     from corrected
     union all
     select
+        review_id as exclusion_id,
+        'corrected' as kind,
+        'second_thoughts' as reason,
+        counted_month as month,
+        {{ dimensions | join(',\n        ') }},
+        sender,
+        sender as decided_by,
+        level,
+        true as is_bad,
+        true as is_supported
+    from second_thoughts
+    where nth_of_contact = 1
+    union all
+    select
         suspicions.review_id as exclusion_id,
         'suspect' as kind,
         suspicions.rule as reason,
@@ -201,7 +298,9 @@ excluded as (
         unjudged.sender,
         cast(null as string) as decided_by,
         unjudged.level,
-        coalesce(unjudged.level <= in_force.bad_level_max, true) as is_bad,
+        coalesce(
+            unjudged.level <= in_force.bad_level_max, unjudged.kind <> 'invalid' or in_force.bad_level_max is not null
+        ) as is_bad,
         unjudged.is_supported
     from unjudged
     left join in_force on unjudged.exclusion_id = in_force.exclusion_id

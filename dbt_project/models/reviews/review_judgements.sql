@@ -161,6 +161,7 @@ matched as (
         contacts.closed_month,
         contacts.is_named,
         cast(kept.reviewed_at as date) as reviewed_on,
+        cast(contacts.opened_at as date) as opened_on,
         -- Malicious is what somebody decided on a day, not what somebody suspects.
         case
             when findings.finding <> 'malicious' or findings.malicious_decided_at is not null then findings.finding
@@ -280,7 +281,8 @@ final as (
         reviewed_on,
         closed_month as contact_month,
         -- A review counts in the month its contact closed, so that it stands beside the contacts it is a share of.
-        coalesce(closed_month, {{ month_start('reviewed_on') }}) as counted_month,
+        -- Nor before it opened, whatever day the review is dated.
+        coalesce(closed_month, {{ month_start('greatest(reviewed_on, opened_on)') }}) as counted_month,
         department_code,
         service_item_code,
         division_code,

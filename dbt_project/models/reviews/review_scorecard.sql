@@ -9,6 +9,9 @@
     {%- set done, base, reason = rates[part ~ '_rate'] -%}
     {%- do parts.update({part: ratio(done, '(' ~ base ~ ' + ' ~ bad_outside_loop() ~ ')')}) -%}
 {%- endfor -%}
+{#- Who says of nobody that he is known has nobody to visit: that is no better than the least that its peers do. -#}
+{%- do parts.update({'revisit': 'coalesce(' ~ parts['revisit'] ~ ', case when bad_accepted > 0 then min(case when is_compared then '
+    ~ parts['revisit'] ~ ' end) over (partition by period_kind, period_start, dimension, peer_group) end)'}) -%}
 {%- set targets = ['rectification_rate', 'reply_rate', 'revisit_rate'] -%}
 {#- what comparing a unit with its peers and with itself adds to its figures -#}
 {%- set compared = [
@@ -160,7 +163,7 @@ final as (
         peer_group,
         -- Filled where the release hides a row; the warehouse hides nothing.
         cast(null as string) as suppressed_reason,
-        {%- for count in counts if count not in ('suspect_good_reviews', 'points') %}
+        {%- for count in counts if count not in ('suspect_good_reviews', 'moved_bad', 'points') %}
         {{ count }},
         {%- endfor %}
         {%- for rate in rates %}
@@ -179,6 +182,7 @@ final as (
         good_rate_with_suspects,
         good_rate_with_suspects - good_rate as suspect_effect,
         excluded_bad_counted,
+        cast({{ moved_reviews() }} as bigint) as moved_reviews,
         {{ contacts_if_counted() }} as contacts_if_counted,
         participation_rate_if_counted,
         good_rate_if_counted,

@@ -24,30 +24,44 @@ policies as (
     where area = ''
 ),
 
-orphans as (
+sent as (
     select
         review_id as orphan_id,
         'no_contact' as kind,
         case_no,
         contact_no,
+        review_no,
         sender,
         reviewed_on,
-        level,
+        -- What was said first is not unsaid; a level that nobody can read stays that.
+        case when level is not null then least(level, worst_level) end as level,
         reviewer_key
     from judgements
-    where validity = 'no_contact' and review_no = 1
+    where contact_id is null and validity in ('no_contact', 'withdrawn')
     union all
     select
         refusal_id as orphan_id,
         'refused' as kind,
         case_no,
         contact_no,
+        review_no,
         sender,
         reviewed_on,
         level,
         cast(null as string) as reviewer_key
     from refusals
-    where contact_id is null and review_no = 1
+    where contact_id is null
+),
+
+-- The first review of a contact is the first that arrived of it, whatever it calls itself; the others are no review more.
+orphans as (
+    select
+        sent.*,
+        row_number() over (
+            partition by case_no, contact_no, case when case_no is null or contact_no is null then orphan_id end
+            order by review_no, level nulls first, orphan_id
+        ) = 1 as is_first
+    from sent
 ),
 
 -- Who sends what people say of a place: another sender's word of a contact that nobody knows is no evidence, nor are its copies.
@@ -69,7 +83,8 @@ silent_cases as (
         min(contacts.{{ dimension }}) as {{ dimension }},
         {%- endfor %}
         min(coalesce(contacts.facility_id, 'none')) as facility_id,
-        min(coalesce(contacts.facility_id, contacts.division_code)) as place
+        min(coalesce(contacts.facility_id, contacts.division_code)) as place,
+        min(coalesce(contacts.closed_month, {{ month_start('contacts.opened_at') }})) as month
     from contacts
     left join judgements
         on
@@ -92,7 +107,8 @@ numbers as (
         division_code,
         coalesce(facility_id, 'none') as facility_id,
         contact_channel,
-        coalesce(facility_id, division_code) as place
+        coalesce(facility_id, division_code) as place,
+        closed_month as month
     from contacts
     where case_series in (select {{ case_series('orphans.case_no') }} from orphans)
     union all
@@ -101,8 +117,9 @@ numbers as (
         {{ case_serial('case_no') }} as serial,
         0 as is_known,
         {%- for dimension in dimensions %}
-        cast(null as string) as {{ dimension }}{{ ',' if not loop.last }}
+        cast(null as string) as {{ dimension }},
         {%- endfor %}
+        cast(null as date) as month
     from orphans
 ),
 
@@ -113,8 +130,9 @@ series as (
         serial,
         max(is_known) as is_known,
         {%- for dimension in dimensions %}
-        min({{ dimension }}) as {{ dimension }}{{ ',' if not loop.last }}
+        min({{ dimension }}) as {{ dimension }},
         {%- endfor %}
+        min(month) as month
     from numbers
     where serial is not null
     group by series, serial
@@ -149,9 +167,9 @@ beside as (
         end as steps_beyond,
         sum(case when is_known = 0 and serial < first_serial then 1 else 0 end) over (partition by series) as numbers_before,
         sum(case when is_known = 0 and serial > last_serial then 1 else 0 end) over (partition by series) as numbers_after,
-        {%- for dimension in dimensions %}
-        max({{ dimension }}) over (partition by series, from_first) as {{ dimension }}_before,
-        max({{ dimension }}) over (partition by series, from_last) as {{ dimension }}_after{{ ',' if not loop.last }}
+        {%- for beside in dimensions + ['month'] %}
+        max({{ beside }}) over (partition by series, from_first) as {{ beside }}_before,
+        max({{ beside }}) over (partition by series, from_last) as {{ beside }}_after{{ ',' if not loop.last }}
         {%- endfor %}
     from spanned
 ),
@@ -174,7 +192,9 @@ placed as (
                 then coalesce({{ dimension }}_before, {{ dimension }}_after)
         end as {{ dimension }},
         {%- endfor %}
-        coalesce(place_before, place_after) as nearest_place
+        coalesce(place_before, place_after) as nearest_place,
+        month_before,
+        month_after
     from beside
     where known_numbers > 0
 ),
@@ -187,8 +207,7 @@ numbered as (
         -- One person is believed once a day.
         row_number() over (
             partition by orphans.reviewer_key, orphans.reviewed_on order by orphans.orphan_id
-        ) as nth_of_day,
-        row_number() over (partition by orphans.case_no order by orphans.orphan_id) as nth_of_case
+        ) as nth_of_day
     from orphans
 ),
 
@@ -196,7 +215,7 @@ weighed as (
     select
         numbered.*,
         refused_contacts.case_no is not null as is_contact_refused,
-        silent_cases.case_no is not null and numbered.nth_of_case = 1 as is_case_silent,
+        silent_cases.case_no is not null as is_case_silent,
         placed.is_known = 0
         and placed.known_numbers >= policies.number_known_min
         and placed.density >= policies.number_density_min
@@ -212,10 +231,23 @@ weighed as (
             )
         )
         as is_number_missing,
-        coalesce(told_by.share_of_place, 0) >= policies.usual_sender_share
-        and (numbered.reviewer_key is null or numbered.nth_of_day = 1)
-        as is_believable,
+        coalesce(
+            numbered.is_first
+            and coalesce(told_by.share_of_place, 0) >= policies.usual_sender_share
+            and (numbered.reviewer_key is null or numbered.nth_of_day = 1),
+            false
+        ) as is_believable,
         placed.known_numbers,
+        -- A contact lies in time where its number lies, whatever day its review is dated.
+        case
+            when silent_cases.case_no is null
+                then
+                    least(
+                        greatest({{ month_start('numbered.reviewed_on') }}, coalesce(placed.month_before, placed.month_after)),
+                        placed.month_after
+                    )
+            else silent_cases.month
+        end as contact_month,
         {%- for dimension in dimensions if dimension != 'place' %}
         coalesce(refused_contacts.{{ dimension }}, silent_cases.{{ dimension }}, placed.{{ dimension }})
             as {{ dimension }}{{ ',' if not loop.last }}
@@ -240,16 +272,25 @@ weighed as (
         on {{ holds_on('policies', 'numbered.reviewed_on') }}
 ),
 
-supported as (
+-- A number that nobody sent is one contact, however many reviews say that they are of it: the worst of those that are believed.
+numbered_once as (
     select
         weighed.*,
+        row_number() over (partition by case_no, is_believable order by level nulls first, orphan_id) = 1 as is_first_of_case
+    from weighed
+),
+
+supported as (
+    select
+        numbered_once.*,
         case
-            when not coalesce(is_believable, false) then null
+            when not is_believable then null
             when is_contact_refused then 'contact_refused'
+            when not is_first_of_case then null
             when is_number_missing then 'number_missing'
             when is_case_silent then 'case_silent'
         end as support
-    from weighed
+    from numbered_once
 ),
 
 final as (
@@ -258,7 +299,7 @@ final as (
         kind,
         sender,
         reviewed_on,
-        {{ month_start('reviewed_on') }} as month,
+        case when support is null then {{ month_start('reviewed_on') }} else contact_month end as month,
         level,
         support,
         case when support is null then 'unknown' else coalesce(department_code, 'unknown') end as department_code,

@@ -1,7 +1,7 @@
 {%- set sums = cluster_sums() -%}
 {%- set counts = [
     'contacts', 'active_reviews', 'good_reviews', 'bad_reviews', 'suspect_reviews', 'excluded_reviews', 'excluded_bad',
-    'excluded_bad_decided', 'excluded_bad_decided_outside', 'corrected_reviews', 'unmatched_reviews', 'invalid_contact_open',
+    'excluded_bad_decided', 'excluded_bad_decided_outside', 'corrected_reviews', 'moved_bad', 'unmatched_reviews', 'invalid_contact_open',
     'bad_accepted', 'bad_rectified',
     'bad_in_on_time_base', 'bad_on_time', 'bad_replied', 'named_bad_accepted', 'named_bad_revisited', 'second_reviews',
     'second_satisfied',

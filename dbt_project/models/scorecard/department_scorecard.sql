@@ -300,6 +300,7 @@ final as (
         case when good_rate is not null then design_effect end as design_effect,
         mean_points,
         corrected_reviews,
+        cast({{ moved_reviews() }} as bigint) as moved_reviews,
         {{ contacts_if_counted() }} as contacts_if_counted,
         participation_rate_if_counted,
         good_rate_if_counted,

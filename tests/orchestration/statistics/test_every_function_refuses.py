@@ -65,18 +65,28 @@ ELSEWHERE = {
 }  # fmt: skip
 # A null is a state of its own there: nobody answered, not tested, not ranked, no direct estimate.
 NULL_IS_A_STATE = {("benjamini_hochberg", "p"), *((f, a) for f in ("rank_intervals", "marginal_rank_intervals") for a in RANKED), ("rank_rates", "successes"), ("rank_rates", "n")}  # fmt: skip
+MAY_BE_LEFT_OUT = {("cronbach_alpha", "weight")}
 VALUE_COLUMNS = ("y", "x", "w", "N", "weight", "estimate", "se", "fpc")
 
 
 def spoilt(name: str, call: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     for argument, value in call.items():
         if isinstance(value, str):
-            yield f"{argument} misspelt", call | {argument: f"{value}?"}
+            for other in (
+                f"{value}?",
+                3,
+                *(() if (name, argument) in MAY_BE_LEFT_OUT or argument in ("strata", "psu", "fpc", "df") else (None,)),
+            ):
+                yield f"{argument} {other}", call | {argument: other}
+            if argument == "responded":
+                for bad in (pl.lit("yes"), pl.lit(0.5), pl.lit(None, pl.Boolean)):
+                    yield f"responded {bad}", call | {"frame": call["frame"].with_columns(bad.alias(value))}
             if argument in ("y", "x", "weight", "fpc", "estimate", "se") and value in call["frame"].columns:
                 frame, kind = call["frame"], pl.Float64
                 for what, bad in (
                     ("text", pl.lit("many")),
                     ("infinite", pl.lit(float("inf"))),
+                    ("infinite when squared", pl.lit(1e200)),
                     ("NaN", pl.lit(float("nan"))),
                 ):
                     # A direct estimate that is NaN is one that is not there.
@@ -85,15 +95,17 @@ def spoilt(name: str, call: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any
                 if argument == "weight":
                     yield "weight null", call | {"frame": frame.with_columns(pl.lit(None, kind).alias(value))}
         elif isinstance(value, list) and isinstance(value[0], float | int):
-            states = {"text": "many", "infinite": float("inf")} | ({} if (name, argument) in NULL_IS_A_STATE else {"null": None})  # fmt: skip
+            states = {"text": "many", "infinite": float("inf"), "infinite when squared": 1e200, "endless": 10**400, "complex": 1j} | ({} if (name, argument) in NULL_IS_A_STATE else {"null": None})  # fmt: skip
             for what, bad in states.items():
                 yield f"{argument} {what}", call | {argument: [bad, *value[1:]]}
+            if sum(isinstance(other, list) for other in call.values()) > 1:
+                yield f"{argument} too long", call | {argument: [*value, value[0]]}
         elif (
             isinstance(value, float | int)
             and not isinstance(value, bool)
             and argument not in ("previous", "current", "baseline", "comparison")
         ):
-            for bad in ("many", None, float("inf"), float("nan"), -1):
+            for bad in ("many", None, float("inf"), float("nan"), -1, 10**400, 1j):
                 yield f"{argument} {bad}", call | {argument: bad}
             if argument in ("confidence", "p", "rate"):
                 yield f"{argument} 95", call | {argument: 95}
