@@ -14,7 +14,11 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
+import tempfile
+import time
+import traceback
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,12 +27,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from contracts.messages import shown
+
 if TYPE_CHECKING:
     from contracts.desk.checking import Checked
 
 ALL_ACCEPTED, SOME_REFUSED, NOT_DONE = 0, 1, 2
 SHOWN = 20  # reasons in the terminal; the workbook has them all
 WIDTH_OF_A_PIPE = 160
+LONGEST_NAME = 255  # bytes
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -73,9 +80,11 @@ def main(arguments: list[str] | None = None) -> int:
             return _withdraw(console, chosen.receipt, chosen.by, chosen.why, undo=chosen.undo)
         return _feeds(console)
     except Unreadable as refused:
-        console.print(Text(f"{refused.zh}\n{refused.en}"))
+        for sentence in (refused.zh, refused.en):
+            console.print(Text(shown(sentence)))
     except (NotKnown, NotHeld, ContractError, OSError) as error:
-        console.print(Text(str(error)))
+        for sentence in str(error).split("\n"):
+            console.print(Text(shown(sentence)))
     return NOT_DONE
 
 
@@ -88,7 +97,7 @@ def _check(console: Console, file: Path, feed_id: str, sender: str | None, repor
     totals = checked.totals
     _tell(console, checked)
     if report is None and checked.reasons.height:
-        report = file.with_name(f"{file.stem}.检查.xlsx")
+        report = file.with_name(_shortened(file.stem, ".检查.xlsx"))
     if report is not None:
         if report.exists() and report.samefile(file):
             raise FileExistsError(f"报告不能覆盖被检查的文件 {file.name} · the report may not replace the file itself")
@@ -103,17 +112,25 @@ def _check(console: Console, file: Path, feed_id: str, sender: str | None, repor
             reasons=checked.reasons,
             summary=totals,
         )
-        console.print(Text(f"已写入 wrote {report}"))
+        console.print(Text(shown(f"已写入 wrote {report}")))
     return SOME_REFUSED if totals.rejected or checked.outcome.verdict == "held" else ALL_ACCEPTED
+
+
+def _shortened(stem: str, ending: str) -> str:
+    """A name that a file system takes: at most 255 bytes."""
+    room = LONGEST_NAME - len(os.fsencode(ending))
+    while len(os.fsencode(stem)) > room:
+        stem = stem[:-1]
+    return stem + ending
 
 
 def _tell(console: Console, checked: Checked) -> None:
     from contracts.desk.telling import COLUMNS, HEADINGS, counted, opening, problems, whole_file
 
     for line in opening(checked):
-        console.print(Text(line))
+        console.print(Text(shown(line)))
     for line in whole_file(checked):
-        console.print(Text(line, style="yellow"))
+        console.print(Text(shown(line), style="yellow"))
     console.print("\n".join(counted(checked)))
     found = problems(checked)
     for severity, heading in HEADINGS.items():
@@ -125,7 +142,9 @@ def _tell(console: Console, checked: Checked) -> None:
         style = "red" if severity == "error" else "yellow"
         for p in alike[:SHOWN]:
             # Text, not markup: a value such as [red] is the sender's and stays as it is.
-            table.add_row(*(Text(cell) for cell in (p.row, f"{p.rows:,}", p.header, p.value, p.zh, p.en)), style=style)
+            table.add_row(
+                *(Text(shown(cell)) for cell in (p.row, f"{p.rows:,}", p.header, p.value, p.zh, p.en)), style=style
+            )
         console.print(table)
         if (more := len(alike) - SHOWN) > 0:
             console.print(f"另有 {more:,} 种问题，见工作簿 · {more:,} more in the workbook")
@@ -195,5 +214,47 @@ def _now() -> datetime:
     return datetime.now(place().zone).replace(tzinfo=None, microsecond=0)
 
 
+# ── a check within the night's bounds ───────────────────────────────────────────────────────────
+
+PROGRAM_MB = 200  # what a check takes of itself
+
+
+def within_bounds(arguments: list[str]) -> int:
+    """`main`, and for a check in a process that is ended where the night would end it: both say the same to a file that takes too much."""
+    if arguments[:1] != ["check"] or not hasattr(os, "fork") or not Path("/proc/self/stat").exists():
+        return main(arguments)
+    from contracts.door.bounds import LOOK_SECONDS, bounds, sentences, watch
+
+    path = next((Path(a) for a in arguments[1:] if Path(a).is_file()), None)
+    if path is None:
+        return main(arguments)
+    within = bounds(path.stat().st_size)
+    with tempfile.TemporaryDirectory(prefix="minsheng-") as folder:
+        tempfile.tempdir = folder  # what an ended process leaves behind goes with it
+        child = os.fork()
+        if not child:
+            code = NOT_DONE
+            try:
+                code = main(arguments)
+            except SystemExit as told:  # of the arguments
+                code = told.code if isinstance(told.code, int) else NOT_DONE
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                sys.stdout.flush()
+                os._exit(code)
+        beyond = watch(child, within, program_mb=PROGRAM_MB)
+        while True:
+            ended, status = os.waitpid(child, os.WNOHANG)
+            if ended:
+                return os.waitstatus_to_exitcode(status) if os.WIFEXITED(status) else NOT_DONE
+            if stopped := beyond():
+                os.kill(child, signal.SIGKILL)
+                os.waitpid(child, 0)
+                print(*(shown(sentence) for sentence in sentences(stopped, path.name, within)), sep="\n")
+                return NOT_DONE
+            time.sleep(LOOK_SECONDS)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(within_bounds(sys.argv[1:]))

@@ -6,6 +6,7 @@ is wrong. Facts that a sentence names and nobody gives are left out, so that a r
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
@@ -27,7 +28,17 @@ def message(code: str, lang: Language, **facts: Any) -> str:
     """
     if code not in MESSAGES:
         raise KeyError(f"reason code {code!r} has no sentence: add it to contracts.messages.MESSAGES")
+    facts = {name: shown(fact) if isinstance(fact, str) else fact for name, fact in facts.items()}
     return getattr(MESSAGES[code], lang).format_map(_Facts(facts))
+
+
+_UNSHOWN = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufff9-\ufffb]")
+
+
+def shown(text: str) -> str:
+    """A text of a sender on one line, without what a terminal or a page would obey: escapes and marks of writing direction."""
+    text = text.encode("utf-8", "backslashreplace").decode()  # bytes of a name that are no UTF-8
+    return _UNSHOWN.sub(lambda sign: " " if sign[0] in "\t\n\r\x0b\x0c\u2028\u2029" else "\ufffd", text)
 
 
 class _Facts(dict[str, Any]):
@@ -94,6 +105,11 @@ FILES: Mapping[str, Sentences] = {
         "压缩包 {file} 里的 {member} 是链接而不是文件；请打包文件本身。",
         "{member} in the archive {file} is a link, not a file; pack the file itself.",
     ),
+    "archive_repeats_a_name": Sentences(
+        "{file} 里有两个同名的部分 {member}（只有大小写不同也算），读哪一个不明；请在原软件中另存，或重新打包后发送。",
+        "{file} holds two parts called {member}, perhaps in other letter cases, and it is unknown which is meant; save it again where it "
+        "was made, or pack it again.",
+    ),
     "archive_in_archive": Sentences(
         "压缩包 {file} 里的 {member} 又是压缩包；请只压缩一层。",
         "{member} in the archive {file} is an archive again; pack the data file once.",
@@ -149,6 +165,11 @@ FILES: Mapping[str, Sentences] = {
         "{count} rows of {file} have cells that are struck through (row {rows}), and were read like the others. "
         "If that means they no longer hold, delete them and send the file again.",
     ),
+    "cells_commented": Sentences(
+        "{file} 有 {count} 个单元格带批注（{cells}），批注不读取；如批注更正了内容，请直接改在单元格里后重新发送。",
+        "{count} cells of {file} have a comment ({cells}), and comments are not read; if one corrects a value, write it into the cell "
+        "and send the file again.",
+    ),
     "columns_hidden": Sentences(
         "{file} 的列 {columns} 被隐藏，打开时看不到，但已照常读取；请核对其中的内容。",
         "The columns {columns} of {file} are hidden: nobody sees them, and they were read like the others. Check what they hold.",
@@ -190,6 +211,12 @@ FILES: Mapping[str, Sentences] = {
         "{file} 没有说明编码，暂按 {encoding} 读取；请核对带附加符号的字母，最好另存为 UTF-8。",
         "{file} does not say its encoding and was read as {encoding}: check letters with accents; better save it as UTF-8.",
     ),
+    "delimiter_unclear": Sentences(
+        "{file} 的各列之间没有用逗号、制表符、分号或竖线分隔（第 {row} 行有表头却只有一列）；请另存为 CSV 或 XLSX，或在布局文件的 "
+        "read.delimiter 中写明分隔符。",
+        "Nothing that is known as a delimiter (comma, tab, semicolon, vertical bar) parts the columns of {file}: row {row} has several "
+        "headers in one cell. Save it as CSV or XLSX, or state read.delimiter in the layout.",
+    ),
     "delimiter_unknown": Sentences(
         "{file} 的分隔符“{expected}”不可用：必须是一个半角字符。",
         "The delimiter {expected} stated for {file} cannot be used: it must be one ASCII character.",
@@ -204,6 +231,11 @@ FILES: Mapping[str, Sentences] = {
     "records_not_found": Sentences(
         "{file} 里按路径“{expected}”找不到记录：{detail}。请检查布局文件的 records 或文件结构。",
         "{file} has no records under {expected}: {detail}. Check `records` in the layout, or the file.",
+    ),
+    "document_repeats_a_key": Sentences(
+        "{file} 里包含记录的对象中，同一个键出现两次（其中的键：{keys}），前一个的内容会丢失；请只保留一个，或合并后重新导出。",
+        "An object of {file} that holds the records has a key twice (its keys: {keys}), and what stands under the first would be lost; "
+        "keep one, or put them together and export the file again.",
     ),
     "records_path_needed": Sentences(
         "{file} 里有多处可能是记录：{found}；请在布局文件的 records 里写明。",
@@ -244,6 +276,10 @@ SHAPES: Mapping[str, Sentences] = {
         "这一行又是表头，可能由多个文件拼接而成；请删除。",
         "This row is the header once more, as where files are put together; remove it.",
     ),
+    "column_numbers": Sentences(
+        "这一行是表头下的列号，不是数据；请删除。",
+        "This row numbers the columns below the header and is no record; remove it.",
+    ),
     "note_row": Sentences(
         "这一行是表下的签名或说明，不是数据；请删除。",
         "This row is a signature or a note below the table and no record; remove it.",
@@ -281,6 +317,15 @@ VALUES: Mapping[str, Sentences] = {
         "单元格里是 {value}，但其数字格式显示的是另一个数或什么都不显示，无法判断以哪个为准；请改为常规格式后填写实际数值。",
         "The cell holds {value} and its number format shows another number or nothing, so it is unknown which is meant; use the "
         "format General and give the number itself.",
+    ),
+    "struck_in_part": Sentences(
+        "“{value}”的一部分划了删除线，无法判断保留哪一部分；请删去作废的部分后重新发送。",
+        "Part of {value} is struck through, so it is unknown what of it holds; delete the part that does not and send the file again.",
+    ),
+    "raised_in_part": Sentences(
+        "“{value}”中有上标或下标（可能是注释号），会与内容连在一起；请删去上下标后重新发送。",
+        "Part of {value} is raised or lowered, perhaps the number of a footnote, and runs together with the rest; delete it and send "
+        "the file again.",
     ),
     "unit_in_format": Sentences(
         "“{value}”中的单位来自单元格的数字格式，已按所显示的读取；请核对，并改为直接填写数值。",
@@ -382,6 +427,11 @@ ROWS: Mapping[str, Sentences] = {
     "not_in_code_list": Sentences(
         "“{value}”不在“{field}”的代码表中；{near}请按代码表填写。",
         "{value} is not in the code list of {field}; {near_en}use a code of the list.",
+    ),
+    "characters_lost": Sentences(
+        "“{value}”中有字符在转换时丢失（? 或 �），或是只有本机能显示的自造字；请核对，用通用字符重新填写。",
+        "Characters of {value} were lost when it was converted (? or �), or show with one office's fonts only; check it, and write it with "
+        "characters that everybody has.",
     ),
     "code_not_in_scheme": Sentences(
         "代码不属于所声明的代码体系；请核对“{source}”或布局文件中的声明。",

@@ -20,6 +20,7 @@ from contracts.door.delivery import Delivery, Opened, Outcome, check_alone, open
 from contracts.door.privacy import Key
 from contracts.door.rows import REASON_SCHEMA
 from contracts.loading import FEEDS, load_feed, load_layout
+from contracts.messages import shown
 from contracts.model import Feed, Layout
 from contracts.place import place
 from contracts.reading import Unreadable, fold
@@ -93,7 +94,8 @@ def check_file(path: Path, feed: Feed, layout: Layout | None = None) -> Checked:
     """
     now = datetime.now(place().zone).replace(tzinfo=None)
     sender = layout.sender if layout else ""
-    delivery = Delivery(path, path.name, feed, sender, receipt="", received_at=now, layout=layout)
+    name = shown(path.name)
+    delivery = Delivery(path, name, feed, sender, receipt="", received_at=now, layout=layout)
     opened = open_delivery(delivery)
     with tempfile.TemporaryDirectory(prefix="minsheng-") as folder:
         accepted, quarantine = Path(folder) / "accepted.parquet", Path(folder) / "quarantine.parquet"
@@ -104,7 +106,5 @@ def check_file(path: Path, feed: Feed, layout: Layout | None = None) -> Checked:
             zh, en = outcome.message_zh or "", outcome.message_en or ""
             raise Unreadable(outcome.reason_code or "door_failed", zh, en)
         reasons = pl.read_parquet(quarantine, memory_map=False).select(list(REASON_SCHEMA))
-    totals = Totals(
-        path.name, outcome.rows_received, outcome.rows_accepted, outcome.rows_quarantined, outcome.rows_warned
-    )
+    totals = Totals(name, outcome.rows_received, outcome.rows_accepted, outcome.rows_quarantined, outcome.rows_warned)
     return Checked(opened, outcome, totals, reasons.sort("_row", maintain_order=True))

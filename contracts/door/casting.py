@@ -273,7 +273,8 @@ def _plain_date(text: pl.Series) -> pl.Series:
 
 
 def _plain_timestamp(text: pl.Series) -> pl.Series:
-    iso = pl.select(pl.when(text.str.len_bytes() == 19).then(text)).to_series()
+    # The engine takes a sixtieth second for the next minute's first.
+    iso = pl.select(pl.when((text.str.len_bytes() == 19) & ~text.str.ends_with("60")).then(text)).to_series()
     return _late_enough(iso.str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False, cache=False))
 
 
@@ -318,13 +319,25 @@ def _by_the_rules(
     return pl.select(pl.coalesce(values, new)).to_series().alias(text.name), why.alias(text.name)
 
 
+# Raised, circled and broken numbers, as notes carry them; and what of a text nobody sees and nothing is moved by.
+_NOTES = "²³¹¼-¾⁰⁴-⁹₀-₉⅐-⅟↉①-⒛⓪-⓿❶-➓㈠-㈩㉈-㉏㉑-㉟㊀-㊉㊱-㊿"
+_NOTED = re.compile(rf"((?<=[\d.])\s*[{_NOTES}]+|[{_NOTES}]+\s*(?=[\d.]))")
+_UNFELT = "[\u00ad\u180e\u200b-\u200f\u202a\u202c\u202d\u2060-\u2066\u2069\ufeff]"
+
+
 def _plain_form(text: str) -> str:
-    """HTML entities resolved (also escaped twice), full-width forms and signs made ASCII, ends stripped."""
+    """HTML entities resolved (also escaped twice), full-width forms and signs made ASCII, ends stripped.
+
+    A note beside a number stays what it is: 120① would be 1201.
+    """
     for _ in range(3):
         if "&" not in text:
             break
         text = html.unescape(text)
-    text = unicodedata.normalize("NFKC", text).translate({0x2212: "-", 0x2013: "-", 0x2010: "-"})
+    if not text.isascii():
+        parts = _NOTED.split(re.sub(_UNFELT, "", text))
+        text = "".join(part if nth % 2 else unicodedata.normalize("NFKC", part) for nth, part in enumerate(parts))
+    text = text.translate({0x2212: "-", 0x2013: "-", 0x2010: "-"})
     return _stripped(text)
 
 
@@ -460,7 +473,7 @@ def _wall_time(moment: datetime, offset: timedelta | None, options: CastOptions)
 
 def _moment(text: str, options: CastOptions) -> tuple[datetime, timedelta | None]:
     """(wall time, offset from UTC where written)."""
-    text = _arabic(re.sub(r"\s*([年月日])\s*", r"\1", text))
+    text = _arabic(re.sub(r"\s*([年月日号號])\s*", r"\1", text))
     text = _western_year(text, options)
     if match := _YEAR_FIRST.fullmatch(text):
         year, first, month, second, day, mark, time = match.groups()
@@ -493,10 +506,12 @@ def _moment(text: str, options: CastOptions) -> tuple[datetime, timedelta | None
 
 
 def _arabic(text: str) -> str:
-    """二〇二四年三月五日 → 2024年3月5日; other text unchanged."""
+    """二〇二四年三月五日, 2024年三月5号 and 2024年元月 → 2024年3月5日 …; other text unchanged."""
     match = re.fullmatch(
-        r"([〇○零O一二三四五六七八九]{4})年([一二三四五六七八九十]{1,3})月(?:([一二三四五六七八九十廿卅]{1,3})日)?(.*)",
+        r"([〇○零O一二三四五六七八九]{4}|\d{4})年([一二三四五六七八九十]{1,3}|元|\d{1,2})月"
+        r"(?:([一二三四五六七八九十廿卅]{1,3}|\d{1,2})[日号號])?(.*)",
         text,
+        re.ASCII | re.DOTALL,
     )
     if not match:
         return text
@@ -506,13 +521,15 @@ def _arabic(text: str) -> str:
 
 
 def _numeral(text: str) -> int:
-    """A Chinese numeral from 一 to 三十一.
+    """A number from 1 to 31, in Chinese or in figures; 元 is the first.
 
     Raises:
         _Refused: it is not one (二二, 十十).
     """
-    text = text.replace("廿", "二十").replace("卅", "三十")
-    match = re.fullmatch(r"([二三]?)(十?)([一二三四五六七八九]?)", text if "十" in text else f"{text}")
+    if text.isdecimal():
+        return int(text)
+    text = text.replace("廿", "二十").replace("卅", "三十").replace("元", "一")
+    match = re.fullmatch(r"([二三]?)(十?)([一二三四五六七八九]?)", text)
     if not match or (match[1] and not match[2] and match[3]):
         raise _Refused("not_a_date")
     tens = int((match[1] or "一").translate(_CHINESE_DIGITS)) if match[2] else 0

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from dataclasses import field as default
 from datetime import datetime, time
 from functools import cache, partial
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -253,6 +254,9 @@ DTYPES: Mapping[str, Any] = {
 }
 
 
+# What a program leaves of a character it does not know, and what only the fonts of one office show.
+_LOST = "[\ufffd\ue000-\uf8ff]|[?]{2}"
+
 # ── compiling ───────────────────────────────────────────────────────────────────────────────────
 
 
@@ -320,6 +324,8 @@ def _field_checks(f: FieldSpec, known: Mapping[str, pl.Series]) -> list[Check]:
             add("too_short", value.str.len_chars() < low, limit=low)
         if (high := options.get("maxLength")) is not None:
             add("too_long", value.str.len_chars() > high, limit=high)
+        if f.classification in ("public", "internal") and pattern is None and not _codes(f):
+            add("characters_lost", value.str.contains(_LOST), "warning")
         if codes := _codes(f):
             allowed = pl.Series(list(codes), dtype=pl.String).implode()
             if separator:
@@ -399,12 +405,18 @@ def _is_filled(name: str) -> pl.Expr:
 
 # ── what a row or a cell says of itself ─────────────────────────────────────────────────────────
 
+# 合计, 东城区小计, 3家合计, 合计（3家）, 平均, 其中：, and what is the whole of a place: none of them is a thing of its own.
 _TOTAL = (
-    r"(?i)^[\s　]*(?:(?:本[页月季年]|全[市区县省部]|以上|各[\p{Han}]{0,3})?[\s　]*(?:合|总|總|小|共|累)[\s　]*[计計数]|"
-    r"汇总|匯總|总和|sub-?totals?|(?:grand )?totals?|sum)[\s　]*[:：]?[\s　]*$"
+    r"(?i)^[\s　]*(?:(?:[\p{Han}\d][\p{Han}\d\s　]{0,7})??"
+    r"(?:(?:合|总|總|小|共|累)[\s　]*(?:计|計)数?|总数|總數|汇总|匯總|平均[值数]?)"
+    r"|总和|均值|其中|全[市区县省部国]|sub-?totals?|(?:grand )?totals?|sum|averages?|mean)"
+    r"[\s　]*(?:[(（][^()（）]{0,8}[)）])?[\s　]*[:：]?[\s　]*$"
 )
+# What numbers the columns of a form, below its header: 1, 2, 3 …, 甲, 乙, (1).
+_NUMBERING = r"^(?:[(（]?(?:\d{1,2}|[甲乙丙丁戊己庚辛壬癸A-Z])[)）]?)?$"
+FEWEST_NUMBERED = 5  # columns; of fewer a record may look so
 # What reading says of a cell → for which kinds of field it is an error, else a warning, else nothing.
-_ALWAYS = ("formula_not_calculated", "digits_lost", "shown_otherwise")
+_ALWAYS = ("formula_not_calculated", "digits_lost", "shown_otherwise", "struck_in_part")
 
 
 # What stands below a table: who filled it in, who signed, what is to be known.
@@ -420,6 +432,7 @@ def _shapes(door: Checker, laid: pl.DataFrame) -> pl.Series:
         pl.when(_is_total(door, laid)).then(pl.lit("total_row"))
         .when(_is_header(door, laid)).then(pl.lit("header_again"))
         .when(_is_signed(door, laid)).then(pl.lit("note_row"))
+        .when(_is_numbering(door, laid)).then(pl.lit("column_numbers"))
     )  # fmt: skip
     return pl.select(pl.coalesce(laid[SHAPE], shape)).to_series()
 
@@ -429,9 +442,9 @@ def _is_total(door: Checker, laid: pl.DataFrame) -> pl.Series:
     names = [f.name for f in feed.fields if f.kind == "string" and _names_a_thing(f)]
     is_total = pl.repeat(False, laid.height, eager=True)
     for name in names:
-        # Totals are short and hold no digit: one look at the lengths spares most columns the pattern.
+        # Totals are short: one look at the lengths spares most columns the pattern.
         text = laid[name]
-        if (text.str.len_chars() <= 12).any():
+        if (text.str.len_chars() <= 20).any():
             is_total = is_total | text.str.contains(_TOTAL).fill_null(value=False)
     return is_total
 
@@ -445,6 +458,25 @@ def _is_header(door: Checker, laid: pl.DataFrame) -> pl.Series:
     candidates = pl.all_horizontal(pl.col(name) == own[name] for name in [*own][-2:])
     says = (pl.col(name).fill_null("").str.strip_chars(BLANKS).is_in([header, ""]) for name, header in own.items())
     return _where(laid, candidates, pl.all_horizontal(says))
+
+
+def _is_numbering(door: Checker, laid: pl.DataFrame) -> pl.Series:
+    """A row that numbers the columns, as printed forms have one below the header."""
+    own = list(door.arrangement.columns)
+    if len(own) < FEWEST_NUMBERED:
+        return pl.repeat(False, laid.height, eager=True)
+
+    def is_ordinal(name: str) -> pl.Expr:
+        return pl.col(name).fill_null("").str.strip_chars(BLANKS).str.contains(_NUMBERING)
+
+    found = _where(laid, pl.all_horizontal(map(is_ordinal, own[-2:])), pl.all_horizontal(map(is_ordinal, own)))
+    for at in found.arg_true():
+        cells = [re.sub(r"\W", "", text) for text in laid[at].select(own).row(0) if text and text.strip(BLANKS)]
+        numbers = [int(cell) for cell in cells if cell.isdecimal()]
+        counts = len(cells) >= FEWEST_NUMBERED and numbers and all(b > a for a, b in pairwise([0, *numbers]))
+        if not counts:
+            found[at] = False
+    return found
 
 
 def _is_signed(door: Checker, laid: pl.DataFrame) -> pl.Series:
@@ -498,6 +530,10 @@ def _said_of(feed: Feed, name: str, mark: str) -> tuple[str, str] | None:
         return mark, "error"
     if mark == "merged_down" and is_number and name not in feed.key and "year" not in name:
         return "merged_number", "error"
+    if mark == "raised_in_part":
+        # A footnote's number behind a number makes another; behind a name it is seen for what it is.
+        is_text = f.kind == "string" and not (f.code_list or f.enum or "pattern" in f.options)
+        return mark, "warning" if is_text else "error"
     return (mark, "warning") if mark == "unit_in_format" and is_number else None
 
 

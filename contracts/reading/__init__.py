@@ -15,6 +15,7 @@ that is not shaped like the header is given with a reason in `_shape`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from pathlib import Path
 
@@ -106,11 +107,14 @@ def _text_format(path: Path, reading: Reading, hint: str) -> str:
     lowered = hint.lower()
     if reading.format in ("json", "ndjson", "geojson"):
         return "json" if reading.format == "geojson" else reading.format
-    if reading.format in CSV_NAMES or lowered.endswith((".csv", ".tsv", ".txt")):
+    if reading.format in CSV_NAMES:
         return "csv"
     with path.open("rb") as opened:
         head = opened.read(65_536).replace(b"\0", b"")
     start = head.lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n\x1e")
+    # A header may begin with a bracket; records under the name of a table begin like records.
+    if lowered.endswith((".csv", ".tsv", ".txt")) and not re.match(rb"\[\s*\{|\{\s*\"", start):
+        return "csv"
     if not start.startswith((b"{", b"[")):
         return "csv"
     if lowered.endswith(JSON_LINES):

@@ -23,6 +23,37 @@ _FORMULA, _BOOLERR, _NUMBER, _RK, _MULRK, _EOF = 0x06, 0x205, 0x203, 0x27E, 0xBD
 _CELLS = (_FORMULA, _BOOLERR, _NUMBER, _RK, _MULRK, _LABELSST, _LABEL)
 
 
+class NotReadable(Exception):
+    """A workbook whose values nobody reads as they are; the argument is a code of contracts.messages."""
+
+
+# Chinese, Japanese and Korean code pages, in which Excel 5 keeps its texts: their reader takes such letters apart.
+_WIDE_PAGES = (932, 936, 949, 950, 1361, 54936)
+_BOF, _FILEPASS, _CODEPAGE, _NOTE = 0x809, 0x2F, 0x42, 0x1C
+
+
+def check_readable(path: Path) -> None:
+    """Says what the reader of the values does not tell from damage.
+
+    Raises:
+        NotReadable: encrypted_file, or format_not_understood for the texts of Excel 5.
+    """
+    try:
+        records = _records(_stream(path.read_bytes()), 0)
+        kind, body = next(records)
+        is_old = kind == _BOF and struct.unpack_from("<H", body)[0] < 0x600
+        page = None
+        for kind, body in records:
+            if kind == _FILEPASS:
+                raise NotReadable("encrypted_file")
+            if kind == _CODEPAGE:
+                page = struct.unpack_from("<H", body)[0]
+    except (struct.error, IndexError, KeyError, ValueError, OverflowError, StopIteration):
+        return
+    if is_old and (page is None or page in _WIDE_PAGES):
+        raise NotReadable("format_not_understood")
+
+
 def odd_cells_of(path: Path) -> tuple[dict[str, Odd], dict[str, Hidden], bool]:
     """(for each sheet by name the cells whose value does not say what is seen, and what it hides, whether days count from 1904).
 
@@ -75,6 +106,8 @@ def _hidden(data: bytes, start: int, struck: set[int]) -> Hidden:
         elif kind == _COLINFO:
             first, last, width, _, flags = struct.unpack_from("<5H", body)
             hidden.columns.update(range(first, last + 1) if flags & 1 or width < 51 else ())
+        elif kind == _NOTE:
+            hidden.commented.add(struct.unpack_from("<HH", body))
         elif kind in _CELLS and struck and struct.unpack_from("<H", body, 4)[0] in struck:
             hidden.struck.add(struct.unpack_from("<H", body)[0])
     return hidden

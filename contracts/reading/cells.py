@@ -2,7 +2,8 @@
 
 A cell that begins with `"` ends at the next single `"`, which must stand before a delimiter or a line end; `""` inside
 means `"`; a `"` inside an unquoted cell is itself. A row whose quotes do not close like that is one line long and
-shaped `stray_quote`: a forgotten quote costs one row, not the rest of the file. Does not belong here: speed.
+shaped `stray_quote`: a forgotten quote costs one row, not the rest of the file. So is one whose quote closes in another line
+when each of the lines is a whole row by itself: two forgotten quotes do not make one row of many. Does not belong here: speed.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ import polars as pl
 from contracts.reading.table import Record, frames, is_blank, no_rows, shaped
 
 QUOTED = re.compile(r'"(?:[^"]++|"")*+')  # up to the closing quote
+MOST_CELLS = 20_000  # of a line; what follows is one cell more
+WHOLE_ROW_FROM = 4  # columns; of fewer a text over several lines may look like rows
 QUOTE_ALLOWANCE = 1_000  # characters a quoted cell may be longer than a cell, so that too long is told from unclosed
 
 
@@ -54,7 +57,9 @@ def read_exactly(text: str, dialect: Dialect, line: int = 1, *, final: bool = Tr
     start = 0
     while start < len(text):
         end = newline = _line_end(text, start)
-        cells, shape = text[start:newline].split(dialect.delimiter), None
+        cells, shape = text[start:newline].split(dialect.delimiter, MOST_CELLS), None
+        if len(cells) > MOST_CELLS:
+            cells[-1] = cells[-1].strip(dialect.delimiter)
         if text.find('"', start, newline) >= 0:
             quoted = _cells_with_quotes(text, start, dialect, plain, final=final)
             if quoted is None:
@@ -84,6 +89,12 @@ def _cells_with_quotes(
                 return cells, len(text)
             if text[close : close + 1] != '"' or text[close + 1 : close + 2] not in (dialect.delimiter, "\n", ""):
                 return None
+            if text.find("\n", at, close) >= 0:
+                end = _line_end(text, close)
+                if end >= len(text) and not final:
+                    return cells, len(text)
+                if _are_whole_rows(text, at, close, end, dialect):
+                    return None
             cells.append(text[at + 1 : close].replace('""', '"'))
             at = close + 1
         else:
@@ -93,6 +104,15 @@ def _cells_with_quotes(
         if at >= len(text) or text[at] == "\n":
             return cells, at
         at += 1
+
+
+def _are_whole_rows(text: str, at: int, close: int, end: int, dialect: Dialect) -> bool:
+    """Whether a quoted cell over several lines is more likely the end of one row and the beginning of another."""
+    width = len(dialect.headers)
+    if width < WHOLE_ROW_FROM or close - at < 2 * width:
+        return False
+    lines = text[text.rfind("\n", 0, at) + 1 : end].split("\n")
+    return all(line.count(dialect.delimiter) == width - 1 for line in lines)
 
 
 def _line_end(text: str, start: int) -> int:
@@ -124,7 +144,7 @@ def exact_frame(
     end, lines = 0, 0
     for record in read_exactly(text, dialect, line, final=final):
         end, lines = record.end, lines + record.lines
-        if not is_blank(record.cells):
+        if not is_blank(record.cells) or record.line in marks:
             rows.append(_shaped(record, dialect, marks))
         if end >= window:
             break

@@ -14,6 +14,7 @@ import tempfile
 import time
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
@@ -34,10 +35,19 @@ FOREIGN = (
     (b"ustar", "tar"),
     (b"SQLite format 3", "SQLite"),
     (b"{\\rtf", "RTF"),
+    (b"\x09\x00\x04\x00", "XLS (Excel 2)"),
+    (b"\x09\x02\x06\x00", "XLS (Excel 3)"),
+    (b"\x09\x04\x06\x00", "XLS (Excel 4)"),
+    (b"\x09\x08\x08\x00", "XLS (Excel 5)"),
+    (b"ID;P", "SYLK"),
+    (b"MZ", "EXE"),
+    (b"\x7fELF", "EXE"),
 )
-MARKUP = re.compile(
-    rb"\s*(?:<!--.*?-->\s*)*<(?:!doctype|html|\?xml|table|head|body|meta|style)", re.IGNORECASE | re.DOTALL
-)
+# What web systems call .xls: a page, an XML of Excel 2003, a page packed as a mail.
+# Streams of compound files that are no workbooks.
+OLE_KINDS = (("WordDocument", "Word"), ("PowerPoint Document", "PowerPoint"), ("__properties_version1.0", "Outlook"))
+MARKUP = re.compile(r"\s*<[!?A-Za-z][^<>]*>", re.DOTALL)
+MAIL = re.compile(r"(?i)\s*(?:[\w-]+:[^\r\n]*(?:\r?\n[ \t][^\r\n]*)*\r?\n){0,20}(?:mime-version|content-type)\s*:")
 ZIP_ERRORS = (
     zipfile.BadZipFile,
     zlib.error,
@@ -97,15 +107,30 @@ def format_of(path: Path, *, file: str) -> str:
     if head.startswith(OLE):
         if _mentions(path, "EncryptedPackage".encode("utf-16-le")):
             raise unreadable("encrypted_file", file=file)
+        for inside, name in OLE_KINDS:
+            if not _mentions(path, "Workbook\0".encode("utf-16-le")) and _mentions(path, inside.encode("utf-16-le")):
+                raise unreadable("format_not_understood", file=file, detail=name)
         return "xls"
     if head.startswith(PARQUET):
         return "parquet"
     for magic, name in FOREIGN:
         if head.startswith(magic) or (magic == b"ustar" and head[257:262] == magic):
             raise unreadable("format_not_understood", file=file, detail=name)
-    if MARKUP.match(head.removeprefix(b"\xef\xbb\xbf")):
+    start = _beginning(head)
+    if MARKUP.match(start):
         raise unreadable("format_not_understood", file=file, detail="HTML/XML")
+    if MAIL.match(start):
+        raise unreadable("format_not_understood", file=file, detail="MHTML")
     return "text"
+
+
+def _beginning(head: bytes) -> str:
+    """The first characters, whichever width they are written in."""
+    for mark, name in ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be")):
+        if head.startswith(mark):
+            return head.removeprefix(mark).decode(name, errors="replace")
+    wide = {b"<\0": "utf-16-le", b"\0<": "utf-16-be"}.get(head[:2], "latin-1")
+    return head.decode(wide, errors="replace")
 
 
 def _mentions(path: Path, words: bytes) -> bool:
@@ -168,13 +193,23 @@ def unpacked(
 
 def _unzip(path: Path, copy: Path, wanted: str | None, limits: Limits, file: str) -> str:
     with zipfile.ZipFile(path) as archive:
-        members = {_decoded(info): info for info in archive.infolist() if not _is_ballast(info)}
+        listed = [info for info in archive.infolist() if not _is_ballast(info)]
+        _refuse_repeated([_decoded(info) for info in listed], file)
+        members = {_decoded(info): info for info in listed}
         name = _chosen(members, wanted, file)
         info = members[name]
         _refuse_odd(name, info, file)
         with archive.open(info) as packed:
             _copy(packed, copy, max(info.compress_size, 1), limits, file)
     return name
+
+
+def _refuse_repeated(names: Sequence[str], file: str) -> None:
+    """Two members of one name: which is meant depends on who reads, and the other is lost."""
+    times = Counter(name.casefold() for name in names)
+    for name in names:
+        if times[name.casefold()] > 1:
+            raise unreadable("archive_repeats_a_name", file=file, member=name)
 
 
 def _chosen(members: dict[str, zipfile.ZipInfo], wanted: str | None, file: str) -> str:
@@ -243,6 +278,7 @@ def check_parts(path: Path, limits: Limits, look: Callable[[str, bytes], None], 
     total = 0
     try:
         with zipfile.ZipFile(path) as archive:
+            _refuse_repeated(archive.namelist(), file)
             for info in archive.infolist():
                 if info.flag_bits & 0x1:
                     raise unreadable("encrypted_file", file=file)

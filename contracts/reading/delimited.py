@@ -53,6 +53,7 @@ def open_delimited(path: Path, reading: Reading, known_headers: Collection[str],
     records = [r for r in records if not is_blank(r.cells)]
     if not records:
         raise unreadable("empty_file", file=file)
+    _refuse_unparted(records, known_headers, file)
     header = locate([(r.line, r.cells) for r in records], reading, known_headers, limits, file=file)
     own = records[header.index : header.index + header.rows]
     names = tuple(_widened(header.names, own, records[header.index + header.rows :]))
@@ -70,12 +71,26 @@ def open_delimited(path: Path, reading: Reading, known_headers: Collection[str],
     return Table(found, lambda: _batches(chunks(limits.chunk_bytes), dialect, own[-1].line + own[-1].lines))
 
 
+def _refuse_unparted(records: list[ExactRecord], known_headers: Collection[str], file: str) -> None:
+    """A line that holds several headers in one cell: its columns are parted by something else."""
+    if any(len(r.cells) > 1 for r in records):
+        return
+    known = {folded for h in known_headers if len(folded := fold(h)) > 1}
+    for record in records:
+        text = fold(record.cells[0])
+        at = {text.find(header) for header in known if header in text and header != text}
+        if len(at) > 2 and not re.search("[。；：:]", record.cells[0]):
+            raise unreadable("delimiter_unclear", file=file, row=record.line)
+
+
 def _only_returns(path: Path, encoding: Encoding) -> bool:
+    r"""Whether \r alone ends a line: everywhere, or where another program has put \n behind some of them."""
     with path.open("rb") as opened:
         opened.seek(encoding.bom)
         head = opened.read(MB)
     text = head.decode(DECODERS.get(encoding.name, encoding.name), errors="replace").rstrip("\r\n\0")
-    return "\r" in text and "\n" not in text
+    first = text.replace("\r\r\n", "\n").replace("\r\n", "\n").lstrip("\n").partition("\n")[0]
+    return "\r" in first and '"' not in first
 
 
 def _delimiter(
@@ -87,8 +102,6 @@ def _delimiter(
         if len(given) != 1 or not given.isascii() or given in '"\r\n':
             raise unreadable("delimiter_unknown", file=file, expected=reading.delimiter)
         return given
-    if stated in DELIMITERS:
-        return stated
     known = {fold(h) for h in known_headers} - {""}
 
     def likelihood(delimiter: str) -> tuple[int, float]:
@@ -99,6 +112,8 @@ def _delimiter(
         usual = max(set(widths), key=lambda w: (widths.count(w), w), default=1)
         return hits, widths.count(usual) / len(widths) if usual > 1 else 0.0
 
+    if stated in DELIMITERS and (not known or likelihood(stated)[0]):
+        return stated
     return max(DELIMITERS, key=likelihood)
 
 
@@ -155,8 +170,9 @@ def _read(
     """
     start, window = 0, EXACT_BYTES
     quotes = _positions(buffer, QUOTE)
+    whole_rows = _whole_rows(buffer, dialect) if quotes.size else None
     while start < len(buffer):
-        end = _sound_end(buffer, start, quotes, dialect)
+        end = _sound_end(buffer, start, quotes, dialect, whole_rows)
         if end > start:
             inside = quotes[: np.searchsorted(quotes, end)] - start
             piece = buffer[start:end]
@@ -187,11 +203,21 @@ def _newlines(piece: bytes) -> int:
     return int(np.count_nonzero(np.frombuffer(piece, np.uint8) == NEWLINE))
 
 
-def _sound_end(buffer: bytes, start: int, quotes: np.ndarray, dialect: Dialect) -> int:
+def _whole_rows(buffer: bytes, dialect: Dialect) -> tuple[np.ndarray, np.ndarray]:
+    """(where each line ends, how many of the lines up to each are no row by themselves: have other delimiters than the header)."""
+    ends = _positions(buffer, NEWLINE)
+    fences = np.diff(np.searchsorted(_positions(buffer, ord(dialect.delimiter)), ends), prepend=0)
+    return ends, np.cumsum(np.append(0, fences != len(dialect.headers) - 1))
+
+
+def _sound_end(
+    buffer: bytes, start: int, quotes: np.ndarray, dialect: Dialect, whole_rows: tuple[np.ndarray, np.ndarray] | None
+) -> int:
     """End of the last record from `start` on before a quote that is out of place or not closed; or `start`.
 
     Args:
         quotes: positions of all quotes from `start` on.
+        whole_rows: of `_whole_rows`; a quote that closes in another whole row is perhaps another's (the exact reader tells).
     """
     if not quotes.size:
         return len(buffer)
@@ -202,6 +228,10 @@ def _sound_end(buffer: bytes, start: int, quotes: np.ndarray, dialect: Dialect) 
     # A quote beside a quote is half of a doubled one: closing and opening again changes nothing.
     fences = (NEWLINE, ord(dialect.delimiter), QUOTE)
     wrong = ~(_is_one_of(before, fences) & _is_one_of(after, fences)) | (closing - opening > dialect.quoted_limit)
+    if whole_rows is not None:
+        ends, broken = whole_rows
+        first, last = np.searchsorted(ends, opening), np.searchsorted(ends, closing)
+        wrong |= (last > first) & (broken[np.minimum(last + 1, broken.size - 1)] == broken[first])
     sound = int(wrong.argmax()) if wrong.any() else opening.size
     limit = int(quotes[2 * sound]) if 2 * sound < quotes.size else len(buffer)
     return _record_end(buffer, start, limit, quotes)
@@ -254,6 +284,9 @@ def _parse(piece: bytes, quotes: np.ndarray, dialect: Dialect) -> pl.DataFrame:
     """
     # polars would leave out a mark at the start and a return before a delimiter, and the sum could still come out.
     if b"\0" in piece or b"\r" in piece or piece.startswith(MARK):
+        raise _Odd
+    # Of a line of delimiters it would make millions of columns.
+    if np.diff(_positions(piece, NEWLINE), prepend=-1).max(initial=0) > 2 * dialect.cell_chars:
         raise _Odd
     try:
         frame = pl.read_csv(

@@ -285,6 +285,8 @@ def _with_newlines(buffer: bytes, only_returns: bool, *, final: bool) -> bytes:
         # A text-mode copy on Windows turns \\r\\n into \\r\\r\\n.
         buffer = buffer.replace(b"\r\r\n", b"\n").replace(b"\r\n", b"\n")
         buffer = buffer.replace(b"\r", b"\n") if only_returns else buffer
+    if final:
+        buffer = buffer.removesuffix(b"\x1a")  # how DOS ends a text
     return buffer + b"\n" if final and buffer and not buffer.endswith(b"\n") else buffer
 
 

@@ -6,6 +6,7 @@ Source: https://en.wikipedia.org/wiki/Centroid#Of_a_polygon
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
@@ -15,14 +16,31 @@ Position = tuple[float, float]
 
 
 def representative_point(geometry: Any) -> tuple[str | None, str | None]:
-    """(longitude, latitude) as text: a point as it was sent, a computed one with 7 decimals (1 cm); None if unknown."""
+    """(longitude, latitude) as text: a point as it was sent, a computed one with 7 decimals (1 cm); None where there is none.
+
+    Of a geometry that says something and no place, what it says: nobody takes it for an empty one.
+    """
+    if not isinstance(geometry, dict) or not (geometry.get("coordinates") or geometry.get("geometries")):
+        return (None, None) if not geometry or isinstance(geometry, dict) else (_said(geometry), _said(geometry))
     try:
         if geometry["type"] == "Point":
-            return str(geometry["coordinates"][0]), str(geometry["coordinates"][1])
-        x, y = _centre(geometry)
-    except (TypeError, ValueError, IndexError, KeyError, ZeroDivisionError, OverflowError):
-        return None, None
-    return (f"{x:.7f}", f"{y:.7f}") if math.isfinite(x) and math.isfinite(y) else (None, None)
+            x, y = (
+                float(geometry["coordinates"][axis]) for axis in (0, 1) if isinstance(geometry["coordinates"], list)
+            )
+            if math.isfinite(x) and math.isfinite(y):
+                return str(geometry["coordinates"][0]), str(geometry["coordinates"][1])
+        else:
+            x, y = _centre(geometry)
+            if math.isfinite(x) and math.isfinite(y):
+                return f"{x:.7f}", f"{y:.7f}"
+    except (TypeError, ValueError, IndexError, KeyError, ZeroDivisionError, OverflowError, RecursionError):
+        pass
+    return _said(geometry), _said(geometry)
+
+
+def _said(geometry: Any) -> str:
+    said = geometry.get("coordinates", geometry.get("geometries")) if isinstance(geometry, dict) else geometry
+    return json.dumps(said, ensure_ascii=False)[:60]
 
 
 def _centre(geometry: Mapping[str, Any]) -> Position:
@@ -31,6 +49,7 @@ def _centre(geometry: Mapping[str, Any]) -> Position:
     if kind == "GeometryCollection":
         return _centre({"type": None} | geometry["geometries"][0])
     measured: dict[str, Callable[[Any], tuple[float, Position]]] = {
+        "Point": lambda point: (0.0, _positions([point])[0]),
         "Polygon": _polygon,
         "LineString": _line,
         "MultiPoint": lambda points: (0.0, _mean(_positions(points))),

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from contracts.reading.table import BLANKS, ROW, SHAPE, Limits, Reading, is_blank, unreadable
+from contracts.reading.table import BLANKS, MARKS, ROW, SHAPE, Limits, Reading, is_blank, unreadable
 from contracts.reading.traditional import SIMPLIFIED
 
 SEARCHED_ROWS = 30
@@ -189,7 +189,7 @@ def named(cells: Iterable[str], known: Collection[str], file: str) -> list[str]:
         if times[fold(text)] > 1 and fold(text) in known:
             raise unreadable("header_repeated", file=file, field=text, times=times[fold(text)])
     names: list[str] = []
-    taken = {ROW, SHAPE}
+    taken = {ROW, SHAPE, MARKS}
     for position, text in enumerate(texts, start=1):
         name, nth = text or f"column_{position}", 2
         while name in taken:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
 
 from contracts.reading.container import XML_ERRORS
 from contracts.reading.shown import Shown, as_shown
-from contracts.reading.spreadsheet_xml import Hidden, Odd
+from contracts.reading.spreadsheet_xml import WHOLE, Hidden, Odd, look_of
 from contracts.reading.table import Limits, unreadable
 
 TABLE = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
@@ -32,6 +33,15 @@ class Sheet:
     merged: list[tuple[tuple[int, int], tuple[int, int]]] = field(default_factory=list)
 
 
+@dataclass
+class Styles:
+    """Names of styles: of rows and columns of which nothing is seen, of letters struck through, of raised and lowered ones."""
+
+    flat: set[str] = field(default_factory=set)
+    struck: set[str] = field(default_factory=set)
+    raised: set[str] = field(default_factory=set)
+
+
 def look_at(path: Path, limits: Limits, *, file: str) -> tuple[dict[str, Sheet], bool]:
     """(what is odd by sheet, whether days count from 1904); counts rows × columns up to the last filled cell on the way.
 
@@ -42,8 +52,7 @@ def look_at(path: Path, limits: Limits, *, file: str) -> tuple[dict[str, Sheet],
     """
     row_end = width = rows = columns = row = column = 0
     filled, starts_1904, is_struck = False, False, False
-    flat: set[str] = set()  # styles of rows and columns of which nothing is seen
-    struck: set[str] = set()  # styles of letters struck through
+    styles = Styles()
     sheets: dict[str, Sheet] = {}
     sheet = Sheet()
     try:
@@ -61,26 +70,28 @@ def look_at(path: Path, limits: Limits, *, file: str) -> tuple[dict[str, Sheet],
                         starts_1904 = element.get(f"{TABLE}date-value", "").startswith("1904")
                     continue
                 if element.tag == f"{STYLE}style":
-                    _see_style(element, flat, struck)
+                    _see_style(element, styles)
                 elif element.tag in (f"{TABLE}table-cell", f"{TABLE}covered-table-cell"):
                     times = int(element.get(f"{TABLE}number-columns-repeated", 1))
                     if len(element) or element.get(f"{OFFICE}value-type") or element.get(f"{TABLE}formula"):
                         width, filled = row_end + times, True
-                        is_struck |= element.get(f"{TABLE}style-name") in struck
+                        is_struck |= element.get(f"{TABLE}style-name") in styles.struck
                         if width <= limits.columns:
-                            _look(element, row, range(row_end, width), sheet)
+                            _look(element, row, range(row_end, width), sheet, styles)
                     row_end += times
                     element.clear()
                 elif element.tag == f"{TABLE}table-column":
                     times = int(element.get(f"{TABLE}number-columns-repeated", 1))
-                    hidden_to = min(column + times, limits.columns) if _is_hidden(element, flat) else column
+                    hidden_to = min(column + times, limits.columns) if _is_hidden(element, styles.flat) else column
                     sheet.hidden.columns.update(range(column, hidden_to))
                     column += times
                 elif element.tag == f"{TABLE}table-row":
                     times = int(element.get(f"{TABLE}number-rows-repeated", 1))
                     rows += times if filled else 0
-                    is_struck |= filled and element.get(f"{TABLE}default-cell-style-name") in struck
-                    sheet.hidden.rows.update(range(row, row + times if filled and _is_hidden(element, flat) else row))
+                    is_struck |= filled and element.get(f"{TABLE}default-cell-style-name") in styles.struck
+                    sheet.hidden.rows.update(
+                        range(row, row + times if filled and _is_hidden(element, styles.flat) else row)
+                    )
                     sheet.hidden.struck.update(range(row, row + times if is_struck else row))
                     row += times
                     columns = max(columns, width)
@@ -98,10 +109,12 @@ def _is_hidden(element: ElementTree.Element, flat: set[str]) -> bool:
     return element.get(f"{TABLE}visibility") in ("collapse", "filter") or element.get(f"{TABLE}style-name") in flat
 
 
-def _see_style(style: ElementTree.Element, flat: set[str], struck: set[str]) -> None:
+def _see_style(style: ElementTree.Element, styles: Styles) -> None:
     name = style.get(f"{STYLE}name", "")
-    flat.update([name] if _is_flat(style) else [])
-    struck.update([name] if _is_struck(style) else [])
+    styles.flat.update([name] if _is_flat(style) else [])
+    styles.struck.update([name] if _is_struck(style) else [])
+    is_raised = any(re.match(r"super|sub|-?\d", part.get(f"{STYLE}text-position", "")) for part in style)
+    styles.raised.update([name] if is_raised else [])
 
 
 def _is_flat(style: ElementTree.Element) -> bool:
@@ -124,7 +137,19 @@ def _is_struck(style: ElementTree.Element) -> bool:
     return any(part.get(f"{STYLE}text-line-through-style", "none") != "none" for part in style)
 
 
-def _look(cell: ElementTree.Element, row: int, columns: range, sheet: Sheet) -> None:
+def _runs(
+    text: ElementTree.Element, styles: Styles, look: tuple[bool, bool] = (False, False)
+) -> Iterator[tuple[str, bool, bool]]:
+    """(text, whether struck through, whether raised or lowered) of each piece of a paragraph."""
+    style = text.get(f"{TEXT}style-name")
+    look = look[0] or style in styles.struck, look[1] or style in styles.raised
+    yield text.text or "", *look
+    for part in text:
+        yield from _runs(part, styles, look)
+        yield part.tail or "", *look
+
+
+def _look(cell: ElementTree.Element, row: int, columns: range, sheet: Sheet, styles: Styles) -> None:
     down = int(cell.get(f"{TABLE}number-rows-spanned", 1))
     right = int(cell.get(f"{TABLE}number-columns-spanned", 1))
     if down > 1 or right > 1:
@@ -139,5 +164,13 @@ def _look(cell: ElementTree.Element, row: int, columns: range, sheet: Sheet) -> 
         found = Shown(shown) if shown.startswith(("#", "Err:")) else as_shown(float(value), shown) if shown else None
     elif kind == "date" and len(cell.get(f"{OFFICE}date-value", "")) == 10 and ":" in shown:
         found = Shown("", "midnight")
+    if cell.find(f"{OFFICE}annotation") is not None:
+        sheet.hidden.commented.update((row, column) for column in columns)
+    if styles.struck or styles.raised:
+        runs = look_of(run for part in cell.findall(f"{TEXT}p") for run in _runs(part, styles))
+        if runs == WHOLE:
+            sheet.hidden.struck.add(row)
+        elif runs and found is None:
+            found = Shown("", runs)
     if found:
         sheet.odd |= {(row, column): found for column in columns}

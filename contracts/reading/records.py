@@ -53,6 +53,8 @@ def open_records(
             limit = f"{limits.document_bytes // MB} MB"
             raise unreadable("document_too_large", file=file, size=f"{size // MB} MB", limit=limit)
         document = _document(path, encoding, limits, file)
+        if isinstance(document, dict) and document.get("type") == "Feature" and "geometry" in document:
+            document = {"type": "FeatureCollection", "features": [document]}
         is_geojson = isinstance(document, dict) and document.get("type") == "FeatureCollection"
         located = list(_located(document, reading.records or ("features[*]" if is_geojson else None), file))
         partial = _announced(located, document)
@@ -178,23 +180,27 @@ def _located(document: Any, path: str | None, file: str) -> Iterator[Located]:
     if not re.fullmatch(r"(?:[^\[\].]+(?:\[\*\])?|\[\*\])(?:\.(?:[^\[\].]+(?:\[\*\])?|\[\*\]))*", path or "[*]"):
         raise unreadable("records_not_found", file=file, expected=path, detail="a[*].b[*]")
     steps = re.findall(r"[^\[\].]+|\[\*\]", path)
-    found = list(_walk(document, steps, ()))
+    found = list(_walk(document, steps, (), file))
     if not found and not _leads_to_a_list(document, steps):
         keys = "、".join(list(document)[:12]) if isinstance(document, dict) else type(document).__name__
         raise unreadable("records_not_found", file=file, expected=path, detail=keys)
     yield from found
 
 
-def _walk(value: Any, steps: list[str], around: tuple[Mapping[str, Any], ...]) -> Iterator[Located]:
+def _walk(value: Any, steps: list[str], around: tuple[Mapping[str, Any], ...], file: str) -> Iterator[Located]:
+    if steps and isinstance(value, dict) and REPEATED in value:
+        raise unreadable(
+            "document_repeats_a_key", file=file, keys="、".join(key for key in value if key != REPEATED)[:200]
+        )
     if not steps:
         yield value, around
     elif steps[0] == "[*]":
         for item in value if isinstance(value, list) else ():
-            yield from _walk(item, steps[1:], around)
+            yield from _walk(item, steps[1:], around, file)
     elif isinstance(value, dict) and steps[0] in value:
         # The object that holds a list is one level around its records.
         outer = (value, *around) if len(steps) > 1 and steps[1] == "[*]" else around
-        yield from _walk(value[steps[0]], steps[1:], outer)
+        yield from _walk(value[steps[0]], steps[1:], outer, file)
 
 
 def _leads_to_a_list(value: Any, steps: list[str]) -> bool:

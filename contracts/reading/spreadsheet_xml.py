@@ -1,16 +1,19 @@
-"""What an XLSX says of its cells beyond their values: errors, formulas that nobody has calculated, number formats.
+"""What an XLSX says of its cells beyond their values: errors, formulas that nobody has calculated, number formats, letters struck
+through or raised, comments.
 
 Reads the XML of the sheets that hold any of it, and of no others. Does not belong here: opening the workbook.
 """
 
 from __future__ import annotations
 
+import io
 import re
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from posixpath import join, normpath
+from typing import NamedTuple
 from xml.etree import ElementTree
 
 from contracts.reading.container import XML_ERRORS
@@ -23,13 +26,15 @@ Odd = dict[tuple[int, int], Shown]
 
 @dataclass
 class Hidden:
-    """Rows and columns from 0 that a sheet does not show, and rows of which it shows something struck through."""
+    """Rows and columns from 0 that a sheet does not show, rows of which it shows something struck through, cells with a comment."""
 
     rows: set[int] = field(default_factory=set)
     columns: set[int] = field(default_factory=set)
     struck: set[int] = field(default_factory=set)
+    commented: set[tuple[int, int]] = field(default_factory=set)
 
 
+MOST_SPILT = 100_000  # cells of one array formula
 BUILT_IN = {1: "0", 2: "0.00", 9: "0%", 10: "0.00%", 18: "h:mm AM/PM", 19: "h:mm:ss AM/PM", 20: "h:mm", 21: "h:mm:ss", 22: "m/d/yy h:mm"}  # fmt: skip
 
 
@@ -42,6 +47,10 @@ class Formats:
     starts_1904: bool = False
     parts: Mapping[str, str] = field(default_factory=dict)  # name of a sheet → its part of the archive
     struck: frozenset[int] = frozenset()  # styles whose letters are struck through
+    runs: Mapping[int, str] = field(
+        default_factory=dict
+    )  # shared text → what its letters are, where they are not alike
+    comments: Mapping[str, str] = field(default_factory=dict)  # part of a sheet → part of its comments
 
 
 def formats_of(path: Path, *, file: str) -> Formats:
@@ -58,6 +67,8 @@ def formats_of(path: Path, *, file: str) -> Formats:
             book = ElementTree.fromstring(archive.read("xl/workbook.xml"))  # noqa: S314  (entities are refused before)
             links = ElementTree.fromstring(archive.read("xl/_rels/workbook.xml.rels"))  # noqa: S314
             styles = ElementTree.fromstring(archive.read("xl/styles.xml")) if "xl/styles.xml" in names else None  # noqa: S314
+            runs = _shared_runs(archive) if "xl/sharedStrings.xml" in names else {}
+            comments = _comments(archive, names)
         telling = _telling(styles) if styles is not None else {}
         struck = _struck(styles) if styles is not None else frozenset()
     except XML_ERRORS as error:
@@ -76,7 +87,86 @@ def formats_of(path: Path, *, file: str) -> Formats:
         starts_1904=properties is not None and properties.get("date1904") in ("1", "true"),
         parts=parts,
         struck=struck,
+        runs=runs,
+        comments=comments,
     )
+
+
+WHOLE, PART, RAISED = "struck", "struck_in_part", "raised_in_part"
+
+
+def look_of(runs: Iterable[tuple[str, bool, bool]]) -> str:
+    """What the letters of a text are, by its runs (text, whether struck through, whether raised or lowered); "" where all are plain."""
+    runs = [run for run in runs if run[0].strip()]
+    if any(is_struck for _, is_struck, _ in runs):
+        return WHOLE if all(is_struck for _, is_struck, _ in runs) else PART
+    raised = [is_raised for _, _, is_raised in runs]
+    return RAISED if any(raised) and not all(raised) else ""
+
+
+def _look_of_rich(text: ElementTree.Element) -> str:
+    """Of the runs of a shared or inline text."""
+    runs = []
+    for run in (r for r in text if r.tag.rpartition("}")[2] == "r"):
+        strike, place = next(_all(run, "strike"), None), next(_all(run, "vertAlign"), None)
+        runs.append(
+            (
+                "".join(t.text or "" for t in _all(run, "t")),
+                strike is not None and strike.get("val", "1") not in ("0", "false"),
+                place is not None and place.get("val") in ("superscript", "subscript"),
+            )
+        )
+    return look_of(runs)
+
+
+def _shared_runs(archive: zipfile.ZipFile) -> dict[int, str]:
+    texts = archive.read("xl/sharedStrings.xml")
+    if not any(word in texts for word in (b"strike", b"vertAlign")):
+        return {}
+    found: dict[int, str] = {}
+    number = 0
+    for _, element in ElementTree.iterparse(io.BytesIO(texts)):  # noqa: S314
+        if element.tag.rpartition("}")[2] == "si":
+            if look := _look_of_rich(element):
+                found[number] = look
+            number += 1
+            element.clear()
+    return found
+
+
+def _comments(archive: zipfile.ZipFile, names: set[str]) -> dict[str, str]:
+    found = {}
+    for links in (name for name in names if name.startswith("xl/worksheets/_rels/") and name.endswith(".rels")):
+        for link in ElementTree.fromstring(archive.read(links)):  # noqa: S314
+            if link.get("Type", "").endswith("/comments") and link.get("TargetMode") != "External":
+                target = link.get("Target", "")
+                part = normpath(target.lstrip("/") if target.startswith("/") else join("xl/worksheets", target))
+                if part in names:
+                    found["xl/worksheets/" + links.removeprefix("xl/worksheets/_rels/").removesuffix(".rels")] = part
+    return found
+
+
+def commented_cells(path: Path, part: str, *, file: str) -> set[tuple[int, int]]:
+    """The cells of one sheet, from 0, beside which a comment stands.
+
+    Args:
+        part: of the comments.
+
+    Raises:
+        Unreadable: damaged_file.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open(part) as opened:
+            places = [_place(e.get("ref", "")) for _, e in ElementTree.iterparse(opened) if e.tag.endswith("}comment")]  # noqa: S314
+    except XML_ERRORS as error:
+        raise unreadable("damaged_file", file=file, format="xlsx", detail=str(error)[:120]) from None
+    return {place for place in places if place}
+
+
+def _place(ref: str) -> tuple[int, int] | None:
+    """D2 → (1, 3)."""
+    found = re.fullmatch(r"\$?([A-Za-z]{1,3})\$?(\d{1,7})", ref)
+    return (int(found[2]) - 1, column_number(found[1]) - 1) if found else None
 
 
 def _telling(styles: ElementTree.Element) -> dict[int, str]:
@@ -110,9 +200,10 @@ def struck_rows(path: Path, part: str, formats: Formats, *, file: str) -> set[in
     try:
         with zipfile.ZipFile(path) as archive, archive.open(part) as opened:
             return {
-                row
-                for (row, _), kind, style, _, value in _cells(opened)
-                if style in formats.struck and (value or kind == "inlineStr")
+                cell.at[0]
+                for cell in _cells(opened)
+                if (cell.style in formats.struck and (cell.value or cell.kind == "inlineStr"))
+                or formats.runs.get(cell.shared, cell.look) == WHOLE
             }
     except XML_ERRORS as error:
         raise unreadable("damaged_file", file=file, format="xlsx", detail=str(error)[:120]) from None
@@ -125,17 +216,40 @@ def odd_cells(path: Path, part: str, formats: Formats, *, file: str) -> Odd:
         Unreadable: damaged_file.
     """
     found: Odd = {}
+    spans: list[tuple[range, range]] = []  # cells that a formula nobody has calculated would fill
+    spoken: set[tuple[int, int]] = set()  # those of them that hold something all the same
     try:
         with zipfile.ZipFile(path) as archive, archive.open(part) as opened:
-            for at, kind, style, has_formula, value in _cells(opened):
-                if kind == "e":
+            for cell in _cells(opened):
+                at, value = cell.at, cell.value
+                look = formats.runs.get(cell.shared, cell.look)
+                is_open = any(at[0] in rows and at[1] in columns for rows, columns in spans)
+                if cell.kind == "e":
                     found[at] = Shown(value or "#ERROR!")
-                elif has_formula and kind != "str" and (not value or (formats.calculates_on_load and value == "0")):
+                elif cell.formula is not None and (
+                    value is None
+                    or (value == "" and cell.kind != "str")
+                    or (formats.calculates_on_load and value == "0")
+                ):
                     found[at] = Shown("", "formula_not_calculated")
-                elif value and kind in ("n", "") and style in formats.telling:
-                    found |= {at: shown} if (shown := shown_for(formats.telling[style], value)) else {}
+                    spans += [cell.spill] if cell.spill else []
+                elif not value and is_open and cell.kind != "inlineStr":
+                    found[at] = Shown("", "formula_not_calculated")
+                elif look in (PART, RAISED):
+                    found[at] = Shown("", look)
+                elif value and cell.kind in ("n", "") and cell.style in formats.telling:
+                    found |= {at: shown} if (shown := shown_for(formats.telling[cell.style], value)) else {}
+                if value and is_open:
+                    spoken.add(at)
     except XML_ERRORS as error:
         raise unreadable("damaged_file", file=file, format="xlsx", detail=str(error)[:120]) from None
+    for rows, columns in spans:
+        found |= {
+            (row, column): Shown("", "formula_not_calculated")
+            for row in rows
+            for column in columns
+            if (row, column) not in spoken and (row, column) not in found
+        }
     return found
 
 
@@ -151,29 +265,59 @@ def shown_for(code: str, value: str | float) -> Shown | None:
     return as_shown(number, seen)
 
 
-def _cells(opened: object) -> Iterator[tuple[tuple[int, int], str, int, bool, str]]:
-    """((row, column), type, style, whether there is a formula, stored value) of every cell that holds something."""
+class _Cell(NamedTuple):
+    """A cell as the XML has it; `formula` is None where it has none, `value` where nothing is stored."""
+
+    at: tuple[int, int]
+    kind: str
+    style: int
+    formula: str | None
+    value: str | None
+    shared: int  # number of the shared text, or -1
+    look: str  # of an inline text
+    spill: tuple[range, range] | None  # what an array formula fills
+
+
+def _cells(opened: object) -> Iterator[_Cell]:
+    """Every cell of a sheet that holds something."""
     row = column = -1
-    formula, value = False, ""
+    formula: str | None = None
+    value: str | None = None
+    look, spill = "", None
     for event, element in ElementTree.iterparse(opened, events=("start", "end")):  # type: ignore[arg-type]  # noqa: S314
         tag = element.tag.rpartition("}")[2]
         if event == "start":
             if tag == "row":
                 row, column = int(element.get("r", row + 2)) - 1, -1
             elif tag == "c":
-                formula, value = False, ""
-                place = re.fullmatch(r"([A-Z]+)(\d+)", element.get("r", ""))
-                column = column_number(place[1]) - 1 if place else column + 1
+                formula, value, look, spill = None, None, "", None
+                place = _place(element.get("r", ""))
+                row, column = place or (row, column + 1)
             continue
         if tag == "f":
-            formula = True
+            formula = element.text or ""
+            spill = _spill(element.get("ref", "")) if element.get("t") == "array" else None
         elif tag == "v":
-            value = element.text or ""
+            value = (element.text or "").strip()
+        elif tag == "is":
+            look = _look_of_rich(element)
+            element.clear()
         elif tag == "c":
-            yield (row, column), element.get("t", ""), int(element.get("s", "0") or 0), formula, value.strip()
+            kind = element.get("t", "")
+            shared = int(value) if kind == "s" and value and value.isdecimal() else -1
+            yield _Cell((row, column), kind, int(element.get("s", "0") or 0), formula, value, shared, look, spill)
             element.clear()
-        elif tag in ("row", "is"):
+        elif tag == "row":
             element.clear()
+
+
+def _spill(ref: str) -> tuple[range, range] | None:
+    """E2:E4 → its rows and columns, from 0; no more of them than anybody fills in."""
+    first, _, last = ref.partition(":")
+    begin, end = _place(first), _place(last or first)
+    if begin is None or end is None or (end[0] - begin[0] + 1) * (end[1] - begin[1] + 1) > MOST_SPILT:
+        return None
+    return range(begin[0], end[0] + 1), range(begin[1], end[1] + 1)
 
 
 def column_number(letters: str) -> int:
@@ -182,6 +326,15 @@ def column_number(letters: str) -> int:
     for letter in letters.upper():
         number = number * 26 + ord(letter) - 64
     return number
+
+
+def column_letters(column: int) -> str:
+    """26, from 0 → AA."""
+    letters, number = "", column + 1
+    while number:
+        number, rest = divmod(number - 1, 26)
+        letters = chr(65 + rest) + letters
+    return letters
 
 
 def _all(root: ElementTree.Element, tag: str) -> Iterator[ElementTree.Element]:

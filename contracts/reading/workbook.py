@@ -20,7 +20,19 @@ import polars as pl
 from contracts.reading.container import check_parts, matching
 from contracts.reading.headers import SEARCHED_ROWS, Header, fold, locate, spanned
 from contracts.reading.shown import number_text
-from contracts.reading.spreadsheet_xml import Hidden, Odd, column_number, formats_of, odd_cells, struck_rows
+from contracts.reading.spreadsheet_xml import (
+    PART,
+    RAISED,
+    WHOLE,
+    Hidden,
+    Odd,
+    column_letters,
+    column_number,
+    commented_cells,
+    formats_of,
+    odd_cells,
+    struck_rows,
+)
 from contracts.reading.table import (
     CELL,
     MARK,
@@ -157,10 +169,16 @@ def _hidden_within(together: Sequence[Sheet], look: Look, found: Found) -> Itera
     rows: list[str] = []
     struck: list[str] = []
     columns: list[str] = []
+    commented: list[str] = []
     for nth, sheet in enumerate(together):
         hidden, names = look.hidden(sheet.name), sheet.header.names if sheet.header else []
         rows += [found.place(nth * SHEET_STEP + row + 1) for row in sheet.body if row in hidden.rows]
         struck += [found.place(nth * SHEET_STEP + row + 1) for row in sheet.body if row in hidden.struck]
+        body = set(sheet.body) if hidden.commented else ()
+        commented += [
+            f"{sheet.name + '!' if len(together) > 1 else ''}{column_letters(column)}{row + 1}"
+            for row, column in sorted(hidden.commented) if row in body
+        ]  # fmt: skip
         columns += [
             name for at, name in enumerate(names)
             if at in hidden.columns and any(not is_blank(sheet.cells[row][at : at + 1]) for row in sheet.body)
@@ -169,6 +187,8 @@ def _hidden_within(together: Sequence[Sheet], look: Look, found: Found) -> Itera
         yield "rows_hidden", {"count": len(rows), "rows": _some(rows)}
     if struck:
         yield "rows_struck", {"count": len(struck), "rows": _some(struck)}
+    if commented:
+        yield "cells_commented", {"count": len(commented), "cells": _some(commented)}
     if columns:
         yield "columns_hidden", {"columns": _some(list(dict.fromkeys(columns)))}
 
@@ -389,7 +409,9 @@ def _write_odd(sheet: Sheet, odd: Odd, limits: Limits) -> None:
             sheet.cells.append([])
         cells = sheet.cells[row]
         cells.extend([""] * (column + 1 - len(cells)))
-        if shown.mark == "midnight":
+        if shown.mark in (PART, RAISED):
+            sheet.marks.setdefault((row, column), shown.mark)  # the value is read as it stands
+        elif shown.mark == "midnight":
             cells[column] += " 00:00:00" if len(cells[column]) == len("2026-03-01") else ""
         elif sheet.marks.get((row, column)) != "digits_lost":
             cells[column] = shown.text
@@ -425,7 +447,7 @@ def _trimmed(row: list[str]) -> list[str]:
 
 _FAR_COLUMN = re.compile(rb"\sr\s*=\s*[\"']([A-Za-z]{2,9})\d")
 _FAR_ROW = re.compile(rb"\sr\s*=\s*[\"'][A-Za-z]{0,9}(\d{5,19})[\"']")
-_ODD_CELL = re.compile(rb"\st\s*=\s*[\"']e[\"']|<(?:\w+:)?f[\s>/]")
+_ODD_CELL = re.compile(rb"\st\s*=\s*[\"']e[\"']|<(?:\w+:)?(?:f|strike|vertAlign)[\s>/]")
 # Hidden, or made so low or narrow that nothing is seen: under two points, under a fifth of a character.
 _HIDDEN = re.compile(
     rb"<(?:\w+:)?(?:row\b[^>]*\s(?:hidden\s*=\s*[\"'](?:1|true)|ht\s*=\s*[\"'][01](?:\.\d*)?)[\"']"
@@ -442,14 +464,7 @@ def _checked(path: Path, kind: str, limits: Limits, file: str) -> Look:
     A sheet of two cells, one in XFD1048576, would be laid out as 17 thousand million cells.
     """
     if kind == "xls":
-        from contracts.reading.biff import odd_cells_of
-
-        if path.stat().st_size > limits.workbook_bytes:
-            raise unreadable("file_too_large", file=file, limit=f"{limits.workbook_bytes // 1_000_000} MB")
-        by_name, hidden_in, starts_1904 = odd_cells_of(path)  # at most 65,536 × 256 cells by its format
-        return Look(
-            lambda name: by_name.get(name, {}), lambda name: hidden_in.get(name, Hidden()), starts_1904=starts_1904
-        )
+        return _checked_xls(path, limits, file)
     if kind == "ods":
         from contracts.reading.opendocument import Sheet as Seen
         from contracts.reading.opendocument import look_at
@@ -466,6 +481,7 @@ def _checked(path: Path, kind: str, limits: Limits, file: str) -> Look:
     odd: set[str] = set()
     styles: dict[str, set[bytes]] = {}
     hidden: dict[str, Hidden] = {}
+    inline_strikes: set[str] = set()
 
     def look(name: str, piece: bytes) -> None:
         if not name.startswith("xl/worksheets/"):
@@ -477,6 +493,8 @@ def _checked(path: Path, kind: str, limits: Limits, file: str) -> Look:
         styles.setdefault(name, set()).update(_STYLE.findall(piece))
         if _ODD_CELL.search(piece):
             odd.add(name)
+        if b"strike" in piece:
+            inline_strikes.add(name)
         if _MAY_HIDE.search(piece):
             _see_hidden(piece, hidden.setdefault(name, Hidden()))
 
@@ -489,23 +507,38 @@ def _checked(path: Path, kind: str, limits: Limits, file: str) -> Look:
     formats = formats_of(path, file=file)
     telling = {str(style).encode() for style in formats.telling}
     odd |= {name for name, used in styles.items() if used & telling}
+    odd |= set(corners) if formats.runs else set()
 
     def cells_of(name: str) -> Odd:
         part = formats.parts.get(name, "")
         return odd_cells(path, part, formats, file=file) if part in odd else {}
 
     struck = {str(style).encode() for style in formats.struck}
+    has_struck_text = WHOLE in formats.runs.values() or bool(inline_strikes)
 
     def hidden_of(name: str) -> Hidden:
         part = formats.parts.get(name, "")
         found = hidden.get(part, Hidden())
-        return (
-            replace(found, struck=struck_rows(path, part, formats, file=file))
-            if styles.get(part, set()) & struck
-            else found
-        )
+        if styles.get(part, set()) & struck or (part in odd and has_struck_text):
+            found = replace(found, struck=struck_rows(path, part, formats, file=file))
+        if comments := formats.comments.get(part):
+            found = replace(found, commented=commented_cells(path, comments, file=file))
+        return found
 
     return Look(cells_of, hidden_of, starts_1904=formats.starts_1904)
+
+
+def _checked_xls(path: Path, limits: Limits, file: str) -> Look:
+    from contracts.reading.biff import NotReadable, check_readable, odd_cells_of
+
+    if path.stat().st_size > limits.workbook_bytes:
+        raise unreadable("file_too_large", file=file, limit=f"{limits.workbook_bytes // 1_000_000} MB")
+    try:
+        check_readable(path)
+    except NotReadable as why:
+        raise unreadable(str(why), file=file, detail="XLS (Excel 5)") from None
+    by_name, hidden_in, starts_1904 = odd_cells_of(path)  # at most 65,536 × 256 cells by its format
+    return Look(lambda name: by_name.get(name, {}), lambda name: hidden_in.get(name, Hidden()), starts_1904=starts_1904)
 
 
 def _see_hidden(piece: bytes, hidden: Hidden) -> None:

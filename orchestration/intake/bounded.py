@@ -12,48 +12,25 @@ import pickle
 import select
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
+from contracts.door.bounds import LOOK_SECONDS, TOO_LONG, TOO_MUCH, Bounds, bounds, sentences, used, watch
 from contracts.door.delivery import Outcome
-from contracts.loading import seed
-from contracts.messages import message
 from orchestration.paths import PROJECT
+
+__all__ = ["CODES", "Bounds", "bounds", "costs_little", "read", "refusal", "used"]
 
 Item = TypeVar("Item")
 
 # Plain text of this size is done at once whatever is in it; what is packed may hold a hundred times its size.
 PLAIN_BYTES = 1_000_000
 PACKED = (b"PK", b"\x1f\x8b", b"\xd0\xcf\x11\xe0", b"PAR1")
-LOOK_SECONDS = 0.05
-# Where computing time cannot be read (no /proc), and for a process that waits for nothing: so many times as long.
-WALL_TIMES = 20
-TOO_LONG, TOO_MUCH, BROKE = "file_takes_too_long", "file_takes_too_much_memory", "file_ends_the_reader"
+BROKE = "file_ends_the_reader"
 CODES = frozenset({TOO_LONG, TOO_MUCH})  # what another policy would change
-
-
-@dataclass(frozen=True)
-class Bounds:
-    """What reading one file may take."""
-
-    seconds: float
-    memory_mb: float
-
-
-def bounds(size_bytes: int) -> Bounds:
-    """The bounds of a file of so many bytes."""
-    rows = sorted(seed("intake_policies"), key=lambda r: r["valid_from"])
-    value = {r["parameter"]: float(r["value"]) for r in rows}
-    mb = size_bytes / 1e6
-    return Bounds(
-        round(value["file_seconds"] + mb * value["file_seconds_per_mb"]),
-        round(value["file_memory_mb"] + mb * value["file_memory_mb_per_mb"]),
-    )
 
 
 def costs_little(path: Path, size_bytes: int) -> bool:
@@ -98,37 +75,17 @@ def read(work: Callable[[Item], Outcome], item: Item, name: str, within: Bounds)
 
 def refusal(code: str, name: str, within: Bounds) -> Outcome:
     """The outcome of a file that goes beyond its bounds. It says nothing measured: the same file has the same sentence."""
-    facts = {"file": name, "seconds": f"{within.seconds:g}", "memory": f"{within.memory_mb:g}"}
-    return Outcome(
-        verdict="refused",
-        reason_code=code,
-        message_zh=message(code, "zh", **facts),
-        message_en=message(code, "en", **facts),
-    )
+    zh, en = sentences(code, name, within)
+    return Outcome(verdict="refused", reason_code=code, message_zh=zh, message_en=en)
 
 
 def _watched(reader: subprocess.Popen[bytes], within: Bounds) -> str | None:
     """Waits for an answer; says beyond what the process has gone where it does not come in time."""
-    started, before = time.monotonic(), used(reader.pid)
+    beyond = watch(reader.pid, within)
     while not select.select([reader.stdout], [], [], LOOK_SECONDS)[0]:
-        now = used(reader.pid)
-        seconds = now[0] - before[0] if now and before else 0.0
-        memory_mb = (now[1] - before[1]) / 1e6 if now and before else 0.0
-        if seconds > within.seconds or time.monotonic() - started > within.seconds * WALL_TIMES:
-            return TOO_LONG
-        if memory_mb > within.memory_mb:
-            return TOO_MUCH
+        if stopped := beyond():
+            return stopped
     return None
-
-
-def used(process: int) -> tuple[float, int] | None:
-    """(seconds of computing, bytes in memory) of a process; None where the system does not say."""
-    try:
-        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return None
-    ticks = int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK"), int(fields[21]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def _ready_reader() -> subprocess.Popen[bytes] | None:
