@@ -391,7 +391,11 @@ def tell(data: DataDirectory, night: Night, console: Console) -> None:
     shown = os.path.relpath(data.published / "minsheng.duckdb")
     default = os.path.relpath(data.root) == "data"
     prefix = "" if default else f"MINSHENG_DATA={os.path.relpath(data.root)} "
-    console.print(f"\n look:  {prefix}make ui   then   http://127.0.0.1:3000")
+    console.print(
+        f"\n look:  {os.path.relpath(data.published / 'bulletin' / 'index.html')}   in a browser", markup=False
+    )
+    console.print(f"        {prefix}make superset   the dashboards", markup=False)
+    console.print(f"        {prefix}make ui   then   http://127.0.0.1:3000", markup=False)
     console.print(f"        duckdb -readonly {shown}")
     console.print(
         f"        .venv/bin/python -c \"import duckdb; print(duckdb.connect('{shown}', read_only=True).sql('show tables'))\"",

@@ -77,6 +77,11 @@ class Edition:
         """The first of the rows, or an empty one."""
         return next(iter(self.rows(table, f"{query} limit 1", *values)), Row())
 
+    def leaves_out(self, table: str, column: str) -> bool:
+        """Whether the edition tells nobody this column: an empty one says nothing about what was measured."""
+        told = self.one("public_columns", "where table_name = ? and column_name = ?", table, column)
+        return bool(told["told_as"] == "left_out")
+
     # ── names ───────────────────────────────────────────────────────────────────────────────────
 
     def label(self, table: str, column: str, code: Any) -> Names:
@@ -86,22 +91,26 @@ class Edition:
         key = (table, column)
         if key not in self._names:
             product = load_products().get(table)
-            listed = product.by_name[column].enum if product and column in product.by_name else {}
-            self._names[key] = {c: both(label) for c, label in listed.items()}
+            known = product.by_name.get(column) if product else None
+            self._names[key] = {c: both(label) for c, label in known.enum.items()} if known else {}
+            if known and not known.enum and known.foreign_keys:
+                self._names[key] = self._listed(known.foreign_keys[0].to.partition(".")[0])
         return self._names[key].get(str(code)) or spelled(str(code))
 
     def coded(self, code_list: str, code: Any) -> Names:
         """A code of a code list in words."""
+        return self._listed(code_list).get(str(code)) or spelled(str(code)) if code is not None else Names("", "")
+
+    def _listed(self, code_list: str) -> Mapping[str, Names]:
         key = (code_list, "")
         if key not in self._names:
-            listed: Mapping[str, Names] = {}
+            self._names[key] = {}
             with suppress(ContractError, FileNotFoundError):
-                listed = {
+                self._names[key] = {
                     r.get("code") or r.get("level") or "": Names(r["name_zh"], r.get("name_en") or r["name_zh"])
                     for r in seed(code_list)
                 }
-            self._names[key] = listed
-        return self._names[key].get(str(code)) or spelled(str(code)) if code is not None else Names("", "")
+        return self._names[key]
 
 
 def open_edition(database: Path) -> Edition:

@@ -25,6 +25,8 @@ NOT_COUNTED = (
     "default_reviews", "suspect_reviews", "invalid_before_close", "invalid_contact_open", "invalid_after_window", "invalid_duplicate",
     "invalid_withdrawn", "invalid_decided", "invalid_no_contact", "invalid_other", "refused_reviews", "unmatched_reviews",
 )  # fmt: skip
+# What a count of people is told by in the public edition.
+TEN = 10
 PARTS = ("reviews", "participation", "coverage", "loop", "survey", "timeliness", "quality")
 # Tables of other subjects that get a section of their own where a release has them.
 EQUALITY = ("equalisation", "facility_access", "shortfall")
@@ -187,7 +189,6 @@ class UnitPage:
     places: list[Row]
     halls: list[Unit]
     reasons: list[Row]
-    feeds: list[Row]
 
 
 def unit_page(edition: Edition, shown: Reviews, unit: Unit) -> UnitPage:
@@ -200,7 +201,7 @@ def unit_page(edition: Edition, shown: Reviews, unit: Unit) -> UnitPage:
     return UnitPage(
         unit=unit,
         scored=scored,
-        parts=[_part(scored, p) for p in PARTS if scored[f"weight_{p}"] is not None],
+        parts=[_part(edition, scored, p) for p in PARTS if scored[f"weight_{p}"] is not None],
         places=[p for p in places if p["level"] == "county"],
         halls=_halls(edition, shown, unit.code) if of_department else [],
         reasons=edition.rows(
@@ -210,13 +211,13 @@ def unit_page(edition: Edition, shown: Reviews, unit: Unit) -> UnitPage:
             unit.code,
             shown.month,
         ),
-        feeds=[f for f in feeds(edition) if f["department"] == unit.code] if of_department else [],
     )
 
 
-def _part(scored: Row, part: str) -> dict[str, Any]:
+def _part(edition: Edition, scored: Row, part: str) -> dict[str, Any]:
     measured, assumed = scored[f"{part}_part"], scored[f"assumed_{part}"]
-    return {"part": part, "points": measured, "assumed": assumed, "weight": scored[f"weight_{part}"]}
+    left_out = edition.leaves_out("department_scorecard", f"{part}_part")
+    return {"part": part, "points": measured, "assumed": assumed, "weight": scored[f"weight_{part}"], "is_left_out": left_out}  # fmt: skip
 
 
 def _halls(edition: Edition, shown: Reviews, department: str) -> list[Unit]:
@@ -243,6 +244,21 @@ class Indicator:
     def main(self) -> Row:
         """The row of all areas, or of the one area type that the indicator is about."""
         return next((r for r in self.whole if r["area_type"] == "all"), (self.whole or [Row()])[0])
+
+    def is_met(self, row: Row) -> bool | None:
+        """Whether a row's value reaches its target; where the edition does not say, what every count that is told as this ten says."""
+        if row["is_target_met"] is not None or row["target"] is None:
+            return row["is_target_met"]
+        told, of, value = row["numerator"], row["denominator"], row["value"]
+        if not told or not of or value is None or of <= TEN:
+            return None
+        low, high = (value * (told + off) / told * of / (of - off) for off in (-TEN / 2, TEN / 2))
+        reached = {at >= row["target"] if self.better == "up" else at <= row["target"] for at in (low, high)}
+        return reached.pop() if len(reached) == 1 else None
+
+    @property
+    def is_on_target(self) -> bool | None:
+        return self.is_met(self.main)
 
     @property
     def gap(self) -> float | None:
@@ -386,49 +402,12 @@ def waves(edition: Edition) -> list[Wave]:
 
 
 def feeds(edition: Edition) -> list[Row]:
-    """What each sender of a feed sent in all, and how old its newest accepted file is; the overdue first."""
-    rows = edition.rows("feed_health", "order by feed, sender, received_at")
-    by: dict[tuple[str, str], list[Row]] = defaultdict(list)
-    for row in rows:
-        by[row["feed"], row["sender"]].append(row)
-    owners = {r["code"]: r["department"] for r in _listed("feeds")}
-    found = []
-    for (feed, sender), files in by.items():
-        counted = [f for f in files if f["is_latest"] is not False and f["superseded_by"] is None]
-        total = {c: sum(f[c] or 0 for f in counted) for c in ("rows_received", "rows_accepted", "rows_quarantined")}
-        found.append(
-            Row(
-                total,
-                feed=feed,
-                name=edition.coded("feeds", feed),
-                department=owners.get(feed),
-                sender=sender,
-                senders=sum(f == feed for f, _ in by),
-                files=len([f for f in files if f["verdict"] != "missing"]),
-                refused=sum(f["verdict"] in ("refused", "held") for f in counted),
-                last_accepted_at=max((f["last_accepted_at"] for f in files if f["last_accepted_at"]), default=None),
-                days_since=min(
-                    (f["days_since_last_accepted"] for f in files if f["days_since_last_accepted"] is not None),
-                    default=None,
-                ),
-                allowed_days=files[-1]["allowed_days"],
-                is_overdue=any(f["is_overdue"] for f in files),
-                quarantined_share=total["rows_quarantined"] / total["rows_received"]
-                if total["rows_received"]
-                else None,
-            )
-        )
-    return sorted(found, key=lambda f: (not f["is_overdue"], f["feed"], f["sender"]))  # fmt: skip
+    """The days that each sender of the evaluation owed a month and what became of them, the newest month first.
 
-
-def problems(edition: Edition) -> list[Row]:
-    """What accepted rows could not be matched to, by feed and kind of problem."""
-    counted: dict[tuple[str, str], Row] = {}
-    for row in edition.rows("feed_problem"):
-        known = counted.setdefault((row["feed"], row["problem"]), Row(feed=row["feed"], problem=row["problem"], rows=0, values_named=0))  # fmt: skip
-        known["rows"] += row["rows"] or 1
-        known["values_named"] += 1
-    return sorted(counted.values(), key=lambda r: -r["rows"])
+    How many rows a file had stays in the bureau: a hall's file of a day is a count of its reviewers.
+    """
+    rows = edition.rows("sender_coverage", "order by month desc, feed, sender")
+    return [Row(r, name=edition.coded("feeds", r["feed"])) for r in rows]
 
 
 def policy(edition: Edition, day: date | None, names: Iterable[str]) -> list[Row]:

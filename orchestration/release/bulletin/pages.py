@@ -114,7 +114,6 @@ class _Site:
         self.feeds = figures.feeds(edition)
         self.communities = figures.communities(edition)
         self.equality = figures.equality(edition)
-        self.problems = figures.problems(edition)
         self.revised = figures.revised(edition, before)
         self.dictionary = dictionary.tables(edition, about.feeds_of)
         self.units = [u for kind in figures.WITH_PAGE for u in self.reviews.units.get(kind, ()) if u.page]
@@ -187,24 +186,7 @@ class _Site:
             [r for w in self.waves for r in (*w.dimensions, *w.questions, *w.areas, *w.groups)],
         )
         self._csv("survey-drivers", "survey_driver", [r for w in self.waves for r in w.drivers])
-        self._csv(
-            "feeds",
-            "",
-            self.feeds,
-            (
-                "feed",
-                "sender",
-                "files",
-                "rows_received",
-                "rows_accepted",
-                "rows_quarantined",
-                "last_accepted_at",
-                "days_since",
-                "allowed_days",
-                "is_overdue",
-            ),
-        )
-        self._csv("problems", "feed_problem", self.edition.rows("feed_problem", "order by feed, problem"))
+        self._csv("feeds", "sender_coverage", self.edition.rows("sender_coverage", "order by feed, sender, month"))
         self._csv(
             "communities",
             "dim_division",

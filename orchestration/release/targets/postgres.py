@@ -317,9 +317,11 @@ def _show(con: Any, target: Target, release: Release, done: Served) -> None:
     over = time.monotonic() + PATIENCE_SECONDS
     while True:
         done.tries += 1
+        is_free = _drop_aside(con, target)
         started = time.monotonic()
-        if _exchanged(con, target):
+        if is_free and _exchanged(con, target):
             done.swap_seconds = time.monotonic() - started
+            _drop_aside(con, target)
             return
         if time.monotonic() > over:
             readers = _holding(con, target)
@@ -338,29 +340,32 @@ _IMPATIENT = (
 
 
 def _exchanged(con: Any, target: Target) -> bool:
-    """Whether the exchange was done; False when a reader held a view."""
-    now, new, before = target.schema, f"{target.schema}_next", f"{target.schema}_before"
+    """Whether the exchange was done; False when a reader held a view. What was shown is left aside for `_drop_aside`."""
+    now, new, aside = target.schema, f"{target.schema}_next", f"{target.schema}_before"
     shown = [
         name for (name,) in _ask(con, f"select viewname from pg_views where schemaname = {literal(now)} order by 1")
     ]
-    con.rollback()
-    statements = [*_IMPATIENT]
-    if shown:
-        places = ", ".join(f"{identifier(now)}.{identifier(name)}" for name in shown)
-        statements.append(f"lock table {places} in access exclusive mode")
+    places = ", ".join(f"{identifier(now)}.{identifier(name)}" for name in shown)
+    statements = [f"lock table {places} in access exclusive mode"] if shown else []
     if _said_of(con, now) is not None:
-        statements.append(f"alter schema {identifier(now)} rename to {identifier(before)}")
+        statements.append(f"alter schema {identifier(now)} rename to {identifier(aside)}")
     statements.append(f"alter schema {identifier(new)} rename to {identifier(now)}")
     try:
         with _transaction(con, target, "exchange"):
-            _do(con, [_IMPATIENT[0], f"drop schema if exists {identifier(before)} cascade"])
-        with _transaction(con, target, "exchange"):
-            for statement in statements:
-                _run(con, statement)
+            _do(con, _IMPATIENT)  # a statement of its own: a time limit holds from the next one on
+            _do(con, statements)
     except _Busy:
         return False
-    with suppress(_Busy), _transaction(con, target, "exchange"):
-        _do(con, [_IMPATIENT[0], f"drop schema if exists {identifier(before)} cascade"])
+    return True
+
+
+def _drop_aside(con: Any, target: Target) -> bool:
+    """Drops the views that an exchange took away; False while somebody still reads one: they wait for the next exchange."""
+    try:
+        with _transaction(con, target, "exchange"):
+            _do(con, [_IMPATIENT[0], f"drop schema if exists {identifier(f'{target.schema}_before')} cascade"])
+    except _Busy:
+        return False
     return True
 
 
@@ -400,7 +405,8 @@ def _holding(con: Any, target: Target) -> str:
         con,
         "select distinct a.pid, a.usename, coalesce(nullif(a.application_name, ''), '?'), a.xact_start::timestamp(0)::text "
         "from pg_locks l join pg_class c on c.oid = l.relation join pg_stat_activity a on a.pid = l.pid "
-        f"where c.relnamespace = {literal(target.schema)}::regnamespace and l.pid <> pg_backend_pid() order by 4",
+        "join pg_namespace n on n.oid = c.relnamespace "
+        f"where n.nspname in ({literal(target.schema)}, {literal(f'{target.schema}_before')}) and l.pid <> pg_backend_pid() order by 4",
     )
     con.rollback()
     return "; ".join(f"pid {pid} {user} ({program}) since {since}" for pid, user, program, since in rows) or "?"

@@ -22,6 +22,7 @@ from orchestration.desk.page import application
 from orchestration.intake import landing
 from orchestration.intake.landing import Attempt
 from orchestration.paths import DataDirectory
+from tests.browser import DESK, TELEPHONE, axe_violations, browser, page
 
 HEADER = "机构代码,机构名称,类别代码,床位数,运营状态,区划代码"
 ROWS = "510107001,一院,A100,120,1,510107001001\n510107002,<script>二院</script>,A100,很多,1,510107001001\n"
@@ -230,3 +231,19 @@ def test_before_the_first_release_nothing_waits(tmp_path, policies) -> None:
     with TestClient(application(DataDirectory(tmp_path / "new"), policies), base_url="http://localhost:3100") as client:
         assert client.get("/decisions").text.count("没有 · none") == 4
         assert client.get("/").status_code == 200
+
+
+@pytest.mark.parametrize("size", [DESK, TELEPHONE], ids=["desk", "telephone"])
+def test_in_a_browser_no_word_of_a_table_is_cut_and_every_cell_can_be_read(desk, size) -> None:
+    with browser() as opened, page(opened, size) as (shown, said):
+        for told in (desk.get("/decisions").text, sent(desk).text, desk.get("/").text):
+            shown.set_content(told)
+            assert shown.evaluate("document.documentElement.scrollWidth <= innerWidth")
+            assert axe_violations(shown) == []
+            heights = shown.evaluate("[...document.querySelectorAll('td, th')].filter(c => c.offsetParent).map(c => [c.innerText, c.clientWidth])")  # fmt: skip
+            assert [told for told, width in heights if len(told) > 3 and width < 40] == []
+            named = shown.evaluate("[...document.querySelectorAll('td')].map(c => c.dataset.of)")
+            assert all(named)
+            broken = shown.evaluate("[...document.querySelectorAll('th')].filter(c => c.offsetParent && getComputedStyle(c).overflowWrap != 'normal').length")  # fmt: skip
+            assert broken == 0
+        assert said == []

@@ -14,7 +14,8 @@ import duckdb
 import pytest
 
 from contracts.loading import load_products
-from orchestration.release.bulletin.edition import slug
+from orchestration.release.bulletin.edition import Names, Row, open_edition, slug
+from orchestration.release.bulletin.figures import Indicator
 from orchestration.release.bulletin.pages import PAGES, About, write
 from orchestration.release.revisions import Counted
 from orchestration.release.shown import road_network
@@ -327,6 +328,62 @@ def test_in_a_browser_the_language_filters_sorting_and_downloads_work_by_keyboar
         with shown.expect_download() as waiting:
             shown.locator("#department ~ * .download, #department .download").first.click()
         assert Path(waiting.value.path()).read_bytes().startswith(b"\xef\xbb\xbf")
+
+
+@pytest.mark.parametrize(
+    ("value", "numerator", "denominator", "better", "told", "met"),
+    [
+        (43.57, 87_145, 2_005, "up", None, True),  # 43.4 to 43.7
+        (0.94, 945, 1_005, "up", None, False),
+        (30.2, 305, 1_010, "up", None, None),  # 305 may be 300 or 309
+        (30.2, 305, 1_010, "down", None, None),
+        (12.0, 125, 1_045, "down", None, True),
+        (43.57, 5, 5, "up", None, None),  # a count below ten bounds nothing
+        (43.57, None, None, "up", None, None),
+        (29.9, 305, 1_020, "up", True, True),  # what the edition says counts
+    ],
+)
+def test_a_target_is_met_where_every_count_that_is_told_as_this_ten_says_so(value, numerator, denominator, better, told, met) -> None:  # fmt: skip
+    target = 1.0 if value < 1 else 30.0
+    row = Row(value=value, numerator=numerator, denominator=denominator, target=target, is_target_met=told)
+    assert Indicator("x", Names("", ""), "", better, [row], [], []).is_on_target is met
+
+
+def test_a_column_whose_codes_stand_in_a_list_is_said_in_its_words(tmp_path: Path) -> None:
+    said = open_edition(edition(tmp_path, dim_date=[]))
+    for _ in range(2):  # the second time from what was kept
+        assert said.label("indicator_value", "unit", "m2_per_100_households") == Names(
+            "m²/百户", "m² per 100 households"
+        )
+    assert said.label("indicator_value", "unit", "of_no_list") == Names("of no list", "of no list")
+
+
+def test_the_page_of_sources_says_what_became_of_the_days_owed(tmp_path: Path) -> None:
+    owed = {"feed": "evaluation.reviews", "sender": "shifan", "month": date(2026, 2, 1), "expected_days": 28, "covered_days": 21,
+            "refused_days": 2, "held_days": 1, "withdrawn_days": 0, "late_days": 1, "missing_days": 3}  # fmt: skip
+    text = (written(tmp_path, sender_coverage=[owed]) / "feeds.html").read_text("utf-8")
+    assert re.findall(r'<td class="n"[^>]*>([^<]*)</td>', text) == ["28", "21", "3", "4"]
+    assert "本次发布没有" not in text
+
+
+def test_a_part_of_a_score_that_the_edition_leaves_out_is_withheld_and_not_unmeasured(tmp_path: Path) -> None:
+    scored = {"month": date(2026, 2, 1), "department_code": "health", "division_code": "990100000000", "level": "city",
+              "timeliness_part": 100.0, **{f"weight_{part}": 0.2 for part in ("reviews", "survey", "timeliness")}}  # fmt: skip
+    path = edition(
+        tmp_path,
+        review_scorecard=[SHOWN | {"dimension": "all", "code": "all"}, SHOWN | {"dimension": "department", "code": "health"}],
+        department_scorecard=[scored],
+        dim_department=[{"department_code": "health", "name_zh": "卫生健康委", "name_en": "Health Commission"}],
+    )  # fmt: skip
+    with duckdb.connect(str(path)) as con:
+        con.execute("create table public_columns (table_name varchar, column_name varchar, told_as varchar)")
+        con.execute("insert into public_columns values ('department_scorecard', 'reviews_part', 'left_out'), ('department_scorecard', 'survey_part', 'plain')")  # fmt: skip
+    write(path, tmp_path / "site", ABOUT)
+    text = (tmp_path / "site" / "department-health.html").read_text("utf-8")
+    rows = {part: re.search(rf'<tr><th scope="row">{part}</th>.*?</tr>', text, re.DOTALL) for part in ("好评率", "满意度调查", "报送及时")}  # fmt: skip
+    said = {part: "不公布" if "不公布" in found[0] else "未测" if "未测" in found[0] else "分" for part, found in rows.items() if found}  # fmt: skip
+    assert said == {"好评率": "不公布", "满意度调查": "未测", "报送及时": "分"}
+    assert "部门见自己的记分表" in text
 
 
 @pytest.mark.slow

@@ -52,8 +52,17 @@ def published(night_city: City) -> Iterator[duckdb.DuckDBPyConnection]:
 def test_there_are_two_dashboards_and_every_chart_stands_on_one() -> None:
     shown = bi.dashboards()
     assert set(shown) == {"leadership", "operations"}
-    assert sorted(chart.uuid for charts in shown.values() for chart in charts) == sorted(bi.charts())
+    assert {chart.uuid for charts in shown.values() for chart in charts} == set(bi.charts())
+    for charts in shown.values():
+        assert len({chart.uuid for chart in charts}) == len(charts)
     assert {chart.kind for chart in CHARTS} <= set(KINDS)
+
+
+def test_a_dashboard_begins_with_its_release_and_what_is_noted_of_it() -> None:
+    """So that whoever opens one knows of which day it is, and that made-up data is made up."""
+    for name, charts in bi.dashboards().items():
+        assert charts[0].name == "release_shown", name
+        assert {"release_id", "notes"} <= set(charts[0].columns)
 
 
 @pytest.mark.parametrize("dataset", DATASETS, ids=lambda d: d.name)
@@ -107,6 +116,8 @@ def test_titles_axes_and_columns_are_named_in_both_languages_and_axes_say_their_
                 assert axes[0] == "", chart.name
                 axes[0] = axes[1]
             assert all(map(_both, axes)), chart.name
+            if chart.kind == "echarts_timeseries_bar" and chart.params["x_axis"] != "month":
+                assert chart.params["orientation"] == "horizontal", f"{chart.name}: names side by side do not all fit"
             assert re.search(r"[（(0-9%]|天数|次数", axes[1]) or chart.kind == "heatmap_v2", (
                 f"{chart.name}: {axes[1]} names no unit"
             )
@@ -131,7 +142,23 @@ def test_every_chart_of_a_release_has_rows_and_says_names_instead_of_codes(chart
     codes |= {code for (code,) in published.execute("select department_code from dim_department").fetchall()}
     for n, column in enumerate(chart.columns):
         assert FOR_FILTERS not in chart.dataset.columns[column]["verbose_name"]
-        assert {row[n] for row in rows if isinstance(row[n], str)} & codes == set(), column
+        texts = {row[n] for row in rows if isinstance(row[n], str)}
+        assert texts & codes == set(), column
+        assert not [text for text in texts if text.endswith(("；", "·", ","))], column
+
+
+@pytest.mark.parametrize(("board", "dimension"), [("board_departments", "department"), ("board_counties", "county")])
+def test_the_interval_beside_a_verdict_is_the_one_it_was_judged_by(board: str, dimension: str, published) -> None:
+    """Another beside it would contradict it: 95.7 % to 98.4 % crosses no line at 95 %."""
+    chart = next(chart for chart in CHARTS if chart.name == board)
+    rows = [dict(zip(chart.columns, row, strict=True)) for row in published.execute(chart.sql()).fetchall()]
+    judged = published.execute(
+        "select verdict_lo, verdict_hi from review_scorecard where verdict_lo is not null and period_kind = 'month' and dimension = $dimension and period_start = "
+        "(select max(period_start) from review_scorecard where dimension = 'all' and period_kind = 'month' and is_complete)",
+        {"dimension": dimension},
+    ).fetchall()
+    assert judged
+    assert {(row["verdict_lo"], row["verdict_hi"]) for row in rows if row["verdict_lo"] is not None} == set(judged)
 
 
 def test_the_figures_of_everything_are_those_of_the_scorecard(published) -> None:

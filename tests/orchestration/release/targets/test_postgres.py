@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -234,6 +235,37 @@ def test_a_session_that_never_ends_is_named_and_the_served_release_stays(
     reader.con.rollback()
     assert serve(target, tmp_path, TWO).rows == 0  # what was loaded is not loaded again
     assert postgres.served(target) == str(TWO)
+
+
+def test_who_still_reads_views_that_were_set_aside_is_named_too(
+    target: Target, tmp_path: Path, person, monkeypatch
+) -> None:
+    serve(target, tmp_path)
+    writer = person()
+    writer.do("create schema tried_before")
+    writer.do("create view tried_before.dim_date as select 1 as one")
+    reader = person(autocommit=False)
+    ((pid, _),) = reader.ask("select pg_backend_pid(), one from tried_before.dim_date")
+    monkeypatch.setattr(postgres, "PATIENCE_SECONDS", 0.2)
+    with pytest.raises(NotServed, match=rf"pid {pid} postgres .* since 20"):
+        serve(target, tmp_path, TWO)
+    assert postgres.served(target) == str(ONE)
+    reader.con.rollback()
+    assert serve(target, tmp_path, TWO).release_id == TWO.id
+    assert postgres.served(target) == str(TWO)
+
+
+def test_an_exchange_is_as_long_as_until_readers_see_it(target: Target, tmp_path: Path, monkeypatch) -> None:
+    """The views that were set aside are dropped when nobody waits any more."""
+    dropped = postgres._drop_aside
+
+    def slowly(*given: Any) -> bool:
+        time.sleep(0.5)
+        return dropped(*given)
+
+    serve(target, tmp_path)
+    monkeypatch.setattr(postgres, "_drop_aside", slowly)
+    assert serve(target, tmp_path, TWO).swap_seconds < 0.5
 
 
 def test_older_releases_are_dropped_and_a_kept_one_is_shown_again_as_it_was(
