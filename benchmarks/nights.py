@@ -89,10 +89,10 @@ def spend(data: DataDirectory) -> dict[str, float]:
     """A night in this process; stage → processor seconds."""
     from rich.console import Console
 
-    from orchestration.night import command
+    from orchestration.night import command, dagster_home
 
     clock, console = Clock(), Console(file=io.StringIO())
-    command.prepare(data)
+    dagster_home.prepare(data)
     for stage, place in STAGES.items():
         module, _, name = place.partition(":")
         owner = importlib.import_module(module)

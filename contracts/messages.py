@@ -602,8 +602,14 @@ PLATFORM: Mapping[str, Sentences] = {
         "{file} was withdrawn by {by} and no longer counts (why: {why}); its bytes and rows are kept, withdraw --undo restores it.",
     ),
     "rows_lost": Sentences(
-        "{file} 的入库数据已损坏，原件又已过保存期，无法重做（回执 {receipt}）；请从备份恢复或重新报送。",
-        "The rows of {file} are damaged and the archive no longer has its bytes (receipt {receipt}); restore a backup or send it again.",
+        "平台归档中 {file} 的原件已不存在或已损坏，入库数据无法由它重做，不是报送方的问题（回执 {receipt}）；请从备份恢复或重新报送同一文件。",
+        "The platform's archive no longer has {file} whole and its rows cannot be made from it, which is no fault of the sender's "
+        "(receipt {receipt}); restore a backup or send the same file again.",
+    ),
+    "archive_damaged": Sentences(
+        "平台归档中 {file} 的原件已损坏（回执 {receipt}），不据此重做；请从备份恢复，或请报送方重新报送同一文件。",
+        "{file}: its bytes in the archive are not those that came (receipt {receipt}), so nothing is made from them; restore a backup or "
+        "have the same file sent again.",
     ),
     "same_bytes_again": Sentences(
         "{file} 与 {first} 收到的文件完全相同（回执 {receipt}），不再重复处理。",

@@ -6,11 +6,12 @@ that does not read (whoever owns it makes it again, or says so).
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -85,16 +86,21 @@ def write_parquet(path: Path, frame: pl.DataFrame) -> None:
         frame.write_parquet(staged)
 
 
-def read_json(path: Path) -> Any:
-    """What a JSON file of ours says.
+def read_json(path: Path, kind: type[dict[str, Any]] | type[list[Any]] = dict) -> Any:
+    """What a JSON file of ours says, an object or a list.
 
     Raises:
-        NotReadable: it is cut short, empty or no JSON.
+        NotReadable: it is cut short, empty, no JSON, or the other of both.
     """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:  # JSONDecodeError and UnicodeDecodeError are such
-        raise NotReadable(path) from None
+    with suppress(ValueError):  # JSONDecodeError and UnicodeDecodeError are such
+        if isinstance(said := json.loads(path.read_text(encoding="utf-8")), kind):
+            return said
+    raise NotReadable(path)
+
+
+def sha256_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def parquet_reads(path: Path) -> bool:
@@ -107,6 +113,22 @@ def parquet_reads(path: Path) -> bool:
     except OSError:
         return False
     return head == tail[4:] == b"PAR1" and 0 < int.from_bytes(tail[:4], "little") <= size - 12
+
+
+def duckdb_reads(path: Path) -> bool:
+    """Whether a DuckDB file opens and has all its blocks; one that somebody else holds open is taken to."""
+    import duckdb
+
+    try:
+        with duckdb.connect(str(path), read_only=True) as con:
+            ((needed,),) = con.execute("select total_blocks * block_size from pragma_database_size()").fetchall()
+            return path.stat().st_size >= int(needed)
+    except (duckdb.SerializationException, duckdb.InternalException, duckdb.FatalException):
+        return False
+    except duckdb.ConnectionException:  # held open by this process
+        return True
+    except duckdb.IOException as error:
+        return "conflicting lock" in str(error).lower()
 
 
 def remove_unfinished(folder: Path, *, endings: tuple[str, ...] = (BESIDE,)) -> None:

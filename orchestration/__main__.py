@@ -13,7 +13,7 @@ from contracts.door.privacy import KeyRefused
 from contracts.model import ContractError
 from contracts.whole_files import NotReadable
 from orchestration.desk import command as desk_command
-from orchestration.night import command
+from orchestration.night import command, dagster_home
 from orchestration.paths import DataDirectory, data_directory
 from orchestration.release import command as release_command
 from orchestration.release import explain_command, periods, reproduce_command
@@ -77,7 +77,9 @@ def _do(chosen: argparse.Namespace, data: DataDirectory, console: Console) -> in
     if hasattr(chosen, "do"):
         return int(chosen.do(chosen, data, console))
     if chosen.command == "home":
-        command.prepare(data)
+        dagster_home.prepare(data)
+        for sentence in dagster_home.opened(data)[1]:
+            print(sentence, file=sys.stderr)
         print(data.dagster_home)
         return 0
     if chosen.command == "attack":

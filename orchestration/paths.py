@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from contracts.place import place
-from contracts.whole_files import read_json, write_json
+from contracts.whole_files import NotReadable, read_json, write_json
 
 PROJECT = Path(__file__).resolve().parent.parent
 DBT_PROJECT = PROJECT / "dbt_project"
@@ -118,7 +118,11 @@ class DataDirectory:
 
     def _calendar(self) -> dict[str, str]:
         path = self.root / "calendar.json"
-        return read_json(path) if path.is_file() else {}
+        said = read_json(path) if path.is_file() else {}
+        try:
+            return {name: date.fromisoformat(day).isoformat() for name, day in said.items()}
+        except (TypeError, ValueError):
+            raise NotReadable(path) from None
 
 
 def data_directory() -> DataDirectory:

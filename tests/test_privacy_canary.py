@@ -23,7 +23,7 @@ from contracts.loading import load_feeds, load_layouts
 from contracts.model import Feed, FieldSpec
 from orchestration.intake import feeds as assets
 from orchestration.intake import ledger
-from orchestration.night import command
+from orchestration.night import dagster_home
 from orchestration.paths import ZONE, DataDirectory
 
 pytestmark = pytest.mark.slow
@@ -221,7 +221,7 @@ def city(tmp_path_factory) -> tuple[DataDirectory, Canaries, str]:
     with pytest.MonkeyPatch.context() as surroundings:
         for name in ("MINSHENG_DATA", "DAGSTER_HOME", "MINSHENG_TODAY", "MINSHENG_PRIVACY_KEY"):
             surroundings.delenv(name, raising=False)
-        command.prepare(data)
+        dagster_home.prepare(data)
         surroundings.setenv("MINSHENG_DATA", str(root))
         surroundings.setenv("DAGSTER_HOME", str(data.dagster_home))
         handler = logging.StreamHandler(said)

@@ -21,7 +21,7 @@ import numpy as np
 import polars as pl
 
 from contracts.loading import seed
-from contracts.whole_files import NotReadable, parquet_reads, read_json, write_json, write_parquet
+from contracts.whole_files import NotReadable, parquet_reads, read_json, sha256_of, write_json, write_parquet
 from orchestration.derived import road_network
 from orchestration.derived.road_network import DISTANCES, PLACES, SITE_DISTANCES, SITES, Network, Rules
 from orchestration.paths import DataDirectory, data_directory
@@ -186,14 +186,12 @@ def described(file: Path) -> dict[str, Any]:
     """Name, size, SHA-256, and the day of its data as the extract says it."""
     import osmium
 
-    with file.open("rb") as opened:
-        checksum = hashlib.file_digest(opened, "sha256").hexdigest()
     try:
         with osmium.io.Reader(str(file), osmium.osm.osm_entity_bits.NOTHING) as reader:
             dated = reader.header().get("osmosis_replication_timestamp") or reader.header().get("timestamp")
     except RuntimeError:  # no extract, or cut short: the network is not used, and that is told elsewhere
         dated = ""
-    return {"file": file.name, "bytes": file.stat().st_size, "sha256": checksum, "dated": dated[:10] or None}
+    return {"file": file.name, "bytes": file.stat().st_size, "sha256": sha256_of(file), "dated": dated[:10] or None}
 
 
 def _kept_network(data: DataDirectory) -> Network:

@@ -22,7 +22,7 @@ from contracts.door.delivery import Outcome
 from contracts.loading import load_layouts
 from contracts.messages import message
 from contracts.model import Feed
-from contracts.whole_files import BESIDE, NotReadable, put, read_json, remove_unfinished, write_json
+from contracts.whole_files import BESIDE, NotReadable, put, read_json, remove_unfinished, sha256_of, write_json
 from orchestration.holding import alone, this_command
 from orchestration.intake import roots
 from orchestration.intake.arriving import DEFAULT_SENDER, DELIVERY_LIST, Arrival, is_ours, shown_name, spelt
@@ -62,6 +62,14 @@ class Archived:
     def shown_name(self) -> str:
         """The file's name as it may stand outside the archive."""
         return shown_name(self.file_name)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the bytes are there as they came: a disk may have lost them, and what is left of them is not the sender's."""
+        try:
+            return self.path.stat().st_size == self.size_bytes and sha256_of(self.path) == self.sha256
+        except OSError:
+            return False
 
 
 @dataclass(kw_only=True)
@@ -116,6 +124,9 @@ def archive(data: DataDirectory, arrival: Arrival) -> tuple[Archived, bool]:
         known = _known(data, arrival.feed, receipt)
         if known:
             archived, new = known, False
+            if not known.is_whole:  # what the archive has lost comes back with the same bytes
+                staged.chmod(0o400)
+                put(staged, known.path)
         else:
             folder = data.archive / arrival.feed / arrival.received_at.date().isoformat()
             folder.mkdir(parents=True, exist_ok=True)
@@ -277,7 +288,7 @@ def _label_again(data: DataDirectory, feed: Feed, path: Path) -> str:
             receipt, a.feed, a.sender, a.file_name, str(a.sha256), path.stat().st_size, a.received_at, path
         )
     else:
-        sha = hashlib.sha256(path.read_bytes()).hexdigest()
+        sha = sha256_of(path)
         senders = {
             DEFAULT_SENDER,
             *(a.sender for a in attempts(data, feed.id)),

@@ -35,6 +35,10 @@ from orchestration.intake.landing import Archived, Attempt
 from orchestration.intake.reading_ahead import ReadAhead
 from orchestration.paths import NEVER_CAME, DataDirectory
 
+ROWS_LOST = "rows_lost"
+# What was no fault of the file: it goes through the door again as soon as that can be done.
+TRIED_AGAIN = ("door_failed", bounded.BROKE, ROWS_LOST)
+
 
 def take_in(
     data: DataDirectory, feed: Feed, first: date, last: date, *, replay: bool = False, log: Any = None
@@ -64,7 +68,7 @@ def _take_in(data: DataDirectory, feed: Feed, first: date, last: date, *, replay
     outcomes = dict(landing.latest(landing.attempts(data, feed.id)))
     standing = Standing(feed)
     items = in_order(landing.archived(data, feed.id, date.min, date.max), context.approved)
-    untried = [i for i in items if i.receipt not in outcomes and first <= i.received_on <= last and i.path.is_file()]
+    untried = [i for i in items if i.receipt not in outcomes and first <= i.received_on <= last and i.is_whole]
     ahead = context.read_ahead(untried)
     for item in items:
         outcome, basis = outcomes.get(item.receipt), standing.basis(item)
@@ -91,20 +95,23 @@ def _anew(
     ahead: ReadAhead[Outcome],
     log: Any,
 ) -> Attempt | None:
-    """What becomes of a pending delivery now; None where its bytes are gone and nothing else can be done."""
+    """What becomes of a pending delivery now; None where its bytes are gone or damaged and nothing else can be done."""
     if withdrawal := context.withdrawn.get(item.receipt):
         return _withdraw(context.data, outcome, withdrawal) if outcome else None
-    if item.path.is_file():
+    is_lost = outcome is not None and outcome.verdict == "accepted" and not _reads(context.data, item, outcome)
+    if item.is_whole:
         if log:
             log.info(f"{item.shown_name}: {item.size_bytes:,} bytes from {item.sender}, received {item.received_at}")
-            if outcome and outcome.verdict == "accepted" and not _reads(context.data, item, outcome):
+            if is_lost:
                 log.warning(
                     f"{item.shown_name}: its rows do not read (cut short or damaged): taken in again from the archive"
                 )
         return _through_the_door(context, item, standing, ahead.result(item.receipt))
-    if outcome and outcome.verdict == "accepted" and not _reads(context.data, item, outcome):
-        return _lost(context.data, item, outcome)
-    return _restore(context.data, item, outcome, standing) if outcome and outcome.verdict == "withdrawn" else None
+    if item.path.is_file() and log:
+        log.warning(message("archive_damaged", "en", file=item.shown_name, receipt=item.receipt))
+    if outcome is None or outcome.verdict == "duplicate" or is_lost:
+        return _lost(context, item, outcome if is_lost else None)
+    return _restore(context.data, item, outcome, standing) if outcome.verdict == "withdrawn" else None
 
 
 def pending(data: DataDirectory, feed: Feed) -> list[Archived]:
@@ -376,7 +383,7 @@ def _land(data: DataDirectory, feed: Feed, arrival: arriving.Arrival, log: Any =
 
 def _is_pending(context: IntakeContext, item: Archived, outcome: Attempt | None, basis: str) -> bool:
     """Whether a delivery is to go through the door: never tried, or tried when something it depends on was otherwise."""
-    if outcome is None or outcome.verdict == "duplicate" or outcome.reason_code in ("door_failed", bounded.BROKE):
+    if outcome is None or outcome.verdict == "duplicate" or outcome.reason_code in TRIED_AGAIN:
         return True
     if (item.receipt in context.withdrawn) != (outcome.verdict == "withdrawn"):
         return item.receipt not in context.withdrawn or outcome.verdict == "accepted"
@@ -401,8 +408,10 @@ def _is_bounded_otherwise_now(item: Archived, outcome: Attempt) -> bool:
 
 
 def _can_be_made(context: IntakeContext, item: Archived, outcome: Attempt | None) -> bool:
-    """Whether there is anything to be done about a pending delivery: without its bytes only what a person said, or a loss."""
-    if item.path.is_file() or outcome is None:
+    """Whether there is anything to be done about a pending delivery: without its whole bytes only what a person said, or a loss."""
+    if item.is_whole:
+        return True
+    if outcome is None or outcome.verdict == "duplicate":
         return item.path.is_file()
     changes = (item.receipt in context.withdrawn) != (outcome.verdict == "withdrawn")
     return changes or not _reads(context.data, item, outcome)
@@ -416,12 +425,20 @@ def _reads(data: DataDirectory, item: Archived, outcome: Attempt) -> bool:
     return outcome.verdict not in ("accepted", "held") or not outcome.reasons or parquet_reads(quarantine)
 
 
-def _lost(data: DataDirectory, item: Archived, outcome: Attempt) -> Attempt:
-    """Rows that do not read and cannot be made again, because the archive no longer has the bytes: set aside, and said."""
+def _lost(context: IntakeContext, item: Archived, outcome: Attempt | None) -> Attempt:
+    """Rows that do not read, or were never made, and cannot be made from what the archive has: set aside, and said; the same bytes
+    sent again bring them back."""
+    data, facts = context.data, {"file": item.shown_name, "receipt": item.receipt}
     stored = stored_at(data, item)
     if stored.is_file():
         stored.replace(stored.with_name(stored.name + landing.DAMAGED))
-    return _as(data, outcome, "refused", "rows_lost", {"file": item.shown_name, "receipt": item.receipt})
+    if outcome is None:
+        outcome = Attempt(
+            receipt=item.receipt, feed=item.feed, sender=item.sender, file_name=item.shown_name, sha256=item.sha256,
+            size_bytes=item.size_bytes, received_at=item.received_at.replace(microsecond=0), received_on=item.received_on,
+            attempted_at=data.now(), verdict="refused", contract_version=context.feed.version,
+        )  # fmt: skip
+    return _as(data, outcome, "refused", ROWS_LOST, facts)
 
 
 def _withdraw(data: DataDirectory, outcome: Attempt, withdrawal: Withdrawal) -> Attempt:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import signal
 import threading
 import time
@@ -24,53 +23,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from contracts.whole_files import write_text
 from orchestration import access
 from orchestration.intake.landing import Attempt
+from orchestration.night.dagster_home import opened, prepare
 from orchestration.paths import DataDirectory
 from orchestration.release.headlines import headlines
 
-# Every run by hand or by night behaves alike: queued, one writer of the warehouse at a time.
-DAGSTER_YAML = """\
-# Written by the night when it is missing; yours to change.
-telemetry:
-  enabled: false
-nux:
-  enabled: false
-event_log_storage:
-  module: orchestration.night.event_log
-  class: BatchedEventLog
-run_coordinator:
-  module: dagster.core.run_coordinator
-  class: QueuedRunCoordinator
-concurrency:
-  runs:
-    max_concurrent_runs: 2
-  pools:
-    default_limit: 1
-    granularity: op
-retention:
-  schedule:
-    purge_after_days: 90
-  sensor:
-    purge_after_days: 90
-"""
-# Runs of processes that are gone are ended, and those that take too long: neither may keep the next night waiting.
-MONITORING = """\
-run_launcher:
-  module: orchestration.night.owners
-  class: WatchedRunLauncher
-run_monitoring:
-  enabled: true
-  poll_interval_seconds: 30
-  start_timeout_seconds: 600
-  free_slots_after_run_end_seconds: 60
-  max_runtime_seconds: 43200  # how long a run may take, the command line's too
-"""
 # How long a run that was told to stop may take to do so.
 STOP_SECONDS = 60
-# Where the event log's module lay until version 0.2: a data directory made before still names it.
-MOVED = "module: orchestration.event_log\n"
 
 
 @dataclass
@@ -93,22 +53,6 @@ class Night:
     ended_early: bool = False  # there was nothing to do
 
 
-def prepare(data: DataDirectory) -> None:
-    """Makes the data directory usable by Dagster and closed to others; sets the environment of this process."""
-    access.close(data)
-    data.dagster_home.mkdir(parents=True, exist_ok=True)
-    settings = data.dagster_home / "dagster.yaml"
-    written = settings.read_text(encoding="utf-8") if settings.is_file() else DAGSTER_YAML
-    wanted = written.replace(MOVED, "module: orchestration.night.event_log\n")
-    if not re.search(r"^run_(launcher|monitoring):", wanted, re.MULTILINE):
-        wanted = f"{wanted.rstrip()}\n{MONITORING}"
-    if not settings.is_file() or wanted != written:
-        write_text(settings, wanted)
-    os.environ["MINSHENG_DATA"] = str(data.root)
-    os.environ["DAGSTER_HOME"] = str(data.dagster_home)
-    os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
-
-
 def run(data: DataDirectory, console: Console) -> Night:
     """One night: takes in what has come, builds and releases from what was accepted."""
     prepare(data)
@@ -121,8 +65,6 @@ def run(data: DataDirectory, console: Console) -> Night:
         if has_nothing_to_do(data):
             return _ended_early(data, console)
     with console.status("loading the code location"):
-        import dagster as dg
-
         from orchestration import schedules
 
         try:
@@ -135,8 +77,8 @@ def run(data: DataDirectory, console: Console) -> Night:
         from orchestration.warehouse import failures
         from orchestration.warehouse.dbt_assets import HOW, TONIGHT
 
-        instance = dg.DagsterInstance.get()
-    for sentence in end_the_dead(instance):
+        instance, set_aside = opened(data)
+    for sentence in [*set_aside, *end_the_dead(instance)]:
         console.print(f" {sentence}", markup=False)
     before = {(a.receipt, a.attempt) for a in landing.attempts(data)}
     previous = current(data)
@@ -183,7 +125,7 @@ def _execute(job: Any, instance: Any, night: Night, log: Path, console: Console)
     from contracts.loading import load_feeds
     from orchestration.intake import days, feeds
     from orchestration.night.owners import WAITING
-    from orchestration.warehouse.dbt_assets import BUILT, TONIGHT
+    from orchestration.warehouse.dbt_assets import BUILT, DAMAGED, TONIGHT
 
     counts: Counter[str] = Counter()
     intake = {feeds.asset_key(feed).to_python_identifier() for feed in load_feeds().values()}
@@ -201,7 +143,7 @@ def _execute(job: Any, instance: Any, night: Night, log: Path, console: Console)
                 if record.user_message.startswith(BUILT):
                     advance()
                 ours = record.level == logging.WARNING and record.step_key != "warehouse"  # there dbt speaks too
-                if ours or record.user_message.startswith(WAITING):
+                if ours or record.user_message.startswith((WAITING, DAMAGED)):
                     console.print(
                         f"\n {record.user_message}", markup=False, end="" if not console.is_terminal else "\n"
                     )

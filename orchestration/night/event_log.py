@@ -74,6 +74,11 @@ class BatchedEventLog(SqliteEventLogStorage):
             self._instance.report_engine_event(f"{owners.WAITING}{'; '.join(held)}", run)
         return status
 
+    def dispose(self) -> None:
+        super().dispose()
+        while self._engines:
+            self._engines.popitem()[1].dispose()
+
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """Stores the events in their order; all of them, or none."""
         with self._db_lock, ExitStack() as transaction:

@@ -58,7 +58,16 @@ def end_the_dead(instance: DagsterInstance) -> list[str]:
             run = instance.get_run_by_id(run_id)
             if run is None or run.is_finished:
                 instance.event_log_storage.free_concurrency_slots_for_run(run_id)
+    _forget_ended(instance)
     return told
+
+
+def _forget_ended(instance: DagsterInstance) -> None:
+    """Removes the signatures of runs that somebody else has ended: as long as one lies there, every night looks for a dead one."""
+    for lock in _lock("").glob("*"):
+        run = instance.get_run_by_id(lock.name)
+        if (run is None or run.is_finished) and not is_held(lock):
+            lock.unlink(missing_ok=True)
 
 
 def holders(instance: DagsterInstance, pool: str, but: str) -> list[str]:

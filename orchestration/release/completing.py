@@ -16,7 +16,7 @@ import polars as pl
 from contracts.loading import load_products
 from contracts.model import Product
 from contracts.quoting import literal
-from contracts.whole_files import read_json
+from contracts.whole_files import NotReadable, read_json
 from orchestration.derived import roads
 from orchestration.paths import DataDirectory
 from orchestration.release import certificates, code_names, periods, public_changes, revisions, violations, worklists
@@ -109,7 +109,10 @@ def write_revisions(
 
 def _contained(path: Path) -> dict[str, str] | None:
     """Receipt → feed of the deliveries that a release contains; None where it does not say."""
-    return dict(read_json(path)) if path.is_file() else None
+    try:
+        return dict(read_json(path))
+    except (FileNotFoundError, NotReadable):
+        return None
 
 
 def write_worklists(

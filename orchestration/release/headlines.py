@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from contracts.whole_files import duckdb_reads
 from orchestration.paths import DataDirectory
 
 
@@ -14,6 +15,8 @@ def headlines(data: DataDirectory) -> list[str]:
     """What the current release says first: three figures, each with its base, and the violations that wait for somebody."""
     import duckdb
 
+    if not duckdb_reads(data.published / "minsheng.duckdb"):
+        return []  # the release says it
     con = duckdb.connect(str(data.published / "minsheng.duckdb"), read_only=True)
     lines = [line for query in (_participation, _survey, _coverage, _violations) if (line := query(con))]
     con.close()

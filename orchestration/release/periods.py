@@ -19,7 +19,7 @@ from rich.console import Console
 
 from contracts.model import Product
 from contracts.quoting import literal
-from contracts.whole_files import read_json, write_json
+from contracts.whole_files import NotReadable, read_json, write_json
 from orchestration.paths import DataDirectory
 
 # The columns by which a table of figures says what period a row is about.
@@ -68,7 +68,10 @@ def days_of(period: str) -> tuple[date, date]:
 def approvals(data: DataDirectory) -> list[Closing]:
     """Everything that was ever approved, oldest first."""
     path = _path(data)
-    return [Closing(**said) for said in read_json(path)] if path.is_file() else []
+    try:
+        return [Closing(**said) for said in read_json(path, list)] if path.is_file() else []
+    except TypeError:
+        raise NotReadable(path) from None
 
 
 def closed(data: DataDirectory) -> list[Closing]:

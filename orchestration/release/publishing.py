@@ -15,7 +15,7 @@ from typing import Any
 
 from contracts.loading import load_products
 from contracts.model import Product
-from contracts.whole_files import put_folder, read_json, write_json
+from contracts.whole_files import NotReadable, put_folder, read_json, write_json
 from orchestration import access
 from orchestration.derived import roads
 from orchestration.paths import DataDirectory
@@ -61,11 +61,12 @@ def release(data: DataDirectory, log: Any = None) -> tuple[Certificate, bool]:
                 f"the certificate of {certificates.standing_id(data)} does not read (cut short or damaged), and neither does its copy: "
                 "a release is made anew"
             )
-        if previous and _stands(data, previous, products, kept, same):
+        harmed = _harmed(data, log) if previous else []
+        if previous and not harmed and _stands(data, previous, products, kept, same):
             return previous, False
         while True:
             certificate = tables.write(data, candidate, products, previous, kept, same, is_by_same_rules)
-            if previous and _same(previous, certificate):
+            if previous and not harmed and _same(previous, certificate):
                 periods.settle(data, previous.release_id)
                 taking_over.remember(data, previous.release_id, taking_over.tonight(data, products), kept)
                 return previous, False
@@ -129,7 +130,8 @@ def _audited(
 def stands(data: DataDirectory) -> bool:
     """Whether the release that readers see is what would be released now, where that can be told without reading the warehouse."""
     products, previous, kept, same, _ = _compared(data)
-    return previous is not None and _stands(data, previous, products, kept, same)
+    is_harmed = bool(taking_over.harmed(data.published / "current"))
+    return previous is not None and not is_harmed and _stands(data, previous, products, kept, same)
 
 
 def _compared(
@@ -173,6 +175,29 @@ def _kept_too(
     if certificates.standing_id(data) is None or not more:
         raise AuditFailed(f"{len(sentences)} promises are broken, first: {sentences[0]}. The last release stands.")
     return {**kept, **more}
+
+
+def _harmed(data: DataDirectory, log: Any) -> list[str]:
+    """The files of the standing release that a disk has harmed, told of.
+
+    Raises:
+        NotReadable: one is a database: history, closed periods and what was told to the public are in it, so that nothing can be
+            compared with it.
+    """
+    last = data.published / "current"
+    harmed = taking_over.harmed(last)
+    for name in set(harmed) & set(taking_over.DATABASES):
+        raise NotReadable(
+            (last / name).resolve(),
+            "请从备份恢复，或退回上一次发布（python -m orchestration release rollback 编号），下一夜会重新发布。",
+            "restore it from a backup, or go back to the release before (python -m orchestration release rollback ID), and the next "
+            "night releases anew.",
+        )
+    if harmed and log:
+        log.warning(
+            f"files of {certificates.standing_id(data)} are not as they were written (cut short or damaged): {', '.join(harmed[:5])}; a release is made anew"
+        )
+    return harmed
 
 
 def _forget_cells(data: DataDirectory) -> None:

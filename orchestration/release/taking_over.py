@@ -9,17 +9,23 @@ Does not belong here: what the warehouse is made of (warehouse.inputs) and what 
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from contracts.model import Product
 from contracts.public_edition import load_public_edition
-from contracts.whole_files import NotReadable, link, read_json, write_json
+from contracts.whole_files import NotReadable, duckdb_reads, link, read_json, sha256_of, write_json
 from orchestration.disclosure.records import parameter
 from orchestration.paths import DataDirectory
 from orchestration.release import periods, revisions
+from orchestration.release.names import DATABASE, PUBLIC, PUBLIC_DATABASE
+from orchestration.release.targets.files import PACKAGE
 from orchestration.warehouse import inputs
+
+DATABASES = (DATABASE, f"{PUBLIC}/{PUBLIC_DATABASE}")
 
 
 @dataclass(frozen=True)
@@ -88,11 +94,34 @@ def reads(table: str) -> frozenset[str]:
 
 
 def is_whole(last: Path, table: str) -> bool:
-    """Whether a release has all files of a table that are taken over with it."""
-    wanted = [f"parquet/{table}.parquet", f"csv/{table}.csv", f"data_docs/{table}.html"]
+    """Whether a release has all files of a table that are taken over with it, as they were written: what a disk has cut short since
+    is written anew."""
+    wanted = [f"parquet/{table}.parquet", f"csv/{table}.csv"]
     if (last / "public" / "parquet" / f"{table}.parquet").is_file():
-        wanted.append(f"public/csv/{table}.csv")
-    return all((last / name).is_file() for name in wanted)
+        wanted += [f"public/{name}" for name in wanted]
+    said = _described(last)
+    is_there = all((last / name).is_file() for name in (*wanted, f"data_docs/{table}.html"))
+    return is_there and all(said.get(name, (0, ""))[1] == f"sha256:{sha256_of(last / name)}" for name in wanted)
+
+
+def harmed(last: Path) -> list[str]:
+    """The files of a release that are gone or have another size than when they were written; the databases, where they do not read."""
+    said = _described(last)
+    files = [
+        name for name, (size, _) in said.items() if not (last / name).is_file() or (last / name).stat().st_size != size
+    ]
+    databases = [name for name in DATABASES if (last / name).is_file() or (last / name).with_name(PACKAGE).is_file()]
+    return [*files, *(name for name in databases if not duckdb_reads(last / name))]
+
+
+def _described(release: Path) -> dict[str, tuple[int, str]]:
+    """File of a release → (bytes, checksum) as its own descriptions say; nothing where one does not read."""
+    found = {}
+    for folder in (".", "csv", "public", "public/csv"):
+        with suppress(FileNotFoundError, NotReadable, KeyError, TypeError):
+            for told in read_json(release / folder / PACKAGE)["resources"]:
+                found[os.path.normpath(f"{folder}/{told['path']}")] = (int(told["bytes"]), str(told["hash"]))
+    return found
 
 
 def take_files(last: Path, candidate: Path, table: str) -> None:

@@ -26,7 +26,15 @@ from dagster_dbt.errors import DagsterDbtCliRuntimeError
 from packaging.version import Version
 
 from contracts.loading import CODES, POLICIES, load_feeds
-from contracts.whole_files import NotReadable, parquet_reads, write_parquet, write_text
+from contracts.whole_files import (
+    NotReadable,
+    duckdb_reads,
+    parquet_reads,
+    read_json,
+    sha256_of,
+    write_json,
+    write_parquet,
+)
 from orchestration.derived import linkage, review_words, roads, survey_estimates
 from orchestration.holding import alone, this_command
 from orchestration.intake import days, ledger, taking_in
@@ -37,6 +45,8 @@ from orchestration.warehouse import column_lineage, failures, inputs, texts
 POOL = "warehouse"
 # How a log line begins that tells of a finished model: the night's progress counts them.
 BUILT = "built"
+# How the warning begins that a damaged warehouse gives.
+DAMAGED = "the warehouse does not read"
 # The metadata keys of dagster-dbt for the node an asset or check stands for, and of Dagster for a table's columns.
 UNIQUE_ID, COLUMNS = "dagster_dbt/unique_id", "dagster/column_schema"
 # The metadata key of a table's materialization that says what the night did with it; the word before the colon is counted.
@@ -127,8 +137,6 @@ def manifest(data: DataDirectory) -> Path:
     newest = max(p.stat().st_mtime for p in read if p.suffix in (".sql", ".yml", ".csv", ".md"))
     if not path.is_file() or path.stat().st_mtime < newest or _parsed_for(path) != str(data.root):
         data.dbt_target.mkdir(parents=True, exist_ok=True)
-        # A manifest that was being written when somebody was killed is not taken for a whole one.
-        path.with_name("parsed_for").unlink(missing_ok=True)
         run = subprocess.run(
             [str(DBT), "--quiet", "parse", "--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)],
             env={**os.environ, **environment(data)}, capture_output=True, text=True, check=False,
@@ -136,7 +144,7 @@ def manifest(data: DataDirectory) -> Path:
         if run.returncode:
             raise RuntimeError(f"dbt cannot read dbt_project/: {run.stdout.strip()[-2000:]}{run.stderr.strip()[-500:]}")
         os.utime(path)
-        write_text(path.with_name("parsed_for"), str(data.root))
+        write_json(path.with_name("parsed_for"), {"data": str(data.root), "sha256": sha256_of(path)})
     return path
 
 
@@ -166,8 +174,12 @@ def is_parsed(data: DataDirectory) -> bool:
 
 
 def _parsed_for(path: Path) -> str | None:
-    stamp = path.with_name("parsed_for")
-    return stamp.read_text() if stamp.is_file() else None
+    """The data directory that a parsed project names; None where it is not as dbt has written it."""
+    try:
+        said = read_json(path.with_name("parsed_for"))
+        return str(said["data"]) if said["sha256"] == sha256_of(path) else None
+    except (FileNotFoundError, NotReadable, KeyError):
+        return None
 
 
 def only_writer(data: DataDirectory, log: Any = None) -> AbstractContextManager[None]:
@@ -193,7 +205,7 @@ def warehouse_assets() -> list[dg.AssetsDefinition]:
         _ensure_typed(where)
         with only_writer(where, context.log):
             os.environ.update(environment(where))  # the day may have changed since this process began
-            parsed = json.loads(manifest(where).read_text(encoding="utf-8"))
+            parsed = _parsed(where, context.log)
             tonight, before = inputs.keys(where, parsed), inputs.built(where)
             # What a person has chosen is built, due or not; of the whole project, what is due.
             is_whole = _is_whole(context)
@@ -254,6 +266,19 @@ def warehouse_assets() -> list[dg.AssetsDefinition]:
             context.log.error(sentence)
 
     return [warehouse]
+
+
+def _parsed(data: DataDirectory, log: Any) -> dict[str, Any]:
+    """The parsed project. A warehouse that does not read goes first, as it is made of what was accepted; where the list of what
+    failed does not, all is looked at again."""
+    if data.warehouse.is_file() and not duckdb_reads(data.warehouse):
+        log.warning(f"{DAMAGED} (cut short or damaged): everything is built again")
+        data.warehouse.unlink()
+        data.warehouse.with_name(f"{data.warehouse.name}.wal").unlink(missing_ok=True)
+        inputs.forget(data)
+    if not failures.reads(data):
+        inputs.forget(data)
+    return dict(json.loads(manifest(data).read_text(encoding="utf-8")))
 
 
 def _ensure_typed(data: DataDirectory) -> None:

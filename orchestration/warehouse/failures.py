@@ -42,6 +42,15 @@ def remember(data: DataDirectory, results: Iterable[Mapping[str, Any]]) -> dict[
     return listed
 
 
+def reads(data: DataDirectory) -> bool:
+    """Whether the list reads: where it does not, only a build of everything makes it again."""
+    try:
+        remembered(data)
+    except NotReadable:
+        return False
+    return True
+
+
 def failed_in(results: Iterable[Mapping[str, Any]]) -> set[str]:
     """The nodes that failed in a build."""
     return {result["unique_id"] for result in results if result["status"] in FAILED}

@@ -121,9 +121,14 @@ def built(data: DataDirectory) -> dict[str, str]:
     """Node → the key it was last built or passed with; nothing where anybody else has written the warehouse since."""
     try:
         said = read_json(_path(data))
-    except (NotReadable, FileNotFoundError):
+        return dict(said["nodes"]) if said["warehouse"] == _state(data.warehouse) else {}
+    except (NotReadable, FileNotFoundError, KeyError):
         return {}
-    return dict(said["nodes"]) if said["warehouse"] == _state(data.warehouse) else {}
+
+
+def forget(data: DataDirectory) -> None:
+    """The next build is of everything."""
+    _path(data).unlink(missing_ok=True)
 
 
 def remember(data: DataDirectory, before: Mapping[str, str], tried: Collection[str], done: Mapping[str, str]) -> None:

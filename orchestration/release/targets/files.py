@@ -8,7 +8,6 @@ Does not belong here: which tables and rows there are (release.tables) and the d
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +17,7 @@ import duckdb
 
 from contracts.model import FieldSpec, Product
 from contracts.quoting import literal
-from contracts.whole_files import whole, write_json
+from contracts.whole_files import sha256_of, whole, write_json
 from orchestration.paths import ZONE
 
 POINTER, PACKAGE, CSV = "pointer.json", "datapackage.json", "csv"
@@ -101,7 +100,7 @@ def _resource(product: Product, products: Mapping[str, Product], file: Path, bas
         "format": file.suffix[1:],
         "mediatype": "text/csv" if is_csv else "application/vnd.apache.parquet",
         "bytes": file.stat().st_size,
-        "hash": f"sha256:{_sha256(file)}",
+        "hash": f"sha256:{sha256_of(file)}",
         "rows": rows,
         "schema": _schema(product, products),
     }
@@ -188,8 +187,3 @@ def read_csv(path: Path, columns: Mapping[str, str]) -> str:
 def _count(con: duckdb.DuckDBPyConnection, table: str) -> int:
     (count,) = con.execute(f'select count(*) from "{table}"').fetchall()[0]
     return int(count)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from datetime import date, datetime
+from hashlib import sha256
 from pathlib import Path
 
 import polars as pl
@@ -376,7 +377,7 @@ def test_no_raw_file_is_left_under_another_name(data) -> None:
     assert list(data.unpacked.iterdir()) == []
 
 
-def test_rows_that_are_lost_with_their_bytes_are_said_once_and_stop_nobody(data) -> None:
+def test_rows_that_are_lost_with_their_bytes_are_said_once_and_come_back_with_the_same_file(data) -> None:
     put(data, "default/a.csv", openings("TY1"))
     put(data, "default/b.csv", openings("TY2"), came=datetime(2026, 2, 4))
     first = night(data)["a.csv"]
@@ -385,6 +386,53 @@ def test_rows_that_are_lost_with_their_bytes_are_said_once_and_stop_nobody(data)
     lost = night(data)["a.csv"]
     assert (lost.verdict, lost.reason_code) == ("refused", "rows_lost")
     assert rows(data) == {"TY2"}
+    assert pending(data, FEED) == []
+    assert night(data) == {}
+    put(data, "default/a.csv", openings("TY1"))
+    assert night(data)["a.csv"].verdict == "accepted"
+    assert rows(data) == {"TY1", "TY2"}
+    assert night(data) == {}
+
+
+CUT_SHORT = {"half": lambda b: b[: len(b) // 2], "nothing": lambda b: b"", "garbage": lambda b: bytes(len(b))}
+
+
+@pytest.mark.parametrize("left", CUT_SHORT)
+@pytest.mark.parametrize("is_read_again", [True, False])
+def test_bytes_that_the_archive_has_lost_are_not_taken_for_the_sender_s(data, left, is_read_again) -> None:
+    """Half of a table is a table, too: whatever has the archive read again, fewer rows would count, and the sender be to blame."""
+    put(data, "default/a.csv", openings("TY1") + b"TY2,2026-01-01,5\n")
+    first = night(data)["a.csv"]
+    (archived,) = data.archive.glob("*/*/*.bin")
+    archived.chmod(0o600)
+    archived.write_bytes(CUT_SHORT[left](archived.read_bytes()))
+    if is_read_again:
+        log = Log()
+        assert take_in(data, FEED, FIRST, TODAY, replay=True, log=log) == []
+        assert any(first.receipt in said for said in log.said)
+        assert rows(data) == {"TY1", "TY2"}
+    else:
+        damage(next(data.accepted.glob(f"{FEED.id}/*/{first.receipt}.parquet")))
+        lost = night(data)["a.csv"]
+        assert (lost.verdict, lost.reason_code) == ("refused", "rows_lost")
+        assert "no fault of the sender" in lost.message_en
+        assert list(data.accepted.glob(f"{FEED.id}/*/*.parquet")) == []
+    assert night(data) == {}
+    put(data, "default/a.csv", openings("TY1") + b"TY2,2026-01-01,5\n")
+    assert night(data)["a.csv"].verdict == ("duplicate" if is_read_again else "accepted")
+    assert sha256(archived.read_bytes()).hexdigest() == first.sha256
+    assert rows(data) == {"TY1", "TY2"}
+    assert night(data) == {}
+
+
+def test_bytes_that_were_lost_before_they_were_read_are_said_and_not_refused_as_the_sender_s(data) -> None:
+    put(data, "default/a.csv", openings("TY1") + b"TY2,2026-01-01,5\n")
+    (arrival,) = arriving.arrivals(data, FEED.id)
+    archived, _ = landing.archive(data, arrival)
+    damage(archived.path)
+    assert [i.file_name for i in pending(data, FEED)] == ["a.csv"]
+    assert night(data)["a.csv"].reason_code == "rows_lost"
+    assert pending(data, FEED) == []
     assert night(data) == {}
 
 

@@ -17,7 +17,7 @@ import dagster as dg
 import pytest
 from dagster._daemon.monitoring.run_monitoring import execute_run_monitoring_iteration
 
-from orchestration.night import command, owners
+from orchestration.night import command, dagster_home, owners
 from orchestration.paths import DataDirectory
 
 pytestmark = pytest.mark.slow
@@ -49,7 +49,7 @@ if __name__ == "__main__":
 def instance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
     for name in ("MINSHENG_DATA", "DAGSTER_HOME"):
         monkeypatch.setenv(name, "")
-    command.prepare(DataDirectory(tmp_path / "data"))
+    dagster_home.prepare(DataDirectory(tmp_path / "data"))
     (tmp_path / "night.py").write_text(RUNS, encoding="utf-8")
     with dg.DagsterInstance.get() as instance:
         yield instance
@@ -117,6 +117,19 @@ def test_a_slot_that_was_given_to_a_dead_run_while_it_waited_is_free(instance: d
     instance.add_run(following)
     storage.claim_concurrency_slot("warehouse", following.run_id, "build")
     assert storage.claim_concurrency_slot("warehouse", following.run_id, "build").is_claimed
+
+
+def test_a_run_that_somebody_else_ended_leaves_no_signature(tmp_path: Path, instance: dg.DagsterInstance) -> None:
+    """As the daemon does with one whose process was killed; while one lay there, no night was ever a quiet one again."""
+    run = killed(tmp_path, instance)
+    instance.report_run_failed(run)
+    with start(tmp_path, holds=True) as living:
+        assert line(living) == "builds"
+        assert owners.end_the_dead(instance) == []
+        (left,) = (Path(os.environ["DAGSTER_HOME"]) / "running").iterdir()
+        assert left.name != run.run_id
+        living.communicate("\n")
+    assert list(left.parent.iterdir()) == []
 
 
 def told_to_wait(instance: dg.DagsterInstance) -> list[str]:
@@ -224,9 +237,9 @@ def test_a_dagster_yaml_of_an_earlier_version_learns_to_watch(tmp_path: Path, mo
     data = DataDirectory(tmp_path / "older")
     data.dagster_home.mkdir(parents=True)
     (data.dagster_home / "dagster.yaml").write_text("telemetry:\n  enabled: false\n", encoding="utf-8")
-    command.prepare(data)
+    dagster_home.prepare(data)
     written = (data.dagster_home / "dagster.yaml").read_text(encoding="utf-8")
     assert written.startswith("telemetry:\n  enabled: false\n")
     assert "max_runtime_seconds" in written
-    command.prepare(data)
+    dagster_home.prepare(data)
     assert (data.dagster_home / "dagster.yaml").read_text(encoding="utf-8") == written

@@ -14,6 +14,7 @@ import pytest
 
 from contracts import loading
 from contracts.loading import load_products
+from contracts.whole_files import sha256_of
 from orchestration.__main__ import main
 from orchestration.intake import arriving
 from orchestration.night import quiet
@@ -40,10 +41,9 @@ def moved(night_city: Any, tmp_path_factory: pytest.TempPathFactory) -> DataDire
 def _parsed_here(data: DataDirectory) -> None:
     """What dbt would write of the project if it parsed it again, which takes it as long as the rest of these tests."""
     stamp, path = data.dbt_target / "parsed_for", data.dbt_target / "manifest.json"
-    path.write_text(
-        path.read_text(encoding="utf-8").replace(stamp.read_text(encoding="utf-8"), str(data.root)), encoding="utf-8"
-    )
-    stamp.write_text(str(data.root), encoding="utf-8")
+    elsewhere = json.loads(stamp.read_text(encoding="utf-8"))["data"]
+    path.write_text(path.read_text(encoding="utf-8").replace(elsewhere, str(data.root)), encoding="utf-8")
+    stamp.write_text(json.dumps({"data": str(data.root), "sha256": sha256_of(path)}), encoding="utf-8")
 
 
 @pytest.fixture

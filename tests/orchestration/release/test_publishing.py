@@ -17,8 +17,10 @@ import pytest
 import contracts.audit
 from contracts.loading import load_products
 from contracts.model import Product
+from contracts.whole_files import NotReadable
 from orchestration.paths import PROJECT, DataDirectory
 from orchestration.release import certificates, names, periods, publishing, tables, taking_over
+from orchestration.release.headlines import headlines
 from orchestration.release.names import FICTIONAL
 from orchestration.release.publishing import KEPT_RELEASES
 from orchestration.release.tables import AuditFailed
@@ -539,6 +541,50 @@ def test_a_table_of_which_a_file_is_gone_is_written_and_judged_again(data, lost)
     certificate, _ = publishing.release(data)
     assert certificate.judged["dim_division"]["release"] == certificate.release_id
     assert (data.published / "current" / lost).is_file()
+
+
+@pytest.mark.parametrize(
+    "file", ["csv/dim_division.csv", "parquet/dim_division.parquet", "public/parquet/dim_division.parquet"]
+)
+@pytest.mark.parametrize("is_changed", [True, False])
+def test_a_file_that_a_disk_has_cut_short_is_not_taken_over(data, file, is_changed) -> None:
+    """It was, release after release, under a description that called it whole."""
+    first, _ = publishing.release(data)
+    whole, harmed = (data.published / "current" / file).read_bytes(), data.published / "current" / file
+    harmed.write_bytes(whole[: len(whole) // 2])
+    if is_changed:
+        fill(data, departments("health"))
+    assert not publishing.stands(data)
+    second, new = publishing.release(data)
+    assert (new, second.judged["dim_division"]["release"]) == (True, second.release_id)
+    assert (data.published / "current" / file).read_bytes() == whole
+    assert taking_over.harmed(data.published / "current") == []
+    assert publishing.release(data) == (second, False)
+    assert first.tables["dim_division"] == second.tables["dim_division"]
+
+
+@pytest.mark.parametrize("database", taking_over.DATABASES)
+def test_a_released_database_that_does_not_read_is_said_and_the_way_back_is_open(data, unaudited, database) -> None:
+    first, _ = publishing.release(data)
+    fill(data, departments("health"))
+    publishing.release(data)
+    harmed = data.published / "current" / database
+    harmed.write_bytes(harmed.read_bytes()[: harmed.stat().st_size // 2])
+    fill(data, departments("health", "culture"))
+    with pytest.raises(NotReadable, match=rf"{database} does not read.*release rollback"):
+        publishing.release(data)
+    assert database != names.DATABASE or headlines(data) == []
+    publishing.show(data, first.release_id)
+    third, new = publishing.release(data)
+    assert (new, third.tables["dim_department"]["rows"]) == (True, 2)
+    assert taking_over.harmed(data.published / "current") == []
+
+
+def test_a_list_of_receipts_that_does_not_read_stops_no_release(data, unaudited) -> None:
+    publishing.release(data)
+    (data.published / "current" / names.RECEIPTS).write_text("{", encoding="utf-8")
+    fill(data, departments("health"))
+    assert publishing.release(data)[1]
 
 
 def test_a_kept_table_is_not_taken_for_tonight_s(data) -> None:

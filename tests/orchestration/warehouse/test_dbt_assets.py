@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
@@ -11,11 +12,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import dagster as dg
+import duckdb
 import pytest
 from dagster_dbt import DbtCliResource
 
 from orchestration.paths import DataDirectory
-from orchestration.warehouse import failures
+from orchestration.warehouse import dbt_assets, failures, inputs
 from orchestration.warehouse.dbt_assets import _Dbt, _how_written, _is_told, _sentence, dbt_resource
 
 KEEPS_TOTALS = {
@@ -115,3 +117,92 @@ def _noted(name: str, own: Any, asked: list[str]) -> property | Callable[..., An
     if isinstance(own, cached_property):
         return property(lambda self: (asked.append(name), own.func(self))[1])
     return lambda self, args: (asked.append(name), own(self, args))[1]
+
+
+class Log:
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def warning(self, sentence: str) -> None:
+        self.said.append(sentence)
+
+
+CUT_SHORT: dict[str, Callable[[bytes], bytes]] = {
+    "half": lambda content: content[: len(content) // 2],
+    "nearly all": lambda content: content[:-1000],
+    "nothing": lambda _: b"",
+    "garbage": lambda content: bytes(range(256)) * (len(content) // 256),
+}
+
+
+@pytest.mark.parametrize("left", CUT_SHORT)
+def test_a_warehouse_that_does_not_read_is_built_again_and_one_that_does_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: str
+) -> None:
+    monkeypatch.setattr(dbt_assets, "manifest", lambda data: data.root / "manifest.json")
+    data, log = DataDirectory(tmp_path), Log()
+    (tmp_path / "manifest.json").write_text("{}", encoding="utf-8")
+    data.warehouse.parent.mkdir()
+    with duckdb.connect(str(data.warehouse)) as con:
+        con.execute("create table t as select range as n from range(200000)")
+    inputs.remember(data, {}, (), {"model.p.t": "key"})
+    assert dbt_assets._parsed(data, log) == {}
+    assert (log.said, inputs.built(data)) == ([], {"model.p.t": "key"})
+    whole = data.warehouse.read_bytes()
+    looks = "import duckdb, sys; con = duckdb.connect(sys.argv[1]); print('open', flush=True); sys.stdin.readline()"
+    with subprocess.Popen(
+        [sys.executable, "-c", looks, str(data.warehouse)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as somebody:
+        assert somebody.stdout is not None
+        assert somebody.stdout.readline()
+        dbt_assets._parsed(data, log)
+        somebody.communicate(b"\n")
+    assert data.warehouse.is_file()
+    data.warehouse.write_bytes(CUT_SHORT[left](whole))
+    dbt_assets._parsed(data, log)
+    assert not data.warehouse.exists()
+    assert inputs.built(data) == {}
+    (said,) = log.said
+    assert said.startswith(dbt_assets.DAMAGED)
+
+
+def test_where_nobody_knows_what_failed_everything_is_looked_at_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dbt_assets, "manifest", lambda data: data.root / "manifest.json")
+    data = DataDirectory(tmp_path)
+    (tmp_path / "manifest.json").write_text("{}", encoding="utf-8")
+    data.warehouse.parent.mkdir()
+    inputs.remember(data, {}, (), {"model.p.t": "key"})
+    for content in ('{"model.p.t": "why', "", "[]"):
+        data.failures.write_text(content, encoding="utf-8")
+        inputs.remember(data, {}, (), {"model.p.t": "key"})
+        dbt_assets._parsed(data, Log())
+        assert inputs.built(data) == {}
+
+
+@pytest.mark.parametrize("left", CUT_SHORT)
+def test_a_parsed_project_that_is_damaged_is_parsed_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: str
+) -> None:
+    """It was read as it lay there, and every night after ended in a traceback."""
+    asked: list[int] = []
+    data = DataDirectory(tmp_path)
+    data.dbt_target.mkdir()
+    path = data.dbt_target / "manifest.json"
+
+    def parse(*_: Any, **__: Any) -> Any:
+        asked.append(1)
+        path.write_text('{"nodes": {}, "sources": {}}' * 50, encoding="utf-8")
+        return subprocess.CompletedProcess([], 0, "", "")
+
+    monkeypatch.setattr(dbt_assets.subprocess, "run", parse)
+    assert dbt_assets.manifest(data) == dbt_assets.manifest(data) == path
+    assert dbt_assets.is_parsed(data)
+    assert len(asked) == 1
+    for damaged in (path, path.with_name("parsed_for")):
+        damaged.write_bytes(CUT_SHORT[left](damaged.read_bytes()))
+        assert not dbt_assets.is_parsed(data)
+        dbt_assets.manifest(data)
+        assert dbt_assets.is_parsed(data)
+    assert len(asked) == 3
