@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -15,6 +15,7 @@ from building import accept, build
 from five_halls import (
     BAD,
     COMBINED_WAYS,
+    DATED_WAYS,
     FIRST,
     FURTHER_WAYS,
     NUMBERS,
@@ -44,13 +45,13 @@ RECEIVED = datetime(2026, 2, 27, 2)
 ORDER = ("good", "watch", "undetermined", "bad")
 GOOD = "good_hall"
 ALL_WAYS = WAYS | FURTHER_WAYS | COMBINED_WAYS
-CODES = {way: f"{chr(65 + n // 20)}{chr(65 + n % 20)}{way}" for n, way in enumerate(ALL_WAYS)}
+CODES = {way: f"{chr(65 + n // 20)}{chr(65 + n % 20)}{way}" for n, way in enumerate(ALL_WAYS | DATED_WAYS)}
 DEPARTMENTS = dict(zip(CODES, OF_HALLS, strict=False))
 # There are fewer departments than ways: those that report some visits in another order share that of the first, the combined ones none.
 DEPARTMENTS |= (
     dict.fromkeys(WAYS | FURTHER_WAYS, DEPARTMENTS["not_reported"])
     | DEPARTMENTS
-    | dict.fromkeys(COMBINED_WAYS, "human_resources")
+    | dict.fromkeys(COMBINED_WAYS | DATED_WAYS, "human_resources")
 )
 assert {way for way in CODES if DEPARTMENTS[way] == DEPARTMENTS["not_reported"]} == {
     way for way, bend in (WAYS | FURTHER_WAYS).items() if bend is not_reported
@@ -87,11 +88,21 @@ def every_day(hall: Hall) -> Hall:
 
 @pytest.fixture(scope="module")
 def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    data = DataDirectory(tmp_path_factory.mktemp("halls") / "data")
+    yield from built(DataDirectory(tmp_path_factory.mktemp("halls") / "data"), ALL_WAYS)
+
+
+@pytest.fixture(scope="module")
+def long_ago(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    yield from built(
+        DataDirectory(tmp_path_factory.mktemp("long_ago") / "data"), {"honest": WAYS["honest"]} | DATED_WAYS
+    )
+
+
+def built(data: DataDirectory, ways: Mapping[str, Callable[[Hall], None]]) -> Iterator[Any]:
     data.derived.mkdir(parents=True)
     data.set_calendar(date(2026, 3, 1), date(2026, 1, 1))
     halls: list[Hall] = []
-    for way, bend in ALL_WAYS.items():
+    for way, bend in ways.items():
         hall = visits(
             CODES[way], is_bad=PLACES.get(way), number=NUMBERS.get(way, usual_number), department=DEPARTMENTS[way]
         )
@@ -137,7 +148,7 @@ def of_hall(con: Any, code: str) -> dict[str, Any]:
     """The row of the scorecard for the year of the visits."""
     asked = con.execute(
         "select * from reviews.review_scorecard where dimension = 'facility' and period_kind = 'year' "
-        "and code = 'hall:' || ?", [code]
+        "and period_start = date '2026-01-01' and code = 'hall:' || ?", [code]
     )  # fmt: skip
     names = [d[0] for d in asked.description]
     return dict(zip(names, asked.fetchone(), strict=True))
@@ -205,6 +216,14 @@ def test_no_department_scores_higher_by_its_way_of_sending(warehouse: Any, way: 
     assert all(b is None or b <= h + 1e-9 for h, b in zip(honest, bent, strict=True)), (honest, bent)
 
 
+@pytest.mark.parametrize("way", DATED_WAYS)
+def test_a_date_of_long_ago_takes_no_bad_review_away(long_ago: Any, way: str) -> None:
+    honest, bent = of_hall(long_ago, CODES["honest"]), of_hall(long_ago, CODES[way])
+    assert (bent["excluded_bad"], bent["verdict"], bent["verdict_if_counted"]) == (BAD, "undetermined", "bad")
+    assert bent["good_rate_if_counted"] == honest["good_rate"]
+    assert bent["good_rate_rank"] >= honest["good_rate_rank"]
+
+
 def test_a_bad_review_without_a_word_is_a_bad_review(warehouse: Any) -> None:
     row = of_hall(warehouse, CODES["without_a_word"])
     assert (row["verdict"], row["bad_reviews"], row["refused_reviews"]) == ("bad", BAD, 0)
@@ -238,4 +257,4 @@ def test_a_flood_of_invented_reviews_moves_no_honest_hall(warehouse: Any) -> Non
         "select invalid_no_contact from reviews.review_scorecard where dimension = 'facility' and code = 'none' "
         "and period_kind = 'trailing_12_months' order by period_start desc limit 1"
     ).fetchall()  # fmt: skip
-    assert unknown == 300 + 300 + 200 + 130 + 20 + 9 * BAD, "what nobody can place is counted where nobody is judged"
+    assert unknown == 300 + 300 + 200 + 130 + 20 + 7 * BAD, "what nobody can place is counted where nobody is judged"

@@ -25,6 +25,10 @@ deciders as (
     select * from {{ ref('review_deciders') }}
 ),
 
+first_heard as (
+    select * from {{ ref('review_heard_contacts') }}
+),
+
 divisions as (
     select * from {{ ref('division_latest') }}
 ),
@@ -66,28 +70,6 @@ corrected as (
         and judgements.verdict = 'good'
         and judgements.worst_level <= policies.bad_level_max
         and suspicions.review_id is null
-),
-
--- Whose first review counts, or counts where the least is read of a unit.
-first_heard as (
-    select distinct judgements.contact_id
-    from judgements
-    left join policies
-        on
-            judgements.policy_area = policies.area
-            and judgements.policy_from = policies.valid_from
-    where
-        judgements.review_no = 1
-        and judgements.validity <> 'duplicate'
-        and (judgements.validity <> 'default' or judgements.level <> policies.silence_level)
-        and (
-            judgements.validity = 'valid'
-            or coalesce(least(judgements.level, judgements.worst_level) <= policies.bad_level_max, true)
-        )
-    union distinct
-    select contact_id
-    from refusals
-    where review_no = 1
 ),
 
 -- A second review of a contact that nobody reviewed before is its first, whatever it calls itself.
@@ -159,13 +141,9 @@ refused_counted as (
         row_number() over (
             partition by refusals.contact_id, refusals.review_no = 1 order by refusals.level nulls first, refusals.refusal_id
         ) as nth_of_contact,
-        first_heard.contact_id is not null or second_alone.contact_id is not null as is_heard
+        first_heard.contact_id is not null as is_heard
     from refusals
     left join first_heard on refusals.contact_id = first_heard.contact_id
-    left join second_alone
-        on
-            refusals.contact_id = second_alone.contact_id
-            and second_alone.nth_of_contact = 1
     where refusals.contact_id is not null
 ),
 
