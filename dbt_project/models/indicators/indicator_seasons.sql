@@ -53,7 +53,7 @@ measured as (
     group by {{ prefixed('middles', ['indicator_code', 'division_code', 'area_type', 'period']) }}
 ),
 
--- Either is the standard deviation of what varies normally; where most values are the same, the median of their distances is zero.
+-- Either is the standard deviation of what varies normally; where most values are the same, the median distance is zero.
 final as (
     select
         indicator_code,
