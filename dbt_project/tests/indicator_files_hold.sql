@@ -77,7 +77,8 @@ judged as (
             when value is not null and has_denominator and coalesce(denominator, 0.0) <= 0.0 then 'value without a denominator'
             when has_denominator and abs(value * denominator - per * numerator) > 0.000000001 * per * numerator then 'quotient'
             when not has_denominator and value <> numerator then 'numerator'
-            when unit = 'share' and value > 1.0 and coalesce(quality_flags, '') not like '%above_one%' then 'share above one'
+            when unit = 'share' and value > 1.000000001 and coalesce(quality_flags, '') not like '%above_one%'
+                then 'share above one'
             when target is not null and targets is null then 'target'
             when
                 is_target_met

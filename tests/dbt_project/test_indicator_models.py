@@ -371,13 +371,24 @@ def test_a_value_far_from_its_own_season_is_flagged_and_stays(sql: dict[str, str
     cells = [
         *series("steady", [10, 11, 10, 12, 11]), *series("strange", [10, 11, 10, 12, 40]), *series("short", [10, 11, 10, 40]),
         *series("silent", [10, 11, 10, 12, 11], units_reporting=9),
+        *series("summed in another order", [0.3, 0.3, 0.3, 0.3, 0.1 + 0.2]), *series("seen before", [10, 10, 10, 12, 11]),
+        *series("never seen", [10, 10, 10, 12, 19]), *series("no longer", [1, 1, 1, 1, 0.9]),
     ]  # fmt: skip
     rows = made(sql, cells).execute(
         "select indicator_code, value, quality_flags, season_median from indicators.indicator_value where period = date '2025-01-01'"
     )
     assert {code: rest for code, *rest in rows.fetchall()} == {
         "steady": [11.0, None, 10.5], "strange": [40.0, "outlier", 10.5], "short": [40.0, None, 10.0], "silent": [11.0, "partly_covered", 10.5],
+        "summed in another order": [0.1 + 0.2, None, 0.3], "seen before": [11.0, None, 10.0], "never seen": [19.0, "outlier", 10.0],
+        "no longer": [0.9, "outlier", 1.0],
     }  # fmt: skip
+
+
+def test_a_share_is_above_one_by_more_than_its_last_digit(sql: dict[str, str]) -> None:
+    cells = [*series("whole", [0.1 + 0.2], denominator=0.3, unit="share"), *series("more", [0.31], denominator=0.3, unit="share")]  # fmt: skip
+    con = made(sql, cells)
+    rows = con.execute("select indicator_code, quality_flags from indicators.indicator_value").fetchall()
+    assert dict(rows) == {"whole": None, "more": "above_one"}
 
 
 def test_the_pace_that_is_needed_and_whether_the_present_one_is_enough(sql: dict[str, str]) -> None:
@@ -426,12 +437,14 @@ def test_what_no_part_accounts_for_is_a_remainder_that_may_be_below_zero(sql: di
         cell("C", "city", None, 10, 100, "more"), cell("k1", "county", "C", 3, 40, "more"), cell("k2", "county", "C", 4, 30, "more"),
         cell("C", "city", None, 10, 100, "all"), cell("k1", "county", "C", 10, 100, "all"),
         cell("C", "city", None, 1, 100, "less"), cell("k1", "county", "C", 4, 100, "less"),
+        cell("C", "city", None, 0.3, 100, "people alone"), cell("k1", "county", "C", 0.1, 40, "people alone"), cell("k2", "county", "C", 0.2, 30, "people alone"),
     ]  # fmt: skip
     rows = made(sql, cells).execute(
         "select indicator_code, division_code, division_level, numerator, denominator, value, quality_flags from indicators.indicator_value where is_remainder"
     )
     assert sorted(rows.fetchall()) == [
         ("less", "rest:C", "county", -3.0, 0.0, None, "children_exceed"), ("more", "rest:C", "county", 3.0, 30.0, None, None),
+        ("people alone", "rest:C", "county", 0.0, 30.0, None, None),
     ]  # fmt: skip
 
 

@@ -84,7 +84,7 @@ not_stated as (
             and cells.period = summed.period
             and cells.area_type = summed.area_type
     -- Sums of doubles differ in their last digits.
-    where abs(cells.numerator - coalesce(summed.group_numerator, 0.0)) > 0.000001
+    where abs(cells.numerator - coalesce(summed.group_numerator, 0.0)) > 0.000001 + 0.000000000001 * abs(cells.numerator)
 ),
 
 stacked as (

@@ -27,12 +27,18 @@ below as (
     group by cells.indicator_code, cells.above_code, cells.period, cells.area_type
 ),
 
+-- Sums of doubles differ in their last digits: what is left of them is nothing.
 compared as (
     select
         cells.*,
         below.depth as depth_below,
-        cells.numerator - coalesce(below.numerator, 0.0) as numerator_left,
-        cells.denominator - coalesce(below.denominator, 0.0) as denominator_left
+        {%- for part in ['numerator', 'denominator'] %}
+        case
+            when abs(cells.{{ part }} - coalesce(below.{{ part }}, 0.0)) <= 0.000001 + 0.000000000001 * abs(cells.{{ part }})
+                then 0.0
+            else cells.{{ part }} - coalesce(below.{{ part }}, 0.0)
+        end as {{ part }}_left{{ ',' if not loop.last }}
+        {%- endfor %}
     from cells
     inner join below
         on
@@ -59,10 +65,9 @@ final as (
         compared.population_year
     from compared
     inner join division_levels on compared.depth_below = division_levels.depth
-    -- Sums of doubles differ in their last digits.
     where
-        abs(coalesce(compared.numerator_left, 0.0)) > 0.000001
-        or abs(coalesce(compared.denominator_left, 0.0)) > 0.000001
+        compared.numerator_left <> 0.0
+        or compared.denominator_left <> 0.0
 )
 
 select * from final

@@ -81,7 +81,7 @@ compared as (
         rules.pace_months / 12 as pace_years,
         seasons.season_values,
         seasons.season_median,
-        seasons.season_mad,
+        seasons.season_deviation,
         targets.target,
         targets.target_year,
         targets.baseline,
@@ -136,7 +136,8 @@ paced as (
         coalesce(units_reporting < coverage_min * units_expected, false) as is_partly_covered,
         coalesce(
             season_values >= outlier_values_min
-            and abs(value - season_median) > outlier_mads * 1.4826 * season_mad,
+            -- Sums of doubles differ in their last digits.
+            and abs(value - season_median) > outlier_mads * season_deviation + 0.000000001 * abs(season_median),
             false
         ) as is_outlier
     from judged
@@ -186,7 +187,7 @@ final as (
             ',',
             case when is_partly_covered then 'partly_covered' end,
             case when is_outlier then 'outlier' end,
-            case when unit = 'share' and value > 1.0 then 'above_one' end,
+            case when unit = 'share' and value > 1.000000001 then 'above_one' end,
             case when population_year > extract(year from period) then 'later_population' end
         ), '') as quality_flags,
         season_median,
