@@ -7,7 +7,10 @@ Does not belong here: where files lie, which are new, and who is told (orchestra
 
 from __future__ import annotations
 
+import errno
+import os
 import re
+import shutil
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -39,6 +42,7 @@ from contracts.model import Feed, Layout
 from contracts.reading import Found, Reading, Table, Unreadable, fold, open_table
 
 Part = TypeVar("Part")
+ROOM_BYTES = 2**20  # a disk with less is full: whatever fails there fails of it
 
 
 @dataclass(frozen=True)
@@ -264,6 +268,15 @@ def check_alone(delivery: Delivery, opened: Opened, *, key: Key, accepted: Path,
     return outcome if outcome.verdict == "refused" else _outcome_of(settle, delivery, outcome, accepted, quarantine)
 
 
+def _blame_our_disk(error: Exception, written: Path) -> None:
+    """Raises OSError where a disk of ours is full or fails: nothing of the file's is to blame, and no receipt says so. What libraries
+    say of it may quote the file and is not asked."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS):
+        raise error
+    if shutil.disk_usage(next(p for p in written.parents if p.is_dir())).free < ROOM_BYTES:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from None
+
+
 def _outcome_of(
     work: Callable[[Outcome], None], delivery: Delivery, outcome: Outcome, accepted: Path, quarantine: Path
 ) -> Outcome:
@@ -271,10 +284,15 @@ def _outcome_of(
     started, before = time.monotonic(), outcome.seconds
     try:
         work(outcome)
-    except Unreadable as refused:
-        outcome = _refused(outcome, refused)
     except Exception as error:
-        outcome = _refused(outcome, _refusal("door_failed", delivery, detail=_place_of(error)))
+        try:
+            _blame_our_disk(error, accepted)
+        except OSError:
+            accepted.unlink(missing_ok=True)
+            quarantine.unlink(missing_ok=True)
+            raise
+        failed = error if isinstance(error, Unreadable) else _refusal("door_failed", delivery, detail=_place_of(error))
+        outcome = _refused(outcome, failed)
     if outcome.verdict == "refused":
         accepted.unlink(missing_ok=True)
         quarantine.unlink(missing_ok=True)

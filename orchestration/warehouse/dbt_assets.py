@@ -58,7 +58,7 @@ HOW = {
 }
 # What it says of a table that failed, or is made from one that did.
 KEPT = "kept: readers see the content of the last release, because"
-DBT = Path(sys.executable).parent / "dbt"
+PROCESS = ("-m", "orchestration.warehouse.dbt_process")  # dbt, which ends with whoever began it
 
 
 class _Translator(DagsterDbtTranslator):
@@ -138,7 +138,7 @@ def manifest(data: DataDirectory) -> Path:
     if not path.is_file() or path.stat().st_mtime < newest or _parsed_for(path) != str(data.root):
         data.dbt_target.mkdir(parents=True, exist_ok=True)
         run = subprocess.run(
-            [str(DBT), "--quiet", "parse", "--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)],
+            [sys.executable, *PROCESS, "--quiet", "parse", "--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)],
             env={**os.environ, **environment(data)}, capture_output=True, text=True, check=False,
         )  # fmt: skip
         if run.returncode:
@@ -164,7 +164,7 @@ def dbt_resource() -> DbtCliResource:
     """dbt of this environment, whatever PATH says, in a process that ends with this one."""
     return _Dbt(
         project_dir=str(DBT_PROJECT), profiles_dir=str(DBT_PROJECT), dbt_executable=sys.executable,
-        global_config_flags=["-m", "orchestration.warehouse.dbt_process"],
+        global_config_flags=[*PROCESS],
     )  # fmt: skip
 
 

@@ -31,7 +31,7 @@ from demo.plan import Plan
 from orchestration.derived import linkage, review_words, survey_estimates
 from orchestration.intake import feeds, ledger
 from orchestration.paths import DBT_PROJECT, ZONE, DataDirectory
-from orchestration.warehouse.dbt_assets import DBT, environment
+from orchestration.warehouse.dbt_assets import environment
 
 CITY = Plan(communities=40, days=61)
 LATE_FEED, LATE_DAYS = "evaluation.reviews", 20
@@ -130,7 +130,7 @@ def _dbt(data: DataDirectory, program: Path, target: str, *arguments: str) -> tu
 def _night(data: DataDirectory, spark_dbt: Path, night: str, console: Console) -> bool:
     """Builds everything on both engines and prints how the tables agree; whether they do."""
     kinds = ["build", "--resource-type", "seed", "--resource-type", "model"]
-    on_duckdb, bad_there = _dbt(data, DBT, "duckdb", *kinds)
+    on_duckdb, bad_there = _dbt(data, Path(sys.executable).parent / "dbt", "duckdb", *kinds)
     on_spark, bad = _dbt(data, spark_dbt, "spark", *kinds)
     for failure in bad_there + bad:
         console.print(f" {failure['name']}: {' '.join(failure['message'].split())[:600]}", markup=False)

@@ -6,6 +6,7 @@ import os
 import shutil
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import polars as pl
 import pytest
@@ -135,6 +136,24 @@ def test_an_error_of_ours_refuses_one_file_without_its_words_and_is_tried_again(
     assert sports.rows()["opened_on"].unique().to_list() == [date(2026, 1, 2)]
     assert {a.verdict for a in sports.night()} == {"accepted"}
     assert sports.rows().height == 6
+
+
+@pytest.mark.parametrize("says", [OSError(28, "No space left on device"), ValueError("cannot write")])
+def test_a_full_disk_refuses_nobody_s_file(city, monkeypatch, says) -> None:
+    """Whatever a library makes of it: the feed stops, the ledger says nothing, and the next night takes the file in."""
+    from contracts.door import delivery
+
+    sports = city("sports.openings")
+    sports.deliver("a.csv", openings(*many("2026-01-01", 3)), day=2)
+    monkeypatch.setattr(reading_ahead, "SMALL_BYTES", 0)
+    with monkeypatch.context() as full:
+        full.setattr(delivery, "split", lambda *_: (_ for _ in ()).throw(says))
+        full.setattr(delivery.shutil, "disk_usage", lambda _: SimpleNamespace(free=4096))
+        with pytest.raises(OSError, match="No space left"):
+            sports.night()
+    assert landing.attempts(sports.data) == []
+    assert list(sports.data.accepted.rglob("*.writing")) == []
+    assert [a.verdict for a in sports.night()] == ["accepted"]
 
 
 # ── an append file sent again ───────────────────────────────────────────────────────────────────

@@ -191,8 +191,9 @@ def test_a_parsed_project_that_is_damaged_is_parsed_again(
     data.dbt_target.mkdir()
     path = data.dbt_target / "manifest.json"
 
-    def parse(*_: Any, **__: Any) -> Any:
+    def parse(command: list[str], **_: Any) -> Any:
         asked.append(1)
+        assert {*dbt_assets.PROCESS} < {*command}  # it ends with whoever began it
         path.write_text('{"nodes": {}, "sources": {}}' * 50, encoding="utf-8")
         return subprocess.CompletedProcess([], 0, "", "")
 
