@@ -165,7 +165,18 @@ _TAG = re.compile(
 )
 
 
-_NO_TEXT = re.compile(r"<(script|style)\b[^<>]*>.*?</\1\s*>", re.IGNORECASE | re.DOTALL)
+_NO_TEXTS = tuple(
+    re.compile(rf"<{tag}\b[^<>]*>.*?</{tag}\s*>", re.IGNORECASE | re.DOTALL) for tag in ("script", "style")
+)
+_CLOSED = tuple(re.compile(rf"(?s:.*)</{tag}\s*>", re.IGNORECASE) for tag in ("script", "style"))
+
+
+def _without_scripts(text: str) -> str:
+    # No further than the last end: each beginning after it would be followed to the end of the text.
+    for no_text, closed in zip(_NO_TEXTS, _CLOSED, strict=True):
+        if last := closed.match(text):
+            text = no_text.sub("", last[0]) + text[last.end() :]
+    return text
 
 
 def _cleaned(text: str) -> str:
@@ -176,7 +187,7 @@ def _cleaned(text: str) -> str:
         if "&" not in text:
             break
         text = html.unescape(text)
-    text = _NO_TEXT.sub("", text)
+    text = _without_scripts(text) if "</" in text else text
     text = re.sub(_UNSEEN, "", _TAG.sub(lambda tag: " " if tag[0][1:3].lower() in ("br", "p>", "p ") else "", text))
     text = re.sub(r"[\x00-\x08\x0e-\x1f\x7f]", "", text)
     return re.sub(r"[\s\u00a0]+", " ", text).strip()

@@ -292,7 +292,8 @@ def _with_newlines(buffer: bytes, only_returns: bool, *, final: bool) -> bytes:
 
 def _shortened(line: bytes, limit: int) -> bytes:
     # Quotation marks go, or the cut would leave one open.
-    return line[:limit].replace(b'"', b"").decode("utf-8", errors="ignore").encode() + b"\n"
+    text = line[:limit].replace(b'"', b"").decode("utf-8", errors="ignore").encode()
+    return (text or REPLACED) + b"\n"  # nothing but quotation marks is a row all the same
 
 
 def _marked(chunk: bytes, encoding: Encoding) -> tuple[bytes, dict[int, str]]:

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import accumulate
 
 from contracts.reading.table import BLANKS, MARKS, ROW, SHAPE, Limits, Reading, is_blank, unreadable
 from contracts.reading.traditional import SIMPLIFIED
@@ -111,6 +112,7 @@ class _Search:
     known: set[str]
     spellings: Sequence[str]
     reach: dict[tuple[int, int], int] = field(default_factory=dict)
+    nearest: dict[int, list[int]] = field(default_factory=dict)  # of `_filled`
 
     def header(self, start: int, height: int, *, completed: bool = False) -> list[str]:
         if height == 1:
@@ -144,12 +146,18 @@ class _Search:
 
     def _over(self, row: int, column: int) -> str:
         """What stands over a column in a row: its own cell, or the group that reaches it."""
-        merges = any(at == row for at, _ in self.reach)
-        for left in range(column, -1, -1):
-            if text := self._at(row, left):
-                reach = self.reach.get((row, left), left if merges else column)
-                return text if reach >= column else ""
-        return ""
+        if not (filled := self._filled(row)) or (left := filled[min(column, len(filled) - 1)]) < 0:
+            return ""
+        merges = row in {at for at, _ in self.reach}
+        reach = self.reach.get((row, left), left if merges else column)
+        return self._at(row, left) if reach >= column else ""
+
+    def _filled(self, row: int) -> list[int]:
+        """For each cell of a row the nearest one to its left that says something, itself included; -1 where there is none."""
+        if row not in self.nearest:
+            said = (column if self._at(row, column) else -1 for column in range(len(self.rows[row])))
+            self.nearest[row] = list(accumulate(said, max))
+        return self.nearest[row]
 
     def _alone(self, joined: str, column: int, start: int) -> str:
         upper, lower = self.rows[start], self.rows[start + 1]

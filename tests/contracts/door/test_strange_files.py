@@ -10,6 +10,7 @@ import os
 import struct
 import subprocess
 import sys
+import time
 import tracemalloc
 import warnings
 import zipfile
@@ -482,6 +483,31 @@ def test_a_line_of_a_million_cells_takes_no_memory_and_no_other_row(line: str, t
     assert [row[0] for row in rows if row[-1] is None] == ["A001", "A002"]
     assert [row[-2] for row in rows if row[-1]] == ([3] if line.strip(",") else [])
     assert peak < 150_000_000
+
+
+SLOW_TEXTS = {
+    "scripts": ("机构名称", "<script>" * 12_000),
+    "ends": ("机构名称", "</script>" + "<script>" * 11_000),
+    "tags": ("机构名称", "<a " * 30_000),
+    "entities": ("机构名称", "&amp;" * 18_000),
+    "controls": ("机构名称", "_x0041_" * 12_000),
+    "blanks": ("机构名称", "　" * 90_000 + "x"),
+    "figures": ("总床位数", "1" * 90_000),
+    "halves": ("统计月份", "上午" * 40_000),
+    "totals": ("机构名称", "合" * 90_000),
+    "columns": ("总床位数", "1," * 45_000),  # without quotation marks: a row of so many cells beside short ones
+}
+
+
+@pytest.mark.parametrize("name", SLOW_TEXTS)
+def test_no_text_takes_longer_than_it_is_long(name: str, tmp_path: Path) -> None:
+    header, text = SLOW_TEXTS[name]
+    path = tmp_path / "slow.csv"
+    path.write_bytes(csv(homes(*({header: text} for _ in range(3)))))
+    test_cells.desk(path, FEEDS[CARE], None)  # what is read once
+    began = time.process_time()
+    test_cells.desk(path, FEEDS[CARE], None)
+    assert time.process_time() - began < 3
 
 
 def checked(path: Path | bytes, *more: str, code: str = "pass") -> subprocess.CompletedProcess[bytes]:
