@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -18,6 +20,8 @@ from orchestration.paths import DataDirectory, data_directory
 from orchestration.release import command as release_command
 from orchestration.release import explain_command, periods, reproduce_command
 
+# A disk with less free than this is full: neither the warehouse nor Dagster's own database can take a page more.
+FULL_BELOW_BYTES = 1_000_000
 KEPT_PUBLIC = "releases/*/public/minsheng_public.duckdb"
 
 
@@ -45,6 +49,28 @@ def main(arguments: list[str] | None = None) -> int:
     except (ContractError, NotReadable, KeyRefused, periods.Refused) as refused:
         console.print(f" {refused}", markup=False)
         return 1
+    except Exception as error:
+        if not _is_for_want_of_space(error, data):
+            raise
+        console.print(
+            f"\n {data.root} 所在磁盘已满（{_last_line(error)}）。已发布的不受影响；腾出空间后再运行一次即可，未完成的会重做。 · the disk of {data.root} is full "
+            f"({_last_line(error)}). What is published stands; make room and run it once more: what was left half-done is made again.",
+            markup=False,
+        )
+        return 1
+
+
+def _is_for_want_of_space(error: BaseException | None, data: DataDirectory) -> bool:
+    """SQLite and DuckDB do not always name it: then a disk with next to nothing left does."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        error = error.__cause__ or error.__context__
+    return data.root.is_dir() and shutil.disk_usage(data.root).free < FULL_BELOW_BYTES
+
+
+def _last_line(error: BaseException) -> str:
+    return (str(error.__cause__ or error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _attack(files: list[Path], console: Console) -> int:

@@ -31,6 +31,8 @@ FORMATS: Mapping[str, str] = {
     "timestamp": "yyyy-mm-dd hh:mm:ss",
 }
 SHARE = "0.0 %"
+# A number of no unit, or a factor: 1.03 is not 1.0.
+FACTOR = "#,##0.00"
 
 
 def write(database: Path, product: Product, folder: Path, release_id: str, note: str = "") -> list[Path]:
@@ -49,6 +51,7 @@ def write(database: Path, product: Product, folder: Path, release_id: str, note:
     by_department: dict[str, list[dict[str, Any]]] = {}
     for values in found:
         row = dict(zip(columns, values, strict=True))
+        row["missing_parts"] = _parts_in_words(row["missing_parts"], product)
         by_department.setdefault(row["department_code"], []).append(row)
     written = []
     for code, rows in sorted(by_department.items()):
@@ -70,12 +73,21 @@ def _write(path: Path, product: Product, rows: Sequence[Mapping[str, Any]], rele
                 {"num_format": "@", "bold": True, "bg_color": GREY, "text_wrap": True, "valign": "top"}
             ),
             "share": book.add_format({"num_format": SHARE}),
+            "factor": book.add_format({"num_format": FACTOR}),
             **{kind: book.add_format({"num_format": form}) for kind, form in FORMATS.items()},
         }
         overview = book.add_worksheet("近月 Months")
         _side_by_side(overview, product, _widest(rows), title, note, styles)
         _all_rows(book.add_worksheet("全部 Rows"), product, rows, styles)
         _meanings(book.add_worksheet("说明 Notes"), product, styles)
+
+
+def _parts_in_words(codes: str | None, product: Product) -> str | None:
+    """`survey,loop` as the lines of the workbook that are empty."""
+    if codes is None:
+        return None
+    lines = ((code, product.by_name.get(f"{code}_part")) for code in codes.split(","))
+    return "；".join(f"{line.label_zh} {line.label_en}" if line else code for code, line in lines)
 
 
 def _widest(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -163,7 +175,8 @@ def _write_value(sheet: Worksheet, line: int, column: int, value: Any, f: FieldS
     if isinstance(value, bool):
         sheet.write_string(line, column, "是 yes" if value else "否 no", styles["plain"])
     elif isinstance(value, (int, float)):
-        sheet.write_number(line, column, value, styles["share"] if _is_share(f) else styles[f.kind])
+        is_factor = f.kind == "number" and (not f.unit or f.unit.startswith("倍"))
+        sheet.write_number(line, column, value, styles["share" if _is_share(f) else "factor" if is_factor else f.kind])
     elif isinstance(value, (date, datetime)):
         sheet.write_datetime(line, column, value, styles[f.kind])
     else:

@@ -54,7 +54,7 @@ def write(path: Path, release_id: str = "2026-03-01.1", reviews: int = 6) -> Pat
         "release_log": [row("release_log", release_id=release_id)],
         "revision_log": [row("revision_log", release_id=release_id)],
         "department_scorecard": [
-            row("department_scorecard", department_code=c, department_name=c, month=date(2026, m, 1), division_code="990", contacts=m, good_rate=m / 10)
+            row("department_scorecard", department_code=c, department_name=c, month=date(2026, m, 1), division_code="990", contacts=m, good_rate=m / 10, design_effect=1.03, missing_parts="survey,loop")
             for c in codes for m in (1, 2, 3)
         ],
     }  # fmt: skip

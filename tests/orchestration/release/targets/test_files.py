@@ -115,6 +115,12 @@ def test_every_department_has_a_workbook_of_its_scorecard(release: Path, tmp_pat
     rate = next(r for r in months.iter_rows(min_row=7) if r[0].value and r[0].value.startswith("好评率 "))
     assert [c.value for c in rate[1:4]] == [0.3, 0.2, 0.1]
     assert rate[1].number_format == "0.0 %"
+    said = {r[0].value: r[1] for r in months.iter_rows(min_row=7)}
+    missing = next(cell for label, cell in said.items() if label and label.startswith("缺少的部分"))
+    assert all(any(label and label.startswith(part) for label in said) for part in missing.value.split("；"))
+    assert (
+        next(c for label, c in said.items() if label and label.startswith("评价聚集效应")).number_format == "#,##0.00"
+    )
     assert rows.max_row == 4
     assert {row[0].value for row in rows.iter_rows(min_row=2)} != {None}
     assert notes.max_row == len(PRODUCTS[workbooks.TABLE].fields) + 1
