@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from contracts.indicators import CODED, TABLES, Indicator, NamedMeasure, load_indicators, named_measures
+from contracts.indicators import CODED, SENT_WITH, TABLES, Indicator, NamedMeasure, load_indicators, named_measures
 from contracts.loading import load_feeds, seed
 from contracts.quoting import csv_text
 from contracts.validation import load_rules
@@ -84,7 +84,7 @@ def _row(indicator: Indicator, names: Mapping[tuple[str, str], str]) -> dict[str
         else "no",
         "expected": names.get((indicator.code, "expected"), ""),
         "is_expected_yearly": "yes" if table and TABLES.get(table.expected or "", table).is_yearly else "no",
-        "scope": own if indicator.scope == "matching" else of_whole_table,
+        "scope": own if indicator.scope == "matching" else names.get((indicator.code, SENT_WITH), of_whole_table),
         "absent": _absent_is(indicator),
         "not_reported": indicator.not_reported if numerator else "",
         "denominator_unknown": unknown,
@@ -252,7 +252,8 @@ def _absent(indicator: Indicator) -> str:
     assert indicator.numerator
     if TABLES[indicator.numerator.table].absent == "not_reported":
         return f"has no value: `{indicator.not_reported}`"
-    asked = "such rows" if indicator.scope == "matching" else f"`{indicator.numerator.table}`"
+    sent = indicator.measures.get(SENT_WITH)
+    asked = "such rows" if indicator.scope == "matching" else sent.text if sent else f"`{indicator.numerator.table}`"
     return f"has nothing, where its city sends {asked}; where it does not, there is no row"
 
 
@@ -331,7 +332,7 @@ per: 10000
 Further keys: `period` (month, year), `over_time` of a measure (`sum` of what happens, such as visits; `last` or `average` of what stands, such as beds), `level` (county, town, village: the lowest that is
 published), `areas` (all, urban, rural), `groups` (columns of the numerator's table that its figures are told apart by: facility_type,
 benefit_type, age_band …; they stand in `indicator_group`), `counts_people: false` (exempts it from withholding; protection is the default), `scope: matching`
-(only cities that send such rows have values), `decimals`, `not_reported` (the reason where the numerator is unknown, one of
+(only cities that send such rows have values; without it those that send the table, of the same department where it holds several), `decimals`, `not_reported` (the reason where the numerator is unknown, one of
 `indicator_value.null_reason`), `targets` (value, of a share as 0.8, year, area, valid_from, baseline, baseline_year, status,
 source). `missing` in place of `numerator` lists one whose feed nobody sends.
 

@@ -117,6 +117,8 @@ TABLES: Mapping[str, StandardTable] = {
 MEASURED_IN = ("m2", "yuan", "hours")
 # Between what a measure is for and the group it is of, in its name.
 OF_GROUP = " where "
+# The part of an indicator by which one knows that a city sends it.
+SENT_WITH = "scope"
 # What rows can be chosen by → the code list of its values.
 CODED: Mapping[str, str] = {
     "department_code": "departments",
@@ -450,11 +452,26 @@ class Indicator(_Part):
             found["expected"] = Measure(
                 table=expecting, where={**known, "is_open": True} if expecting == "facility_months" else {}
             )
+        if sent := self._sent_with(self.numerator):
+            found[SENT_WITH] = sent
         for group in self.told_apart:
             found[group.part("numerator")] = group.numerator
             if group.denominator:
                 found[group.part("denominator")] = group.denominator
         return found
+
+    def _sent_with(self, of: Measure) -> Measure | None:
+        """Rows by which a city shows that it sends what is counted, where they are fewer than the table: those of the same departments.
+
+        Whoever sends sports venues has not said that there are no libraries.
+        """
+        if self.scope == "matching" or "department_code" not in TABLES[of.table].filters:
+            return None
+        departments = of.wanted("department_code") if "department_code" in of.where else []
+        if not departments and "facility_type" in of.where:
+            types = [row for row in seed("facility_types") if row["code"] in of.wanted("facility_type")]
+            departments = sorted({row["department_code"] for row in types} - {""})
+        return Measure(table=of.table, where={"department_code": departments}) if departments else None
 
     @property
     def told_apart(self) -> list[Group]:
@@ -547,6 +564,8 @@ def named_measures(users: Iterable[Measuring]) -> tuple[list[NamedMeasure], dict
             key = (measure.model_dump_json(), user.period)
             first = found.get(key, NamedMeasure(f"{user.code}/{part}", measure, user.period, tells_reporters=False))
             # Coverage is of the whole; telling reporters apart once more for each group would cost more than all the sums.
-            found[key] = replace(first, tells_reporters=first.tells_reporters or OF_GROUP not in part)
+            found[key] = replace(
+                first, tells_reporters=first.tells_reporters or (OF_GROUP not in part and part != SENT_WITH)
+            )
             names[user.code, part] = first.name
     return list(found.values()), names

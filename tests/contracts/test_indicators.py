@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 import yaml
 
 from contracts.door.privacy import AGE_BANDS
-from contracts.indicator_files import HOW_TO_ADD, PAGES, indicator_files
+from contracts.indicator_files import HOW_TO_ADD, INDICATOR_LIST, PAGES, indicator_files
 from contracts.indicators import Indicator, Measure, load_indicator, load_indicators, named_measures
 from contracts.loading import seed
 from contracts.model import ContractError
@@ -172,6 +173,24 @@ def test_the_example_of_the_page_is_an_indicator(tmp_path: Path) -> None:
     assert load_indicator(written(tmp_path, example)).code == "libraries_per_10000"
 
 
+def test_who_sends_sports_venues_has_not_said_that_there_are_no_libraries(tmp_path: Path) -> None:
+    """What a city that sends the table leaves out, it has none of; it sends the table of a department."""
+
+    def sent_with(**numerator: Any) -> str | None:
+        of = load_indicator(written(tmp_path, GOOD | {"numerator": {"table": "facility_months", **numerator}}))
+        return of.measures["scope"].condition if "scope" in of.measures else None
+
+    assert sent_with(where={"facility_type": "library", "is_open": True}) == "department_code in ('culture')"
+    assert sent_with(where={"facility_type": ["library", "park"]}) == "department_code in ('culture', 'sports')"
+    assert sent_with(where={"department_code": "sports", "facility_type": "park"}) == "department_code in ('sports')"
+    assert sent_with(where={"is_open": True}) is None
+    example = Indicator.model_validate(GOOD)
+    _, names = named_measures([example])
+    (scope,) = (row["scope"] for row in csv.DictReader(indicator_files()[INDICATOR_LIST].splitlines()) if row["code"] == "health_visits_per_physician")  # fmt: skip
+    assert names["libraries_per_10000", "scope"] == "libraries_per_10000/scope"
+    assert scope == "health_visits_per_physician/scope"
+
+
 def test_what_counts_residents_of_towns_alone_is_not_compared_between_town_and_country(tmp_path: Path) -> None:
     assert load_indicator(written(tmp_path, GOOD)).one_area is None
     of_towns = GOOD | {
@@ -191,7 +210,7 @@ def test_equal_measures_are_added_up_once_and_others_are_not() -> None:
     second = Indicator.model_validate(GOOD | {"code": "b", "numerator": {"table": "facility_months"}})
     measures, names = named_measures([first, second])
     assert names["b", "denominator"] == "libraries_per_10000/denominator"
-    assert len(measures) == 3
+    assert len(measures) == 4  # with the rows by which one knows that a city sends libraries
 
 
 def test_a_text_in_a_filter_stays_a_text() -> None:
