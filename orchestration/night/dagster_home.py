@@ -132,7 +132,8 @@ def _set_histories_aside(data: DataDirectory) -> list[str]:
         for beside in ("-wal", "-shm"):
             path.with_name(path.name + beside).unlink(missing_ok=True)
     return [
-        _sentence(data, path, "什么运行过不再显示", "the UI no longer shows what it knew of runs") for path in damaged
+        _sentence(data, path, "界面不再显示以前的运行记录", "the UI no longer shows what it knew of runs")
+        for path in damaged
     ]
 
 
