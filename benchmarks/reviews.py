@@ -32,7 +32,7 @@ KEPT = (
 )  # fmt: skip
 STANDARD = (*KEPT[:5], "fct_review", "fct_rectification")
 EVALUATION = (
-    "review_counts_as_judged", "contact_refusals", "review_refusals", "review_without_contact", "review_exclusions", "review_counts", "review_units", "review_units_under_policy", "review_comparisons", "review_scorecard",
+    "review_counts_as_judged", "contact_refusals", "review_refusals", "review_without_contact", "review_heard_contacts", "review_exclusions", "review_moved_contacts", "review_counts", "review_units", "review_units_under_policy", "review_comparisons", "review_scorecard",
 )  # fmt: skip
 HISTORY_DAYS = 360
 NEW_DAY = 50_000

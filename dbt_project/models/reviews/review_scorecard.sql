@@ -10,8 +10,11 @@
     {%- do parts.update({part: ratio(done, '(' ~ base ~ ' + ' ~ bad_outside_loop() ~ ')')}) -%}
 {%- endfor -%}
 {#- Who says of nobody that he is known has nobody to visit: that is no better than the least that its peers do. -#}
-{%- do parts.update({'revisit': 'coalesce(' ~ parts['revisit'] ~ ', case when bad_accepted > 0 then min(case when is_compared then '
-    ~ parts['revisit'] ~ ' end) over (partition by period_kind, period_start, dimension, peer_group) end)'}) -%}
+{%- do parts.update({
+    'revisit': 'coalesce(' ~ parts['revisit']
+        ~ ', case when bad_accepted > 0 then min(case when is_compared then ' ~ parts['revisit']
+        ~ ' end) over (partition by period_kind, period_start, dimension, peer_group) end)',
+}) -%}
 {%- set targets = ['rectification_rate', 'reply_rate', 'revisit_rate'] -%}
 {#- what comparing a unit with its peers and with itself adds to its figures -#}
 {%- set compared = [
