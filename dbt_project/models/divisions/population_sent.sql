@@ -14,6 +14,13 @@ places as (
     select * from {{ ref('division_matches') }}
 ),
 
+-- Provinces are the highest units with residents of their own: a country's total is no division's.
+countries as (
+    select distinct code
+    from {{ ref('division_vintages') }}
+    where level = 'country'
+),
+
 keyed as (
     select
         newest.*,
@@ -30,14 +37,15 @@ final as (
         reported.place_key,
         reported.year,
         coalesce(reported.division_code, reported.division_name) as sent_place,
-        places.division_code,
-        places.division_method,
+        case when countries.code is null then places.division_code else 'unknown' end as division_code,
+        case when countries.code is null then places.division_method else 'none' end as division_method,
         {{ prefixed('reported', measures) }},
         reported._feed as feed,
         reported._sender as sender,
         reported._receipt as receipt
     from reported
     inner join places on reported.place_key = places.place_key
+    left join countries on places.division_code = countries.code
 )
 
 select * from final

@@ -245,11 +245,6 @@ def test_extreme_rows_of_every_feed_are_accepted(extremes) -> None:
                 assert stored[f.stored_as].min() is None or stored[f.stored_as].min() < date(2015, 1, 2)
 
 
-@pytest.mark.xfail(
-    reason="a report of residents for a division above all levels (no province, no city …) stops the release: "
-    "division_population_restated_keeps_totals",
-    strict=True,
-)
 def test_a_night_on_them_ends_in_a_release(extremes) -> None:
     data, night = extremes
     assert night["failed_steps"] == {}
