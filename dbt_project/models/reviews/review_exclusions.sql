@@ -73,7 +73,6 @@ corrected as (
 ),
 
 -- A second review of a contact that nobody reviewed before is its first, whatever it calls itself.
-
 second_alone as (
     select
         judgements.*,
