@@ -110,6 +110,11 @@ FILES: Mapping[str, Sentences] = {
         "{file} holds two parts called {member}, perhaps in other letter cases, and it is unknown which is meant; save it again where it "
         "was made, or pack it again.",
     ),
+    "sheet_repeats_a_row": Sentences(
+        "{file} 的一张工作表里第 {row} 行写了两次，前一次的内容会丢失；请在 Excel 或 WPS 里打开核对，另存后再发送。",
+        "A sheet of {file} has its row {row} twice, and what the first says would be lost; open it in Excel or WPS, look at it, save it "
+        "again and send that.",
+    ),
     "archive_in_archive": Sentences(
         "压缩包 {file} 里的 {member} 又是压缩包；请只压缩一层。",
         "{member} in the archive {file} is an archive again; pack the data file once.",

@@ -61,6 +61,8 @@ ZIP_ERRORS = (
 # What a damaged part of such an archive raises while its XML is read; an encoding that nobody knows is a LookupError.
 XML_ERRORS = (ElementTree.ParseError, LookupError, *ZIP_ERRORS)
 COPIED = 1 << 20
+# Of two pieces of a part: what begins in one may end in the next.
+OVERLAP = 1000
 
 
 def checked_path(path: Path, *, file: str) -> None:
@@ -270,7 +272,7 @@ def check_parts(path: Path, limits: Limits, look: Callable[[str, bytes], None], 
     """Unpacks every part of a workbook once, to count real bytes, verify checksums and look at the XML.
 
     Args:
-        look: called with (name of the part, a piece of it; pieces overlap by 1 kB).
+        look: called with (name of the part, a piece of it; pieces overlap by OVERLAP bytes).
 
     Raises:
         Unreadable: too large, a bomb, damaged, encrypted, or with a DTD or entities.
@@ -313,7 +315,7 @@ def _look_at(
                 if b"<!DOCTYPE" in window or b"<!ENTITY" in window or b"\0" in window:
                     raise unreadable("workbook_with_entities", file=file, member=info.filename)
                 look(info.filename, window)
-                tail = piece[-1000:]
+                tail = piece[-OVERLAP:]
     return earlier + size
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import polars as pl
 
-from contracts.reading.container import check_parts, matching
+from contracts.reading.container import OVERLAP, check_parts, matching
 from contracts.reading.headers import SEARCHED_ROWS, Header, fold, locate, spanned
 from contracts.reading.shown import number_text
 from contracts.reading.spreadsheet_xml import (
@@ -454,8 +454,20 @@ _HIDDEN = re.compile(
     rb"|col\b[^>]*\s(?:hidden\s*=\s*[\"'](?:1|true)|width\s*=\s*[\"']0(?:\.[01]\d*)?)[\"'])[^>]*>"
 )
 _MAY_HIDE = re.compile(rb"hidden|\sht\s*=\s*[\"'][01][.\"']|width\s*=\s*[\"']0")
+_ROW = re.compile(rb"<(?:\w+:)?row\s(?:[^>]*?\s)?r\s*=\s*[\"'](\d{1,7})[\"']")
 _WHERE = re.compile(rb"\s(r|min|max)\s*=\s*[\"'](\d{1,7})[\"']")
 _STYLE = re.compile(rb"\ss\s*=\s*[\"'](\d{1,6})[\"']")
+
+
+def _refuse_repeated_rows(sheet: str, piece: bytes, seen: dict[str, set[int]], file: str) -> None:
+    """The reader of the values keeps the last of two rows with one number, and says nothing of the other."""
+    seen_before = OVERLAP if sheet in seen else 0
+    known = seen.setdefault(sheet, set())
+    for found in _ROW.finditer(piece):
+        number = int(found[1])
+        if number in known and found.end() > seen_before:
+            raise unreadable("sheet_repeats_a_row", file=file, row=number)
+        known.add(number)
 
 
 def _checked(path: Path, kind: str, limits: Limits, file: str) -> Look:
@@ -482,6 +494,7 @@ def _checked(path: Path, kind: str, limits: Limits, file: str) -> Look:
     styles: dict[str, set[bytes]] = {}
     hidden: dict[str, Hidden] = {}
     inline_strikes: set[str] = set()
+    rows_seen: dict[str, set[int]] = {}
 
     def look(name: str, piece: bytes) -> None:
         if not name.startswith("xl/worksheets/"):
@@ -490,6 +503,7 @@ def _checked(path: Path, kind: str, limits: Limits, file: str) -> Look:
         columns = max([columns, *(column_number(c.decode()) for c in set(_FAR_COLUMN.findall(piece)))])
         rows = max([rows, *(int(r) for r in set(_FAR_ROW.findall(piece)))])
         corners[name] = rows, columns
+        _refuse_repeated_rows(name, piece, rows_seen, file)
         styles.setdefault(name, set()).update(_STYLE.findall(piece))
         if _ODD_CELL.search(piece):
             odd.add(name)

@@ -288,6 +288,23 @@ def _archives() -> list[Case]:
     ]  # fmt: skip
 
 
+def _rows_of_a_sheet() -> list[Case]:
+    kind, twice = "two rows of one number", "sheet_repeats_a_row"
+    [(part, whole)] = [(name, text) for name, text in book(homes()) if name.endswith("sheet1.xml")]
+    wide = whole.replace("</row>", f"<!--{'x' * 600_000}--></row>")  # so that rows begin and end in different pieces
+    others = [(name, text) for name, text in book(homes()) if name != part]
+
+    def changed(text: str) -> bytes:
+        return packed([*others, (part, text)])
+
+    return [
+        Case(kind, "one_more.xlsx", changed(whole.replace('<row r="4"', '<row r="3"')), refused=twice),
+        Case(kind, "with_a_style.xlsx", changed(whole.replace('<row r="4"', '<row spans="1:9" ht="15" r="3"')), refused=twice),
+        Case(kind, "far_apart.xlsx", changed(wide.replace('<row r="4"', '<row r="2"')), refused=twice),
+        Case(kind, "in_pieces.xlsx", changed(wide), rows=THREE),
+    ]  # fmt: skip
+
+
 def _lines() -> list[Case]:
     closes, ends, parted = "quotes that close in another row", "line ends", "delimiters nobody knows"
     rows = homes()
@@ -452,7 +469,7 @@ def _records() -> list[Case]:
 
 
 MAKERS: tuple[Callable[[], list[Case]], ...] = (
-    _letters, _comments, _formulas, _formats, _archives, _lines, _values, _dates, _rows, _records,
+    _letters, _comments, _formulas, _formats, _archives, _rows_of_a_sheet, _lines, _values, _dates, _rows, _records,
 )  # fmt: skip
 CASES = [case for maker in MAKERS for case in maker()]
 
