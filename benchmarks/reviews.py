@@ -25,7 +25,7 @@ from contracts.loading import load_feeds
 from orchestration.derived import linkage, survey_estimates
 from orchestration.intake import feeds, ledger
 from orchestration.paths import DBT_PROJECT, NEVER_CAME, DataDirectory
-from orchestration.warehouse.dbt_assets import DBT, environment
+from orchestration.warehouse.dbt_assets import PROCESS, environment
 
 KEPT = (
     "review_delta", "fct_contact", "review_judgements", "review_rule_hits", "review_suspicions", "review_counts_as_judged",
@@ -127,7 +127,9 @@ def dbt(data: DataDirectory, *arguments: str) -> None:
         "--profiles-dir",
         str(DBT_PROJECT),
     ]
-    subprocess.run([str(DBT), "--quiet", *arguments, *folders], env={**os.environ, **environment(data)}, check=True)
+    subprocess.run(
+        [sys.executable, *PROCESS, "--quiet", *arguments, *folders], env={**os.environ, **environment(data)}, check=True
+    )
 
 
 def seconds_of_models(data: DataDirectory) -> dict[str, float]:
