@@ -39,13 +39,16 @@ FOREIGN = (
     (b"\x09\x02\x06\x00", "XLS (Excel 3)"),
     (b"\x09\x04\x06\x00", "XLS (Excel 4)"),
     (b"\x09\x08\x08\x00", "XLS (Excel 5)"),
-    (b"ID;P", "SYLK"),
-    (b"MZ", "EXE"),
     (b"\x7fELF", "EXE"),
 )
-# What web systems call .xls: a page, an XML of Excel 2003, a page packed as a mail.
+# Formats whose first letters a header may have as well (ID;Popis, MZ,XM): what follows tells.
+FOREIGN_BY_MORE = (
+    (re.compile(rb"ID;P[^\r\n]*[\r\n]+(?:[BCFOP];|N[NEU];|E[\r\n])"), "SYLK"),
+    (re.compile(rb"MZ[^\r\n]{0,62}\0"), "EXE"),
+)
 # Streams of compound files that are no workbooks.
 OLE_KINDS = (("WordDocument", "Word"), ("PowerPoint Document", "PowerPoint"), ("__properties_version1.0", "Outlook"))
+# What web systems call .xls: a page, an XML of Excel 2003, a page packed as a mail.
 MARKUP = re.compile(r"\s*<[!?A-Za-z][^<>]*>", re.DOTALL)
 MAIL = re.compile(r"(?i)\s*(?:[\w-]+:[^\r\n]*(?:\r?\n[ \t][^\r\n]*)*\r?\n){0,20}(?:mime-version|content-type)\s*:")
 ZIP_ERRORS = (
@@ -117,6 +120,9 @@ def format_of(path: Path, *, file: str) -> str:
         return "parquet"
     for magic, name in FOREIGN:
         if head.startswith(magic) or (magic == b"ustar" and head[257:262] == magic):
+            raise unreadable("format_not_understood", file=file, detail=name)
+    for beginning, name in FOREIGN_BY_MORE:
+        if beginning.match(head):
             raise unreadable("format_not_understood", file=file, detail=name)
     start = _beginning(head)
     if MARKUP.match(start):

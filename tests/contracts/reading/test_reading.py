@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from contracts.reading import Limits, Reading, Table, Unreadable, fold, is_settled, open_table
+from contracts.reading.container import format_of
 
 DATA = Path(__file__).parents[2] / "data"
 CASES = yaml.safe_load((DATA / "index.yaml").read_text(encoding="utf-8"))
@@ -269,3 +270,22 @@ def test_reading_a_csv_imports_no_workbook_or_arrow_reader() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=DATA.parents[1])
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("beginning", "is_text"),
+    [
+        (b"ID;Popis;Cislo\n1;a;2\n", True),
+        (b"MZ,XM,XB\n1,2,3\n", True),
+        (b'ID;PWXL;N;E\r\nC;Y1;X1;K"a"\r\nE\r\n', False),
+        (b"MZ\x90\0\3\0\0\0" * 9, False),
+    ],
+)
+def test_headers_that_begin_as_another_format_does_are_text(tmp_path: Path, beginning: bytes, is_text: bool) -> None:
+    path = tmp_path / "file.csv"
+    path.write_bytes(beginning)
+    if is_text:
+        assert format_of(path, file=path.name) == "text"
+    else:
+        with pytest.raises(Unreadable, match=r"SYLK|EXE"):
+            format_of(path, file=path.name)
