@@ -13,7 +13,9 @@ import re
 import secrets
 import shutil
 import tempfile
+import threading
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -34,11 +36,14 @@ from contracts.loading import POLICIES, load_feeds
 from contracts.model import ContractError
 from contracts.reading import Unreadable
 from orchestration.desk import decisions
+from orchestration.intake import bounded
 from orchestration.paths import DataDirectory
 
 HOST = "MINSHENG_DESK_HOST"
 LARGEST_FILE = 1 << 30
 SHOWN = 200
+REPORT = "report.xlsx"  # beside the file it is about
+_ONE_AT_A_TIME = threading.Lock()  # one process reads; who comes meanwhile waits
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _PAGES = Environment(
     loader=FileSystemLoader(Path(__file__).parent), autoescape=select_autoescape(default=True), trim_blocks=True
@@ -68,7 +73,7 @@ def application(data: DataDirectory, policies: Path = POLICIES) -> Starlette:
             file = place / _safe_name(sent.filename)
             with file.open("wb") as out:
                 await run_in_threadpool(shutil.copyfileobj, sent.file, out)
-        return await run_in_threadpool(_checked, file, feed_id, sender, reports)
+        return await run_in_threadpool(_checked, Upload(file, feed_id, sender), reports)
 
     async def report(request: Request) -> Response:
         found = reports.get(request.path_params["token"])
@@ -129,27 +134,53 @@ def _emptied(folder: Path) -> Any:
     return lifespan
 
 
-def _checked(file: Path, feed_id: str, sender: str | None, reports: dict[str, tuple[Path, str]]) -> Response:
-    """The same check as `python -m contracts check`; the uploaded file is gone when this returns."""
+@dataclass(frozen=True)
+class Upload:
+    """A file somebody sent, in a folder of its own, and what it is said to be."""
+
+    file: Path
+    feed_id: str
+    sender: str | None
+
+
+def _checked(upload: Upload, reports: dict[str, tuple[Path, str]]) -> Response:
+    """The same check as `python -m contracts check`, within the night's bounds; the uploaded file is gone when this returns."""
+    file, within = upload.file, bounded.bounds(upload.file.stat().st_size)
     try:
-        feed = find_feed(feed_id)
-        layout = find_layout(feed, sender)
+        with _ONE_AT_A_TIME:
+            page, link = bounded.done(_look_at, upload, within)
+        if link:
+            reports[link] = (file.parent / REPORT, f"{file.stem}.检查.xlsx")
+        return page
+    except bounded.Beyond as stopped:
+        shutil.rmtree(file.parent, ignore_errors=True)
+        return _refused("\n".join(bounded.sentences(stopped.code, file.name, within)))
+    finally:
+        file.unlink(missing_ok=True)
+
+
+def _look_at(upload: Upload) -> tuple[Response, str | None]:
+    """The page about a file, and the token its marked workbook is asked for by. Runs in a process that may be ended."""
+    file, others = upload.file, tempfile.tempdir
+    tempfile.tempdir = str(file.parent)  # what is unpacked goes with the file
+    try:
+        feed = find_feed(upload.feed_id)
+        layout = find_layout(feed, upload.sender)
         checked = check_file(file, feed, layout)
         link = None
         if checked.reasons.height:
-            path, link = file.parent / "report.xlsx", secrets.token_urlsafe(16)
+            link = secrets.token_urlsafe(16)
             write_report(
-                path, feed=feed, layout=layout, found=checked.opened.table.found, rows=checked.opened.table.batches(),
+                file.parent / REPORT, feed=feed, layout=layout, found=checked.opened.table.found, rows=checked.opened.table.batches(),
                 reasons=checked.reasons, summary=checked.totals,
             )  # fmt: skip
-            reports[link] = (path, f"{file.stem}.检查.xlsx")
-        return _page("desk_checked.j2", **_told(checked), link=link, feed=feed)
+        return _page("desk_checked.j2", **_told(checked), link=link, feed=feed), link
     except Unreadable as refused:
-        return _page("desk_checked.j2", refused=[refused.zh, refused.en], feed=feed)
+        return _page("desk_checked.j2", refused=[refused.zh, refused.en], feed=feed), None
     except (NotKnown, ContractError, OSError) as error:
-        return _refused(str(error).replace(str(file.parent) + "/", ""))
+        return _refused(str(error).replace(str(file.parent) + "/", "")), None
     finally:
-        file.unlink(missing_ok=True)
+        tempfile.tempdir = others
 
 
 def _told(checked: Checked) -> Mapping[str, Any]:

@@ -16,15 +16,16 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from contracts.door.bounds import LOOK_SECONDS, TOO_LONG, TOO_MUCH, Bounds, bounds, sentences, used, watch
 from contracts.door.delivery import Outcome
 from orchestration.paths import PROJECT
 
-__all__ = ["CODES", "Bounds", "bounds", "costs_little", "read", "refusal", "used"]
+__all__ = ["CODES", "Beyond", "Bounds", "bounds", "costs_little", "done", "read", "refusal", "sentences", "used"]
 
 Item = TypeVar("Item")
+Answer = TypeVar("Answer")
 
 # Plain text of this size is done at once whatever is in it; what is packed may hold a hundred times its size.
 PLAIN_BYTES = 1_000_000
@@ -41,10 +42,30 @@ def costs_little(path: Path, size_bytes: int) -> bool:
         return not file.read(4).startswith(PACKED)
 
 
-def read(work: Callable[[Item], Outcome], item: Item, name: str, within: Bounds) -> Outcome:
-    """What `work`, a function of a module, makes of an item in a process of its own; a refusal where it goes beyond the bounds.
+class Beyond(Exception):
+    """Work that was ended: it went beyond its bounds, or ended the process it was done in."""
 
-    Where no process can be begun the item is read here, without bounds.
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+def read(work: Callable[[Item], Outcome], item: Item, name: str, within: Bounds) -> Outcome:
+    """What `work` makes of an item; a refusal where it goes beyond the bounds."""
+    try:
+        return done(work, item, within)
+    except Beyond as stopped:
+        return refusal(stopped.code, name, within)
+
+
+def done(work: Callable[[Item], Answer], item: Item, within: Bounds) -> Answer:
+    """What `work`, a function of a module, makes of an item in a process of its own, for one who asks at a time.
+
+    Where no process can be begun it is done here, without bounds.
+
+    Raises:
+        Beyond: it was ended.
+        whatever `work` raises.
     """
     reader = _ready_reader()
     if reader is None or reader.stdin is None or reader.stdout is None:
@@ -66,10 +87,10 @@ def read(work: Callable[[Item], Outcome], item: Item, name: str, within: Bounds)
             reader.kill()
             reader.wait()
     if answer is None:
-        return refusal(stopped or BROKE, name, within)
-    _, made = answer
-    if isinstance(made, Outcome):
-        return made
+        raise Beyond(stopped or BROKE)
+    is_done, made = answer
+    if is_done:
+        return cast(Answer, made)
     raise made if isinstance(made, BaseException) else TypeError(type(made).__name__)
 
 

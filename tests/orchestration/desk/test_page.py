@@ -19,7 +19,7 @@ from contracts.__main__ import main
 from contracts.door.approvals import approvals
 from contracts.loading import POLICIES
 from orchestration.desk.page import application
-from orchestration.intake import landing
+from orchestration.intake import bounded, landing
 from orchestration.intake.landing import Attempt
 from orchestration.paths import DataDirectory
 from tests.browser import DESK, TELEPHONE, axe_violations, browser, page
@@ -139,6 +139,17 @@ def test_a_file_that_cannot_be_read_is_told_in_a_sentence(desk, body, feed, told
     assert told in answer.text
     assert "Traceback" not in answer.text
     assert "uploads" not in answer.text
+
+
+def test_a_file_that_takes_too_much_is_ended_as_at_night(desk, tmp_path, monkeypatch) -> None:
+    with monkeypatch.context() as tight:
+        tight.setattr(bounded, "bounds", lambda _: bounded.Bounds(seconds=0, memory_mb=1))
+        answer = sent(desk)
+    assert answer.status_code < 500
+    assert "机构.csv" in answer.text
+    assert "秒（计算时间）" in answer.text or "内存" in answer.text
+    assert not [p for p in (tmp_path / "uploads").rglob("*") if p.is_file()]
+    assert sent(desk).status_code == 200
 
 
 @pytest.mark.parametrize("name", ["长" * 300 + ".csv", "a\tb.csv", "..", "C:\\\\x\\\\机构.csv"])
