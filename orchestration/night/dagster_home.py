@@ -13,6 +13,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import yaml
+
 from contracts.whole_files import NotReadable, write_text
 from orchestration import access
 from orchestration.paths import DataDirectory
@@ -112,8 +114,8 @@ def opened(data: DataDirectory) -> tuple[DagsterInstance, list[str]]:
     except Exception as error:
         raise NotReadable(
             data.dagster_home,
-            f"请移走该文件夹（其中只有运行记录）：{error}",
-            f"take the folder away, only the history of runs is in it: {error}",
+            f"若 dagster.yaml 为自行修改，请核对其中指定的存储；否则请移走该文件夹（其中只有运行记录）：{error}",
+            f"if dagster.yaml is your own, look at the storage it names; else take the folder away, only the history of runs is in it: {error}",
         ) from error
 
 
@@ -139,9 +141,21 @@ def _set_histories_aside(data: DataDirectory) -> list[str]:
 
 def _set_settings_aside(data: DataDirectory) -> list[str]:
     settings = _settings(data)
+    if _is_somebody_s(settings.read_text(encoding="utf-8")):
+        return []  # what a person wants is not made again, and a storage that is away comes back
     settings.replace(settings.with_name(settings.name + DAMAGED))
     prepare(data)
     return [_sentence(data, settings, "已按默认设置重写", "it is written anew as it comes")]
+
+
+def _is_somebody_s(settings: str) -> bool:
+    """Whether settings read and are more than what is left of those a night writes."""
+    try:
+        reads = isinstance(yaml.safe_load(settings), dict)
+    except yaml.YAMLError:
+        return False
+    whole = _completed(DAGSTER_YAML)
+    return reads and all(_completed(whole[:n]) != settings for n in range(1, len(whole) + 1))
 
 
 def _sentence(data: DataDirectory, path: Path, zh: str, en: str) -> str:

@@ -9,6 +9,7 @@ import dagster as dg
 import pytest
 import yaml
 
+from contracts.whole_files import NotReadable
 from orchestration.night import dagster_home, owners
 from orchestration.night.event_log import BatchedEventLog
 from orchestration.paths import DataDirectory
@@ -85,3 +86,16 @@ def test_settings_of_one_s_own_stay(data: DataDirectory) -> None:
     with instance:
         assert instance.run_monitoring_max_runtime_seconds == 60
     assert (said, settings.read_bytes()) == ([], written)
+
+
+def test_settings_of_one_s_own_stay_where_what_they_name_does_not_open(data: DataDirectory) -> None:
+    settings = data.dagster_home / "dagster.yaml"
+    own = yaml.safe_load(settings.read_text(encoding="utf-8"))
+    own["run_storage"] = {"module": "storage_that_is_away", "class": "RunStorage"}
+    settings.write_text(yaml.safe_dump(own), encoding="utf-8")
+    written = settings.read_bytes()
+    dagster_home.prepare(data)
+    with pytest.raises(NotReadable, match="storage_that_is_away"):
+        dagster_home.opened(data)
+    assert settings.read_bytes() == written
+    assert not settings.with_name(settings.name + dagster_home.DAMAGED).exists()
