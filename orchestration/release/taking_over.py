@@ -13,6 +13,7 @@ import os
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from contracts.model import Product
@@ -116,11 +117,18 @@ def harmed(last: Path) -> list[str]:
 
 def _described(release: Path) -> dict[str, tuple[int, str]]:
     """File of a release → (bytes, checksum) as its own descriptions say; nothing where one does not read."""
+    packages = [release.resolve() / folder / PACKAGE for folder in (".", "csv", "public", "public/csv")]
+    return _read(tuple((path, path.stat().st_mtime_ns) for path in packages if path.is_file()), release.resolve())
+
+
+@lru_cache(maxsize=1)  # asked for by each table, and each description is long
+def _read(packages: tuple[tuple[Path, int], ...], release: Path) -> dict[str, tuple[int, str]]:
     found = {}
-    for folder in (".", "csv", "public", "public/csv"):
+    for path, _ in packages:
         with suppress(FileNotFoundError, NotReadable, KeyError, TypeError):
-            for told in read_json(release / folder / PACKAGE)["resources"]:
-                found[os.path.normpath(f"{folder}/{told['path']}")] = (int(told["bytes"]), str(told["hash"]))
+            for told in read_json(path)["resources"]:
+                name = os.path.relpath(path.parent / told["path"], release)
+                found[name] = (int(told["bytes"]), str(told["hash"]))
     return found
 
 

@@ -80,7 +80,7 @@ def alternatives(sql: str) -> list[str]:
 
 def _finds_by_one_of_several(part: exp.Expression) -> bool:
     if isinstance(part, exp.In):
-        return len({column.table for column in part.find_all(exp.Column)}) > 1
+        return len(_tables(part)) > 1
     if isinstance(part, exp.Or):
         return all(
             any(_tables(one.this) and _tables(one.expression) - _tables(one.this) for one in branch.find_all(exp.EQ))

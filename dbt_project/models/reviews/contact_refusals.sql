@@ -3,37 +3,18 @@
     'case_no': 'string', 'contact_no': 'bigint', 'service_item_code': 'string', 'department_code': 'string',
     'division_code': 'string', 'facility_code': 'string', 'channel': 'string',
 } -%}
+{%- set unit = unit_codes('newest') -%}
 with
 
 contacts as (
     select * from {{ ref('fct_contact') }}
 ),
 
-departments as (
-    select * from {{ ref('departments') }}
-),
-
-department_codes as (
-    select * from {{ ref('department_codes') }}
-),
-
-items as (
-    select * from {{ ref('service_items') }}
-),
-
-item_codes as (
-    select * from {{ ref('service_item_codes') }}
-),
-
-divisions as (
-    select * from {{ ref('division_latest') }}
-),
-
 namesakes as (
     select * from {{ ref('contact_namesakes') }}
 ),
 
-{{ facility_code_ctes() }},
+{{ unit_code_ctes() }},
 
 {{ refused_rows('evaluation.contacts', said) }},
 
@@ -50,18 +31,15 @@ final as (
     select
         newest.case_no,
         newest.contact_no,
-        {{ mapped_code('department_codes', 'departments', 'department_code') }} as department_code,
-        {{ mapped_code('item_codes', 'items', 'service_item_code') }} as service_item_code,
-        coalesce(divisions.division_code, 'unknown') as division_code,
-        {{ facility_of_code('newest') }} as facility_id,
+        {{ unit.department_code }} as department_code,
+        {{ unit.service_item_code }} as service_item_code,
+        {{ unit.division_code }} as division_code,
+        {{ unit.facility_id }} as facility_id,
         coalesce(newest.channel, 'unknown') as contact_channel,
         newest.sender,
         newest.receipt
     from newest
-    {{ code_map_joins('newest', 'department_code', map='department_codes', own='departments') }}
-    {{ code_map_joins('newest', 'service_item_code', map='item_codes', own='items') }}
-    left join divisions on newest.division_code = divisions.division_code
-    {{ facility_code_joins('newest') }}
+    {{ unit_code_joins('newest') }}
     left join contacts
         on
             newest.case_no = contacts.case_no

@@ -3,6 +3,7 @@
     pre_hook="{{ take_out('(case_no, contact_no) in (select case_no, contact_no from ' ~ ref('review_delta') ~ ')') }}",
     post_hook="{{ say_updated() }}",
 ) }}
+{%- set unit = unit_codes('contacts') -%}
 {{ after('review_delta') }}
 with
 
@@ -46,27 +47,7 @@ contacts as (
     where newest = 1
 ),
 
-departments as (
-    select * from {{ ref('departments') }}
-),
-
-department_codes as (
-    select * from {{ ref('department_codes') }}
-),
-
-items as (
-    select * from {{ ref('service_items') }}
-),
-
-item_codes as (
-    select * from {{ ref('service_item_codes') }}
-),
-
-divisions as (
-    select * from {{ ref('division_latest') }}
-),
-
-{{ facility_code_ctes() }},
+{{ unit_code_ctes() }},
 
 final as (
     select
@@ -76,13 +57,13 @@ final as (
         -- Kept with the contact: a night would otherwise take millions of numbers apart to place a few reviews.
         {{ case_series('contacts.case_no') }} as case_series,
         {{ case_serial('contacts.case_no') }} as case_serial,
-        {{ mapped_code('department_codes', 'departments', 'department_code') }} as department_code,
+        {{ unit.department_code }} as department_code,
         contacts.department_code as sent_department_code,
-        {{ mapped_code('item_codes', 'items', 'service_item_code') }} as service_item_code,
+        {{ unit.service_item_code }} as service_item_code,
         contacts.service_item_code as sent_service_item_code,
-        coalesce(divisions.division_code, 'unknown') as division_code,
+        {{ unit.division_code }} as division_code,
         contacts.division_code as sent_division_code,
-        {{ facility_of_code('contacts') }} as facility_id,
+        {{ unit.facility_id }} as facility_id,
         contacts.window_no,
         contacts.channel as contact_channel,
         contacts.opened_at,
@@ -93,10 +74,7 @@ final as (
         contacts._sender as sender,
         contacts._receipt as receipt
     from contacts
-    {{ code_map_joins('contacts', 'department_code', map='department_codes', own='departments') }}
-    {{ code_map_joins('contacts', 'service_item_code', map='item_codes', own='items') }}
-    left join divisions on contacts.division_code = divisions.division_code
-    {{ facility_code_joins('contacts') }}
+    {{ unit_code_joins('contacts') }}
 )
 
 select * from final

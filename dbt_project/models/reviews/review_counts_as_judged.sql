@@ -3,7 +3,7 @@
     pre_hook="{{ take_out('month in (' ~ touched_months() ~ ')') }}",
     post_hook="{{ say_updated() }}",
 ) }}
-{%- set dimensions = ['department_code', 'service_item_code', 'division_code', 'facility_id', 'contact_channel'] -%}
+{%- set dimensions = contact_dimensions() -%}
 {%- set invalid = invalid_reasons() -%}
 {%- set counts = ['contacts', 'reviews', 'default_reviews', 'invalid_reviews'] + invalid.keys() | list + [
     'valid_reviews', 'n1', 'n2', 'n3', 'n4', 'n5',

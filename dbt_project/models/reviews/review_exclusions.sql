@@ -1,4 +1,4 @@
-{%- set dimensions = ['department_code', 'service_item_code', 'division_code', 'facility_id', 'contact_channel'] -%}
+{%- set dimensions = contact_dimensions() -%}
 with
 
 judgements as (
@@ -40,10 +40,7 @@ invalid as (
         judgements.*,
         policies.bad_level_max
     from judgements
-    left join policies
-        on
-            judgements.policy_area = policies.area
-            and judgements.policy_from = policies.valid_from
+    {{ judged_by('judgements', join='left') }}
     where
         judgements.review_no = 1
         and judgements.contact_id is not null
@@ -59,10 +56,7 @@ invalid as (
 corrected as (
     select judgements.*
     from judgements
-    inner join policies
-        on
-            judgements.policy_area = policies.area
-            and judgements.policy_from = policies.valid_from
+    {{ judged_by('judgements') }}
     left join suspicions on judgements.review_id = suspicions.review_id
     where
         judgements.review_no = 1
@@ -81,10 +75,7 @@ second_alone as (
             partition by judgements.contact_id order by judgements.worst_level, judgements.review_no, judgements.review_id
         ) as nth_of_contact
     from judgements
-    inner join policies
-        on
-            judgements.policy_area = policies.area
-            and judgements.policy_from = policies.valid_from
+    {{ judged_by('judgements') }}
     left join first_heard on judgements.contact_id = first_heard.contact_id
     where
         judgements.review_no > 1
@@ -221,10 +212,11 @@ excluded as (
     from second_alone
     where nth_of_contact = 1
     union all
+    {%- for reason, condition in {'corrected': 'true', 'second_thoughts': 'nth_of_contact = 1'}.items() %}
     select
         review_id as exclusion_id,
         'corrected' as kind,
-        'corrected' as reason,
+        '{{ reason }}' as reason,
         counted_month as month,
         {{ dimensions | join(',\n        ') }},
         sender,
@@ -232,21 +224,10 @@ excluded as (
         level,
         true as is_bad,
         true as is_supported
-    from corrected
-    union all
-    select
-        review_id as exclusion_id,
-        'corrected' as kind,
-        'second_thoughts' as reason,
-        counted_month as month,
-        {{ dimensions | join(',\n        ') }},
-        sender,
-        sender as decided_by,
-        level,
-        true as is_bad,
-        true as is_supported
-    from second_thoughts
-    where nth_of_contact = 1
+    from {{ reason }}
+    where {{ condition }}
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
     union all
     select
         suspicions.review_id as exclusion_id,
@@ -261,10 +242,7 @@ excluded as (
         true as is_supported
     from suspicions
     left join judgements on suspicions.review_id = judgements.review_id
-    left join policies
-        on
-            judgements.policy_area = policies.area
-            and judgements.policy_from = policies.valid_from
+    {{ judged_by('judgements', join='left') }}
     union all
     select
         unjudged.exclusion_id,

@@ -15,10 +15,7 @@ policies as (
 final as (
     select distinct judgements.contact_id
     from judgements
-    left join policies
-        on
-            judgements.policy_area = policies.area
-            and judgements.policy_from = policies.valid_from
+    {{ judged_by('judgements', join='left') }}
     where
         judgements.review_no = 1
         and judgements.contact_id is not null

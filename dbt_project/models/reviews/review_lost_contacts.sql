@@ -1,4 +1,4 @@
-{%- set dimensions = ['department_code', 'service_item_code', 'division_code', 'facility_id', 'contact_channel'] -%}
+{%- set dimensions = contact_dimensions() -%}
 with
 
 coverage as (

@@ -1,5 +1,6 @@
 {#- Where a contact is counted: its parts, each compared between what was said of it then and now. -#}
-{%- set dimensions = ['department_code', 'service_item_code', 'division_code', 'facility_id', 'contact_channel'] -%}
+{%- set dimensions = contact_dimensions() -%}
+{%- set unit = unit_codes('then_said') -%}
 with
 
 judgements as (
@@ -22,27 +23,7 @@ policies as (
     select * from {{ ref('dim_review_policy') }}
 ),
 
-departments as (
-    select * from {{ ref('departments') }}
-),
-
-department_codes as (
-    select * from {{ ref('department_codes') }}
-),
-
-items as (
-    select * from {{ ref('service_items') }}
-),
-
-item_codes as (
-    select * from {{ ref('service_item_codes') }}
-),
-
-divisions as (
-    select * from {{ ref('division_latest') }}
-),
-
-{{ facility_code_ctes() }},
+{{ unit_code_ctes() }},
 
 bad_reviews as (
     select
@@ -51,10 +32,7 @@ bad_reviews as (
         judgements.reviewed_at,
         judgements.counted_month
     from judgements
-    inner join policies
-        on
-            judgements.policy_area = policies.area
-            and judgements.policy_from = policies.valid_from
+    {{ judged_by('judgements') }}
     where
         judgements.contact_id is not null
         and judgements.validity <> 'duplicate'
@@ -117,16 +95,13 @@ said as (
         then_said.contact_no,
         then_said.counted_month as month,
         coalesce({{ month_start('then_said.closed_at') }}, then_said.counted_month) as then_month,
-        {{ mapped_code('department_codes', 'departments', 'department_code') }} as then_department_code,
-        {{ mapped_code('item_codes', 'items', 'service_item_code') }} as then_service_item_code,
-        coalesce(divisions.division_code, 'unknown') as then_division_code,
-        {{ facility_of_code('then_said') }} as then_facility_id,
+        {{ unit.department_code }} as then_department_code,
+        {{ unit.service_item_code }} as then_service_item_code,
+        {{ unit.division_code }} as then_division_code,
+        {{ unit.facility_id }} as then_facility_id,
         then_said.channel as then_contact_channel
     from then_said
-    {{ code_map_joins('then_said', 'department_code', map='department_codes', own='departments') }}
-    {{ code_map_joins('then_said', 'service_item_code', map='item_codes', own='items') }}
-    left join divisions on then_said.division_code = divisions.division_code
-    {{ facility_code_joins('then_said') }}
+    {{ unit_code_joins('then_said') }}
     where then_said.nth_then = 1
 ),
 

@@ -1,5 +1,5 @@
 {#- What the contacts beside it say of a review whose own contact nobody sent. -#}
-{%- set dimensions = ['department_code', 'service_item_code', 'division_code', 'facility_id', 'contact_channel', 'place'] -%}
+{%- set dimensions = contact_dimensions() + ['place'] -%}
 {%- set edge = 'greatest(1, floor(policies.number_edge_share * placed.known_numbers))' -%}
 with
 
