@@ -217,6 +217,7 @@ def _now() -> datetime:
 # ── a check within the night's bounds ───────────────────────────────────────────────────────────
 
 PROGRAM_MB = 200  # what a check takes of itself
+INTERRUPTED = 130  # as a shell says it of Ctrl-C
 
 
 def within_bounds(arguments: list[str]) -> int:
@@ -238,22 +239,32 @@ def within_bounds(arguments: list[str]) -> int:
                 code = main(arguments)
             except SystemExit as told:  # of the arguments
                 code = told.code if isinstance(told.code, int) else NOT_DONE
+            except KeyboardInterrupt:
+                code = INTERRUPTED
             except BaseException:
                 traceback.print_exc()
             finally:
                 sys.stdout.flush()
                 os._exit(code)
         beyond = watch(child, within, program_mb=PROGRAM_MB)
-        while True:
-            ended, status = os.waitpid(child, os.WNOHANG)
-            if ended:
-                return os.waitstatus_to_exitcode(status) if os.WIFEXITED(status) else NOT_DONE
-            if stopped := beyond():
-                os.kill(child, signal.SIGKILL)
-                os.waitpid(child, 0)
-                print(*(shown(sentence) for sentence in sentences(stopped, path.name, within)), sep="\n")
-                return NOT_DONE
-            time.sleep(LOOK_SECONDS)
+        try:
+            while True:
+                ended, status = os.waitpid(child, os.WNOHANG)
+                if ended:
+                    return os.waitstatus_to_exitcode(status) if os.WIFEXITED(status) else NOT_DONE
+                if stopped := beyond():
+                    _end(child)
+                    print(*(shown(sentence) for sentence in sentences(stopped, path.name, within)), sep="\n")
+                    return NOT_DONE
+                time.sleep(LOOK_SECONDS)
+        except KeyboardInterrupt:
+            _end(child)
+            return INTERRUPTED
+
+
+def _end(process: int) -> None:
+    os.kill(process, signal.SIGKILL)
+    os.waitpid(process, 0)
 
 
 if __name__ == "__main__":
