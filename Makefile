@@ -22,13 +22,15 @@ help: ## list the commands
 
 setup: $(VENV)/.ready ## install what is missing (done by every command below)
 
-# The .pth lets commands of other packages (dagster, dg) import the project, from whatever folder they start.
+# The .pth lets commands of other packages (dagster, dg) import the project, from whatever folder they start. Libraries are compiled
+# here: where Python may not write beside them (PYTHONDONTWRITEBYTECODE in containers, an environment of another user), each process of
+# a night would compile them for itself.
 $(VENV)/.ready: requirements.lock Makefile
 	@started=$$SECONDS; printf ' setting up ... '; \
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'Python 3.11 or newer is needed: make PYTHON=python3.11 …'; exit 1; }; \
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) && \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION) && \
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock && \
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements.lock && \
 	$(BIN)/python -c 'import pathlib, site; pathlib.Path(site.getsitepackages()[0], "minsheng.pth").write_text("$(CURDIR)\n")' && \
 	touch $@ && echo "$$((SECONDS - started)) s"
 
@@ -62,7 +64,7 @@ dashboards: setup .compat/superset/.ready browser ## every chart asked through S
 	@started=$$SECONDS; printf ' installing Superset into .compat/superset (700 MB, a few minutes, once) ... '; \
 	{ $(BIN)/uv venv --quiet --clear --no-python-downloads --python '>=3.11,<3.13' .compat/superset || \
 	{ echo 'Superset 6.1 runs on Python 3.11 or 3.12: install one of them beside yours'; exit 1; }; } && \
-	$(BIN)/uv pip install --quiet --python .compat/superset/bin/python --require-hashes -r bi/requirements.lock && \
+	$(BIN)/uv pip install --quiet --compile-bytecode --python .compat/superset/bin/python --require-hashes -r bi/requirements.lock && \
 	touch $@ && echo "$$((SECONDS - started)) s"
 
 # Two processes on two cores: polars' threads would only wake each other, a tenth of the door's work.
@@ -98,7 +100,7 @@ spark: setup ## the models on Spark, row for row against DuckDB (Java 17; skippe
 
 .compat/spark/.ready: Makefile $(VENV)/.ready
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .compat/spark && \
-	$(BIN)/uv pip install --quiet --python .compat/spark/bin/python $(foreach package,$(SPARK),'$(package)') && touch $@
+	$(BIN)/uv pip install --quiet --compile-bytecode --python .compat/spark/bin/python $(foreach package,$(SPARK),'$(package)') && touch $@
 
 check: setup ## format, lint, types, SQL, generated files, definitions
 	@$(BIN)/ruff format --check .
