@@ -196,8 +196,13 @@ def test_another_version_of_an_engine_is_another_program(monkeypatch) -> None:
     assert inputs.program_checksum.__wrapped__() != before
 
 
-def test_dbt_is_asked_for_what_is_due_and_not_for_a_folder_of_the_same_name() -> None:
+def test_dbt_is_asked_for_what_is_due_and_not_for_a_folder_of_the_same_name(tmp_path: Path) -> None:
+    """Read as dbt reads it, which knows a node by its whole name."""
+    from dbt.contracts.state import PreviousState
+
     due = {"seed.minsheng.indicators", "model.minsheng.fct_review", "test.minsheng.not_null_fct_review_level.5d7c3f"}
-    assert (
-        inputs.selection(due) == "file:fct_review.sql file:indicators.csv not_null_fct_review_level,resource_type:test"
-    )
+    arguments = inputs.selection(due, tmp_path / "new" / "wanted")
+    assert arguments == ["--select", "result:skipped", "--state", str(tmp_path / "new" / "wanted")]
+    read = PreviousState(Path(arguments[-1]), tmp_path, tmp_path).results
+    assert read is not None
+    assert {(r.unique_id, str(r.status)) for r in read.results} == {(name, "skipped") for name in due}
