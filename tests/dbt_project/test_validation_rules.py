@@ -194,7 +194,7 @@ def write_figures(con: duckdb.DuckDBPyConnection, figures: Figures, beds: str) -
     sums = []
     for (figure, part, unit, _, month), value in figures.known.items():
         if figure == "beds":
-            sums.append([beds, "as_was", day(month), unit, "all", value])
+            sums.append([beds, day(month), unit, "all", value, 1])
         elif part:
             rows.setdefault((figure, unit, month), {})[part] = value
     con.execute(
@@ -213,11 +213,14 @@ def write_figures(con: duckdb.DuckDBPyConnection, figures: Figures, beds: str) -
         "insert into indicators.indicator_value select indicator_code, 'rest:' || division_code, division_level, true, period, area_type, 9, 9, 9, 9, 9 from indicators.indicator_value"
     )
     con.execute(
-        "create table indicators.indicator_sums (measure varchar, basis varchar, period date, division_code varchar, area_type varchar, value double)"
+        "create table indicators.indicator_sums "
+        "(measure varchar, period date, division_code varchar, area_type varchar, value double, units bigint, restated_value double)"
     )
-    con.executemany("insert into indicators.indicator_sums values (?, ?, ?, ?, ?, ?)", sums)
+    con.executemany("insert into indicators.indicator_sums values (?, ?, ?, ?, ?, ?, 7)", sums)
+    # What was nowhere and is only restated: a division of another vintage has no units.
     con.execute(
-        "insert into indicators.indicator_sums select measure, 'restated', period, division_code, area_type, value + 1 from indicators.indicator_sums"
+        "insert into indicators.indicator_sums "
+        "select measure, period + interval 20 year, division_code, area_type, value, null, 7 from indicators.indicator_sums"
     )
     con.execute(
         "create table feeds.feed_health (feed varchar, received_at timestamp, verdict varchar, is_latest boolean, superseded_by varchar, "

@@ -10,6 +10,18 @@ sums as (
     select * from {{ ref('indicator_sums') }}
 ),
 
+-- What each part is looked for in: most measures are none of it, and the engine would hold them all.
+{% for part in ['numerator', 'denominator', 'expected'] %}
+{{ part }}_sums as (
+    select * from sums
+    where measure in (select {{ part }} from indicators)
+),
+{% endfor %}
+not_stated_sums as (
+    select * from sums
+    where area_type = 'not_stated'
+),
+
 scopes as (
     select * from {{ ref('indicator_scopes') }}
 ),
@@ -91,45 +103,64 @@ units as (
         and not history.is_virtual
 ),
 
-candidates as (
+years as (
+    select distinct
+        scope_kind,
+        scope_code,
+        year
+    from spoken
+),
+
+-- Of a unit in several versions, the one in force in the year, or the nearest to it.
+unit_years as (
     select
-        spoken.*,
-        units.division_code,
-        units.full_name,
-        units.level,
-        units.above_code,
-        units.depth <= spoken.lowest_depth as is_published,
-        {%- for name in levels %}
-        units.{{ name }}_code,
-        {%- endfor %}
-        units.area_type as own_area_type,
-        spoken.year >= units.valid_from_year and spoken.year <= coalesce(units.valid_to_year, 9999) as was_in_force,
+        units.*,
+        years.year,
+        years.year >= units.valid_from_year and years.year <= coalesce(units.valid_to_year, 9999) as was_in_force,
         row_number() over (
-            partition by spoken.code, spoken.area_type, spoken.period, units.division_code
+            partition by years.year, units.scope_kind, units.scope_code, units.division_code
             order by
                 case
-                    when spoken.year < units.valid_from_year then units.valid_from_year - spoken.year
-                    when spoken.year > units.valid_to_year then spoken.year - units.valid_to_year
+                    when years.year < units.valid_from_year then units.valid_from_year - years.year
+                    when years.year > units.valid_to_year then years.year - units.valid_to_year
                     else 0
                 end
         ) as nearest
-    from spoken
+    from years
     inner join units
         on
-            spoken.scope_kind = units.scope_kind
-            and spoken.scope_code = units.scope_code
+            years.scope_kind = units.scope_kind
+            and years.scope_code = units.scope_code
     where
-        (spoken.year >= units.valid_from_year and spoken.year <= coalesce(units.valid_to_year, 9999))
+        (years.year >= units.valid_from_year and years.year <= coalesce(units.valid_to_year, 9999))
         or (units.restated_to >= units.valid_from_year and units.restated_to <= coalesce(units.valid_to_year, 9999))
 ),
 
 cells as (
     select
-        candidates.*,
-        case when is_denominator_yearly = 'yes' then population_period else period end as denominator_period,
-        case when is_expected_yearly = 'yes' then cast(date_trunc('year', period) as date) else period end as expected_period
-    from candidates
-    where nearest = 1
+        spoken.*,
+        unit_years.division_code,
+        unit_years.full_name,
+        unit_years.level,
+        unit_years.above_code,
+        unit_years.depth <= spoken.lowest_depth as is_published,
+        {%- for name in levels %}
+        unit_years.{{ name }}_code,
+        {%- endfor %}
+        unit_years.area_type as own_area_type,
+        unit_years.was_in_force,
+        case when spoken.is_denominator_yearly = 'yes' then spoken.population_period else spoken.period end as denominator_period,
+        case
+            when spoken.is_expected_yearly = 'yes' then cast(date_trunc('year', spoken.period) as date)
+            else spoken.period
+        end as expected_period
+    from spoken
+    inner join unit_years
+        on
+            spoken.scope_kind = unit_years.scope_kind
+            and spoken.scope_code = unit_years.scope_code
+            and spoken.year = unit_years.year
+    where unit_years.nearest = 1
 ),
 
 -- What is known of each part: as it was, and restated.
@@ -144,30 +175,25 @@ parts as (
         unstated.units as unstated_units,
         expected.value as expected_units,
         coalesce(known.is_known, false) as is_sent,
-        rn.value as restated_n,
-        rd.value as restated_d,
-        coalesce(rn.restated_vintage, rd.restated_vintage) as restated_vintage
+        n.restated_value as restated_n,
+        d.restated_value as restated_d,
+        coalesce(n.restated_vintage, d.restated_vintage) as restated_vintage
     from cells
-    {%- for alias, measure, period, basis in [
-        ('n', 'numerator', 'period', 'as_was'), ('d', 'denominator', 'denominator_period', 'as_was'),
-        ('expected', 'expected', 'expected_period', 'as_was'),
-        ('rn', 'numerator', 'period', 'restated'), ('rd', 'denominator', 'denominator_period', 'restated')
+    {%- for alias, measure, period in [
+        ('n', 'numerator', 'period'), ('d', 'denominator', 'denominator_period'), ('expected', 'expected', 'expected_period')
     ] %}
-    left join sums as {{ alias }}
+    left join {{ measure }}_sums as {{ alias }}
         on
             cells.{{ measure }} = {{ alias }}.measure
             and cells.{{ period }} = {{ alias }}.period
             and cells.division_code = {{ alias }}.division_code
             and cells.area_type = {{ alias }}.area_type
-            and {{ alias }}.basis = '{{ basis }}'
     {%- endfor %}
-    left join sums as unstated
+    left join not_stated_sums as unstated
         on
             cells.scope = unstated.measure
             and cells.period = unstated.period
             and cells.division_code = unstated.division_code
-            and unstated.area_type = 'not_stated'
-            and unstated.basis = 'as_was'
     left join scopes as known
         on
             cells.numerator = known.measure

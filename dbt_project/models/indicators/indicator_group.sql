@@ -14,7 +14,7 @@ cells as (
 
 sums as (
     select * from {{ ref('indicator_sums') }}
-    where basis = 'as_was'
+    where units is not null
 ),
 
 -- Nothing of a group that has no row; unknown, if it has rows that do not say what is added up.

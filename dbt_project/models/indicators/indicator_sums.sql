@@ -1,4 +1,6 @@
 {%- set levels = ['province', 'city', 'county', 'town', 'village'] -%}
+{%- set above = levels[:-1] -%}
+{%- set kinds = ['all', 'own'] -%}
 with
 
 measured as (
@@ -9,50 +11,107 @@ places as (
     select * from {{ ref('indicator_places') }}
 ),
 
--- Each figure counts for every division above it, among all and among those of its area type.
-divisions_above as (
-    {%- for level in levels %}
-    {%- for kind in ['all', 'own'] %}
-    select
-        '{{ level }}' as level,
-        '{{ kind }}' as kind{{ ' union all' if not (loop.last and level == levels[-1]) }}
-    {%- endfor %}
-    {%- endfor %}
-),
-
-spread as (
+-- As it was, and restated: one beside the other.
+placed as (
     select
         measured.measure,
-        places.basis,
         measured.period,
-        {{ division_at('divisions_above.level', 'places', levels) }} as division_code,
-        case divisions_above.kind when 'all' then 'all' else places.area_type end as area_type,
-        measured.value * places.weight as value,
-        measured.units,
-        measured.units_on_time,
+        {%- for level in levels %}
+        places.{{ level }}_code,
+        {%- endfor %}
+        places.area_type,
+        case places.basis when 'as_was' then measured.value * places.weight end as value,
+        case places.basis when 'as_was' then measured.units end as units,
+        case places.basis when 'as_was' then measured.units_on_time end as units_on_time,
+        case places.basis when 'restated' then measured.value * places.weight end as restated_value,
         places.restated_vintage
     from measured
     inner join places
         on
             measured.division_code = places.division_code
             and cast(extract(year from measured.period) as bigint) = places.year
-    cross join divisions_above
+),
+
+-- Most figures are of villages: they are added up to towns once, and not for each division above.
+in_towns as (
+    select
+        measure,
+        period,
+        {%- for level in above %}
+        {{ level }}_code,
+        {%- endfor %}
+        area_type,
+        sum(value) as value,
+        cast(sum(units) as bigint) as units,
+        cast(sum(units_on_time) as bigint) as units_on_time,
+        sum(restated_value) as restated_value,
+        max(restated_vintage) as restated_vintage
+    from placed
+    group by
+        measure,
+        period,
+        {%- for level in above %}
+        {{ level }}_code,
+        {%- endfor %}
+        area_type
+),
+
+-- Each figure counts for every division above it, among all and among those of its area type.
+kinds as (
+    {%- for kind in kinds %}
+    select '{{ kind }}' as kind{{ ' union all' if not loop.last }}
+    {%- endfor %}
+),
+
+levels_above as (
+    {%- for level in above %}
+    select '{{ level }}' as level{{ ' union all' if not loop.last }}
+    {%- endfor %}
+),
+
+spread as (
+    select
+        in_towns.measure,
+        in_towns.period,
+        {{ division_at('levels_above.level', 'in_towns', above) }} as division_code,
+        case kinds.kind when 'all' then 'all' else in_towns.area_type end as area_type,
+        in_towns.value,
+        in_towns.units,
+        in_towns.units_on_time,
+        in_towns.restated_value,
+        in_towns.restated_vintage
+    from in_towns
+    cross join levels_above
+    cross join kinds
+    union all
+    select
+        placed.measure,
+        placed.period,
+        placed.village_code as division_code,
+        case kinds.kind when 'all' then 'all' else placed.area_type end as area_type,
+        placed.value,
+        placed.units,
+        placed.units_on_time,
+        placed.restated_value,
+        placed.restated_vintage
+    from placed
+    cross join kinds
 ),
 
 final as (
     select
         measure,
-        basis,
         period,
         division_code,
         area_type,
         sum(value) as value,
         cast(sum(units) as bigint) as units,
         cast(sum(units_on_time) as bigint) as units_on_time,
+        sum(restated_value) as restated_value,
         max(restated_vintage) as restated_vintage
     from spread
     where division_code is not null
-    group by measure, basis, period, division_code, area_type
+    group by measure, period, division_code, area_type
 )
 
 select * from final

@@ -11,7 +11,7 @@ indicator_rows as (
 
 sums as (
     select * from {{ ref('indicator_sums') }}
-    where basis = 'as_was'
+    where units is not null
 ),
 
 history as (
