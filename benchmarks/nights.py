@@ -1,9 +1,10 @@
-"""Nights of the demo's city in processor seconds by stage: the first, one without news, one after midnight, one of a new day.
+"""Nights of the demo's city, processor seconds by stage and how long each takes: the first, one without news, one after midnight, one of a
+new day.
 
 Run: `python -m benchmarks.nights [--communities 4000]`. The city is made up to its last day, of which the files are held back: the first
 night takes in all others, the next two have nothing new (the second of them on the day after), the last has the files held back. Each is a
-process of its own; a stage is what its process and the ones it began have used, without the stages within it. The aims: a night without
-news in 20 s, one of a new day in 1.5 times that.
+process of its own; a stage is what its process and the ones it began have used, without the stages within it. The aims, on a quiet machine of
+two cores: a night without news takes 20 s at most, one of a new day 1.5 times that.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections import defaultdict
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
@@ -25,7 +27,7 @@ from typing import Any
 
 from orchestration.paths import ZONE, DataDirectory
 
-ALLOWED_EMPTY, ALLOWED_RATIO = 20.0, 1.5
+ALLOWED_SECONDS = {"without news": 20.0, "a new day": 30.0}
 START, DAGSTER = "start: imports, code location", "Dagster around the steps"
 # Stage → the function whose time it is; what is not there any more is an error, not a night that costs nothing.
 STAGES = {
@@ -105,8 +107,8 @@ def spend(data: DataDirectory) -> dict[str, float]:
     return dict(clock.spent)
 
 
-def nights(data: DataDirectory, communities: int, days: int) -> dict[str, dict[str, float]]:
-    """Night → stage → processor seconds."""
+def nights(data: DataDirectory, communities: int, days: int) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
+    """(night → stage → processor seconds, night → how many seconds it took)."""
     from demo.deliver import make
 
     until = date(2026, 3, 12)  # a midnight like most: no month begins
@@ -119,12 +121,13 @@ def nights(data: DataDirectory, communities: int, days: int) -> dict[str, dict[s
         (aside / path.relative_to(data.inbox)).parent.mkdir(parents=True, exist_ok=True)
         path.rename(aside / path.relative_to(data.inbox))
     first = until - timedelta(days=days)
-    found = {}
+    found, took = {}, {}
     for night, day in (("first", -1), ("without news", -1), ("after midnight", 0), ("a new day", 0)):
         data.set_calendar(until + timedelta(days=day), first)
         if night == "a new day":
             for path in held:
                 (aside / path.relative_to(data.inbox)).rename(path)
+        began = time.perf_counter()
         run = subprocess.run(
             [sys.executable, "-m", "benchmarks.nights", "--night", str(data.root)],
             env={**os.environ, "MINSHENG_DATA": str(data.root)}, capture_output=True, text=True, check=False,
@@ -132,8 +135,9 @@ def nights(data: DataDirectory, communities: int, days: int) -> dict[str, dict[s
         if run.returncode:
             raise RuntimeError(f"the night {night}: {run.stderr[-2000:]}")
         found[night] = json.loads(run.stdout.strip().splitlines()[-1])
-        print(f"  {night}: {sum(found[night].values()):.1f} s", flush=True)
-    return found
+        took[night] = time.perf_counter() - began
+        print(f"  {night}: {sum(found[night].values()):.1f} s of processor time in {took[night]:.1f} s", flush=True)
+    return found, took
 
 
 def _day(path: Path) -> date:
@@ -150,15 +154,15 @@ def main() -> None:
         print(json.dumps(spend(DataDirectory(asked.night))))
         return
     with tempfile.TemporaryDirectory(prefix="ms-nights-") as folder:
-        found = nights(DataDirectory(Path(folder) / "data"), asked.communities, asked.days)
+        found, took = nights(DataDirectory(Path(folder) / "data"), asked.communities, asked.days)
     print(f"{asked.communities:,} communities, {asked.days} days; processor seconds")
     print(f"  {'':32}" + "".join(f"{night:>16}" for night in found))
     for stage in sorted({s for spent in found.values() for s in spent}, key=[START, *STAGES].index):
         print(f"  {stage:32}" + "".join(f"{spent.get(stage, 0):16.1f}" for spent in found.values()))
-    totals = {night: sum(spent.values()) for night, spent in found.items()}
-    print(f"  {'all':32}" + "".join(f"{total:16.1f}" for total in totals.values()))
-    print(f"  without news: {totals['without news']:.1f} s (allowed {ALLOWED_EMPTY:g})")
-    print(f"  a new day / without news: {totals['a new day'] / totals['without news']:.2f} (allowed {ALLOWED_RATIO:g})")
+    print(f"  {'all':32}" + "".join(f"{sum(spent.values()):16.1f}" for spent in found.values()))
+    print(f"  {'seconds it took':32}" + "".join(f"{seconds:16.1f}" for seconds in took.values()))
+    for night, allowed in ALLOWED_SECONDS.items():
+        print(f"  {night}: {took[night]:.1f} s (allowed {allowed:g})")
 
 
 if __name__ == "__main__":
