@@ -29,6 +29,8 @@ RUN_DATE, RUN_MONTH = "macro.minsheng.run_date", "macro.minsheng.run_month"
 ASKED: dict[str, Callable[[date], str]] = {RUN_DATE: date.isoformat, RUN_MONTH: lambda day: f"{day:%Y-%m}"}
 # Where no model says otherwise, the table that says what arrived (macros/update_in_place.sql).
 STEPS = "review_delta"
+# Macro of the tables that compare what has come with what they held before: built again, they say that nothing has come.
+COMPARING = "macro.minsheng.deliveries_since"
 # What figures come from and whose next version may give other ones.
 ENGINES = ("duckdb", "dbt-core", "dbt-duckdb", "polars", "numpy", "pyarrow", "splink", "jieba", "great_expectations", "xlsxwriter")  # fmt: skip
 # The form of dbt's results, as dbt writes and reads them.
@@ -73,7 +75,8 @@ def keys(data: DataDirectory, manifest: Mapping[str, Any]) -> dict[str, str]:
 def due(manifest: Mapping[str, Any], tonight: Mapping[str, str], before: Mapping[str, str]) -> set[str]:
     """The nodes to be built and tested: those with another key than before, and all that is made of them.
 
-    A table that is updated in place reads which deliveries led to it, so the tables that say so are made beside it.
+    A table that is updated in place reads which deliveries led to it, so the tables that say so are made beside it, and only they: what
+    they read besides stands where nothing of it has changed.
     """
     nodes, below, above = manifest["nodes"], manifest["child_map"], manifest["parent_map"]
     by_name = {n["name"]: name for name, n in nodes.items() if n["resource_type"] == "model"}
@@ -87,7 +90,7 @@ def due(manifest: Mapping[str, Any], tonight: Mapping[str, str], before: Mapping
         if nodes[name]["config"].get("materialized") == "incremental":
             waiting.append(by_name[nodes[name]["config"].get("meta", {}).get("steps", STEPS)])
         if name in _leading(nodes, by_name):
-            waiting += [p for p in above.get(name, []) if p in nodes and nodes[p]["fqn"][1] == nodes[name]["fqn"][1]]
+            waiting += [p for p in above.get(name, []) if p in nodes and COMPARING in nodes[p]["depends_on"]["macros"]]
     return found
 
 

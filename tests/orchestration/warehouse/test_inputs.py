@@ -12,17 +12,20 @@ import pytest
 from orchestration.paths import DataDirectory
 from orchestration.warehouse import inputs
 
-# reviews ─▶ sent ─▶ arrived ─▶ contacts (updated in place) ─▶ scores; codes ─▶ contacts; openings ─▶ hours; today ─▶ late
+# reviews ─▶ sent ─▶ arrived ─▶ contacts (updated in place) ─▶ scores; codes, names ─▶ contacts; names ─▶ named; openings ─▶ hours; today ─▶ late
 ABOVE: dict[str, list[str]] = {
     "model.p.sent": ["source.p.reviews"],
     "model.p.arrived": ["model.p.sent"],
-    "model.p.review_delta": ["model.p.arrived", "model.p.sent"],
+    "model.p.names": ["seed.p.names"],
+    "model.p.named": ["model.p.names"],
+    "model.p.review_delta": ["model.p.arrived", "model.p.sent", "model.p.names"],
     "model.p.contacts": ["model.p.review_delta", "model.p.sent", "seed.p.codes"],
     "model.p.scores": ["model.p.contacts"],
     "model.p.hours": ["source.p.openings"],
     "model.p.late": ["source.p.openings"],
     "model.p.by_month": ["source.p.openings"],
     "seed.p.codes": [],
+    "seed.p.names": [],
     "test.p.of_scores": ["model.p.scores"],
     "test.p.of_hours": ["model.p.hours", "seed.p.codes"],
 }
@@ -40,7 +43,8 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DataDirectory:
     directory.warehouse.parent.mkdir(parents=True)
     directory.warehouse.write_bytes(b"tables")
     (tmp_path / "dbt_project").mkdir()
-    (tmp_path / "codes.csv").write_text("code\n1\n", encoding="utf-8")
+    for name in ("codes", "names"):
+        (tmp_path / f"{name}.csv").write_text("code\n1\n", encoding="utf-8")
     monkeypatch.setattr(inputs, "PROJECT", tmp_path)
     monkeypatch.setattr(inputs, "program_checksum", lambda: "program")
     monkeypatch.setenv("MINSHENG_TODAY", "2026-03-01")
@@ -62,6 +66,8 @@ def manifest(data: DataDirectory) -> dict[str, Any]:
         "config": {"enabled": False},
     }  # switched off, and written down all the same
     nodes["seed.p.codes"]["original_file_path"] = "../codes.csv"
+    nodes["seed.p.names"]["original_file_path"] = "../names.csv"
+    nodes["model.p.arrived"]["depends_on"]["macros"] = [inputs.COMPARING]
     nodes["model.p.late"]["depends_on"]["macros"] = ["macro.p.days_late"]
     nodes["model.p.by_month"]["depends_on"]["macros"] = [inputs.RUN_MONTH]
     below: dict[str, list[str]] = {}
@@ -112,8 +118,9 @@ def test_a_delivery_that_comes_goes_or_is_made_again_makes_what_is_made_of_it_du
 def test_a_code_list_makes_its_own_tables_due_and_with_one_that_is_updated_what_says_what_arrived(
     data, due, tmp_path
 ) -> None:
+    """Besides that, nothing that is read there: neither `sent` nor `names`, and not what is made of them."""
     (tmp_path / "codes.csv").write_text("code\n2\n", encoding="utf-8")
-    assert due() == {"seed.p.codes", "test.p.of_hours"} | OF_REVIEWS
+    assert due() == {"seed.p.codes", "test.p.of_hours"} | OF_REVIEWS - {"model.p.sent"}
 
 
 def test_another_day_makes_due_what_asks_for_the_day(due, monkeypatch) -> None:
@@ -134,7 +141,7 @@ def test_another_program_makes_everything_due(due, monkeypatch) -> None:
 def test_a_data_directory_that_was_moved_is_built_whole_because_views_name_it(data, due, manifest) -> None:
     for source in manifest["sources"].values():
         source["meta"]["external_location"] = source["meta"]["external_location"].replace("/data/", "/../data/data/")
-    assert EVERYTHING - {"seed.p.codes"} == due()
+    assert EVERYTHING - {"seed.p.codes", "seed.p.names", "model.p.names", "model.p.named"} == due()
 
 
 @pytest.mark.parametrize("touched", ["written", "gone", "left_open"])
