@@ -161,9 +161,15 @@ def _look(cell: ElementTree.Element, row: int, columns: range, sheet: Sheet, sty
         found = Shown("", "formula_not_calculated")
     elif kind in NUMBERS and value is not None:
         # LibreOffice writes an error as 0 that shows #DIV/0! or Err:502.
-        found = Shown(shown) if shown.startswith(("#", "Err:")) else as_shown(float(value), shown) if shown else None
-    elif kind == "date" and len(cell.get(f"{OFFICE}date-value", "")) == 10 and ":" in shown:
-        found = Shown("", "midnight")
+        times = 0.01 if kind == "percentage" else None
+        is_error = shown.startswith(("#", "Err:"))
+        found = Shown(shown) if is_error else as_shown(float(value), shown, times) if shown else None
+    elif kind == "date":
+        day, _, time = cell.get(f"{OFFICE}date-value", "").partition("T")
+        if ":" in shown and not time:
+            found = Shown("", "midnight")
+        elif shown and ":" not in shown and not time.strip("0:."):  # a time that nobody sees
+            found = Shown(day)
     if cell.find(f"{OFFICE}annotation") is not None:
         sheet.hidden.commented.update((row, column) for column in columns)
     if styles.struck or styles.raised:

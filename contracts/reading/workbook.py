@@ -8,7 +8,9 @@ first.
 
 from __future__ import annotations
 
+import io
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
@@ -356,9 +358,12 @@ def _with_notes_beside(sheet: Sheet) -> list[str]:
 def _calamine(path: Path, kind: str, file: str) -> CalamineWorkbook:
     from python_calamine import CalamineWorkbook, PasswordError
 
+    from contracts.reading.biff import in_unicode
+
     try:
         with path.open("rb") as opened:  # by its bytes: the name's ending may say anything
-            return _asked(lambda: CalamineWorkbook.from_filelike(opened), kind, file)
+            source = io.BytesIO(in_unicode(opened.read())) if kind == "xls" else opened
+            return _asked(lambda: CalamineWorkbook.from_filelike(source), kind, file)
     except PasswordError:
         raise unreadable("encrypted_file", file=file) from None
 
@@ -410,7 +415,8 @@ def _write_odd(sheet: Sheet, odd: Odd, limits: Limits) -> None:
         cells = sheet.cells[row]
         cells.extend([""] * (column + 1 - len(cells)))
         if shown.mark in (PART, RAISED):
-            sheet.marks.setdefault((row, column), shown.mark)  # the value is read as it stands
+            cells[column] = shown.text or cells[column]  # the value is read as it stands
+            sheet.marks.setdefault((row, column), shown.mark)
         elif shown.mark == "midnight":
             cells[column] += " 00:00:00" if len(cells[column]) == len("2026-03-01") else ""
         elif sheet.marks.get((row, column)) != "digits_lost":
@@ -445,9 +451,25 @@ def _trimmed(row: list[str]) -> list[str]:
 
 # ── before calamine sees it ─────────────────────────────────────────────────────────────────────
 
-_FAR_COLUMN = re.compile(rb"\sr\s*=\s*[\"']([A-Za-z]{2,9})\d")
-_FAR_ROW = re.compile(rb"\sr\s*=\s*[\"'][A-Za-z]{0,9}(\d{5,19})[\"']")
+_IS_SHEET = re.compile(rb"<(?:\w+:)?worksheet[\s>]")
+# A cell that holds something, or may: (column, row).
+_PLACE = re.compile(rb"<(?:\w+:)?c(?: r=|\s(?:[^>]*?\s)?r\s*=\s*)[\"']([A-Za-z]{1,9})(\d{1,19})[\"'][^>]*(?<!/)>")
+_NO_PLACE = re.compile(rb"[<:]c(?:\s+[st]\s*=\s*[\"'][^\"']*[\"'])*\s*>")
+# What other programs than the reader of the values take for the value: it leaves such a cell empty, reads half of it, or takes the first
+# of all texts for one whose number it does not understand.
+_F = rb"(?:\s*<(?:\w+:)?f(?:\s[^>]*)?(?:/>|>[^<]*</(?:\w+:)?f>))?"
+_NOT_PLAIN = (
+    ((b"<!", b"<?"), re.compile(rb"[<:]v(?:\s[^>]*)?>[^<]*<[!?]")),  # 1<!-- -->2
+    ((b"v>",), re.compile(rb"v>\s*<(?:\w+:)?[fv][\s>/]")),  # a second value, or the formula behind it
+    ((b"inlineStr",), re.compile(rb"=\s*[\"']inlineStr[\"'][^>]*>\s*<(?:\w+:)?v[^>]*>[^<]*</(?:\w+:)?v>\s*</")),
+    ((b"s",), re.compile(rb"t\s*=\s*[\"']s[\"'][^>]*>" + _F + rb"\s*<(?:\w+:)?v(?:\s[^>]*)?>(?!\d+(?:<|\Z))[^<]")),
+    (
+        (b"&#",),
+        re.compile(rb"[<:]c\b(?![^>]*\bt\s*=\s*[\"'][a-z]{2})[^>]*>" + _F + rb"\s*<(?:\w+:)?v[^>]*>[^<]*&"),
+    ),
+)
 _ODD_CELL = re.compile(rb"\st\s*=\s*[\"']e[\"']|<(?:\w+:)?(?:f|strike|vertAlign)[\s>/]")
+_ODD_SIGNS = (b'"e"', b"'e'", b"<f", b":f", b"strike", b"vertAlign")
 # Hidden, or made so low or narrow that nothing is seen: under two points, under a fifth of a character.
 _HIDDEN = re.compile(
     rb"<(?:\w+:)?(?:row\b[^>]*\s(?:hidden\s*=\s*[\"'](?:1|true)|ht\s*=\s*[\"'][01](?:\.\d*)?)[\"']"
@@ -459,15 +481,56 @@ _WHERE = re.compile(rb"\s(r|min|max)\s*=\s*[\"'](\d{1,7})[\"']")
 _STYLE = re.compile(rb"\ss\s*=\s*[\"'](\d{1,6})[\"']")
 
 
-def _refuse_repeated_rows(sheet: str, piece: bytes, seen: dict[str, set[int]], file: str) -> None:
-    """The reader of the values keeps the last of two rows with one number, and says nothing of the other."""
-    seen_before = OVERLAP if sheet in seen else 0
-    known = seen.setdefault(sheet, set())
+@dataclass
+class _Pieces:
+    """What the pieces of a sheet have shown so far."""
+
+    rows: set[int] = field(default_factory=set)
+    last_cells: set[tuple[bytes, bytes]] = field(default_factory=set)  # of the piece before
+    corner: tuple[int, int] = (9_999, 26)  # as many rows and columns as it has at most
+    styles: set[bytes] = field(default_factory=set)
+    hidden: Hidden = field(default_factory=Hidden)
+    is_odd: bool = False
+    has_strikes: bool = False
+    is_first: bool = True
+
+
+def _see_piece(piece: bytes, seen: _Pieces, file: str) -> None:
+    _refuse_unclear(piece, seen, file)
+    seen.styles.update(_STYLE.findall(piece))
+    seen.is_odd = seen.is_odd or bool(_mentions(piece, _ODD_SIGNS) and _ODD_CELL.search(piece))
+    seen.has_strikes |= b"strike" in piece
+    if _mentions(piece, (b"hidden", b"ht", b"width")) and _MAY_HIDE.search(piece):
+        _see_hidden(piece, seen.hidden)
+    seen.is_first = False
+
+
+def _mentions(piece: bytes, signs: tuple[bytes, ...]) -> bool:
+    """A look that costs nearly nothing and spares most pieces a pattern."""
+    return any(sign in piece for sign in signs)
+
+
+def _refuse_unclear(piece: bytes, seen: _Pieces, file: str) -> None:
+    """Of two rows or cells in one place the reader of the values keeps the last, and says nothing of the other."""
+    known = 0 if seen.is_first else OVERLAP
+    rows = set()
     for found in _ROW.finditer(piece):
-        number = int(found[1])
-        if number in known and found.end() > seen_before:
+        rows.add(number := int(found[1]))
+        if number in seen.rows and found.end() > known:
             raise unreadable("sheet_repeats_a_row", file=file, row=number)
-        known.add(number)
+        seen.rows.add(number)
+    begins = next((found.start() for found in _PLACE.finditer(piece) if found.end() > known), len(piece))
+    places = _PLACE.findall(piece, begins)
+    cells = set(places)
+    if len(cells) < len(places) or cells & seen.last_cells:
+        column, row = (Counter(places) + Counter(seen.last_cells & cells)).most_common(1)[0][0]
+        raise unreadable("sheet_repeats_a_cell", file=file, cell=(column + row).decode())
+    seen.last_cells = cells
+    if any(_mentions(piece, signs) and pattern.search(piece) for signs, pattern in _NOT_PLAIN):
+        raise unreadable("sheet_not_plain", file=file)
+    lowest = {int(row) for row in {row for _, row in cells}} | (rows if _NO_PLACE.search(piece) else set())
+    rightmost = (column_number(column.decode()) for column in {column for column, _ in cells})
+    seen.corner = max([seen.corner[0], *lowest]), max([seen.corner[1], *rightmost])
 
 
 def _checked(path: Path, kind: str, limits: Limits, file: str) -> Look:
@@ -489,51 +552,38 @@ def _checked(path: Path, kind: str, limits: Limits, file: str) -> Look:
             lambda name: seen.get(name, Seen()).merged,
             starts_1904=starts_1904,
         )
-    corners: dict[str, tuple[int, int]] = {}
-    odd: set[str] = set()
-    styles: dict[str, set[bytes]] = {}
-    hidden: dict[str, Hidden] = {}
-    inline_strikes: set[str] = set()
-    rows_seen: dict[str, set[int]] = {}
+    sheets: dict[str, _Pieces] = {}
+    parts: set[str] = set()
 
     def look(name: str, piece: bytes) -> None:
-        if not name.startswith("xl/worksheets/"):
-            return
-        rows, columns = corners.get(name, (9_999, 26))
-        columns = max([columns, *(column_number(c.decode()) for c in set(_FAR_COLUMN.findall(piece)))])
-        rows = max([rows, *(int(r) for r in set(_FAR_ROW.findall(piece)))])
-        corners[name] = rows, columns
-        _refuse_repeated_rows(name, piece, rows_seen, file)
-        styles.setdefault(name, set()).update(_STYLE.findall(piece))
-        if _ODD_CELL.search(piece):
-            odd.add(name)
-        if b"strike" in piece:
-            inline_strikes.add(name)
-        if _MAY_HIDE.search(piece):
-            _see_hidden(piece, hidden.setdefault(name, Hidden()))
+        if name not in parts and _IS_SHEET.search(piece[:65_536]):  # wherever the workbook keeps it
+            sheets[name] = _Pieces()
+        parts.add(name)
+        if name in sheets:
+            _see_piece(piece, sheets[name], file)
 
     check_parts(path, limits, look, file=file)
-    for rows, columns in corners.values():
+    for rows, columns in (seen.corner for seen in sheets.values()):
         if columns > limits.columns:
             raise unreadable("too_many_columns", file=file, found=columns, limit=limits.columns)
         if rows > SHEET_ROWS or rows * columns > max(limits.workbook_cells, SHEET_ROWS * 26):
             raise unreadable("too_many_cells_in_sheet", file=file, limit=f"{limits.workbook_cells:,}")
     formats = formats_of(path, file=file)
     telling = {str(style).encode() for style in formats.telling}
-    odd |= {name for name, used in styles.items() if used & telling}
-    odd |= set(corners) if formats.runs else set()
+    odd = {name for name, seen in sheets.items() if seen.is_odd or formats.runs or seen.styles & telling}
 
     def cells_of(name: str) -> Odd:
         part = formats.parts.get(name, "")
         return odd_cells(path, part, formats, file=file) if part in odd else {}
 
     struck = {str(style).encode() for style in formats.struck}
-    has_struck_text = WHOLE in formats.runs.values() or bool(inline_strikes)
+    has_struck_text = WHOLE in formats.runs.values() or any(seen.has_strikes for seen in sheets.values())
 
     def hidden_of(name: str) -> Hidden:
         part = formats.parts.get(name, "")
-        found = hidden.get(part, Hidden())
-        if styles.get(part, set()) & struck or (part in odd and has_struck_text):
+        seen = sheets.get(part, _Pieces())
+        found = seen.hidden
+        if seen.styles & struck or (part in odd and has_struck_text):
             found = replace(found, struck=struck_rows(path, part, formats, file=file))
         if comments := formats.comments.get(part):
             found = replace(found, commented=commented_cells(path, comments, file=file))
@@ -549,9 +599,10 @@ def _checked_xls(path: Path, limits: Limits, file: str) -> Look:
         raise unreadable("file_too_large", file=file, limit=f"{limits.workbook_bytes // 1_000_000} MB")
     try:
         check_readable(path)
+        by_name, hidden_in, starts_1904 = odd_cells_of(path)  # at most 65,536 × 256 cells by its format
     except NotReadable as why:
-        raise unreadable(str(why), file=file, detail="XLS (Excel 5)") from None
-    by_name, hidden_in, starts_1904 = odd_cells_of(path)  # at most 65,536 × 256 cells by its format
+        is_old = str(why) == "format_not_understood"
+        raise unreadable(str(why), file=file, format="xls", detail="XLS (Excel 5)" if is_old else "records") from None
     return Look(lambda name: by_name.get(name, {}), lambda name: hidden_in.get(name, Hidden()), starts_1904=starts_1904)
 
 
