@@ -141,6 +141,10 @@ FILES: Mapping[str, Sentences] = {
         "{file} 里没有工作表“{expected}”，只有：{sheets}。请改回工作表名称，或修改布局文件。",
         "{file} has no sheet {expected}; it has {sheets}. Name the sheet as agreed or change the layout.",
     ),
+    "sheets_of_one_name": Sentences(
+        "{file} 有几张同名的工作表（{sheets}），其中一张的内容会丢失；请改名后另存，再发送。",
+        "{file} has sheets of one name ({sheets}), and the rows of one would be lost; rename them, save the file and send it again.",
+    ),
     "sheets_differ": Sentences(
         "{file} 有几张表头不同的工作表（{sheets}），无法判断应读哪些；请把同一版式的数据放在各表，或只留一张。",
         "{file} has sheets whose headers differ ({sheets}) and it is unknown which are meant; give them one header, or send one sheet.",

@@ -108,21 +108,12 @@ def open_workbook(
     """Opens a workbook; without a named sheet, the one whose header is known best and all others of its shape.
 
     Raises:
-        Unreadable: damaged, encrypted, hostile, no such sheet, no header, sheets of which it is unknown whether they belong
+        Unreadable: damaged, encrypted, hostile, no such sheet, two of one name, no header, sheets of which it is unknown whether they belong
             together, a header that stands over several columns.
     """
     look = _checked(path, kind, limits, file)
     workbook = _calamine(path, kind, file)
-    names = list(workbook.sheet_names)
-    if reading.sheet is not None:
-        wanted = matching(names, reading.sheet)
-        if wanted is None:
-            raise unreadable("sheet_missing", file=file, expected=reading.sheet, sheets="、".join(names[:20]))
-        candidates = [wanted]
-    else:
-        visible = [s.name for s in workbook.sheets_metadata if str(s.visible).endswith("Visible")]
-        candidates = visible or names
-    hidden = [] if reading.sheet is not None else [name for name in names if name not in candidates]
+    candidates, hidden = _candidates(workbook, reading, file)
     known = {fold(h) for h in known_headers} - {""}
     refusal: Unreadable | None = None
     located: list[Sheet] = []
@@ -164,6 +155,20 @@ def open_workbook(
         found.notes.append(("sheets_hidden", {"sheets": "、".join(alike), "read": "、".join(found.sheets)}))
     found.notes += _hidden_within(together, look, found)
     return _table(together, found, known_headers, limits, file)
+
+
+def _candidates(workbook: CalamineWorkbook, reading: Reading, file: str) -> tuple[list[str], list[str]]:
+    """The sheets that may be read, and those that nobody sees."""
+    names = list(workbook.sheet_names)
+    if twice := [name for name, times in Counter(names).items() if times > 1]:
+        raise unreadable("sheets_of_one_name", file=file, sheets="、".join(twice[:20]))
+    if reading.sheet is not None:
+        wanted = matching(names, reading.sheet)
+        if wanted is None:
+            raise unreadable("sheet_missing", file=file, expected=reading.sheet, sheets="、".join(names[:20]))
+        return [wanted], []
+    visible = [s.name for s in workbook.sheets_metadata if str(s.visible).endswith("Visible")]
+    return visible or names, [name for name in names if name not in (visible or names)]
 
 
 def _hidden_within(together: Sequence[Sheet], look: Look, found: Found) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -544,8 +549,9 @@ def _checked(path: Path, kind: str, limits: Limits, file: str) -> Look:
         from contracts.reading.opendocument import Sheet as Seen
         from contracts.reading.opendocument import look_at
 
-        check_parts(path, limits, lambda name, piece: None, file=file)
-        seen, starts_1904 = look_at(path, limits, file=file)
+        cdata: set[str] = set()
+        check_parts(path, limits, lambda name, piece: cdata.update([name] if b"<![CDATA[" in piece else []), file=file)
+        seen, starts_1904 = look_at(path, limits, every_text="content.xml" in cdata, file=file)
         return Look(
             lambda name: seen.get(name, Seen()).odd,
             lambda name: seen.get(name, Seen()).hidden,

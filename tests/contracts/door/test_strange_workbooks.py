@@ -17,6 +17,7 @@ import pytest
 import test_cells
 from test_cells import BEDS, CODE, CONTACTS, HEADER, NAME, Case, F, homes, values, xls, xlsx
 from test_strange_files import (
+    LINKS,
     THREE,
     Parts,
     Xml,
@@ -25,6 +26,7 @@ from test_strange_files import (
     ods_xml,
     packed,
     shared,
+    sheet,
 )
 
 SHEET = "xl/worksheets/sheet1.xml"
@@ -327,6 +329,41 @@ def _unseen_times() -> list[Case]:
     ]  # fmt: skip
 
 
+def _documents() -> list[Case]:
+    kind, twice = "texts of an ODS", "two sheets of one name"
+
+    def document(content: str) -> bytes:
+        return packed([("mimetype", "application/vnd.oasis.opendocument.spreadsheet"), ("content.xml", content), ("META-INF/manifest.xml", "<m/>")])  # fmt: skip
+
+    def named(name: str, text: str, wanted: str) -> Case:
+        return Case(kind, name, document(ods_xml(homes({"机构名称": Xml(text)}, n=1))), rows=values(NAME, wanted))
+
+    whole = ods_xml(homes(n=1))
+    [table] = re.findall("<table:table .*</table:table>", whole)
+    untyped = whole.replace(
+        '<table:table-cell office:value-type="string"><text:p>示例院1', "<table:table-cell><text:p>示例院1"
+    )
+    other = sheet([HEADER, ["B9", *homes(n=1)[1][1:]]])
+    rels, again = "xl/_rels/workbook.xml.rels", '<sheet name="{}" sheetId="2" r:id="rId9"/></sheets>'
+    link = f'<Relationship Id="rId9" Type="{LINKS}/worksheet" Target="worksheets/sheet9.xml"/></Relationships>'
+
+    def sheets(second: str) -> bytes:
+        parts = [(n, t.replace("</sheets>", again.format(second)).replace("</Relationships>", link) if n in (rels, "xl/workbook.xml") else t) for n, t in book(homes(n=1))]  # fmt: skip
+        return packed([*parts, ("xl/worksheets/sheet9.xml", other)])
+
+    return [
+        named("line.ods", "<text:p>示例<text:line-break/>院</text:p>", "示例 院"),
+        named("tabulator.ods", "<text:p>示例<text:tab/>院</text:p>", "示例 院"),
+        named("sounds.ods", "<text:p><text:ruby><text:ruby-base>示例</text:ruby-base><text:ruby-text>shi li</text:ruby-text></text:ruby>院</text:p>", "示例院"),
+        named("cdata.ods", "<text:p><![CDATA[示例]]>院</text:p>", "示例院"),
+        named("spans.ods", "<text:p>示<text:span>例<text:span>院</text:span></text:span><text:s/>一</text:p>", "示例院 一"),
+        Case(kind, "untyped.ods", document(untyped), rows=values(NAME, "示例院1")),
+        Case(twice, "two.ods", document(whole.replace(table, table + table.replace("A001", "B001"))), refused="sheets_of_one_name"),
+        Case(twice, "two.xlsx", sheets("S"), refused="sheets_of_one_name"),
+        Case(twice, "letter_case.xlsx", sheets("s"), rows=values(CODE, "A001", "B9")),
+    ]  # fmt: skip
+
+
 def parquet(**columns: Any) -> bytes:
     import pyarrow
     import pyarrow.parquet
@@ -406,7 +443,7 @@ def _formulas() -> list[Case]:
 
 
 MAKERS: tuple[Callable[[], list[Case]], ...] = (
-    _places, _cells, _around, _records, _pages, _shown, _unseen_times, _columns, _nothing, _formulas,
+    _places, _cells, _around, _records, _pages, _shown, _unseen_times, _documents, _columns, _nothing, _formulas,
 )  # fmt: skip
 CASES = [case for maker in MAKERS for case in maker()]
 
