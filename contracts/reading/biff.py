@@ -23,7 +23,7 @@ _SST, _CONTINUE = 0xFC, 0x3C
 _LABELSST, _LABEL, _RSTRING = 0xFD, 0x204, 0xD6
 _FORMULA, _BOOLERR, _NUMBER, _RK, _MULRK, _EOF = 0x06, 0x205, 0x203, 0x27E, 0xBD, 0x0A
 # As Excel 3 and 4 wrote a formula, and some programs still do: the reader of the values passes it over. Its text comes in a STRING.
-_OLD_FORMULAS, _STRING = (0x206, 0x406), 0x207
+_OLD_FORMULAS, _STRING, _LONG_STRING = (0x206, 0x406), 0x207, -1
 # What holds a value; a run of numbers (_MULRK) is told by the style of its first.
 _CELLS = (_FORMULA, *_OLD_FORMULAS, _BOOLERR, _NUMBER, _RK, _MULRK, _LABELSST, _LABEL, _RSTRING)
 
@@ -202,6 +202,22 @@ def _see_hidden(kind: int, body: bytes, hidden: Hidden) -> None:
         hidden.commented.add(struct.unpack_from("<HH", body))
 
 
+def _with_whole_texts(records: Iterator[tuple[int, bytes]]) -> Iterator[tuple[int, bytes]]:
+    """The records of a sheet; the text of a formula that goes on in others is one, of which the reader of the values gives the beginning."""
+    text, length = "", 0
+    for kind, body in records:
+        if kind == _CONTINUE and len(text) < length:
+            text += _letters(body, 1, length - len(text), body[0])
+            if len(text) >= length:
+                yield _LONG_STRING, struct.pack("<HB", length, 1) + text.encode("utf-16-le", "surrogatepass")
+            continue
+        text, length = "", 0
+        if kind == _STRING:
+            length, wide = struct.unpack_from("<HB", body)
+            text = _letters(body, 3, length, wide)
+        yield kind, body
+
+
 def _seen(kind: int, body: bytes, styles: _Styles, texts: dict[int, Runs]) -> tuple[str | None, str]:
     """(the text of a cell where the reader of the values takes two bytes of a letter for two letters, what its letters look like)."""
     (style,) = struct.unpack_from("<H", body, 4)
@@ -218,13 +234,13 @@ def _sheet(
 ) -> tuple[Odd, Hidden]:
     found: Odd = {}
     hidden = Hidden()
-    old: tuple[int, int] | None = None  # an old formula whose text comes next
+    last, is_old = (0, 0), False  # a formula, whose text comes next; the reader of the values passes over old ones
 
     def number(row: int, column: int, style: int, value: float) -> None:
         if style in styles.telling and (shown := shown_for(styles.telling[style], value)):
             found[row, column] = shown
 
-    for kind, body in _records(data, start):
+    for kind, body in _with_whole_texts(_records(data, start)):
         _see_hidden(kind, body, hidden)
         if kind in _CELLS:
             row, column = struct.unpack_from("<HH", body)
@@ -249,25 +265,23 @@ def _sheet(
                 found[row, column] = Shown(ERRORS.get(value, "#ERROR!"))
         elif kind == _FORMULA or kind in _OLD_FORMULAS:
             row, column, style = struct.unpack_from("<HHH", body)
-            result, old = body[6:14], None
+            result, last, is_old = body[6:14], (row, column), kind != _FORMULA
             if result[6:] == b"\xff\xff":
                 if result[0] == 2:
                     found[row, column] = Shown(ERRORS.get(result[2], "#ERROR!"))
                 elif result[0] == 3 and not was_calculated:
                     found[row, column] = Shown("", "formula_not_calculated")
-                elif kind != _FORMULA:
-                    old = (row, column) if result[0] == 0 else None
+                elif is_old:
                     found[row, column] = Shown(("false", "true")[result[2] & 1] if result[0] == 1 else "")
             elif result == bytes(8) and not was_calculated:
                 found[row, column] = Shown("", "formula_not_calculated")
             else:
                 value = struct.unpack("<d", result)[0]
-                if kind != _FORMULA:
+                if is_old:
                     found[row, column] = Shown(number_text(value))
                 number(row, column, style, value)
-        elif kind == _STRING and old:
-            length, wide = struct.unpack_from("<HB", body)
-            found[old], old = Shown(_letters(body, 3, length, wide)), None
+        elif kind == _LONG_STRING or (kind == _STRING and is_old):
+            found[last] = Shown(_letters(body, 3, *struct.unpack_from("<HB", body)))
     return found, hidden
 
 

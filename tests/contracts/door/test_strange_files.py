@@ -458,6 +458,14 @@ def _records() -> list[Case]:
     for _ in range(50):
         nested = {"type": "GeometryCollection", "geometries": [nested]}
     alone = json.dumps(venue(point)).encode()
+    system = {"crs": {"type": "name", "properties": {"name": "EPSG:3857"}}}
+    stated = {"feature": {**venue(point), **system}, "geometry": venue({**point, **system})}
+    other = text.replace("A001", "A002")
+    apart = {
+        "sequence.json": f"\x1e{text}\n\x1e{other}\n",
+        "blank_lines.json": f"{text}\n\n{other}\n",
+        "returns.json": f"{text}\r\n\r\n{other}",
+    }
     both = {"longitude": [104.1], "latitude": [30.2]}
     return [
         Case(around, "list.json", f'{{"data":[{text}],"data":[{text}]}}'.encode(), refused="document_repeats_a_key"),
@@ -470,6 +478,9 @@ def _records() -> list[Case]:
         at("empty.geojson", {"type": "Polygon", "coordinates": []}, None, None),
         at("height.geojson", {"type": "Point", "coordinates": [104.1, 30.2, 500]}, 104.1, 30.2),
         at("nested.geojson", nested, 104.1, 30.2),
+        *(Case("systems stated further in", f"{name}.geojson", json.dumps({"type": "FeatureCollection", "features": [feature]}).encode(), VENUES, refused="crs_not_wgs84") for name, feature in stated.items()),
+        Case("systems stated further in", "none.geojson", json.dumps({"type": "FeatureCollection", "features": [None, 5]}).encode(), VENUES, refused="header_not_found"),
+        *(Case("records line by line", name, lines.encode(), rows=values(CODE, "A001", "A002")) for name, lines in apart.items()),
         Case(place, "alone.geojson", alone, VENUES, rows=both, note="columns_unknown"),
     ]  # fmt: skip
 

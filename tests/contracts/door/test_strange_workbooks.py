@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import test_cells
-from test_cells import BEDS, CODE, CONTACTS, HEADER, NAME, Case, F, homes, values, xls, xlsx
+from test_cells import BEDS, CARE, CODE, CONTACTS, FEEDS, HEADER, NAME, Case, F, homes, values, xls, xlsx
 from test_strange_files import (
     LINKS,
     THREE,
@@ -28,6 +28,8 @@ from test_strange_files import (
     shared,
     sheet,
 )
+
+from contracts.reading import open_table
 
 SHEET = "xl/worksheets/sheet1.xml"
 
@@ -75,6 +77,14 @@ def formula(result: float | str, kind: int = 0x406) -> Raw:
     text = record(0x207, unicode(result)) if isinstance(result, str) else b""
     stored = b"\0" * 6 + b"\xff\xff" if isinstance(result, str) else struct.pack("<d", result)
     return Raw(kind, struct.pack("<H", 0) + stored + struct.pack("<HIH", 0, 0, 3) + b"\x1e\x01\x00", text)
+
+
+def long_formula(text: str) -> Raw:
+    """A formula whose text goes on in further records, each with a byte of its letters' width."""
+    pieces = [text[i : i + 4_000] for i in range(0, len(text), 4_000)]
+    begin = struct.pack("<HB", len(text), 1) + pieces[0].encode("utf-16-le")
+    further = b"".join(record(0x3C, b"\1" + piece.encode("utf-16-le")) for piece in pieces[1:])
+    return Raw(0x06, formula("x").body, record(0x207, begin) + further)
 
 
 def font(*, struck: bool = False, raised: bool = False) -> bytes:
@@ -451,3 +461,10 @@ CASES = [case for maker in MAKERS for case in maker()]
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.kind}-{case.name}")
 def test_a_workbook_of_another_program_comes_to_its_rows_or_to_a_sentence(case: Case, tmp_path: Path) -> None:
     test_cells.test_a_cell_is_what_its_sender_saw_or_a_reason(case, tmp_path)
+
+
+def test_the_long_text_of_a_formula_in_an_xls_is_read_to_its_end(tmp_path: Path) -> None:
+    path, text = tmp_path / "long.xls", "长路" * 6_000
+    path.write_bytes(xls_records([[*HEADER, "地址"], [*homes(n=1)[1], long_formula(text)]]))
+    [frame] = open_table(path, known_headers=FEEDS[CARE].spellings).batches()
+    assert frame["地址"].to_list() == [text]
