@@ -295,11 +295,15 @@ def _unpacked(packed: int) -> float:
 
 
 def _records(data: bytes, at: int) -> Iterator[tuple[int, bytes]]:
-    """Records from a substream's beginning to its end."""
+    """Records from a substream's beginning to its end, without those of a chart within: it keeps texts and numbers of its own."""
+    depth = 0
     while at + 4 <= len(data):
         kind, length = struct.unpack_from("<HH", data, at)
-        yield kind, data[at + 4 : at + 4 + length]
-        if kind == _EOF:
+        depth += kind == _BOF
+        if depth <= 1:
+            yield kind, data[at + 4 : at + 4 + length]
+        depth -= kind == _EOF
+        if kind == _EOF and depth <= 0:
             return
         at += 4 + length
 

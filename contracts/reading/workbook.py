@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+from xml.parsers import expat
 
 import polars as pl
 
@@ -456,32 +457,41 @@ def _trimmed(row: list[str]) -> list[str]:
 
 # ── before calamine sees it ─────────────────────────────────────────────────────────────────────
 
-_IS_SHEET = re.compile(rb"<(?:\w+:)?worksheet[\s>]")
+_IS_SHEET, _IS_TEXTS = re.compile(rb"<(?:\w+:)?worksheet[\s>]"), re.compile(rb"<(?:\w+:)?sst[\s>]")
+# None of these looks beyond the next `<`, nor at one place twice: a tag without an end, or of a million attributes, takes no longer than others.
 # A cell that holds something, or may: (column, row).
-_PLACE = re.compile(rb"<(?:\w+:)?c(?: r=|\s(?:[^>]*?\s)?r\s*=\s*)[\"']([A-Za-z]{1,9})(\d{1,19})[\"'][^>]*(?<!/)>")
-_NO_PLACE = re.compile(rb"[<:]c(?:\s+[st]\s*=\s*[\"'][^\"']*[\"'])*\s*>")
+_PLACE = re.compile(rb"<(?:\w+:)?c(?: r=|\s(?:[^<>]*?\s)?r\s*=\s*)[\"']([A-Za-z]{1,9})(\d{1,19})[\"'][^<>]*+(?<!/)>")
+_NO_PLACE = re.compile(rb"[<:]c(?:\s+[st]\s*=\s*[\"'][^<>\"']*[\"'])*\s*>")
 # What other programs than the reader of the values take for the value: it leaves such a cell empty, reads half of it, or takes the first
 # of all texts for one whose number it does not understand.
-_F = rb"(?:\s*<(?:\w+:)?f(?:\s[^>]*)?(?:/>|>[^<]*</(?:\w+:)?f>))?"
+_F = rb"(?:\s*<(?:\w+:)?f(?:\s[^<>]*)?(?:/>|>[^<]*</(?:\w+:)?f>))?\s*"
+_V = rb"<(?:\w+:)?v(?:\s[^<>]*)?>"
 _NOT_PLAIN = (
-    ((b"<!", b"<?"), re.compile(rb"[<:]v(?:\s[^>]*)?>[^<]*<[!?]")),  # 1<!-- -->2
-    ((b"v>",), re.compile(rb"v>\s*<(?:\w+:)?[fv][\s>/]")),  # a second value, or the formula behind it
-    ((b"inlineStr",), re.compile(rb"=\s*[\"']inlineStr[\"'][^>]*>\s*<(?:\w+:)?v[^>]*>[^<]*</(?:\w+:)?v>\s*</")),
-    ((b"s",), re.compile(rb"t\s*=\s*[\"']s[\"'][^>]*>" + _F + rb"\s*<(?:\w+:)?v(?:\s[^>]*)?>(?!\d+(?:<|\Z))[^<]")),
+    ((b"<!", b"<?"), re.compile(_V + rb"[^<]*+<[!?]")),  # 1<!-- -->2
+    ((b"v>",), re.compile(rb"v>\s*+<(?:\w+:)?[fv][\s>/]")),  # a second value, or the formula behind it
     (
-        (b"&#",),
-        re.compile(rb"[<:]c\b(?![^>]*\bt\s*=\s*[\"'][a-z]{2})[^>]*>" + _F + rb"\s*<(?:\w+:)?v[^>]*>[^<]*&"),
+        (b"inlineStr",),
+        re.compile(
+            rb"<(?:\w+:)?c\s(?>[^<>]*?\"inlineStr\"|[^<>]*?'inlineStr')[^<>]*+>\s*+"
+            + _V
+            + rb"[^<]*+</(?:\w+:)?v>\s*+</"
+        ),
     ),
+    (
+        (b'"s"', b"'s'"),
+        re.compile(rb"<(?:\w+:)?c\s(?>[^<>]*?t\s*=\s*[\"']s[\"'])[^<>]*+>" + _F + _V + rb"(?!\d+(?:<|\Z))[^<]"),
+    ),
+    ((b"&#",), re.compile(rb"<(?:\w+:)?c\b(?![^<>]*\bt\s*=\s*[\"'][a-z]{2})[^<>]*+>" + _F + _V + rb"[^<&]*+&")),
 )
 _ODD_CELL = re.compile(rb"\st\s*=\s*[\"']e[\"']|<(?:\w+:)?(?:f|strike|vertAlign)[\s>/]")
 _ODD_SIGNS = (b'"e"', b"'e'", b"<f", b":f", b"strike", b"vertAlign")
 # Hidden, or made so low or narrow that nothing is seen: under two points, under a fifth of a character.
 _HIDDEN = re.compile(
-    rb"<(?:\w+:)?(?:row\b[^>]*\s(?:hidden\s*=\s*[\"'](?:1|true)|ht\s*=\s*[\"'][01](?:\.\d*)?)[\"']"
-    rb"|col\b[^>]*\s(?:hidden\s*=\s*[\"'](?:1|true)|width\s*=\s*[\"']0(?:\.[01]\d*)?)[\"'])[^>]*>"
+    rb"<(?:\w+:)?(?:row\b[^<>]*\s(?:hidden\s*=\s*[\"'](?:1|true)|ht\s*=\s*[\"'][01](?:\.\d*)?)[\"']"
+    rb"|col\b[^<>]*\s(?:hidden\s*=\s*[\"'](?:1|true)|width\s*=\s*[\"']0(?:\.[01]\d*)?)[\"'])[^<>]*>"
 )
 _MAY_HIDE = re.compile(rb"hidden|\sht\s*=\s*[\"'][01][.\"']|width\s*=\s*[\"']0")
-_ROW = re.compile(rb"<(?:\w+:)?row\s(?:[^>]*?\s)?r\s*=\s*[\"'](\d{1,7})[\"']")
+_ROW = re.compile(rb"<(?:\w+:)?row\s(?:[^<>]*?\s)?r\s*=\s*[\"'](\d{1,7})[\"']")
 _WHERE = re.compile(rb"\s(r|min|max)\s*=\s*[\"'](\d{1,7})[\"']")
 _STYLE = re.compile(rb"\ss\s*=\s*[\"'](\d{1,6})[\"']")
 
@@ -561,14 +571,26 @@ def _checked(path: Path, kind: str, limits: Limits, file: str) -> Look:
     sheets: dict[str, _Pieces] = {}
     parts: set[str] = set()
 
+    parsers: dict[str, expat.XMLParserType] = {}
+
     def look(name: str, piece: bytes) -> None:
-        if name not in parts and _IS_SHEET.search(piece[:65_536]):  # wherever the workbook keeps it
+        is_new = name not in parts
+        if is_new and _IS_SHEET.search(piece[:65_536]):  # wherever the workbook keeps it
             sheets[name] = _Pieces()
+        if is_new and (name in sheets or _IS_TEXTS.search(piece[:65_536])):
+            parsers[name] = expat.ParserCreate()
         parts.add(name)
+        if name in parsers:  # what is no XML the reader of the values reads all the same, as far as it goes
+            parsers[name].Parse(piece[0 if is_new else OVERLAP :], False)
         if name in sheets:
             _see_piece(piece, sheets[name], file)
 
-    check_parts(path, limits, look, file=file)
+    try:
+        check_parts(path, limits, look, file=file)
+        for parser in parsers.values():
+            parser.Parse(b"", True)
+    except expat.ExpatError as error:
+        raise unreadable("damaged_file", file=file, format="xlsx", detail=str(error)) from None
     for rows, columns in (seen.corner for seen in sheets.values()):
         if columns > limits.columns:
             raise unreadable("too_many_columns", file=file, found=columns, limit=limits.columns)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import io
 import re
 import struct
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -29,7 +30,7 @@ from test_strange_files import (
     sheet,
 )
 
-from contracts.reading import open_table
+from contracts.reading import Unreadable, open_table
 
 SHEET = "xl/worksheets/sheet1.xml"
 
@@ -92,6 +93,15 @@ def font(*, struck: bool = False, raised: bool = False) -> bytes:
     return record(0x31, look + b"\x05\x00Arial")
 
 
+# What a chart in a sheet keeps of it, in records like the sheet's own.
+CHART = (
+    record(0x809, struct.pack("<HHHHII", 0x600, 0x20, 0, 0, 0, 0))
+    + record(0x204, struct.pack("<HHH", 1, 2, 0) + unicode("图"))
+    + record(0x203, struct.pack("<HHHd", 1, 3, 0, 9))
+    + record(0x0A, b"")
+)
+
+
 def xls_records(
     rows: Sequence[Sequence[Any]], texts: Sequence[bytes] = (), *, page: int = 1200, name: str = "S"
 ) -> bytes:
@@ -152,6 +162,7 @@ def _cells() -> list[Case]:
     twice, written = "two cells in one place", "cells that programs read differently"
     once = book(homes())
     again, plain = "sheet_repeats_a_cell", "sheet_not_plain"
+    broken, damaged = "sheets that are no XML", "damaged_file"
     texts = book(homes({"机构名称": shared(1)}, {"机构名称": shared(0)}, n=2), ["<t>零</t>", "<t>壹</t>"])
     beds = '<c r="E2"><v>50</v></c>'
     far = f"<!--{'x' * 1_200_000}-->"
@@ -169,6 +180,12 @@ def _cells() -> list[Case]:
         Case(twice, "in_pieces.xlsx", changed(once, lambda text: text.replace(beds, f'{beds}{far}<c r="E2"><v>99</v></c>')), refused=again),
         Case(twice, "styled.xlsx", beds_as(beds + '<c r="E2" s="0"/>'), rows=THREE),
         Case(twice, "whole.xlsx", changed(once, lambda text: text.replace(beds, beds + far)), rows=THREE),
+        Case(broken, "sign.xlsx", changed(once, lambda text: text.replace("示例院1", "示<例院1")), refused=damaged),
+        Case(broken, "twice.xlsx", changed(once, lambda text: text.replace('r="H2"', 'r="H2" r="G2"')), refused=damaged),
+        Case(broken, "closed.xlsx", changed(once, lambda text: text.replace("</row>", "", 1)), refused=damaged),
+        Case(broken, "behind.xlsx", changed(once, lambda text: text + "<x>"), refused=damaged),
+        Case(broken, "texts.xlsx", changed(texts, lambda text: text.replace("壹", "壹<b>"), "xl/sharedStrings.xml"), refused=damaged),
+        Case(broken, "in_pieces.xlsx", changed(once, lambda text: text.replace(beds, beds + far) + "<x>"), refused=damaged),
         Case(written, "spaces.xlsx", index("\n1\n"), refused=plain),
         Case(written, "float.xlsx", index("1.0"), refused=plain),
         Case(written, "minus.xlsx", index("-1"), refused=plain),
@@ -235,6 +252,7 @@ def _records() -> list[Case]:
         Case(letters, "latin.xls", xls_records(homes({"机构名称": label("Home é")}, n=1)), rows=values(NAME, "Home é")),
         Case(letters, "rich.xls", xls_records(homes({"机构名称": rich_label("示例院", (1, 3))}, n=1)), rows=values(NAME, "示例院")),
         Case(letters, "rich_struck.xls", xls_records(homes({"机构名称": rich_label("示例院作废", (3, 1))}, n=2)), rows=two, reasons={(NAME, struck)}),
+        Case(letters, "chart.xls", xls_records(homes({"建筑面积": Raw(0x203, struct.pack("<Hd", 0, 120), CHART)}, {"护理型床位数": Raw(0x205, struct.pack("<HBB", 0, 7, 1))})), rows=values(NAME, "示例院1", "示例院3"), reasons={(BEDS, "error_value")}),
         Case(old, "number.xls", xls_records(homes(span, span, n=2)), rows=values(BEDS, 40, 40)),
         Case(old, "text.xls", xls_records(homes({"机构名称": formula("甲院")}, n=1)), rows=values(NAME, "甲院")),
         Case(old, "excel_3.xls", xls_records(homes({"护理型床位数": formula(40.0, 0x206)}, n=1)), rows=values(BEDS, 40)),
@@ -468,3 +486,30 @@ def test_the_long_text_of_a_formula_in_an_xls_is_read_to_its_end(tmp_path: Path)
     path.write_bytes(xls_records([[*HEADER, "地址"], [*homes(n=1)[1], long_formula(text)]]))
     [frame] = open_table(path, known_headers=FEEDS[CARE].spellings).batches()
     assert frame["地址"].to_list() == [text]
+
+
+ENDLESS = {
+    "cells": "<c " * 330_000,
+    "cell": "<c " + 't="s" ' * 160_000,
+    "inline": "<c " + 't="inlineStr" ' * 70_000,
+    "values": "<v " * 330_000,
+    "value": "<v>" + "x" * 900_000 + "<!",
+    "ends": "</v>" + " " * 900_000,
+    "rows": "<row " * 190_000,
+    "row": "<row " + 'hidden="0" ' * 90_000,
+    "columns": "<col hidden" * 90_000,
+    "references": "<c>&#" * 190_000,
+    "formulas": '<c t="s"><f ' * 80_000,
+    "places": '<c r="A1"' * 110_000,
+    "blanks": "<c s=" + "'" * 900_000,
+}
+
+
+@pytest.mark.parametrize("name", ENDLESS)
+def test_no_sheet_takes_longer_to_look_at_than_it_is_long(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "endless.xlsx"
+    path.write_bytes(changed(book(homes()), lambda text: text.replace("<sheetData>", "<sheetData>" + ENDLESS[name])))
+    began = time.process_time()
+    refused = test_cells.desk(path, FEEDS[CARE], None)
+    assert isinstance(refused, Unreadable)
+    assert time.process_time() - began < 5
