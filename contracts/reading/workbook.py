@@ -466,6 +466,7 @@ _NO_PLACE = re.compile(rb"[<:]c(?:\s+[st]\s*=\s*[\"'][^<>\"']*[\"'])*\s*>")
 # of all texts for one whose number it does not understand.
 _F = rb"(?:\s*<(?:\w+:)?f(?:\s[^<>]*)?(?:/>|>[^<]*</(?:\w+:)?f>))?\s*"
 _V = rb"<(?:\w+:)?v(?:\s[^<>]*)?>"
+_TABLE = re.compile(rb"<(?:\w+:)?sheetData[\s/>]")
 _NOT_PLAIN = (
     ((b"<!", b"<?"), re.compile(_V + rb"[^<]*+<[!?]")),  # 1<!-- -->2
     ((b"v>",), re.compile(rb"v>\s*+<(?:\w+:)?[fv][\s>/]")),  # a second value, or the formula behind it
@@ -505,6 +506,7 @@ class _Pieces:
     corner: tuple[int, int] = (9_999, 26)  # as many rows and columns as it has at most
     styles: set[bytes] = field(default_factory=set)
     hidden: Hidden = field(default_factory=Hidden)
+    tables: int = 0
     is_odd: bool = False
     has_strikes: bool = False
     is_first: bool = True
@@ -541,7 +543,10 @@ def _refuse_unclear(piece: bytes, seen: _Pieces, file: str) -> None:
         column, row = (Counter(places) + Counter(seen.last_cells & cells)).most_common(1)[0][0]
         raise unreadable("sheet_repeats_a_cell", file=file, cell=(column + row).decode())
     seen.last_cells = cells
-    if any(_mentions(piece, signs) and pattern.search(piece) for signs, pattern in _NOT_PLAIN):
+    # Of two tables in a sheet the reader of the values passes over the second.
+    if b"sheetData" in piece:
+        seen.tables += sum(found.end() > known for found in _TABLE.finditer(piece))
+    if seen.tables > 1 or any(_mentions(piece, signs) and pattern.search(piece) for signs, pattern in _NOT_PLAIN):
         raise unreadable("sheet_not_plain", file=file)
     lowest = {int(row) for row in {row for _, row in cells}} | (rows if _NO_PLACE.search(piece) else set())
     rightmost = (column_number(column.decode()) for column in {column for column, _ in cells})

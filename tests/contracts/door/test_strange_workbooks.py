@@ -186,6 +186,7 @@ def _cells() -> list[Case]:
         Case(broken, "behind.xlsx", changed(once, lambda text: text + "<x>"), refused=damaged),
         Case(broken, "texts.xlsx", changed(texts, lambda text: text.replace("壹", "壹<b>"), "xl/sharedStrings.xml"), refused=damaged),
         Case(broken, "in_pieces.xlsx", changed(once, lambda text: text.replace(beds, beds + far) + "<x>"), refused=damaged),
+        Case(written, "two_tables.xlsx", changed(once, lambda text: text.replace('<row r="3"', '</sheetData><sheetData><row r="3"')), refused=plain),
         Case(written, "spaces.xlsx", index("\n1\n"), refused=plain),
         Case(written, "float.xlsx", index("1.0"), refused=plain),
         Case(written, "minus.xlsx", index("-1"), refused=plain),
