@@ -115,6 +115,16 @@ FILES: Mapping[str, Sentences] = {
         "A sheet of {file} has its row {row} twice, and what the first says would be lost; open it in Excel or WPS, look at it, save it "
         "again and send that.",
     ),
+    "sheet_repeats_a_cell": Sentences(
+        "{file} 的一张工作表里单元格 {cell} 写了两次，前一次的内容会丢失；请在 Excel 或 WPS 里打开核对，另存后再发送。",
+        "A sheet of {file} has its cell {cell} twice, and what the first says would be lost; open it in Excel or WPS, look at it, save it "
+        "again and send that.",
+    ),
+    "sheet_not_plain": Sentences(
+        "{file} 的一张工作表里有单元格的写法不合规范，不同程序读出的内容会不同；请在 Excel 或 WPS 里打开核对，另存后再发送。",
+        "A sheet of {file} writes a cell in a way that programs read differently; open it in Excel or WPS, look at it, save it again and "
+        "send that.",
+    ),
     "archive_in_archive": Sentences(
         "压缩包 {file} 里的 {member} 又是压缩包；请只压缩一层。",
         "{member} in the archive {file} is an archive again; pack the data file once.",
@@ -130,6 +140,10 @@ FILES: Mapping[str, Sentences] = {
     "sheet_missing": Sentences(
         "{file} 里没有工作表“{expected}”，只有：{sheets}。请改回工作表名称，或修改布局文件。",
         "{file} has no sheet {expected}; it has {sheets}. Name the sheet as agreed or change the layout.",
+    ),
+    "sheets_of_one_name": Sentences(
+        "{file} 有几张同名的工作表（{sheets}），其中一张的内容会丢失；请改名后另存，再发送。",
+        "{file} has sheets of one name ({sheets}), and the rows of one would be lost; rename them, save the file and send it again.",
     ),
     "sheets_differ": Sentences(
         "{file} 有几张表头不同的工作表（{sheets}），无法判断应读哪些；请把同一版式的数据放在各表，或只留一张。",
@@ -312,6 +326,10 @@ VALUES: Mapping[str, Sentences] = {
     "formula_not_calculated": Sentences(
         "这一格是公式，但文件里没有计算结果；请在 Excel 中打开、保存后重新发送。",
         "This cell is a formula and the file holds no result of it; open the file in Excel, save it and send it again.",
+    ),
+    "formula_as_text": Sentences(
+        "“{value}”是公式的文字，不是它的结果；请填写结果（嵌入单元格的图片不能读取）。",
+        "{value} is the text of a formula and not what comes of it; fill in the result (a picture in a cell cannot be read).",
     ),
     "digits_lost": Sentences(
         "“{value}”超过 15 位，Excel 按数字保存时已丢失末尾数字，无法还原；请把这一列设为文本后重新填写。",

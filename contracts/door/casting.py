@@ -35,6 +35,8 @@ DTYPES: Mapping[str, pl.DataType] = {
 NULL_SPELLINGS = (
     *("", "空", "无", "無", "-", "--", "—", "——", "/", "\\", "null", "NULL", "None"),
     *("N/A", "n/a", "NA", "nan", "NaN", "#N/A", "#NULL!", "<NA>"),
+    # As databases and the programs beside them export it.
+    *("\\N", "Null", "(null)", "(NULL)", "[NULL]", "<null>", "undefined", "NaT"),
 )
 TRUE_SPELLINGS = frozenset(("是", "有", "对", "對", "y", "yes", "t", "true", "1", "1.0", "√", "✓", "✔"))
 FALSE_SPELLINGS = frozenset(("否", "无", "無", "错", "錯", "n", "no", "f", "false", "0", "0.0", "×", "✗", "✘"))
@@ -199,7 +201,9 @@ _SCIENTIFIC = r"^[+-]?\d(?:\.\d+)?[eE]\+\d{1,3}$|^\d\.\d+[eE]\d{1,3}$"  # the se
 _FLOAT = r"^\d+\.0+$"
 _MONTHS = "(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
 _SHORT_DATE = rf"^(?:\d{{1,2}}月\d{{1,2}}日|\d{{1,2}}-{_MONTHS}(?:-\d{{2,4}})?|{_MONTHS}-\d{{2}})$"
-_SUSPECT_TEXT = r"^#|^Err:|\d[eE]\+?\d"
+# =DISPIMG("ID_1",1), =B2&C2, =表1!A1, =1+1: Excel shows what comes of it, or a picture; a program that exports the cell does not.
+_FORMULA = r"^=\s*[-+(]*(?:[A-Za-z_][\w.]*\s*\(|\$?[A-Za-z]{1,3}\$?\d{1,7}\s*(?:$|[-+*/&:,;)=<>])|[^\s!=]+!\$?[A-Za-z]{1,3}\$?\d|\d[\d.]*\s*[-+*/])"
+_SUSPECT_TEXT = r"^[#=]|^Err:|\d[eE]\+?\d"
 _SUSPECT_CODE = _SUSPECT_TEXT + r"|\.0|月|[A-Za-z]-\d|\d-[A-Za-z]"
 _SUSPECT_DAY = r"|^(?:19|20)\d\d-"
 _DAY = r"^(?:19|20)\d\d-\d\d-\d\d(?: \d\d:\d\d:\d\d(?:\.\d+)?)?$"
@@ -215,7 +219,7 @@ def _no_texts(values: pl.Series, options: CastOptions) -> pl.Series:
     found = pl.Series(values.name, [None], dtype=pl.String).new_from_index(0, values.len())
     checks = [("error_value", _ERROR_VALUE)]
     if options.clean or options.is_code:
-        checks += [("code_as_number", _SCIENTIFIC)]
+        checks += [("code_as_number", _SCIENTIFIC), ("formula_as_text", _FORMULA)]
     if options.is_code:
         checks += [("code_as_number", _FLOAT), ("date_in_text", _SHORT_DATE)]
     if options.from_workbook and (options.clean or options.is_code):

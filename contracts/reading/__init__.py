@@ -119,6 +119,6 @@ def _text_format(path: Path, reading: Reading, hint: str) -> str:
         return "csv"
     if lowered.endswith(JSON_LINES):
         return "ndjson"
-    lines = [line.strip() for line in start.split(b"\n")[:3]]
+    lines = [line for line in (line.strip(b" \t\r\x1e") for line in start.split(b"\n", 20)) if line][:2]
     is_lines = len(lines) > 1 and lines[0].endswith(b"}") and lines[1].startswith(b"{")
     return "ndjson" if start.startswith(b"{") and is_lines else "json"

@@ -22,6 +22,8 @@ from xml.etree import ElementTree
 
 from contracts.reading.table import Limits, Unreadable, unreadable
 
+# A Parquet file that says PARE is encrypted as a whole.
+ENCRYPTED_PARQUET = b"PARE"
 ZIP, GZIP, OLE, PARQUET = b"PK", b"\x1f\x8b", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"PAR1"
 FOREIGN = (
     (b"Rar!", "RAR"),
@@ -64,6 +66,8 @@ ZIP_ERRORS = (
 # What a damaged part of such an archive raises while its XML is read; an encoding that nobody knows is a LookupError.
 XML_ERRORS = (ElementTree.ParseError, LookupError, *ZIP_ERRORS)
 COPIED = 1 << 20
+# Parts of a workbook that nobody here reads: they may be in UTF-16, and a macro declares its document type.
+UNREAD = ("customXml/", "docProps/", "Basic/", "Dialogs/", "Scripts/", "meta.xml", "settings.xml")
 # Of two pieces of a part: what begins in one may end in the next.
 OVERLAP = 1000
 
@@ -118,6 +122,8 @@ def format_of(path: Path, *, file: str) -> str:
         return "xls"
     if head.startswith(PARQUET):
         return "parquet"
+    if head.startswith(ENCRYPTED_PARQUET):
+        raise unreadable("encrypted_file", file=file)
     for magic, name in FOREIGN:
         if head.startswith(magic) or (magic == b"ustar" and head[257:262] == magic):
             raise unreadable("format_not_understood", file=file, detail=name)
@@ -158,7 +164,11 @@ def _zip_format(path: Path, file: str) -> str:
             if "mimetype" in names:
                 kind = archive.open("mimetype").read(100)
                 if kind.startswith(b"application/vnd.oasis.opendocument.spreadsheet"):
+                    if b"encryption-data" in archive.open("META-INF/manifest.xml").read(COPIED):
+                        raise unreadable("encrypted_file", file=file)
                     return "ods"
+    except KeyError:  # without a manifest
+        return "ods"
     except ZIP_ERRORS as error:
         raise unreadable("truncated_file", file=file, detail=_short(error)) from None
     if "[Content_Types].xml" in names:
@@ -167,6 +177,9 @@ def _zip_format(path: Path, file: str) -> str:
         kinds = {"xl/workbook.bin": "XLSB", "word/document.xml": "Word", "ppt/presentation.xml": "PowerPoint"}
         detail = next((kind for name, kind in kinds.items() if name in names), "Office")
         raise unreadable("format_not_understood", file=file, detail=detail)
+    for name, detail in (("Index/Document.iwa", "Numbers"), ("OFD.xml", "OFD")):
+        if name in names:
+            raise unreadable("format_not_understood", file=file, detail=detail)
     return "zip"
 
 
@@ -308,9 +321,11 @@ def _look_at(
     earlier: int,
     file: str,
 ) -> int:
-    is_xml, tail, size = info.filename.endswith((".xml", ".rels", ".vml")), b"", 0
+    is_xml, tail, size = False, b"", 0
     with archive.open(info) as part:
         while piece := part.read(COPIED):
+            if not size:  # by what it holds: SHEET1.XML is read like sheet1.xml
+                is_xml = _beginning(piece[:1000]).lstrip().startswith("<") and not info.filename.startswith(UNREAD)
             size += len(piece)
             if earlier + size > limits.workbook_bytes:
                 raise unreadable("file_too_large", file=file, limit=_size(limits.workbook_bytes))
@@ -318,7 +333,9 @@ def _look_at(
                 raise unreadable("archive_bomb", file=file, ratio=limits.ratio)
             if is_xml:
                 window = tail + piece
-                if b"<!DOCTYPE" in window or b"<!ENTITY" in window or b"\0" in window:
+                if b"\0" in window and info.filename.endswith(".bin"):
+                    is_xml = False  # somebody's own settings, which may begin like XML
+                elif b"<!DOCTYPE" in window or b"<!ENTITY" in window or b"\0" in window:
                     raise unreadable("workbook_with_entities", file=file, member=info.filename)
                 look(info.filename, window)
                 tail = piece[-OVERLAP:]

@@ -24,6 +24,9 @@ from contracts.reading.table import BLANKS, MB, ROW, SHAPE, Found, Limits, Readi
 
 DELIMITERS = (",", "\t", ";", "|")
 EXACT_BYTES = 65_536  # how much goes to the exact reader before the fast one tries again
+# What ends a line for some other program: a file of such lines is one header of all its cells.
+OTHER_ENDS = re.compile("[\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
+WHOLE_QUOTED = re.compile(r'"(?:[^"]++|"")*+"')
 QUOTE, NEWLINE, MARK = ord('"'), ord("\n"), "\ufeff".encode()
 
 Chunks = Iterable[tuple[bytes, Mapping[int, str]]]
@@ -63,6 +66,8 @@ def open_delimited(path: Path, reading: Reading, known_headers: Collection[str],
     if encoding.guessed:
         found.notes.append(("encoding_guessed", {"encoding": encoding.name}))
     below = records[header.index + header.rows :]
+    if not below and any(OTHER_ENDS.search(name) for name in names):
+        raise unreadable("not_a_table", file=file, detail="line ends")
     found.repeated, found.below = header.repeated, list(below[0].cells) if below else []
     found.above = [cell for r in records[: header.index] for cell in r.cells if not is_blank([cell])]
     if over := spanned(names, found.below, known_headers):
@@ -90,7 +95,7 @@ def _only_returns(path: Path, encoding: Encoding) -> bool:
         head = opened.read(MB)
     text = head.decode(DECODERS.get(encoding.name, encoding.name), errors="replace").rstrip("\r\n\0")
     first = text.replace("\r\r\n", "\n").replace("\r\n", "\n").lstrip("\n").partition("\n")[0]
-    return "\r" in first and '"' not in first
+    return "\r" in WHOLE_QUOTED.sub("", first)  # a quoted cell may hold one
 
 
 def _delimiter(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
@@ -21,6 +21,8 @@ TABLE = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
 OFFICE = "{urn:oasis:names:tc:opendocument:xmlns:office:1.0}"
 TEXT = "{urn:oasis:names:tc:opendocument:xmlns:text:1.0}"
 STYLE = "{urn:oasis:names:tc:opendocument:xmlns:style:1.0}"
+_BLANKS = {f"{TEXT}s": " ", f"{TEXT}tab": "\t", f"{TEXT}line-break": "\n"}
+_UNREAD = (f"{TEXT}tab", f"{TEXT}line-break", f"{TEXT}ruby-text")
 NUMBERS = ("float", "percentage", "currency")
 
 
@@ -42,10 +44,13 @@ class Styles:
     raised: set[str] = field(default_factory=set)
 
 
-def look_at(path: Path, limits: Limits, *, file: str) -> tuple[dict[str, Sheet], bool]:
+def look_at(path: Path, limits: Limits, *, every_text: bool, file: str) -> tuple[dict[str, Sheet], bool]:
     """(what is odd by sheet, whether days count from 1904); counts rows × columns up to the last filled cell on the way.
 
     The document type must have been checked before: expat expands entities.
+
+    Args:
+        every_text: the texts speak for all their cells: the reader of the values leaves empty what stands in CDATA.
 
     Raises:
         Unreadable: too many columns or cells, or no well-formed XML.
@@ -77,7 +82,7 @@ def look_at(path: Path, limits: Limits, *, file: str) -> tuple[dict[str, Sheet],
                         width, filled = row_end + times, True
                         is_struck |= element.get(f"{TABLE}style-name") in styles.struck
                         if width <= limits.columns:
-                            _look(element, row, range(row_end, width), sheet, styles)
+                            _look(element, row, range(row_end, width), sheet, styles, every_text)
                     row_end += times
                     element.clear()
                 elif element.tag == f"{TABLE}table-column":
@@ -149,25 +154,51 @@ def _runs(
         yield part.tail or "", *look
 
 
-def _look(cell: ElementTree.Element, row: int, columns: range, sheet: Sheet, styles: Styles) -> None:
+def _seen(paragraph: ElementTree.Element) -> str:
+    """The text of a paragraph as it is seen: with its blanks and lines, without the sounds above its letters."""
+    parts = [paragraph.text or ""]
+    for part in paragraph:
+        if part.tag in _BLANKS:
+            parts.append(_BLANKS[part.tag] * int(part.get(f"{TEXT}c", 1)))
+        elif part.tag != f"{TEXT}ruby-text":
+            parts.append(_seen(part))
+        parts.append(part.tail or "")
+    return "".join(parts)
+
+
+def _is_misread(kind: str | None, paragraphs: Sequence[ElementTree.Element]) -> bool:
+    """The reader of the values leaves a text without a type empty, and joins what a tabulator or the end of a line parts."""
+    return kind is None or any(part.tag in _UNREAD for paragraph in paragraphs for part in paragraph.iter())
+
+
+def _look(cell: ElementTree.Element, row: int, columns: range, sheet: Sheet, styles: Styles, every_text: bool) -> None:
     down = int(cell.get(f"{TABLE}number-rows-spanned", 1))
     right = int(cell.get(f"{TABLE}number-columns-spanned", 1))
     if down > 1 or right > 1:
         sheet.merged.append(((row, columns[0]), (row + down - 1, columns[0] + right - 1)))
     kind, value = cell.get(f"{OFFICE}value-type"), cell.get(f"{OFFICE}value")
-    shown = "\n".join("".join(part.itertext()) for part in cell.findall(f"{TEXT}p"))
+    paragraphs = cell.findall(f"{TEXT}p")
+    shown = "\n".join(map(_seen, paragraphs))
     found = None
     if cell.get(f"{TABLE}formula") and (kind is None or (kind in NUMBERS and value is None)):
         found = Shown("", "formula_not_calculated")
     elif kind in NUMBERS and value is not None:
         # LibreOffice writes an error as 0 that shows #DIV/0! or Err:502.
-        found = Shown(shown) if shown.startswith(("#", "Err:")) else as_shown(float(value), shown) if shown else None
-    elif kind == "date" and len(cell.get(f"{OFFICE}date-value", "")) == 10 and ":" in shown:
-        found = Shown("", "midnight")
+        times = 0.01 if kind == "percentage" else None
+        is_error = shown.startswith(("#", "Err:"))
+        found = Shown(shown) if is_error else as_shown(float(value), shown, times) if shown else None
+    elif kind == "date":
+        day, _, time = cell.get(f"{OFFICE}date-value", "").partition("T")
+        if ":" in shown and not time:
+            found = Shown("", "midnight")
+        elif shown and ":" not in shown and not time.strip("0:."):  # a time that nobody sees
+            found = Shown(day)
+    elif shown and (every_text or _is_misread(kind, paragraphs)) and cell.get(f"{OFFICE}string-value") is None:
+        found = Shown(shown)
     if cell.find(f"{OFFICE}annotation") is not None:
         sheet.hidden.commented.update((row, column) for column in columns)
     if styles.struck or styles.raised:
-        runs = look_of(run for part in cell.findall(f"{TEXT}p") for run in _runs(part, styles))
+        runs = look_of(run for part in paragraphs for run in _runs(part, styles))
         if runs == WHOLE:
             sheet.hidden.struck.add(row)
         elif runs and found is None:

@@ -66,7 +66,7 @@ def open_records(
 
         found = Found("geojson" if is_geojson else "json", encoding=encoding.name)
         if is_geojson:
-            found.crs = _system(document.get("crs"))
+            found.crs = next((crs for crs in map(_system, _stated(document)) if crs), None)
         if partial:
             found.notes.append(partial)
     keys = list(dict.fromkeys(key for _, record in flat() for key in record or () if key != REPEATED))
@@ -110,6 +110,15 @@ def _announced(located: list[Located], document: Any) -> tuple[str, dict[str, An
     if any(total > len(located) for total in totals):
         return "records_are_a_page", {"found": len(located), "total": max(totals)}
     return ("records_go_on", {"found": len(located)}) if any(said.get(key) is True for key in _MORE) else None
+
+
+def _stated(document: Mapping[str, Any]) -> Iterator[Any]:
+    """Wherever a GeoJSON may say what its coordinates are in: as a whole, of a feature, of a geometry."""
+    yield document.get("crs")
+    for feature in document["features"] if isinstance(document.get("features"), list) else ():
+        if isinstance(feature, dict):
+            yield feature.get("crs")
+            yield feature["geometry"].get("crs") if isinstance(feature.get("geometry"), dict) else None
 
 
 def _system(crs: Any) -> str | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 from typing import NamedTuple
@@ -41,9 +42,16 @@ def number_text(value: float) -> str:
     return str(int(value)) if math.isfinite(value) and value == int(value) and abs(value) < 1e18 else repr(float(value))
 
 
-def as_shown(value: float, shown: str) -> Shown | None:
-    """What speaks for a cell that holds `value` and shows `shown`; None: the number itself, nothing else is seen."""
+def as_shown(value: float, shown: str, times: float | None = None) -> Shown | None:
+    """What speaks for a cell that holds `value` and shows `shown`; None: the number itself, nothing else is seen.
+
+    Args:
+        times: what one of the number shown stands for, where the format says it: 0.01 for 0%, 1000 for `0,`. Of 0.004 under 0% nothing
+            but 0% is seen, which the number rounded would be as well.
+    """
     seen = shown.strip(_SIGNS + "\t\n")
+    if seen.startswith("-"):
+        seen = "-" + seen[1:].lstrip(_SIGNS)
     if seen.startswith("(") and seen.endswith(")"):
         seen = "-" + seen[1:-1].strip(_SIGNS)
     exact = number_text(value)
@@ -59,7 +67,8 @@ def as_shown(value: float, shown: str) -> Shown | None:
         if not _agree(digits, value):
             return Shown(exact, "shown_otherwise")
         # 2025.10 typed as a month is the number 2025.1; two decimals show which month was meant.
-        return Shown(digits) if re.fullmatch(r"\d{4}\.(0[1-9]|1[0-2])", digits) and int(value) in _YEARS else None
+        is_month = re.fullmatch(r"\d{4}\.(0[1-9]|1[0-2])", digits) and int(value) in _YEARS
+        return Shown(digits) if is_month and float(digits) == value else None
     if re.fullmatch(r"[\d ()./:-]+", seen) and re.sub(r"\D", "", seen).lstrip("0") == exact.lstrip("0"):
         return Shown(seen)
     if not (parts := re.fullmatch(r"([^\d.]*?)\s*([-+]?\d[\d,]*(?:\.\d+)?)\s*(\D*)", seen)):
@@ -69,7 +78,7 @@ def as_shown(value: float, shown: str) -> Shown | None:
     number = number.replace(",", "")
     if before and number[0] in "-+" and value >= 0:  # YL-0012: the sign belongs to what stands before
         before, number = before + number[0], number[1:]
-    if _agree(number, value):
+    if times in (None, 1) and _agree(number, value):
         kept = number if re.fullmatch(r"0\d+", number) else exact
         scaled = any(after.startswith(unit) for unit in SCALES)
         return Shown(f"{before}{kept}{after}", "unit_in_format" if scaled else None) if before or after else None
@@ -106,7 +115,13 @@ def is_telling(code: str) -> bool:
     bare = re.sub(r"\[(?:Red|Black|Blue|Green|White|Yellow|Cyan|Magenta|颜色\d+|红色|蓝色)\]|_.|\*.", "", code)
     if re.fullmatch(r"(?:General|G/通用格式|@|0|#|#,##0(?:\.0+)?|0\.0|0\.000+)?", bare):
         return False
-    return has_time(code) or any(_tokens(part) is not None for part in _sections(code))
+    return has_time(code) or hides_a_day(code) or any(_tokens(part) is not None for part in _sections(code))
+
+
+def hides_a_day(code: str) -> bool:
+    """Whether a format shows of a day no more than its weekday or the year of an era: the reader of the values takes it for a number."""
+    bare = re.sub(r'"[^"]*"|\\.|\[[^\]]*\]|General|G/通用格式', "", code)
+    return bool(re.search(r"(?i)a{3,4}|[egb]", bare)) and not re.search(r"(?i)[ymdhs0#?@]", bare)
 
 
 def has_time(code: str) -> bool:
@@ -117,6 +132,20 @@ def has_time(code: str) -> bool:
 def render(code: str, value: float) -> str | None:
     """What a format shows for a number; None for dates, fractions and text, which other eyes read."""
     return _render(_section(code, value), value)
+
+
+def scale(code: str, value: float) -> float:
+    """What one of the number stands for that a format shows: 0.01 under 0%, 1000 under `0,`."""
+    kinds = [kind for kind, _ in _tokens(_section(code, value)) or ()]
+    places = [i for i, kind in enumerate(kinds) if kind in ("0", "#", "?")]
+    return 0.01 ** kinds.count("%") * 1000 ** _thousands(kinds, places) if places else 1
+
+
+def _thousands(kinds: Sequence[str], places: Sequence[int]) -> int:
+    """The commas behind the last digit before the point, or behind all: each divides by a thousand."""
+    point = next((i for i, kind in enumerate(kinds) if kind == "." and places[0] - 1 <= i), len(kinds))
+    last = max((i for i in places if i < point), default=places[0])
+    return sum(kind == "," for i, kind in enumerate(kinds) if last < i < point or i > places[-1])
 
 
 def _sections(code: str) -> list[str]:
@@ -180,9 +209,7 @@ def _render(section: str, value: float) -> str | None:
     point = next((i for i, kind in enumerate(kinds) if kind == "." and places[0] - 1 <= i), len(kinds))
     whole = [i for i in places if i < point]
     fraction = [i for i in places if i > point]
-    last = whole[-1] if whole else places[0]
-    after = point if point < len(kinds) else len(kinds)
-    number /= 1000 ** sum(kind == "," for i, kind in enumerate(kinds) if last < i < after or i > places[-1])
+    number /= 1000 ** _thousands(kinds, places)
     rounded = number.quantize(Decimal(1).scaleb(-len(fraction)), ROUND_HALF_UP)
     integer, _, decimals = f"{rounded:f}".partition(".")
     shown: list[str] = []
@@ -213,4 +240,4 @@ def _literals(tokens: tuple[tuple[str, str], ...]) -> str:
 
 
 def _is_negative_part(tokens: tuple[tuple[str, str], ...]) -> bool:
-    return any(kind == "literal" and text in "-(" for kind, text in tokens)
+    return any(kind == "literal" and text in ("-", "(") for kind, text in tokens)

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from xml.etree import ElementTree
 
 from contracts.reading.container import XML_ERRORS
-from contracts.reading.shown import Shown, as_shown, has_time, is_telling, render
+from contracts.reading.shown import Shown, as_shown, has_time, hides_a_day, is_telling, number_text, render, scale
 from contracts.reading.table import unreadable
 
 # (row, column) from 0, as they stand in the sheet → what speaks for the cell instead of its value.
@@ -62,6 +62,7 @@ def formats_of(path: Path, *, file: str) -> Formats:
     try:
         with zipfile.ZipFile(path) as archive:
             names = set(archive.namelist())
+            spelt = {name.replace("\\", "/").casefold(): name for name in names}
             if not {"xl/workbook.xml", "xl/_rels/workbook.xml.rels"} <= names:
                 return Formats()
             book = ElementTree.fromstring(archive.read("xl/workbook.xml"))  # noqa: S314  (entities are refused before)
@@ -78,7 +79,8 @@ def formats_of(path: Path, *, file: str) -> Formats:
     for sheet in _all(book, "sheet"):
         key = next((value for name, value in sheet.attrib.items() if name.endswith("}id")), None)
         target = targets.get(key, "")
-        parts[sheet.get("name", "")] = normpath(target.lstrip("/") if target.startswith("/") else join("xl", target))
+        part = normpath(target.lstrip("/") if target.startswith("/") else join("xl", target))
+        parts[sheet.get("name", "")] = spelt.get(part.casefold(), part)
     calculation = next(_all(book, "calcPr"), None)
     properties = next(_all(book, "workbookPr"), None)
     return Formats(
@@ -260,9 +262,11 @@ def shown_for(code: str, value: str | float) -> Shown | None:
         seen = render(code, number)
     except (ValueError, ArithmeticError):
         return None
+    if hides_a_day(code):
+        return Shown(number_text(number), "shown_otherwise")
     if seen is None:
         return Shown("", "midnight") if number == int(number) and has_time(code) else None
-    return as_shown(number, seen)
+    return as_shown(number, seen, scale(code, number))
 
 
 class _Cell(NamedTuple):

@@ -8,12 +8,15 @@ first.
 
 from __future__ import annotations
 
+import io
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+from xml.parsers import expat
 
 import polars as pl
 
@@ -106,21 +109,12 @@ def open_workbook(
     """Opens a workbook; without a named sheet, the one whose header is known best and all others of its shape.
 
     Raises:
-        Unreadable: damaged, encrypted, hostile, no such sheet, no header, sheets of which it is unknown whether they belong
+        Unreadable: damaged, encrypted, hostile, no such sheet, two of one name, no header, sheets of which it is unknown whether they belong
             together, a header that stands over several columns.
     """
     look = _checked(path, kind, limits, file)
     workbook = _calamine(path, kind, file)
-    names = list(workbook.sheet_names)
-    if reading.sheet is not None:
-        wanted = matching(names, reading.sheet)
-        if wanted is None:
-            raise unreadable("sheet_missing", file=file, expected=reading.sheet, sheets="、".join(names[:20]))
-        candidates = [wanted]
-    else:
-        visible = [s.name for s in workbook.sheets_metadata if str(s.visible).endswith("Visible")]
-        candidates = visible or names
-    hidden = [] if reading.sheet is not None else [name for name in names if name not in candidates]
+    candidates, hidden = _candidates(workbook, reading, file)
     known = {fold(h) for h in known_headers} - {""}
     refusal: Unreadable | None = None
     located: list[Sheet] = []
@@ -162,6 +156,20 @@ def open_workbook(
         found.notes.append(("sheets_hidden", {"sheets": "、".join(alike), "read": "、".join(found.sheets)}))
     found.notes += _hidden_within(together, look, found)
     return _table(together, found, known_headers, limits, file)
+
+
+def _candidates(workbook: CalamineWorkbook, reading: Reading, file: str) -> tuple[list[str], list[str]]:
+    """The sheets that may be read, and those that nobody sees."""
+    names = list(workbook.sheet_names)
+    if twice := [name for name, times in Counter(names).items() if times > 1]:
+        raise unreadable("sheets_of_one_name", file=file, sheets="、".join(twice[:20]))
+    if reading.sheet is not None:
+        wanted = matching(names, reading.sheet)
+        if wanted is None:
+            raise unreadable("sheet_missing", file=file, expected=reading.sheet, sheets="、".join(names[:20]))
+        return [wanted], []
+    visible = [s.name for s in workbook.sheets_metadata if str(s.visible).endswith("Visible")]
+    return visible or names, [name for name in names if name not in (visible or names)]
 
 
 def _hidden_within(together: Sequence[Sheet], look: Look, found: Found) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -356,9 +364,12 @@ def _with_notes_beside(sheet: Sheet) -> list[str]:
 def _calamine(path: Path, kind: str, file: str) -> CalamineWorkbook:
     from python_calamine import CalamineWorkbook, PasswordError
 
+    from contracts.reading.biff import in_unicode
+
     try:
         with path.open("rb") as opened:  # by its bytes: the name's ending may say anything
-            return _asked(lambda: CalamineWorkbook.from_filelike(opened), kind, file)
+            source = io.BytesIO(in_unicode(opened.read())) if kind == "xls" else opened
+            return _asked(lambda: CalamineWorkbook.from_filelike(source), kind, file)
     except PasswordError:
         raise unreadable("encrypted_file", file=file) from None
 
@@ -410,7 +421,8 @@ def _write_odd(sheet: Sheet, odd: Odd, limits: Limits) -> None:
         cells = sheet.cells[row]
         cells.extend([""] * (column + 1 - len(cells)))
         if shown.mark in (PART, RAISED):
-            sheet.marks.setdefault((row, column), shown.mark)  # the value is read as it stands
+            cells[column] = shown.text or cells[column]  # the value is read as it stands
+            sheet.marks.setdefault((row, column), shown.mark)
         elif shown.mark == "midnight":
             cells[column] += " 00:00:00" if len(cells[column]) == len("2026-03-01") else ""
         elif sheet.marks.get((row, column)) != "digits_lost":
@@ -445,29 +457,100 @@ def _trimmed(row: list[str]) -> list[str]:
 
 # ── before calamine sees it ─────────────────────────────────────────────────────────────────────
 
-_FAR_COLUMN = re.compile(rb"\sr\s*=\s*[\"']([A-Za-z]{2,9})\d")
-_FAR_ROW = re.compile(rb"\sr\s*=\s*[\"'][A-Za-z]{0,9}(\d{5,19})[\"']")
+_IS_SHEET, _IS_TEXTS = re.compile(rb"<(?:\w+:)?worksheet[\s>]"), re.compile(rb"<(?:\w+:)?sst[\s>]")
+# None of these looks beyond the next `<`, nor at one place twice: a tag without an end, or of a million attributes, takes no longer than others.
+# A cell that holds something, or may: (column, row).
+_PLACE = re.compile(rb"<(?:\w+:)?c(?: r=|\s(?:[^<>]*?\s)?r\s*=\s*)[\"']([A-Za-z]{1,9})(\d{1,19})[\"'][^<>]*+(?<!/)>")
+_NO_PLACE = re.compile(rb"[<:]c(?:\s+[st]\s*=\s*[\"'][^<>\"']*[\"'])*\s*>")
+# What other programs than the reader of the values take for the value: it leaves such a cell empty, reads half of it, or takes the first
+# of all texts for one whose number it does not understand.
+_F = rb"(?:\s*<(?:\w+:)?f(?:\s[^<>]*)?(?:/>|>[^<]*</(?:\w+:)?f>))?\s*"
+_V = rb"<(?:\w+:)?v(?:\s[^<>]*)?>"
+_TABLE = re.compile(rb"<(?:\w+:)?sheetData[\s/>]")
+_NOT_PLAIN = (
+    ((b"<!", b"<?"), re.compile(_V + rb"[^<]*+<[!?]")),  # 1<!-- -->2
+    ((b"v>",), re.compile(rb"v>\s*+<(?:\w+:)?[fv][\s>/]")),  # a second value, or the formula behind it
+    (
+        (b"inlineStr",),
+        re.compile(
+            rb"<(?:\w+:)?c\s(?>[^<>]*?\"inlineStr\"|[^<>]*?'inlineStr')[^<>]*+>\s*+"
+            + _V
+            + rb"[^<]*+</(?:\w+:)?v>\s*+</"
+        ),
+    ),
+    (
+        (b'"s"', b"'s'"),
+        re.compile(rb"<(?:\w+:)?c\s(?>[^<>]*?t\s*=\s*[\"']s[\"'])[^<>]*+>" + _F + _V + rb"(?!\d+(?:<|\Z))[^<]"),
+    ),
+    ((b"&#",), re.compile(rb"<(?:\w+:)?c\b(?![^<>]*\bt\s*=\s*[\"'][a-z]{2})[^<>]*+>" + _F + _V + rb"[^<&]*+&")),
+)
 _ODD_CELL = re.compile(rb"\st\s*=\s*[\"']e[\"']|<(?:\w+:)?(?:f|strike|vertAlign)[\s>/]")
+_ODD_SIGNS = (b'"e"', b"'e'", b"<f", b":f", b"strike", b"vertAlign")
 # Hidden, or made so low or narrow that nothing is seen: under two points, under a fifth of a character.
 _HIDDEN = re.compile(
-    rb"<(?:\w+:)?(?:row\b[^>]*\s(?:hidden\s*=\s*[\"'](?:1|true)|ht\s*=\s*[\"'][01](?:\.\d*)?)[\"']"
-    rb"|col\b[^>]*\s(?:hidden\s*=\s*[\"'](?:1|true)|width\s*=\s*[\"']0(?:\.[01]\d*)?)[\"'])[^>]*>"
+    rb"<(?:\w+:)?(?:row\b[^<>]*\s(?:hidden\s*=\s*[\"'](?:1|true)|ht\s*=\s*[\"'][01](?:\.\d*)?)[\"']"
+    rb"|col\b[^<>]*\s(?:hidden\s*=\s*[\"'](?:1|true)|width\s*=\s*[\"']0(?:\.[01]\d*)?)[\"'])[^<>]*>"
 )
 _MAY_HIDE = re.compile(rb"hidden|\sht\s*=\s*[\"'][01][.\"']|width\s*=\s*[\"']0")
-_ROW = re.compile(rb"<(?:\w+:)?row\s(?:[^>]*?\s)?r\s*=\s*[\"'](\d{1,7})[\"']")
+_ROW = re.compile(rb"<(?:\w+:)?row\s(?:[^<>]*?\s)?r\s*=\s*[\"'](\d{1,7})[\"']")
 _WHERE = re.compile(rb"\s(r|min|max)\s*=\s*[\"'](\d{1,7})[\"']")
 _STYLE = re.compile(rb"\ss\s*=\s*[\"'](\d{1,6})[\"']")
 
 
-def _refuse_repeated_rows(sheet: str, piece: bytes, seen: dict[str, set[int]], file: str) -> None:
-    """The reader of the values keeps the last of two rows with one number, and says nothing of the other."""
-    seen_before = OVERLAP if sheet in seen else 0
-    known = seen.setdefault(sheet, set())
+@dataclass
+class _Pieces:
+    """What the pieces of a sheet have shown so far."""
+
+    rows: set[int] = field(default_factory=set)
+    last_cells: set[tuple[bytes, bytes]] = field(default_factory=set)  # of the piece before
+    corner: tuple[int, int] = (9_999, 26)  # as many rows and columns as it has at most
+    styles: set[bytes] = field(default_factory=set)
+    hidden: Hidden = field(default_factory=Hidden)
+    tables: int = 0
+    is_odd: bool = False
+    has_strikes: bool = False
+    is_first: bool = True
+
+
+def _see_piece(piece: bytes, seen: _Pieces, file: str) -> None:
+    _refuse_unclear(piece, seen, file)
+    seen.styles.update(_STYLE.findall(piece))
+    seen.is_odd = seen.is_odd or bool(_mentions(piece, _ODD_SIGNS) and _ODD_CELL.search(piece))
+    seen.has_strikes |= b"strike" in piece
+    if _mentions(piece, (b"hidden", b"ht", b"width")) and _MAY_HIDE.search(piece):
+        _see_hidden(piece, seen.hidden)
+    seen.is_first = False
+
+
+def _mentions(piece: bytes, signs: tuple[bytes, ...]) -> bool:
+    """A look that costs nearly nothing and spares most pieces a pattern."""
+    return any(sign in piece for sign in signs)
+
+
+def _refuse_unclear(piece: bytes, seen: _Pieces, file: str) -> None:
+    """Of two rows or cells in one place the reader of the values keeps the last, and says nothing of the other."""
+    known = 0 if seen.is_first else OVERLAP
+    rows = set()
     for found in _ROW.finditer(piece):
-        number = int(found[1])
-        if number in known and found.end() > seen_before:
+        rows.add(number := int(found[1]))
+        if number in seen.rows and found.end() > known:
             raise unreadable("sheet_repeats_a_row", file=file, row=number)
-        known.add(number)
+        seen.rows.add(number)
+    begins = next((found.start() for found in _PLACE.finditer(piece) if found.end() > known), len(piece))
+    places = _PLACE.findall(piece, begins)
+    cells = set(places)
+    if len(cells) < len(places) or cells & seen.last_cells:
+        column, row = (Counter(places) + Counter(seen.last_cells & cells)).most_common(1)[0][0]
+        raise unreadable("sheet_repeats_a_cell", file=file, cell=(column + row).decode())
+    seen.last_cells = cells
+    # Of two tables in a sheet the reader of the values passes over the second.
+    if b"sheetData" in piece:
+        seen.tables += sum(found.end() > known for found in _TABLE.finditer(piece))
+    if seen.tables > 1 or any(_mentions(piece, signs) and pattern.search(piece) for signs, pattern in _NOT_PLAIN):
+        raise unreadable("sheet_not_plain", file=file)
+    lowest = {int(row) for row in {row for _, row in cells}} | (rows if _NO_PLACE.search(piece) else set())
+    rightmost = (column_number(column.decode()) for column in {column for column, _ in cells})
+    seen.corner = max([seen.corner[0], *lowest]), max([seen.corner[1], *rightmost])
 
 
 def _checked(path: Path, kind: str, limits: Limits, file: str) -> Look:
@@ -481,59 +564,59 @@ def _checked(path: Path, kind: str, limits: Limits, file: str) -> Look:
         from contracts.reading.opendocument import Sheet as Seen
         from contracts.reading.opendocument import look_at
 
-        check_parts(path, limits, lambda name, piece: None, file=file)
-        seen, starts_1904 = look_at(path, limits, file=file)
+        cdata: set[str] = set()
+        check_parts(path, limits, lambda name, piece: cdata.update([name] if b"<![CDATA[" in piece else []), file=file)
+        seen, starts_1904 = look_at(path, limits, every_text="content.xml" in cdata, file=file)
         return Look(
             lambda name: seen.get(name, Seen()).odd,
             lambda name: seen.get(name, Seen()).hidden,
             lambda name: seen.get(name, Seen()).merged,
             starts_1904=starts_1904,
         )
-    corners: dict[str, tuple[int, int]] = {}
-    odd: set[str] = set()
-    styles: dict[str, set[bytes]] = {}
-    hidden: dict[str, Hidden] = {}
-    inline_strikes: set[str] = set()
-    rows_seen: dict[str, set[int]] = {}
+    sheets: dict[str, _Pieces] = {}
+    parts: set[str] = set()
+
+    parsers: dict[str, expat.XMLParserType] = {}
 
     def look(name: str, piece: bytes) -> None:
-        if not name.startswith("xl/worksheets/"):
-            return
-        rows, columns = corners.get(name, (9_999, 26))
-        columns = max([columns, *(column_number(c.decode()) for c in set(_FAR_COLUMN.findall(piece)))])
-        rows = max([rows, *(int(r) for r in set(_FAR_ROW.findall(piece)))])
-        corners[name] = rows, columns
-        _refuse_repeated_rows(name, piece, rows_seen, file)
-        styles.setdefault(name, set()).update(_STYLE.findall(piece))
-        if _ODD_CELL.search(piece):
-            odd.add(name)
-        if b"strike" in piece:
-            inline_strikes.add(name)
-        if _MAY_HIDE.search(piece):
-            _see_hidden(piece, hidden.setdefault(name, Hidden()))
+        is_new = name not in parts
+        if is_new and _IS_SHEET.search(piece[:65_536]):  # wherever the workbook keeps it
+            sheets[name] = _Pieces()
+        if is_new and (name in sheets or _IS_TEXTS.search(piece[:65_536])):
+            parsers[name] = expat.ParserCreate()
+        parts.add(name)
+        if name in parsers:  # what is no XML the reader of the values reads all the same, as far as it goes
+            parsers[name].Parse(piece[0 if is_new else OVERLAP :], False)
+        if name in sheets:
+            _see_piece(piece, sheets[name], file)
 
-    check_parts(path, limits, look, file=file)
-    for rows, columns in corners.values():
+    try:
+        check_parts(path, limits, look, file=file)
+        for parser in parsers.values():
+            parser.Parse(b"", True)
+    except expat.ExpatError as error:
+        raise unreadable("damaged_file", file=file, format="xlsx", detail=str(error)) from None
+    for rows, columns in (seen.corner for seen in sheets.values()):
         if columns > limits.columns:
             raise unreadable("too_many_columns", file=file, found=columns, limit=limits.columns)
         if rows > SHEET_ROWS or rows * columns > max(limits.workbook_cells, SHEET_ROWS * 26):
             raise unreadable("too_many_cells_in_sheet", file=file, limit=f"{limits.workbook_cells:,}")
     formats = formats_of(path, file=file)
     telling = {str(style).encode() for style in formats.telling}
-    odd |= {name for name, used in styles.items() if used & telling}
-    odd |= set(corners) if formats.runs else set()
+    odd = {name for name, seen in sheets.items() if seen.is_odd or formats.runs or seen.styles & telling}
 
     def cells_of(name: str) -> Odd:
         part = formats.parts.get(name, "")
         return odd_cells(path, part, formats, file=file) if part in odd else {}
 
     struck = {str(style).encode() for style in formats.struck}
-    has_struck_text = WHOLE in formats.runs.values() or bool(inline_strikes)
+    has_struck_text = WHOLE in formats.runs.values() or any(seen.has_strikes for seen in sheets.values())
 
     def hidden_of(name: str) -> Hidden:
         part = formats.parts.get(name, "")
-        found = hidden.get(part, Hidden())
-        if styles.get(part, set()) & struck or (part in odd and has_struck_text):
+        seen = sheets.get(part, _Pieces())
+        found = seen.hidden
+        if seen.styles & struck or (part in odd and has_struck_text):
             found = replace(found, struck=struck_rows(path, part, formats, file=file))
         if comments := formats.comments.get(part):
             found = replace(found, commented=commented_cells(path, comments, file=file))
@@ -549,9 +632,10 @@ def _checked_xls(path: Path, limits: Limits, file: str) -> Look:
         raise unreadable("file_too_large", file=file, limit=f"{limits.workbook_bytes // 1_000_000} MB")
     try:
         check_readable(path)
+        by_name, hidden_in, starts_1904 = odd_cells_of(path)  # at most 65,536 × 256 cells by its format
     except NotReadable as why:
-        raise unreadable(str(why), file=file, detail="XLS (Excel 5)") from None
-    by_name, hidden_in, starts_1904 = odd_cells_of(path)  # at most 65,536 × 256 cells by its format
+        is_old = str(why) == "format_not_understood"
+        raise unreadable(str(why), file=file, format="xls", detail="XLS (Excel 5)" if is_old else "records") from None
     return Look(lambda name: by_name.get(name, {}), lambda name: hidden_in.get(name, Hidden()), starts_1904=starts_1904)
 
 

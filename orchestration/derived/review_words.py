@@ -90,13 +90,27 @@ DENIALS = frozenset(
         "称不上",
         "说不上",
         "何来",
+        "何谈",
+        "谈何",
+        "不见得",
+        "无从谈起",
+        "别",
+        # What is said to be and is not.
+        "号称",
+        "所谓",
+        "说好",
     ]
 )
+# A verb that comes to nothing: 看不到任何改进.
+IN_VAIN = re.compile("^.不[到见着出]$")
 # Between a denial and what it denies: persons, degrees, grammar, adverbs (没有一个人热情, 未按时办结).
 BETWEEN = ("m", "q", "r", "u", "p", "c", "d", "y", "zg")
+# Behind a denial these bring in what is denied further on: 没按约定时间上门服务, 没有像宣传的那样方便.
+BRINGS_IN = ("p",)
+BRINGING = frozenset(["像"])
 REACH = 4  # words that may stand between; further on a comment speaks of something else
 # Raised when the cutting changes; with jieba's own version it says whether what was cut still holds.
-CUTTING = 3
+CUTTING = 4
 
 
 def folder(data: DataDirectory) -> Path:
@@ -126,9 +140,12 @@ def words_of(text: str, cut: Any) -> set[str]:
     at = 0
     while at < len(tokens):
         word, kind = tokens[at]
-        if _denies(word) or _asks_in_scorn(tokens, at):
+        if _denies(word) or _asks_in_scorn(tokens, at) or IN_VAIN.match(word):
             start, end = _denied(tokens, at)
-            if start < at and end == at + 1 and found and found[-1] == tokens[start][0]:  # 耐心 of 耐心都没有
+            if IN_VAIN.match(word) and end == at + 1:  # 打不开
+                start = at
+            said = {w for w, _ in tokens[start:at]}
+            while end == at + 1 and found and found[-1] in said:  # 耐心 of 耐心都没有
                 found.pop()
             found.append("".join(w for w, _ in tokens[start:end]))
             at = end
@@ -147,7 +164,7 @@ def _asks_in_scorn(tokens: Sequence[tuple[str, str]], at: int) -> bool:
     """哪有耐心, 哪里方便: there is none, it is not."""
     word, after = tokens[at][0], tokens[at + 1 : at + 2]
     return (word == "哪" and after == [("有", "v")]) or (
-        word in ("哪里", "哪儿") and bool(after) and after[0][1] == "a"
+        word in ("哪里", "哪儿") and bool(after) and (after[0][1] == "a" or after[0][0] == "来")
     )
 
 
@@ -165,33 +182,62 @@ def _denied(tokens: Sequence[tuple[str, str]], at: int) -> tuple[int, int]:
         if not _is_chinese(word):
             break
         if len(word) > 1 and not kind.startswith(BETWEEN):
-            return start, _with_object(tokens, n)
+            is_brought = any(k.startswith(BRINGS_IN) or w in BRINGING for w, k in tokens[at + 1 : n])
+            return start, _brought_in(tokens, n) if is_brought else _with_object(tokens, n)
         if kind.startswith("a"):  # 不高, 没听清: what is not high or clear stands before
             if tokens[n + 1 : n + 2] and tokens[n + 1][1].startswith("n") and tokens[at][1].startswith("v"):
                 return start, n + 2  # 没给好脸色
             return (_word_before(tokens, at) if n == at + 1 else start), n + 1
         if len(word) > 1 or kind.startswith(("v", "n")):
             end = n + 1
-    return (start if end > at + 1 or start < at else _word_before(tokens, at)), end
+    if end == at + 1 and start == at:
+        start = _word_before(tokens, at)
+        if start and tokens[start][1].startswith("v") and tokens[start - 1][0] in ("都", "也"):  # 便利都感受不到
+            start = _word_before(tokens, start)
+    return start, end
+
+
+def _brought_in(tokens: Sequence[tuple[str, str]], at: int) -> int:
+    """One past the last token of what is denied, where `at` only says how or to whom."""
+    for n in range(at + 1, min(at + 2 + REACH, len(tokens))):
+        word, kind = tokens[n]
+        if not _is_chinese(word):
+            break
+        if len(word) > 1 and kind.startswith(("v", "a", "l", "i")):
+            return n + 1
+    return _with_object(tokens, at)
 
 
 def _with_object(tokens: Sequence[tuple[str, str]], at: int) -> int:
     """One past the last token of what is denied.
 
-    A verb takes the nouns right behind it along (没有安排座椅), a word that only describes what it describes (不能当场办结, 缺乏基本尊重).
+    A verb takes along the verb that it brings in (没有提前告知) and the nouns right behind (没有安排座椅), a word that only describes what it
+    describes (不能当场办结, 没见过主动微笑, 缺乏基本尊重).
     """
     end = at + 1
     following = tokens[end : end + 1]
     if following and len(following[0][0]) > 1 and _is_chinese(following[0][0]):
         kind = following[0][1]
-        if tokens[at][1].startswith(("s", "l", "d", "t")) and kind.startswith(("v", "n", "a")):
-            return end + 1
+        if tokens[at][1].startswith(("s", "l", "d", "t", "b")) and kind.startswith(("v", "n", "a")):
+            return end + 1 + _is_verb(tokens, end + 1)
         if tokens[at][1].startswith("n") and kind.startswith("a"):
             return end + 1
     if tokens[at][1].startswith("v"):
-        while end < min(at + 3, len(tokens)) and tokens[end][1].startswith("n") and _is_chinese(tokens[end][0]):
+        end += _is_verb(tokens, end)
+        while (
+            end < min(at + 3, len(tokens))
+            and tokens[end][1].startswith("n")
+            and _is_chinese(tokens[end][0])
+            and not _denies(tokens[end][0])
+        ):
             end += 1
     return end
+
+
+def _is_verb(tokens: Sequence[tuple[str, str]], at: int) -> bool:
+    """Whether a verb of its own stands there, and no denial."""
+    word, kind = tokens[at] if at < len(tokens) else ("", "")
+    return len(word) > 1 and kind in ("v", "vn", "a") and _is_chinese(word) and not _denies(word)
 
 
 def _word_before(tokens: Sequence[tuple[str, str]], at: int) -> int:
