@@ -39,7 +39,8 @@ def repeated(column: pl.Series) -> Repeated | None:
             return None
         at = column.cast(pl.Enum(values), strict=False).to_physical()
         if at.null_count() == column.null_count():
-            return Repeated(pl.concat([values, values.clear(1)]), at.fill_null(values.len()), column.len())
+            values = pl.concat([values, values.clear(1)], rechunk=True)
+            return Repeated(values, at.fill_null(values.len() - 1), column.len())
     return None
 
 

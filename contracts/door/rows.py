@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from dataclasses import field as default
-from datetime import datetime, time
+from datetime import datetime
 from functools import cache, partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -415,6 +415,8 @@ _TOTAL = (
 # What numbers the columns of a form, below its header: 1, 2, 3 …, 甲, 乙, (1).
 _NUMBERING = r"^(?:[(（]?(?:\d{1,2}|[甲乙丙丁戊己庚辛壬癸A-Z])[)）]?)?$"
 FEWEST_NUMBERED = 5  # columns; of fewer a record may look so
+_SAYS_TIME = r"[:：时時点點]|\d[Tt ]\d|^\s*\d{12,14}\s*$|\d{5}\.\d"
+DAY_US = 86_400_000_000  # microseconds of a day
 # What reading says of a cell → for which kinds of field it is an error, else a warning, else nothing.
 _ALWAYS = ("formula_not_calculated", "digits_lost", "shown_otherwise", "struck_in_part")
 
@@ -466,16 +468,17 @@ def _is_numbering(door: Checker, laid: pl.DataFrame) -> pl.Series:
     if len(own) < FEWEST_NUMBERED:
         return pl.repeat(False, laid.height, eager=True)
 
-    def is_ordinal(name: str) -> pl.Expr:
-        return pl.col(name).fill_null("").str.strip_chars(BLANKS).str.contains(_NUMBERING)
-
-    found = _where(laid, pl.all_horizontal(map(is_ordinal, own[-2:])), pl.all_horizontal(map(is_ordinal, own)))
-    for at in found.arg_true():
-        cells = [re.sub(r"\W", "", text) for text in laid[at].select(own).row(0) if text and text.strip(BLANKS)]
+    found = pl.repeat(False, laid.height, eager=True)
+    left = laid.select(pl.int_range(pl.len()).alias("_at"), *own)
+    # The last column first: after it hardly any row is left.
+    for name in reversed(own):
+        if left.height:
+            left = left.filter(pl.col(name).fill_null("").str.strip_chars(BLANKS).str.contains(_NUMBERING))
+    for at, *texts in left.iter_rows():
+        cells = [re.sub(r"\W", "", text) for text in texts if text and text.strip(BLANKS)]
         numbers = [int(cell) for cell in cells if cell.isdecimal()]
-        counts = len(cells) >= FEWEST_NUMBERED and numbers and all(b > a for a, b in pairwise([0, *numbers]))
-        if not counts:
-            found[at] = False
+        if len(cells) >= FEWEST_NUMBERED and numbers and all(b > a for a, b in pairwise([0, *numbers])):
+            found[at] = True
     return found
 
 
@@ -543,14 +546,11 @@ def _without_time(door: Checker, laid: pl.DataFrame, typed: pl.DataFrame) -> lis
     for f in door.arrangement.feed.fields:
         if f.kind != "timestamp" or typed[f.name].null_count() == laid.height:
             continue
-        midnight = (typed[f.name].dt.time() == time(0)).fill_null(value=False)
-        if midnight.any():
-            bad = midnight & ~laid[f.name].str.contains(
-                r"[:：时時点點]|\d[Tt ]\d|^\s*\d{12,14}\s*$|\d{5}\.\d"
-            ).fill_null(value=True)
-            if bad.any():
-                codes = pl.select(pl.when(bad).then(pl.lit("time_missing"))).to_series()
-                found.append((f.name, codes, "warning"))
+        midnight = (typed[f.name].dt.epoch("us") % DAY_US == 0).arg_true()
+        says_time = laid[f.name].gather(midnight).str.contains(_SAYS_TIME).fill_null(value=True)
+        if not says_time.all():
+            codes = pl.Series([None], dtype=pl.String).new_from_index(0, laid.height)
+            found.append((f.name, codes.scatter(midnight.filter(~says_time), "time_missing"), "warning"))
     return found
 
 
