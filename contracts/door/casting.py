@@ -303,7 +303,7 @@ def _plain_timestamp(text: pl.Series) -> pl.Series:
 
 
 def _late_enough(moments: pl.Series) -> pl.Series:
-    return pl.select(pl.when(moments.dt.year() >= FIRST_YEAR).then(moments)).to_series()
+    return pl.select(pl.when(pl.lit(moments) >= pl.lit(date(FIRST_YEAR, 1, 1))).then(moments)).to_series()
 
 
 # ── every other spelling, once per distinct text ────────────────────────────────────────────────
