@@ -20,6 +20,7 @@ import time
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 import polars as pl
@@ -178,17 +179,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
         path = Path(folder) / "reviews.csv"
         write_reviews(path, asked.rows)
         print(f"{asked.rows:,} reviews, {path.stat().st_size / 1e6:,.0f} MB, {os.cpu_count()} cores")
-        ratios = []
+        ratios: list[tuple[float, float]] = []
         for _ in range(asked.times):
             copy, door = measured("copy", path), measured("door", path)
-            ratios.append(door["seconds"] / copy["seconds"])
+            ratios.append((door["seconds"] / copy["seconds"], door["core_seconds"] / copy["core_seconds"]))
             print(
                 f"  copy {copy['seconds']:6.2f} s ({copy['core_seconds']:.1f} core s)   "
-                f"door {door['seconds']:6.2f} s ({door['core_seconds']:.1f} core s)   ratio {ratios[-1]:.2f}   "
+                f"door {door['seconds']:6.2f} s ({door['core_seconds']:.1f} core s)   ratio {ratios[-1][0]:.2f} ({ratios[-1][1]:.2f})   "
                 f"peak {door['megabytes']:,.0f} MB (copy {copy['megabytes']:,.0f} MB)   accepted {door['accepted']:,.0f}"
             )
         print(
-            f"  median ratio {sorted(ratios)[len(ratios) // 2]:.2f} (target {TARGET_RATIO:g}; memory target {TARGET_MEGABYTES:,} MB)"
+            "  median ratio {:.2f}, of core seconds {:.2f} ".format(*map(median, zip(*ratios, strict=True)))
+            + f"(target {TARGET_RATIO:g}; memory target {TARGET_MEGABYTES:,} MB)"
         )
         answered, ended = check_seconds(Path(folder))
         print(
