@@ -9,7 +9,7 @@ import sys
 # arenas: memory does not creep up over a long file. Read when polars is loaded; who has set it himself keeps his own.
 os.environ.setdefault("_RJEM_MALLOC_CONF", "dirty_decay_ms:10000,narenas:2")
 
-# The same for what Python, numpy and DuckDB ask the C library for, a twentieth of the door's work.
+# The same for what Python and numpy ask the C library for: a thirtieth of the door's work.
 MMAP_THRESHOLD, TRIM_THRESHOLD = -3, -1  # numbers of mallopt(3)
 if sys.platform == "linux" and "MALLOC_TRIM_THRESHOLD_" not in os.environ and hasattr(ctypes.CDLL(None), "mallopt"):
     ctypes.CDLL(None).mallopt(MMAP_THRESHOLD, 2**25)
