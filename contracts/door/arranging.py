@@ -14,6 +14,7 @@ from itertools import product
 import polars as pl
 
 from contracts.door.casting import NULL_SPELLINGS
+from contracts.door.characters import may_begin_with
 from contracts.loading import scheme_codes
 from contracts.model import Feed, FieldSpec, Join, Layout, Match
 from contracts.reading import fold
@@ -186,6 +187,7 @@ def _unprotected(batch: pl.DataFrame) -> pl.DataFrame:
         for column in batch
         if column.dtype == pl.String
         and column.name not in (SHAPE, MARKS)
+        and may_begin_with(column, b"='")
         and (column.str.starts_with('="').any() or column.str.starts_with("'").any())
     ]
     return batch.with_columns(wrapped) if wrapped else batch

@@ -17,8 +17,10 @@ from decimal import Decimal
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import polars as pl
 
+from contracts.door.characters import LETTERS_AND_DIGITS, end_to_end
 from contracts.place import place
 
 Kind = Literal["string", "integer", "number", "boolean", "date", "timestamp"]
@@ -111,7 +113,7 @@ def cast(text: pl.Series, kind: Kind, options: CastOptions = CastOptions()) -> t
     """
     text = text.cast(pl.String)
     if kind == "string":
-        is_plain = not text.head(_LOOK).str.contains(_NOT_PLAIN).any() and not text.str.contains(_NOT_PLAIN).any()
+        is_plain = not text.head(_LOOK).str.contains(_NOT_PLAIN).any() and _is_plain(text)
         values = _without_nulls(text, options) if is_plain else _strings(text, options)
         return values, _no_reasons(text) if is_plain else _no_texts(values, options)
     values = _plainly(text, kind, options)
@@ -152,9 +154,20 @@ def _without_nulls(stripped: pl.Series, options: CastOptions) -> pl.Series:
     return pl.select(pl.when(~stripped.is_in(nulls)).then(stripped)).to_series().alias(stripped.name)
 
 
-# Letters and digits alone need nothing taken off and are no error of a formula, but for what may be 9.9E+17. One pass over a column
-# tells, and a look at its first rows tells most of those where it is not so.
+# Letters and digits alone need nothing taken off and are no error of a formula, but for what may be 9.9E+17. A look at the first
+# rows of a column tells most of those where it is not so.
 _NOT_PLAIN, _LOOK = r"[^0-9A-Za-z]|[0-9][eE]", 100
+
+
+def _is_plain(text: pl.Series) -> bool:
+    """Whether no text of the column is `_NOT_PLAIN`."""
+    texts = end_to_end(text, between="x")  # a digit of one and an E of the next are no number
+    if texts.translate(None, LETTERS_AND_DIGITS):
+        return False
+    signs = np.frombuffer(texts, np.uint8)
+    is_digit, is_e = signs - ord("0") < 10, signs | 0x20 == ord("e")  # what lies before the digits counts from 255 down
+    return not (is_digit[:-1] & is_e[1:]).any()
+
 
 # Characters nobody sees: joiners, marks of writing direction, soft hyphens, controls beyond ASCII.
 _UNSEEN = "[\u0080-\u009f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]"
@@ -294,7 +307,7 @@ def _plain_timestamp(text: pl.Series) -> pl.Series:
 
 
 def _late_enough(moments: pl.Series) -> pl.Series:
-    return pl.select(pl.when(moments.dt.year() >= FIRST_YEAR).then(moments)).to_series()
+    return pl.select(pl.when(pl.lit(moments) >= pl.lit(date(FIRST_YEAR, 1, 1))).then(moments)).to_series()
 
 
 # ── every other spelling, once per distinct text ────────────────────────────────────────────────

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from contracts.door.characters import LETTERS_AND_DIGITS, is_made_of
 from contracts.door.identifiers import EMAIL, RESIDENT_ID_18, is_luhn, is_resident_id
 
 # What may stand for the label of what was found: given the label and the plain digits or letters.
@@ -231,7 +232,7 @@ def searched(text: pl.Series) -> pl.Series:
 def codes_searched(codes: pl.Series) -> pl.Series:
     """Which codes can hold anything of `IN_CODES`."""
     # Letters and digits alone, as most codes are, hold no sign between digits, no other digits and no address.
-    is_bare = not codes.str.contains("[^0-9A-Za-z]").any()
+    is_bare = is_made_of(codes, LETTERS_AND_DIGITS)
     long = (codes.str.len_bytes() >= 11).fill_null(value=False)
     if not is_bare:
         long |= codes.str.contains("[@＠﹫]").fill_null(value=False)

@@ -16,6 +16,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import polars as pl
 
+from contracts.door.characters import CAPITALS, DIGITS, is_made_of
+
 # GB 11643-1999: six digits of place, birth date, three of order, ISO 7064 MOD 11-2 check character.
 # The ids of residents from Hong Kong, Macao and Taiwan (81–83) and of foreign permanent residents (9…) follow it too.
 _MONTH_DAY = (
@@ -40,7 +42,6 @@ EMAIL = r"[A-Za-z0-9._%+\-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9\-]{0,62}\.)+[A-Za-z]{
 
 _PHONE_SEPARATORS = r"[\s()\-./]"
 _COUNTRY = r"^(?:\+|00)86"
-_PLAIN, _PLAIN_PHONE = "^[0-9A-Z]*$", "^0?[1-9][0-9]*$"
 _PHONE_EXTENSION = r"(?i)(?:转|轉|分机|分機|ext\.?|#|x)\s*[0-9]{1,6}$"
 
 
@@ -124,7 +125,7 @@ def canonical(values: pl.Series, semantic: str | None) -> pl.Series:
     which kind of identifier a column holds.
     """
     # Most columns are spelt so already, which one look tells.
-    if not values.str.contains(_PLAIN_PHONE if semantic == "phone" else _PLAIN).all():
+    if not (_are_plain_phones(values) if semantic == "phone" else is_made_of(values, DIGITS + CAPITALS)):
         values = values.str.normalize("NFKC").str.replace_all(r"\s", "").str.to_uppercase()
         if semantic == "phone":
             values = values.str.replace_all(_PHONE_SEPARATORS, "").str.replace(_COUNTRY, "")
@@ -136,6 +137,11 @@ def canonical(values: pl.Series, semantic: str | None) -> pl.Series:
     if old.any():
         return pl.select(pl.when(old).then(_lengthened(pl.lit(values))).otherwise(values)).to_series()
     return values
+
+
+def _are_plain_phones(values: pl.Series) -> bool:
+    """Whether each is digits of which no country's 00 or lone 0 stands first."""
+    return is_made_of(values, DIGITS) and not (values.is_in(["", "0"]) | values.str.starts_with("00")).any()
 
 
 def _lengthened(value: pl.Expr) -> pl.Expr:

@@ -34,12 +34,13 @@ def repeated(column: pl.Series) -> Repeated | None:
         return None
     # Its first rows have nearly all of them; where a later row has another, all are looked at.
     for rows in (column.head(20 * SAMPLE), column):
-        values = rows.drop_nulls().unique()
+        values = rows.drop_nulls().unique().sort()
         if values.len() > AT_MOST:
             return None
         at = column.cast(pl.Enum(values), strict=False).to_physical()
         if at.null_count() == column.null_count():
-            return Repeated(pl.concat([values, values.clear(1)]), at.fill_null(values.len()), column.len())
+            values = pl.concat([values, values.clear(1)], rechunk=True)
+            return Repeated(values, at.fill_null(values.len() - 1), column.len())
     return None
 
 

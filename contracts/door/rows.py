@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from dataclasses import field as default
-from datetime import datetime, time
+from datetime import datetime
 from functools import cache, partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -82,12 +82,27 @@ class Split:
 
 
 @dataclass(frozen=True)
+class Said:
+    """The few things a column says, cast; `struck`: of the checks made so far which of them fail."""
+
+    texts: tuple[str | None, ...]
+    values: pl.Series
+    reasons: pl.Series
+    struck: dict[int, pl.Series] = default(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Checker:
-    """A feed's checks for one file: contract, arrangement, and what the platform already knows."""
+    """A feed's checks for one file: contract, arrangement, and what the platform already knows.
+
+    Attributes:
+        said: by field, what the last batch said of those that say few things: the next says the same.
+    """
 
     arrangement: Arrangement
     checks: tuple[Check, ...]
     casts: Mapping[str, CastOptions]
+    said: dict[str, Said] = default(default_factory=dict)
 
 
 def checker(
@@ -174,17 +189,17 @@ def split(door: Checker, laid: pl.DataFrame) -> Split:
     )
 
 
-def _struck(
-    door: Checker, typed: pl.DataFrame, few: Mapping[str, tuple[pl.DataFrame, Repeated]]
-) -> dict[int, pl.Series]:
+def _struck(door: Checker, typed: pl.DataFrame, few: Mapping[str, tuple[Said, Repeated]]) -> dict[int, pl.Series]:
     """The checks that fail somewhere, by number, and the rows where they do."""
     whole, struck = {}, {}
     for i, check in enumerate(door.checks):
         fails, reads = check.fails.fill_null(value=False).alias(str(i)), set(check.fails.meta.root_names())
         if reads == {check.field} and check.field in few:
-            values, rows = few[check.field]
-            if (mask := values.select(fails).to_series()).any():
-                struck[i] = rows.laid_out(mask)
+            said, rows = few[check.field]
+            if i not in said.struck:
+                said.struck[i] = said.values.to_frame().select(fails).to_series()
+            if said.struck[i].any():
+                struck[i] = rows.laid_out(said.struck[i])
         else:
             whole[i] = fails
     struck |= {i: mask for i, mask in zip(whole, typed.select(whole.values()), strict=True) if mask.any()}
@@ -413,8 +428,10 @@ _TOTAL = (
     r"[\s　]*(?:[(（][^()（）]{0,8}[)）])?[\s　]*[:：]?[\s　]*$"
 )
 # What numbers the columns of a form, below its header: 1, 2, 3 …, 甲, 乙, (1).
-_NUMBERING = r"^(?:[(（]?(?:\d{1,2}|[甲乙丙丁戊己庚辛壬癸A-Z])[)）]?)?$"
+_NUMBERING = rf"^[{BLANKS}]*(?:[(（]?(?:\d{{1,2}}|[甲乙丙丁戊己庚辛壬癸A-Z])[)）]?)?[{BLANKS}]*$"
 FEWEST_NUMBERED = 5  # columns; of fewer a record may look so
+_SAYS_TIME = r"[:：时時点點]|\d[Tt ]\d|^\s*\d{12,14}\s*$|\d{5}\.\d"
+DAY_US = 86_400_000_000  # microseconds of a day
 # What reading says of a cell → for which kinds of field it is an error, else a warning, else nothing.
 _ALWAYS = ("formula_not_calculated", "digits_lost", "shown_otherwise", "struck_in_part")
 
@@ -466,16 +483,17 @@ def _is_numbering(door: Checker, laid: pl.DataFrame) -> pl.Series:
     if len(own) < FEWEST_NUMBERED:
         return pl.repeat(False, laid.height, eager=True)
 
-    def is_ordinal(name: str) -> pl.Expr:
-        return pl.col(name).fill_null("").str.strip_chars(BLANKS).str.contains(_NUMBERING)
-
-    found = _where(laid, pl.all_horizontal(map(is_ordinal, own[-2:])), pl.all_horizontal(map(is_ordinal, own)))
-    for at in found.arg_true():
-        cells = [re.sub(r"\W", "", text) for text in laid[at].select(own).row(0) if text and text.strip(BLANKS)]
+    found = pl.repeat(False, laid.height, eager=True)
+    left = laid.select(pl.int_range(pl.len()).alias("_at"), *own)
+    # The last column first: after it hardly any row is left.
+    for name in reversed(own):
+        if left.height:
+            left = left.filter(pl.col(name).str.contains(_NUMBERING).fill_null(value=True))
+    for at, *texts in left.iter_rows():
+        cells = [re.sub(r"\W", "", text) for text in texts if text and text.strip(BLANKS)]
         numbers = [int(cell) for cell in cells if cell.isdecimal()]
-        counts = len(cells) >= FEWEST_NUMBERED and numbers and all(b > a for a, b in pairwise([0, *numbers]))
-        if not counts:
-            found[at] = False
+        if len(cells) >= FEWEST_NUMBERED and numbers and all(b > a for a, b in pairwise([0, *numbers])):
+            found[at] = True
     return found
 
 
@@ -543,14 +561,11 @@ def _without_time(door: Checker, laid: pl.DataFrame, typed: pl.DataFrame) -> lis
     for f in door.arrangement.feed.fields:
         if f.kind != "timestamp" or typed[f.name].null_count() == laid.height:
             continue
-        midnight = (typed[f.name].dt.time() == time(0)).fill_null(value=False)
-        if midnight.any():
-            bad = midnight & ~laid[f.name].str.contains(
-                r"[:：时時点點]|\d[Tt ]\d|^\s*\d{12,14}\s*$|\d{5}\.\d"
-            ).fill_null(value=True)
-            if bad.any():
-                codes = pl.select(pl.when(bad).then(pl.lit("time_missing"))).to_series()
-                found.append((f.name, codes, "warning"))
+        midnight = (typed[f.name].dt.epoch("us") % DAY_US == 0).arg_true()
+        says_time = laid[f.name].gather(midnight).str.contains(_SAYS_TIME).fill_null(value=True)
+        if not says_time.all():
+            codes = pl.Series([None], dtype=pl.String).new_from_index(0, laid.height)
+            found.append((f.name, codes.scatter(midnight.filter(~says_time), "time_missing"), "warning"))
     return found
 
 
@@ -559,23 +574,23 @@ def _without_time(door: Checker, laid: pl.DataFrame, typed: pl.DataFrame) -> lis
 
 def _typed(
     door: Checker, laid: pl.DataFrame
-) -> tuple[pl.DataFrame, dict[str, pl.Series], dict[str, tuple[pl.DataFrame, Repeated]]]:
+) -> tuple[pl.DataFrame, dict[str, pl.Series], dict[str, tuple[Said, Repeated]]]:
     """Casts every field; returns the typed frame, for fields with failures the reason code per row, and what fields that say few
     things say."""
     layout = door.arrangement.layout
     columns, failures, said = [], {}, {}
     for f in door.arrangement.feed.fields:
-        few = repeated(laid[f.name])
-        values, reasons = cast(few.values if few else laid[f.name], f.kind, door.casts[f.name])
-        if f.kind == "string" and (spellings := _spellings(f)):
-            values = _by_code(values, spellings)
-        if layout and f.name in layout.multiply:
-            values = values * layout.multiply[f.name]
-        if few:
-            said[f.name] = values.alias(f.name).to_frame(), few
-        columns.append((few.laid_out(values) if few else values).alias(f.name))
-        if reasons.null_count() < reasons.len():
-            failures[f.name] = few.laid_out(reasons) if few else reasons
+        if few := repeated(laid[f.name]):
+            once = _said(door, f, few.values)
+            said[f.name] = once, few
+            columns.append(few.laid_out(once.values))
+            if once.reasons.null_count() < once.reasons.len():
+                failures[f.name] = few.laid_out(once.reasons)
+        else:
+            values, reasons = _cast(door, f, laid[f.name])
+            columns.append(values)
+            if reasons.null_count() < reasons.len():
+                failures[f.name] = reasons
     frame = pl.DataFrame([*columns, laid[ROW]])
     usual = layout.coordinates.crs if layout and layout.coordinates else "wgs84"
     if usual == "wgs84" and (CRS not in frame.columns or frame[CRS].null_count() == frame.height):
@@ -591,6 +606,25 @@ def _typed(
         if lost.any():
             failures["longitude"] = pl.select(pl.coalesce(failures.get("longitude", code), code)).to_series()
     return placed, failures, {name: of for name, of in said.items() if name not in (*AXES, CRS)}
+
+
+def _said(door: Checker, f: FieldSpec, texts: pl.Series) -> Said:
+    """The values of a field that says few things; those of the last batch if it said the same."""
+    last, now = door.said.get(f.name), tuple(texts)
+    if last is None or last.texts != now:
+        last = door.said[f.name] = Said(now, *_cast(door, f, texts))
+    return last
+
+
+def _cast(door: Checker, f: FieldSpec, text: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """`cast`, with what the code list and the layout say of the field's values."""
+    layout = door.arrangement.layout
+    values, reasons = cast(text, f.kind, door.casts[f.name])
+    if f.kind == "string" and (spellings := _spellings(f)):
+        values = _by_code(values, spellings)
+    if layout and f.name in layout.multiply:
+        values = values * layout.multiply[f.name]
+    return values.alias(f.name), reasons
 
 
 def _spellings(f: FieldSpec) -> dict[str, str]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from contracts.door.repeated import says_one_thing
 from contracts.door.rows import REASON_SCHEMA
 from contracts.model import PROVENANCE, Feed
 from contracts.quoting import literal
@@ -75,15 +76,40 @@ class Sink:
 
     def write(self, frame: pl.DataFrame) -> None:
         if frame.height:
-            table = frame.to_arrow().cast(self.schema)
             self._writer = self._writer or self._opened(frame)
+            table = self._table(frame)
             self._writer.write_table(table)
             if self.is_digested:
                 self.digest.take(table)
 
+    def _table(self, frame: pl.DataFrame) -> pyarrow.Table:
+        """The rows as the file has them: where all of a batch say the same, that is said once."""
+        import pyarrow
+
+        said_once = {f.name for f in self.schema if pyarrow.types.is_dictionary(f.type)}
+        table = frame.drop(name for name in said_once if says_one_thing(frame[name])).to_arrow()
+        columns = {name: table.column(name) for name in table.column_names}
+        nothing, first = pyarrow.nulls(frame.height, pyarrow.int32()), pyarrow.array(np.zeros(frame.height, np.int32))
+        for name in said_once:
+            if name in columns:
+                columns[name] = columns[name].dictionary_encode()
+            else:
+                said = frame[name][0]
+                values = pyarrow.array([said or ""], pyarrow.large_string())
+                columns[name] = pyarrow.DictionaryArray.from_arrays(
+                    nothing if said is None else first, values, safe=False
+                )
+        return pyarrow.table([columns[name] for name in self.schema.names], schema=self.schema)
+
     def _opened(self, first: pl.DataFrame) -> pyarrow.parquet.ParquetWriter:
+        import pyarrow
         from pyarrow import parquet
 
+        # What is one for the whole file (who sent it, a scheme, what nobody fills) is one in its first rows, if they are many.
+        alike = {c.name for c in first if first.height >= SAMPLE and c.dtype == pl.String and says_one_thing(c)}
+        for name in alike:
+            once = pyarrow.field(name, pyarrow.dictionary(pyarrow.int32(), pyarrow.large_string()))
+            self.schema = self.schema.set(self.schema.get_field_index(name), once)
         # Row numbers and times grow from row to row: their differences are small, and a range says what a file holds.
         growing = [f.name for f in self.schema if str(f.type) in ("int64", "timestamp[us]", "date32[day]")]
         # A dictionary of texts that are each their own is work for nothing.
@@ -93,10 +119,12 @@ class Sink:
         return parquet.ParquetWriter(
             self.path,
             self.schema,
-            compression={f.name: "none" if f.name in self.random else "zstd" for f in self.schema},
+            compression={f.name: "none" if f.name in {*self.random, *alike} else "zstd" for f in self.schema},
             use_dictionary=[f.name for f in self.schema if f.name not in {*self.random, *growing, *own}],
             write_statistics=growing,
             column_encoding=dict.fromkeys(growing, "DELTA_BINARY_PACKED"),
+            max_rows_per_page=2**20,  # a page ends where it has its bytes
+            store_schema=False,  # a text is a text, however often it is said
         )
 
     def __exit__(self, *_: object) -> None:
@@ -123,13 +151,13 @@ class RowDigest:
                 if chunk.null_count:
                     missing.update((row + np.flatnonzero(chunk.is_null().to_numpy(zero_copy_only=False))).data)
                 row += len(chunk)
-                if chunk.type == "large_string":
-                    offsets, text = _text_of(chunk.fill_null("") if chunk.null_count else chunk)
-                    lengths.update(np.diff(offsets).astype(np.uint32).data)
-                    values.update(text[offsets[0] : offsets[-1]])
-                else:
-                    plain = chunk.fill_null(_NOTHING[str(chunk.type)]) if chunk.null_count else chunk
+                if (kind := str(chunk.type)) in _NOTHING:
+                    plain = chunk.fill_null(_NOTHING[kind]) if chunk.null_count else chunk
                     values.update(plain.to_numpy(zero_copy_only=False))
+                else:
+                    sizes, texts = _texts(chunk)
+                    lengths.update(sizes.data)
+                    values.update(texts)
         self._rows += table.num_rows
 
     def hexdigest(self) -> str:
@@ -139,10 +167,17 @@ class RowDigest:
         return whole.hexdigest()
 
 
-def _text_of(chunk: pyarrow.Array) -> tuple[np.ndarray, memoryview]:
-    """Where each text begins and the last one ends, and the texts end to end."""
-    _, offsets, text = chunk.buffers()
-    return np.frombuffer(offsets, np.int64)[chunk.offset : chunk.offset + len(chunk) + 1], memoryview(text or b"")
+def _texts(chunk: pyarrow.Array) -> tuple[np.ndarray, bytes | memoryview]:
+    """How many bytes each text has, and the texts end to end; no value has no bytes."""
+    if str(chunk.type).startswith("dictionary"):
+        if len(chunk.dictionary) < 2 and chunk.null_count in (0, len(chunk)):
+            said = b"" if chunk.null_count else chunk.dictionary[0].as_py().encode()
+            return np.full(len(chunk), len(said), np.uint32), said * len(chunk)
+        chunk = chunk.dictionary_decode()
+    chunk = chunk.fill_null("") if chunk.null_count else chunk
+    _, buffer, text = chunk.buffers()
+    offsets = np.frombuffer(buffer, np.int64)[chunk.offset : chunk.offset + len(chunk) + 1]
+    return np.diff(offsets).astype(np.uint32), memoryview(text or b"")[offsets[0] : offsets[-1]]
 
 
 # What stands for "no value" in the stream of values; the stream beside it says that there is none.

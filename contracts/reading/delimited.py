@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from functools import partial
+from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -175,15 +176,14 @@ def _read(
     """
     start, window = 0, EXACT_BYTES
     quotes = _positions(buffer, QUOTE)
-    whole_rows = _whole_rows(buffer, dialect) if quotes.size else None
+    found = _Lines(buffer, dialect)
     while start < len(buffer):
-        end = _sound_end(buffer, start, quotes, dialect, whole_rows)
+        end = _sound_end(buffer, start, quotes, dialect, found)
         if end > start:
             inside = quotes[: np.searchsorted(quotes, end)] - start
             piece = buffer[start:end]
-            frame = _sound_rows(piece, inside, dialect, line, marks)
-            line += _newlines(piece)
-            yield frame, end, line
+            first, line = line, line + _newlines(piece)
+            yield _sound_rows(piece, inside, dialect, range(first, line), marks), end, line
         else:
             # As many bytes as the window and a whole quoted cell after it can take.
             text = buffer[start : start + 4 * (window + 2 * dialect.quoted_limit)].decode("utf-8", errors="ignore")
@@ -208,42 +208,64 @@ def _newlines(piece: bytes) -> int:
     return int(np.count_nonzero(np.frombuffer(piece, np.uint8) == NEWLINE))
 
 
-def _whole_rows(buffer: bytes, dialect: Dialect) -> tuple[np.ndarray, np.ndarray]:
-    """(where each line ends, how many of the lines up to each are no row by themselves: have other delimiters than the header)."""
-    ends = _positions(buffer, NEWLINE)
-    fences = np.diff(np.searchsorted(_positions(buffer, ord(dialect.delimiter)), ends), prepend=0)
-    return ends, np.cumsum(np.append(0, fences != len(dialect.headers) - 1))
+@dataclass(frozen=True)
+class _Lines:
+    """Of the lines of a buffer what is asked for, which for most buffers is nothing.
+
+    Attributes:
+        ends: where each line ends.
+        broken: how many of the lines up to each are no row by themselves: have other delimiters than the header.
+    """
+
+    buffer: bytes
+    dialect: Dialect
+
+    @cached_property
+    def ends(self) -> np.ndarray:
+        return _positions(self.buffer, NEWLINE)
+
+    @cached_property
+    def broken(self) -> np.ndarray:
+        fences = np.searchsorted(_positions(self.buffer, ord(self.dialect.delimiter)), self.ends)
+        return np.cumsum(np.append(0, np.diff(fences, prepend=0) != len(self.dialect.headers) - 1))
 
 
 def _sound_end(
-    buffer: bytes, start: int, quotes: np.ndarray, dialect: Dialect, whole_rows: tuple[np.ndarray, np.ndarray] | None
+    buffer: bytes,
+    start: int,
+    quotes: np.ndarray,
+    dialect: Dialect,
+    lines: _Lines,
 ) -> int:
     """End of the last record from `start` on before a quote that is out of place or not closed; or `start`.
 
     Args:
         quotes: positions of all quotes from `start` on.
-        whole_rows: of `_whole_rows`; a quote that closes in another whole row is perhaps another's (the exact reader tells).
+        lines: of the buffer; a quote that closes in another whole row is perhaps another's (the exact reader tells).
     """
     if not quotes.size:
         return len(buffer)
     data = np.frombuffer(buffer, np.uint8)
     opening, closing = quotes[: quotes.size // 2 * 2].reshape(-1, 2).T
+    # A quote beside a quote is half of a doubled one: closing and opening again changes nothing.
+    is_fence = np.zeros(256, bool)
+    is_fence[[NEWLINE, ord(dialect.delimiter), QUOTE]] = True
     before = np.where(opening > start, data[opening - 1], NEWLINE)
     after = data[np.minimum(closing + 1, len(buffer) - 1)]
-    # A quote beside a quote is half of a doubled one: closing and opening again changes nothing.
-    fences = (NEWLINE, ord(dialect.delimiter), QUOTE)
-    wrong = ~(_is_one_of(before, fences) & _is_one_of(after, fences)) | (closing - opening > dialect.quoted_limit)
-    if whole_rows is not None:
-        ends, broken = whole_rows
-        first, last = np.searchsorted(ends, opening), np.searchsorted(ends, closing)
-        wrong |= (last > first) & (broken[np.minimum(last + 1, broken.size - 1)] == broken[first])
-    sound = int(wrong.argmax()) if wrong.any() else opening.size
+    wrong = ~(is_fence[before] & is_fence[after])
+    # Most of what a program puts into quotes is nothing at all, which is neither too long nor holds a line end.
+    filled = np.flatnonzero(closing - opening > 1)
+    if filled.size:
+        opening, closing = opening[filled], closing[filled]
+        first, last = np.searchsorted(lines.ends, opening), np.searchsorted(lines.ends, closing)
+        wrong[filled] |= closing - opening > dialect.quoted_limit
+        if (last > first).any():
+            wrong[filled] |= (last > first) & (
+                lines.broken[np.minimum(last + 1, lines.ends.size)] == lines.broken[first]
+            )
+    sound = int(wrong.argmax()) if wrong.any() else quotes.size // 2
     limit = int(quotes[2 * sound]) if 2 * sound < quotes.size else len(buffer)
     return _record_end(buffer, start, limit, quotes)
-
-
-def _is_one_of(values: np.ndarray, wanted: Iterable[int]) -> np.ndarray:
-    return np.logical_or.reduce([values == w for w in wanted])
 
 
 def _record_end(buffer: bytes, start: int, limit: int, quotes: np.ndarray) -> int:
@@ -255,18 +277,17 @@ def _record_end(buffer: bytes, start: int, limit: int, quotes: np.ndarray) -> in
 
 
 def _sound_rows(
-    piece: bytes, quotes: np.ndarray, dialect: Dialect, line: int, marks: Mapping[int, str]
+    piece: bytes, quotes: np.ndarray, dialect: Dialect, lines: range, marks: Mapping[int, str]
 ) -> pl.DataFrame:
     """Rows of whole records with sound quotes; records in which something is odd go to the exact reader."""
-    count = _newlines(piece)
-    own = {at: mark for at, mark in marks.items() if line <= at < line + count}
+    line, own = lines.start, {at: mark for at, mark in marks.items() if at in lines}
     try:
         if own:
             raise _Odd
         frame = _parse(piece, quotes, dialect)
         # As many rows as lines: each line is a record, and nobody has to look for line ends inside quotes.
-        lines = np.arange(line, line + count) if frame.height == count else _record_lines(piece, quotes, line)
-        return _numbered(frame, lines, dialect)
+        begins = np.array(lines) if frame.height == len(lines) else _record_lines(piece, quotes, line)
+        return _numbered(frame, begins, dialect)
     except _Odd:
         return _sorted_out(piece, quotes, dialect, _record_lines(piece, quotes, line), own)
 
@@ -291,7 +312,7 @@ def _parse(piece: bytes, quotes: np.ndarray, dialect: Dialect) -> pl.DataFrame:
     if b"\0" in piece or b"\r" in piece or piece.startswith(MARK):
         raise _Odd
     # Of a line of delimiters it would make millions of columns.
-    if np.diff(_positions(piece, NEWLINE), prepend=-1).max(initial=0) > 2 * dialect.cell_chars:
+    if _has_line_longer_than(2 * dialect.cell_chars, piece):
         raise _Odd
     try:
         frame = pl.read_csv(
@@ -308,7 +329,19 @@ def _parse(piece: bytes, quotes: np.ndarray, dialect: Dialect) -> pl.DataFrame:
     accounted = sum(lengths.sum().row(0)) + frame.height * len(dialect.headers) + quotes.size - doubled
     if accounted != len(piece) or max(lengths.max().row(0)) > dialect.cell_chars:
         raise _Odd
-    return frame
+    return frame.rechunk()
+
+
+def _has_line_longer_than(limit: int, piece: bytes) -> bool:
+    """Of whole lines, each with its line end."""
+    start = 0
+    while len(piece) - start > limit:
+        # The last line end within reach: no line between is longer.
+        end = piece.rfind(b"\n", start, start + limit)
+        if end < 0:
+            return True
+        start = end + 1
+    return False
 
 
 def _numbered(frame: pl.DataFrame, lines: np.ndarray, dialect: Dialect) -> pl.DataFrame:
@@ -369,6 +402,6 @@ def _sorted_out(
 def _without_blank_rows(frame: pl.DataFrame, headers: Collection[str]) -> pl.DataFrame:
     # Only a row that begins with a blank cell can be blank; most pieces have none.
     first = frame.to_series(0)
-    if not (first.str.len_bytes() == 0).any() and not (first.str.strip_chars(BLANKS) == "").any():
+    if not (first.str.len_bytes() == 0).any() and not (first.str.strip_chars_start(BLANKS) == "").any():
         return frame
     return frame.filter(~pl.all_horizontal(pl.col(*headers).str.strip_chars(BLANKS) == ""))
