@@ -20,6 +20,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from contracts.whole_files import NotReadable, read_json, write_json
 from orchestration.paths import PROJECT, DataDirectory
 
@@ -29,6 +31,8 @@ RUN_DATE, RUN_MONTH = "macro.minsheng.run_date", "macro.minsheng.run_month"
 ASKED: dict[str, Callable[[date], str]] = {RUN_DATE: date.isoformat, RUN_MONTH: lambda day: f"{day:%Y-%m}"}
 # Where no model says otherwise, the table that says what arrived (macros/update_in_place.sql).
 STEPS = "review_delta"
+# The list of everything that came, of which a model may read the receipts of some feeds alone (`meta.receipts_of`).
+LEDGER = "ledger.receipts"
 # Macro of the tables that compare what has come with what they held before: built again, they say that nothing has come.
 COMPARING = "macro.minsheng.deliveries_since"
 # What figures come from and whose next version may give other ones.
@@ -68,7 +72,12 @@ def keys(data: DataDirectory, manifest: Mapping[str, Any]) -> dict[str, str]:
         if nodes[name]["resource_type"] == "seed":
             own.append(_of_seed(nodes[name]))
         own += [said(data.today()) for macro, said in ASKED.items() if macro in asked[name]]
-        found[name] = _checksum([*own, *sorted(found[parent] for parent in parents[name])])
+        read = {p: found[p] for p in parents[name]}
+        if feeds := nodes[name]["config"].get("meta", {}).get("receipts_of"):
+            read |= {
+                p: _of_receipts(sources[p]["meta"]["external_location"], feeds) for p in read if p.endswith(LEDGER)
+            }
+        found[name] = _checksum([*own, *sorted(read.values())])
     return found
 
 
@@ -191,10 +200,24 @@ def _of_seed(node: Mapping[str, Any]) -> str:
     return hashlib.sha256((PROJECT / "dbt_project" / node["original_file_path"]).read_bytes()).hexdigest()
 
 
+def _place(location: str) -> tuple[Path, bool]:
+    """Where a source lies, and whether that is a folder."""
+    said = re.search(r"'([^'*]*)(\*?)", location)
+    return Path(said[1] if said else location), bool(said and said[2])
+
+
+def _of_receipts(location: str, feeds: Collection[str]) -> str:
+    """The rows of the ledger that are of some feeds."""
+    place, _ = _place(location)
+    if not place.exists():
+        return _checksum([location, str(time.time_ns())])
+    rows = pl.read_parquet(place).filter(pl.col("feed").is_in(list(feeds))).rows()
+    return _checksum([location, *sorted(map(repr, rows))])
+
+
 def _of_files(data: DataDirectory, location: str) -> str:
     """The files of a source: one that is written each night by its content, those that are written once by name, size and time."""
-    said = re.search(r"'([^'*]*)(\*?)", location)
-    place, is_folder = Path(said[1] if said else location), bool(said and said[2])
+    place, is_folder = _place(location)
     if not place.exists():
         return _checksum([location, str(time.time_ns())])  # nobody knows what is read there: due every night
     if not is_folder:

@@ -1,11 +1,15 @@
+{%- set feeds = contract_feeds('facility') | map(attribute='feed') | list -%}
+{{ config(meta={'receipts_of': feeds}) }}
 with
 
 reported as (
     select * from {{ ref('facility_registrations') }}
 ),
 
+-- Of the registers alone: another feed's file is nothing that facilities are made of (meta.receipts_of).
 receipts as (
     select * from {{ source('ledger', 'receipts') }}
+    where feed in ('{{ feeds | join("', '") }}')
 ),
 
 codes as (

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from orchestration.paths import DataDirectory
@@ -24,6 +25,8 @@ ABOVE: dict[str, list[str]] = {
     "model.p.hours": ["source.p.openings"],
     "model.p.late": ["source.p.openings"],
     "model.p.by_month": ["source.p.openings"],
+    "model.p.registers": ["source.p.ledger.receipts"],
+    "model.p.feed_health": ["source.p.ledger.receipts"],
     "seed.p.codes": [],
     "seed.p.names": [],
     "test.p.of_scores": ["model.p.scores"],
@@ -43,12 +46,19 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DataDirectory:
     directory.warehouse.parent.mkdir(parents=True)
     directory.warehouse.write_bytes(b"tables")
     (tmp_path / "dbt_project").mkdir()
+    _receive(directory, "openings")
     for name in ("codes", "names"):
         (tmp_path / f"{name}.csv").write_text("code\n1\n", encoding="utf-8")
     monkeypatch.setattr(inputs, "PROJECT", tmp_path)
     monkeypatch.setattr(inputs, "program_checksum", lambda: "program")
     monkeypatch.setenv("MINSHENG_TODAY", "2026-03-01")
     return directory
+
+
+def _receive(data: DataDirectory, *feeds: str) -> None:
+    """The ledger, with a receipt of each feed."""
+    path = data.root / "receipts.parquet"
+    pl.DataFrame({"feed": feeds, "receipt": [str(n) for n, _ in enumerate(feeds)]}).write_parquet(path)
 
 
 @pytest.fixture
@@ -68,6 +78,7 @@ def manifest(data: DataDirectory) -> dict[str, Any]:
     nodes["seed.p.codes"]["original_file_path"] = "../codes.csv"
     nodes["seed.p.names"]["original_file_path"] = "../names.csv"
     nodes["model.p.arrived"]["depends_on"]["macros"] = [inputs.COMPARING]
+    nodes["model.p.registers"]["config"]["meta"] = {"receipts_of": ["openings", "venues"]}
     nodes["model.p.late"]["depends_on"]["macros"] = ["macro.p.days_late"]
     nodes["model.p.by_month"]["depends_on"]["macros"] = [inputs.RUN_MONTH]
     below: dict[str, list[str]] = {}
@@ -79,7 +90,7 @@ def manifest(data: DataDirectory) -> dict[str, Any]:
         "sources": {
             f"source.p.{feed}": {"meta": {"external_location": f"read_parquet('{data.accepted}/{feed}/**/*.parquet')"}}
             for feed in ("reviews", "openings")
-        },
+        } | {"source.p.ledger.receipts": {"meta": {"external_location": f"read_parquet('{data.root}/receipts.parquet')"}}},
         "macros": {"macro.p.days_late": {"depends_on": {"macros": [inputs.RUN_DATE]}}, **{asked: {"depends_on": {"macros": []}} for asked in inputs.ASKED}},
         "parent_map": {**ABOVE, "test.p.off": []},
         "child_map": below,
@@ -121,6 +132,15 @@ def test_a_code_list_makes_its_own_tables_due_and_with_one_that_is_updated_what_
     """Besides that, nothing that is read there: neither `sent` nor `names`, and not what is made of them."""
     (tmp_path / "codes.csv").write_text("code\n2\n", encoding="utf-8")
     assert due() == {"seed.p.codes", "test.p.of_hours"} | OF_REVIEWS - {"model.p.sent"}
+
+
+def test_a_receipt_makes_due_what_reads_the_receipts_of_its_feed(data, due) -> None:
+    _receive(data, "openings", "reviews")
+    assert due() == {"model.p.feed_health"}
+    _receive(data, "openings", "reviews", "venues")
+    assert due() == {"model.p.feed_health", "model.p.registers"}
+    (data.root / "receipts.parquet").unlink()
+    assert due() == {"model.p.feed_health", "model.p.registers"}
 
 
 def test_another_day_makes_due_what_asks_for_the_day(due, monkeypatch) -> None:
