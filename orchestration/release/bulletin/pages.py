@@ -114,6 +114,7 @@ class _Site:
         self.feeds = figures.feeds(edition)
         self.communities = figures.communities(edition)
         self.equality = figures.equality(edition)
+        self.reaches = figures.reaches()
         self.revised = figures.revised(edition, before)
         self.dictionary = dictionary.tables(edition, about.feeds_of)
         self.units = [u for kind in figures.WITH_PAGE for u in self.reviews.units.get(kind, ()) if u.page]
@@ -200,13 +201,16 @@ class _Site:
                 "households",
                 "population",
                 "is_served",
+                "circle_types",
+                "circle_within",
             ),
         )
         self._csv(
             "policy", "review_policy", self.edition.rows("review_policy", "order by policy, version, area, parameter")
         )
-        for table, rows in self.equality.items():
-            self._csv(table, table, self.edition.rows(table), tuple(rows[0]))  # fmt: skip
+        for table in figures.EQUALITY:
+            if rows := self.edition.rows(table):
+                self._csv(table, table, rows, tuple(rows[0]))
 
         with (self.folder / "dictionary.csv").open("w", encoding="utf-8-sig", newline="") as file:
             csv.writer(file).writerows([dictionary.COLUMNS, *dictionary.lines(self.dictionary)])
@@ -267,7 +271,7 @@ def _environment() -> Environment:
         "STATES": STATES,
         "PARTS": PARTS,
         "NOT_COUNTED": figures.NOT_COUNTED,
-        "MAX_SHOWN_ROWS": figures.MAX_SHOWN_ROWS,
+        "EQUALITY": figures.EQUALITY,
         "WITHHELD": SUPPRESSED,
     }
     made.filters |= {
