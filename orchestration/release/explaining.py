@@ -297,12 +297,22 @@ def _own_rows(con: duckdb.DuckDBPyConnection, schemas: Mapping[str, str], found:
     if has_receipt(product.id):
         key = " and ".join(f"{identifier(k)}::varchar = {literal(str(row[k]))}" for k in product.key)
         return f"{schemas[product.id]}.{product.id} where receipt is not null and {key}", "这一行本身 · the row itself"
+
+    def delivered(table: str, column: str) -> tuple[str, str] | None:
+        """The table, and its key, that says in which delivery a key came: itself, or the one whose key it repeats."""
+        if table not in products or products[table].key != (column,):
+            return None
+        if has_receipt(table):
+            return table, column
+        further = (delivered(k.table, k.column) for k in products[table].by_name[column].foreign_keys)
+        return next((found for found in further if found), None)
+
     named = {
-        (k.table, k.column, str(row[f.name])): f.name
+        (*found, str(row[f.name])): f.name
         for f in product.fields
         for k in f.foreign_keys
-        if row[f.name] is not None and products.get(k.table) and products[k.table].key == (k.column,) and has_receipt(k.table)
-    }  # fmt: skip
+        if f.key_position is not None and row[f.name] is not None and (found := delivered(k.table, k.column))
+    }
     relations = [
         f"select receipt from {schemas[table]}.{table} where receipt is not null and {identifier(column)}::varchar = {literal(value)}"
         for table, column, value in named

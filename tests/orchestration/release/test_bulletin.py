@@ -14,6 +14,7 @@ import duckdb
 import pytest
 
 from contracts.loading import load_products
+from contracts.whole_files import read_json
 from orchestration.release.bulletin.edition import Names, Row, open_edition, slug
 from orchestration.release.bulletin.figures import Indicator
 from orchestration.release.bulletin.pages import PAGES, About, write
@@ -280,6 +281,17 @@ def test_the_page_of_the_release_names_the_network_by_its_bytes() -> None:
         "© OpenStreetMap contributors (ODbL)"
     )
     assert "straight lines with detour" in road_network({})
+
+
+def test_every_download_is_described_with_the_columns_it_has(tmp_path: Path) -> None:
+    site = written(tmp_path, review_scorecard=[SHOWN | {"dimension": "all", "code": "all"}])
+    described = {r["path"]: r for r in read_json(site / "data" / "datapackage.json")["resources"]}
+    assert set(described) == {p.name for p in (site / "data").glob("*.csv")}
+    for name, resource in described.items():
+        with (site / "data" / name).open(encoding="utf-8-sig") as file:
+            assert next(csv.reader(file)) == [f["name"] for f in resource["schema"]["fields"]]
+    rate = next(f for f in described["reviews-all.csv"]["schema"]["fields"] if f["column"] == "good_rate")
+    assert (rate["type"], "good_reviews / active_reviews" in rate["description"]) == ("number", True)
 
 
 # ── the small city's, as its night wrote it ─────────────────────────────────────────────────────
