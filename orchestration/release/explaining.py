@@ -305,14 +305,16 @@ def _own_rows(con: duckdb.DuckDBPyConnection, schemas: Mapping[str, str], found:
         if has_receipt(table):
             return table, column
         further = (delivered(k.table, k.column) for k in products[table].by_name[column].foreign_keys)
-        return next((found for found in further if found), None)
+        return next((led for led in further if led), None)
 
-    named = {
-        (*found, str(row[f.name])): f.name
-        for f in product.fields
-        for k in f.foreign_keys
-        if f.key_position is not None and row[f.name] is not None and (found := delivered(k.table, k.column))
-    }
+    # A row of one thing is named by keys alone; one of a day or a month is many rows of what it names.
+    keys = [f for f in product.fields if f.key_position is not None]
+    named: dict[tuple[str, str, str], str] = {}
+    if all(f.foreign_keys for f in keys):
+        for f in keys:
+            for k in f.foreign_keys:
+                if row[f.name] is not None and (led := delivered(k.table, k.column)):
+                    named[(*led, str(row[f.name]))] = f.name
     relations = [
         f"select receipt from {schemas[table]}.{table} where receipt is not null and {identifier(column)}::varchar = {literal(value)}"
         for table, column, value in named
