@@ -489,6 +489,29 @@ def test_a_part_of_a_score_that_the_edition_leaves_out_is_withheld_and_not_unmea
     assert "部门见自己的记分表" in text
 
 
+def test_in_a_browser_names_of_sixty_letters_leave_a_page_as_it_is(tmp_path: Path) -> None:
+    name = "察布查尔锡伯自治县孙扎齐牛录镇阿布散社区便民服务中心暨新时代文明实践站" * 2
+    halls = [{**SHOWN, "dimension": "facility", "code": f"h{n}", "name_zh": name} for n in range(12)]
+    site = written(
+        tmp_path,
+        dim_department=[{"department_code": "health", "name_zh": name, "name_en": name}],
+        dim_division=[{"division_code": "C", "name": name, "full_name": name, "level": "city", "is_in_force": True}],
+        dim_facility=[{"facility_id": f"h{n}", "name": name, "department_code": "health", "division_code": "C"} for n in range(12)],
+        review_scorecard=[SHOWN | {"dimension": "all", "code": "all"}, SHOWN | {"dimension": "department", "code": "health"}, *halls],
+    )  # fmt: skip
+    with browser() as opened, page(opened) as (shown, said):
+        for path in ("index.html", "en/department-health.html"):
+            shown.goto(address(site / path))
+            assert shown.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+            assert shown.locator(".issue").bounding_box()["width"] > 200, (
+                "the day of the data stands one sign below the other"
+            )
+            assert printed_sides(shown) <= 2
+        shown.emulate_media(media="print")
+        assert shown.locator(".issue").bounding_box()["width"] > 200
+        assert said == []
+
+
 @pytest.mark.slow
 def test_on_paper_a_department_takes_two_sides(site: Path) -> None:
     with browser() as opened, page(opened) as (shown, _):

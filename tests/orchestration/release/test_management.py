@@ -110,3 +110,15 @@ def test_before_the_first_release_the_list_says_so(tmp_path: Path) -> None:
     told = io.StringIO()
     assert command.tell_list(None, DataDirectory(tmp_path), Console(file=told)) == 1
     assert "nothing has been released yet" in told.getvalue()
+
+
+def test_what_is_the_difference_of_sums_is_told_to_twelve_places(night_city) -> None:
+    """Sums add up in another order each night; what is left of them when they are subtracted would be a revision of nothing."""
+    noisy = {"indicator_value": ["gap"], "equalisation_unit": ["theil_t_contribution", "theil_l_contribution"]}
+    with duckdb.connect(str(night_city.data.published / names.DATABASE), read_only=True) as con:
+        for table, columns in noisy.items():
+            for column in columns:
+                told = con.execute(f"select count({column}), count(*) filter (where round({column}, 12) <> {column}) from {table}")  # fmt: skip
+                n, more = told.fetchone()
+                assert n > 0
+                assert more == 0, f"{table}.{column}"
