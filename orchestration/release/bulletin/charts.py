@@ -162,7 +162,7 @@ def _tiles(
     ]  # fmt: skip
     colour = {
         "field": "mean", "type": "quantitative", "title": title,
-        "scale": {"domain": domain, "range": colours}, "legend": {"orient": "top", "gradientLength": 200},
+        "scale": {"domain": domain, "range": colours, "interpolate": "rgb"}, "legend": {"orient": "top", "gradientLength": 200},
     }  # fmt: skip
     where = {
         "x": {"field": "lon", **frame.x}, "x2": {"field": "lon2"}, "y": {"field": "lat", **frame.y}, "y2": {"field": "lat2"},

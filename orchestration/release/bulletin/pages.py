@@ -292,6 +292,7 @@ def _environment() -> Environment:
         "PARTS": PARTS,
         "NOT_COUNTED": figures.NOT_COUNTED,
         "EQUALITY": figures.EQUALITY,
+        "MANY_POINTS": charts.MANY_POINTS,
         "MAX_SHOWN_ROWS": figures.MAX_SHOWN_ROWS,
         "WITHHELD": SUPPRESSED,
     }

@@ -17,7 +17,7 @@ from contracts.loading import load_products
 from contracts.whole_files import read_json
 from orchestration.release.bulletin.edition import Names, Row, open_edition, slug
 from orchestration.release.bulletin.figures import Indicator
-from orchestration.release.bulletin.pages import PAGES, About, write
+from orchestration.release.bulletin.pages import PAGES, About, _environment, write
 from orchestration.release.revisions import Counted
 from orchestration.release.shown import road_network
 from tests.browser import DESK, TELEPHONE, address, axe_violations, browser, page, printed_sides
@@ -244,6 +244,25 @@ def test_the_circle_is_told_of_the_whole_place_and_of_its_parts_and_what_nobody_
     mapped = (site / "en" / "map.html").read_text("utf-8")
     assert "Of the 1 types of facility that are known, how many lie within 1,000 m" in mapped
     assert re.search(r'东区</th><td class="n">3</td><td class="n">0.3</td><td class="n">1</td>', mapped)
+    assert "每个点是一个社区" in (site / "map.html").read_text("utf-8")
+
+
+def test_of_many_communities_the_map_says_that_it_draws_squares(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("orchestration.release.bulletin.charts.MANY_POINTS", 5)
+    monkeypatch.setitem(_environment().globals, "MANY_POINTS", 5)
+    village = {"level": "village", "is_in_force": True, "latitude": 30.0}
+    site = written(
+        tmp_path,
+        dim_division=[village | {"division_code": f"V{n}", "name": f"村{n}", "longitude": 100.0 + n / 10} for n in range(6)],
+        facility_access=[
+            {"division_code": f"V{n}", "division_level": "village", "circle_type": kind, "communities_within_wide": n % 2}
+            for n in range(6) for kind in ("medical", "culture")
+        ],
+    )  # fmt: skip
+    text = (site / "map.html").read_text("utf-8")
+    assert "每一格是一片地方" in text
+    assert "每个点" not in text
+    assert "步行可及的设施类别（共 2 类）" in text
 
 
 def test_parameters_of_the_policy_and_senders_are_called_by_their_names(tmp_path: Path) -> None:
