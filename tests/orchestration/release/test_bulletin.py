@@ -383,9 +383,14 @@ def test_in_a_browser_the_dictionary_is_searched(site: Path) -> None:
     with browser() as opened, page(opened) as (shown, said):
         shown.goto(address(site / "dictionary.html"))
         assert shown.locator(".entry tbody tr:visible").count() > 500
+        assert shown.locator(".entries").is_visible()
         shown.locator("[data-dictionary] input").fill("review_scorecard 参评率")
+        assert not shown.locator(".entries").is_visible(), "what is found stands below a list of all tables"
         assert 1 <= shown.locator(".entry tbody tr:visible").count() < 40
         assert shown.locator(".entry:visible").count() == 1
+        assert shown.locator(".entry:visible").bounding_box()["y"] < DESK[1] / 2
+        shown.locator("[data-dictionary] input").fill("")
+        assert shown.locator(".entries").is_visible()
         assert said == []
 
 
