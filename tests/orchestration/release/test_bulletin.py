@@ -247,6 +247,32 @@ def test_the_circle_is_told_of_the_whole_place_and_of_its_parts_and_what_nobody_
     assert "每个点是一个社区" in (site / "map.html").read_text("utf-8")
 
 
+def test_a_score_without_a_margin_says_why(tmp_path: Path) -> None:
+    score = {
+        "wave": "2026Q1",
+        "held_on": date(2026, 2, 8),
+        "group_name": "all",
+        "question_id": "all",
+        "dimension": "overall",
+        "role": "outcome",
+        "n": 75,
+    }
+    county = {"area_level": "county", "division_code": "C1", "division_name": "开发区", "mean": 71.2}
+    site = written(
+        tmp_path,
+        survey_score=[
+            score | {"area_level": "all", "mean": 71.3, "mean_lo": 69.0, "mean_hi": 73.6}, score | county | {"flags": "single_psu"},
+            score | county | {"division_code": "C2", "interval_null_reason": "few_degrees_of_freedom"},
+        ],
+    )  # fmt: skip
+    text = (site / "surveys.html").read_text("utf-8")
+    assert "误差无法估计：某层只有一个初级抽样单元" in text
+    assert re.search("误差无法估计：[^<]*自由度", text)
+    assert "no margin can be told: a stratum with one sampling unit" in (site / "en" / "surveys.html").read_text(
+        "utf-8"
+    )
+
+
 def test_of_many_communities_the_map_says_that_it_draws_squares(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr("orchestration.release.bulletin.charts.MANY_POINTS", 5)
     monkeypatch.setitem(_environment().globals, "MANY_POINTS", 5)
