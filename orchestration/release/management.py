@@ -21,6 +21,7 @@ from contracts.whole_files import NotReadable, read_json, write_json
 from orchestration.paths import DataDirectory
 from orchestration.release import certificates, names, publishing
 from orchestration.release.certificates import Certificate
+from orchestration.release.revisions import same_number
 from orchestration.release.targets import delivering
 from orchestration.warehouse.dbt_assets import only_writer
 
@@ -235,8 +236,8 @@ def _compare_by_key(
 
 
 def _differs(column: str, sql_type: str) -> str:
-    """Whether a value is another; numbers to 12 digits, as the certificate has them."""
+    """Whether a value is another; numbers as the log of revisions has them."""
     a, b = f"a.{identifier(column)}", f"b.{identifier(column)}"
     if sql_type == "DOUBLE":
-        a, b = f"printf('%.12g', {a})", f"printf('%.12g', {b})"
+        return f"({a} is distinct from {b} and not coalesce({same_number(a, b)}, false))"
     return f"{a} is distinct from {b}"

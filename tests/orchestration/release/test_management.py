@@ -66,6 +66,13 @@ def test_a_difference_counts_rows_and_names_columns_and_causes(data: DataDirecto
     assert compare(data, "2026-03-01.1", "2026-03-01.1").tables == {}
 
 
+def test_numbers_that_add_up_in_another_order_are_no_difference(data: DataDirectory) -> None:
+    for number, share in ((3, "0.1234567890125"), (4, "0.12345678901249982"), (5, "0.1234567891")):
+        make(data, number, f"(date '2026-01-01', 'health', 'late', 1, {share})", receipts={})
+    assert compare(data, "2026-03-01.3", "2026-03-01.4").tables == {}
+    assert compare(data, "2026-03-01.4", "2026-03-01.5").tables["department_habit"].columns == {"bad_share": 1}
+
+
 def test_going_back_shows_the_earlier_release_everywhere_and_says_who(data: DataDirectory) -> None:
     for by, why in (("", "x"), ("x", " ")):
         with pytest.raises(ValueError, match="--by"):
