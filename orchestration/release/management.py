@@ -102,12 +102,24 @@ def compare(data: DataDirectory, before: str, after: str) -> Difference:
     one, two = folder_of(data, before), folder_of(data, after)
     certificates = {item.certificate.release_id: item.certificate for item in listed(data)}
     then, now = certificates[before], certificates[after]
+    tables = between(one / names.DATABASE, two / names.DATABASE)
+    old, new = _receipts(one), _receipts(two)
+    return Difference(
+        then, now, tables,
+        Counter(feed for receipt, feed in new.items() if receipt not in old),
+        Counter(feed for receipt, feed in old.items() if receipt not in new),
+        then.policies != now.policies, then.code != now.code or then.code_version != now.code_version,
+    )  # fmt: skip
+
+
+def between(one: Path, two: Path) -> dict[str, TableChange]:
+    """How the tables of two released databases differ, row by row of every table's key; a table that is the same is not there."""
     products = load_products()
     with duckdb.connect() as con:
-        for name, folder in (("one", one), ("two", two)):
-            con.execute(f"attach {literal(str(folder / names.DATABASE))} as {name} (read_only)")
+        for name, database in (("one", one), ("two", two)):
+            con.execute(f"attach {literal(str(database))} as {name} (read_only)")
         columns = {name: _columns(con, name) for name in ("one", "two")}
-        tables = {
+        return {
             table: change
             for table in sorted(columns["one"] | columns["two"])
             if (
@@ -116,13 +128,6 @@ def compare(data: DataDirectory, before: str, after: str) -> Difference:
                 )
             )
         }
-    old, new = _receipts(one), _receipts(two)
-    return Difference(
-        then, now, tables,
-        Counter(feed for receipt, feed in new.items() if receipt not in old),
-        Counter(feed for receipt, feed in old.items() if receipt not in new),
-        then.policies != now.policies, then.code != now.code or then.code_version != now.code_version,
-    )  # fmt: skip
 
 
 def roll_back(data: DataDirectory, release_id: str, *, by: str, why: str, log: Any = None) -> delivering.Delivered:

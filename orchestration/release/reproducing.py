@@ -22,6 +22,7 @@ from orchestration.derived import roads
 from orchestration.paths import PROJECT, DataDirectory
 from orchestration.release import certificates, names, revisions
 from orchestration.release.certificates import Certificate
+from orchestration.release.management import between
 
 WITHOUT_BYTES = ("duplicate", "missing")
 # They tell of releases, not of a city: a directory made anew has one release.
@@ -74,6 +75,13 @@ def reproduce(data: DataDirectory, release_id: str, folder: Path, *, anyway: boo
         for table, facts in certificate.tables.items()
         if table not in OF_RELEASES
     }
+    then, now = (
+        d.published / "releases" / c.release_id / names.DATABASE for d, c in ((data, certificate), (past, again))
+    )
+    if False in same.values() and then.is_file():
+        # A checksum is of rounded numbers: one that stands at a half turns with the order of adding up. Row by row it is the same.
+        others = between(then, now)
+        same |= {table: True for table, is_same in same.items() if is_same is False and table not in others}
     return Reproduced(certificate, again, same)
 
 
