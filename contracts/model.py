@@ -141,6 +141,16 @@ class FieldSpec:
         return " ".join(filter(None, [self.description, *(key.sentence for key in self.foreign_keys), *nulls]))
 
     @property
+    def parts(self) -> Mapping[str, str]:
+        """The values that a text of several, separated by commas, is made of, with their names; empty for any other column."""
+        return {str(part["value"]): str(part["label"]) for part in self.custom.get("parts") or ()}
+
+    @property
+    def named_by(self) -> str | None:
+        """The code list that names what values may be, where one may also be what no list knows; `messages`: a reason of the door."""
+        return self.custom.get("namedBy")
+
+    @property
     def is_measured(self) -> bool:
         """Whether it says how a run went and not what came of it: another in each run, so no change of the rows."""
         return bool(self.custom.get("measured"))

@@ -25,13 +25,18 @@ def build_defs(**overrides: object) -> dg.Definitions:
             assets=[
                 *feeds.feed_assets(),
                 *feeds.accepted_assets(),
-                ledger.ledger_asset([*accepted.values()], owner),
-                survey_estimates.survey_asset(
-                    [accepted[f"evaluation.{name}"] for name in survey_estimates.FEEDS], owner
+                *(
+                    texts.with_columns(definition)
+                    for definition in (
+                        ledger.ledger_asset([*accepted.values()], owner),
+                        survey_estimates.survey_asset(
+                            [accepted[f"evaluation.{name}"] for name in survey_estimates.FEEDS], owner
+                        ),
+                        review_words.words_asset(accepted[review_words.FEED], owner),
+                        linkage.linkage_asset([accepted[feed.id] for feed in linkage.registers()], owner),
+                        roads.roads_asset(owner),
+                    )
                 ),
-                review_words.words_asset(accepted[review_words.FEED], owner),
-                linkage.linkage_asset([accepted[feed.id] for feed in linkage.registers()], owner),
-                roads.roads_asset(owner),
                 *models,
                 asset.release_asset(product_keys, owner),
             ],

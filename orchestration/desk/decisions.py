@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 
 from contracts.door import approvals
-from contracts.loading import POLICIES, seed
+from contracts.loading import POLICIES, load_feeds, load_products, seed
 from contracts.whole_files import write_text
 from orchestration.holding import alone
 from orchestration.paths import DataDirectory
@@ -25,7 +25,7 @@ PAIRS, UNITS, WAIVERS = "facility_link_decisions", "division_change_decisions", 
 SAME, DIFFERENT = "same", "different"
 # A weak sign of what became of a division is shown, the weakest first.
 SHOWN_UNITS, SURE_FROM = 200, 0.9
-SHOWN_VIOLATIONS = 200
+SHOWN_VIOLATIONS = SHOWN_PAIRS = 200
 
 
 class NotDecided(ValueError):
@@ -40,7 +40,9 @@ def held(data: DataDirectory) -> list[dict[str, Any]]:
     waiting = [
         a for a in landing.latest(landing.attempts(data)).values() if a.verdict == "held" and a.receipt not in said
     ]
-    return [vars(a) for a in sorted(waiting, key=lambda a: a.received_at, reverse=True)]
+    named = {f.id: f"{f.label_zh} · {f.label_en}" for f in load_feeds().values()}
+    found = sorted(waiting, key=lambda a: a.received_at, reverse=True)
+    return [vars(a) | {"feed_label": named.get(a.feed, a.feed)} for a in found]
 
 
 def let_through(data: DataDirectory, receipt: str, *, by: str, why: str) -> None:
@@ -61,7 +63,8 @@ def pairs(data: DataDirectory, policies: Path = POLICIES) -> list[dict[str, Any]
     decided = {frozenset((row["left_id"], row["right_id"])) for row in _rows(policies / f"{PAIRS}.csv")}
     found = _published(
         data, "facility_link",
-        "select left_id, right_id, left_name, right_name, left_address, right_address, distance_m, probability from facility_link "
+        "select left_id, right_id, left_name, right_name, left_address, right_address, left_department_code, right_department_code, distance_m, "
+        "probability from facility_link "
         "where decision = 'review' order by probability desc nulls last, left_id, right_id",
     )  # fmt: skip
     return [row for row in found if frozenset((row["left_id"], row["right_id"])) not in decided]
@@ -161,6 +164,15 @@ _VIOLATION = ("rule_code", "unit_code", "area_type", "period", "left_value", "ri
 def _named(row: Mapping[str, Any]) -> tuple[str, ...]:
     """A violation and its figures as a waiver names them; every digit of a figure is written."""
     return tuple("" if row[c] is None else str(row[c]) for c in _VIOLATION)
+
+
+def named(table: str, column: str, code: Any) -> str:
+    """A code of a published table as its contract says it, or by the list it cites; what neither knows stays as it is."""
+    field = load_products()[table].by_name[column]
+    if not field.enum and any(k.to == "dim_department.department_code" for k in field.foreign_keys):
+        known = {r["code"]: f"{r['name_zh']} · {r['name_en']}" for r in seed("departments")}
+        return known.get(str(code), str(code))
+    return field.enum.get(str(code), str(code))
 
 
 def _person(by: str, why: str) -> tuple[str, str]:

@@ -58,7 +58,8 @@ def application(data: DataDirectory, policies: Path = POLICIES) -> Starlette:
 
     async def index(_: Request) -> Response:
         feeds = [
-            {"id": f.id, "label": f"{f.label_zh} · {f.label_en}", "senders": senders(f)} for f in load_feeds().values()
+            {"id": f.id, "label": f"{f.label_zh} · {f.label_en}", "label_zh": f.label_zh, "senders": senders(f)}
+            for f in load_feeds().values()
         ]
         return _page("desk.j2", feeds=feeds)
 
@@ -100,11 +101,11 @@ def application(data: DataDirectory, policies: Path = POLICIES) -> Starlette:
         if not secrets.compare_digest(said.pop("token", ""), token) or (
             origin and origin.split("//")[-1] != request.headers.get("host")
         ):
-            return _refused("此页已过期，请重新打开后再决定 · this page is out of date; open it again", 403)
+            return _not_decided("此页已过期，请重新打开后再决定 · this page is out of date; open it again", 403)
         try:
             return await run_in_threadpool(_decided, data, policies, request.path_params["kind"], said, token)
         except decisions.NotDecided as refused:
-            return _refused(str(refused))
+            return _not_decided(str(refused))
 
     own = os.environ.get(HOST, "").strip()
     return Starlette(
@@ -199,6 +200,7 @@ def _waiting(data: DataDirectory, policies: Path, token: str, done: str = "") ->
     return _page(
         "desk_decisions.j2", token=token, done=done, held=decisions.held(data), pairs=decisions.pairs(data, policies),
         units=decisions.units(data, policies), violations=decisions.violations(data, policies), most=decisions.SHOWN_VIOLATIONS,
+        most_pairs=decisions.SHOWN_PAIRS, most_units=decisions.SHOWN_UNITS, named=decisions.named,
     )  # fmt: skip
 
 
@@ -241,6 +243,10 @@ def _page(name: str, status: int = 200, **values: Any) -> HTMLResponse:
 
 def _refused(sentence: str, status: int = 400) -> HTMLResponse:
     return _page("desk_checked.j2", status=status, refused=sentence.split("\n"))
+
+
+def _not_decided(sentence: str, status: int = 400) -> HTMLResponse:
+    return _page("desk_refused.j2", status=status, refused=sentence.split("\n"))
 
 
 def _attached(name: str) -> dict[str, str]:

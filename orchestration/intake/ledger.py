@@ -83,10 +83,9 @@ def ledger_asset(accepted: list[dg.AssetKey], owner: str | None = None) -> dg.As
         verdicts = rows.filter("is_latest").group_by("verdict").len().sort("verdict").iter_rows()
         stray = arriving.stray(data, load_feeds())
         to_look_at = {"to look at in the inbox": dg.MetadataValue.text("\n".join(stray))} if stray else {}
-        columns = [dg.TableColumn(name, str(kind).lower()) for name, kind in schema().items()]
         yield dg.MaterializeResult(
             asset_key=specs[0].key,
-            metadata={"dagster/row_count": rows.height, "dagster/column_schema": dg.TableSchema(columns), **dict(verdicts), **to_look_at},
+            metadata={"dagster/row_count": rows.height, **dict(verdicts), **to_look_at},
         )  # fmt: skip
         yield dg.MaterializeResult(
             asset_key=specs[1].key,

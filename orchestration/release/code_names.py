@@ -6,15 +6,18 @@ units of a published table (divisions, facilities, departments, items) is not he
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 
 from contracts.loading import load_products, seed
+from contracts.messages import MESSAGES
 from contracts.model import FieldSpec, Product
 
 TABLE = "code_name"
 BETWEEN = " · "
 # The columns of code lists that hold what the list names.
 NAMED_BY = ("code", "level", "channel")
+REASONS = "messages"
 Line = tuple[str, str, str, int, str, str, str | None]
 
 
@@ -27,8 +30,8 @@ def coded_by(f: FieldSpec, products: Iterable[str] = ()) -> tuple[str, str] | No
     """The code list and its column that a column's values are codes of; None where its contract lists them, or they are units."""
     if f.enum:
         return None
-    if f.code_list:
-        return f.code_list, "code"
+    if listed := f.code_list or (f.named_by if f.named_by != REASONS else None):
+        return listed, "code"
     known = set(products) or set(load_products())
     found = [
         (k.table, k.column) for k in f.foreign_keys if k.table not in known and not k.where and k.column in NAMED_BY
@@ -37,7 +40,7 @@ def coded_by(f: FieldSpec, products: Iterable[str] = ()) -> tuple[str, str] | No
 
 
 def _of_column(product: Product, f: FieldSpec) -> Iterator[Line]:
-    for position, (code, label) in enumerate(f.enum.items(), 1):
+    for position, (code, label) in enumerate((f.enum or f.parts or _reasons(f)).items(), 1):
         zh, mark, en = label.partition(BETWEEN)
         yield product.id, f.name, code, position, zh or code, en if mark else zh or code, None
     if cited := coded_by(f):
@@ -53,3 +56,14 @@ def _of_column(product: Product, f: FieldSpec) -> Iterator[Line]:
                 named.get("name_en") or named["name_zh"],
                 cited[0],
             )
+
+
+def _reasons(f: FieldSpec) -> Mapping[str, str]:
+    """What the door says for each of its reasons, with … for the facts of a case; empty for a column that has no such reason."""
+    if f.named_by != REASONS:
+        return {}
+    return {code: BETWEEN.join(_without_facts(text) for text in told) for code, told in MESSAGES.items()}
+
+
+def _without_facts(text: str) -> str:
+    return re.sub(r"\{\w+\}", "…", text).strip()

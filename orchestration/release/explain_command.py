@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from contracts.loading import code_list
 from contracts.whole_files import write_text
 from orchestration.paths import DataDirectory
 
@@ -55,6 +56,7 @@ def tell(chosen: argparse.Namespace, data: DataDirectory, console: Console) -> i
 
 def _print(found: Explained, console: Console, shown: int | None) -> None:
     product, column = found.product, found.column
+    names = code_list("review_parameters")
     key = " ".join(f"{k}={found.row[k]}" for k in product.key)
     console.print(
         Text(f"{product.label_zh} · {product.label_en}（{product.id}，发布 release {found.release}）", style="bold")
@@ -72,12 +74,13 @@ def _print(found: Explained, console: Console, shown: int | None) -> None:
         ("为何为空 why null", found.why_null or ""),
         ("不公布 withheld", found.withheld or ""),
         ("算法 formula", column.explanation),
+        ("指标口径 indicator", found.defined),
         ("取自 made of", ", ".join(found.made_of)),
         (
             "政策 policy",
             " ".join(str(found.row[c]) for c in ("policy", "policy_version", "policy_area") if found.row.get(c)),
         ),
-        ("参数 parameters", ", ".join(f"{p} = {v}" for p, v in found.policy)),
+        ("参数 parameters", "；".join(f"{names.get(p, '')} {p} = {v}".strip() for p, v in found.policy)),
         ("计入的行 rows counted", _counted(found)),
     ]
     for label, text in lines:

@@ -22,17 +22,35 @@ from orchestration.paths import DataDirectory
 
 CANDIDATES = 20
 LEVELS = ("province", "city", "county", "town", "village")
-# Of which reviews a column of the evaluation speaks; one that is not here speaks of all of its unit's.
-REVIEWS: Mapping[str, str] = {
-    "active_reviews": "is_active", "good_reviews": "is_active and verdict = 'good'", "bad_reviews": "is_active and verdict = 'bad'",
-    "good_rate": "is_active", "bad_rate": "is_active", "participation_rate": "is_active", "mean_points": "is_active",
-    "suspect_reviews": "suspect_rule is not null", "strictly_good_reviews": "is_active and is_strictly_good",
-    **{f"n{level}": f"is_active and level = {level}" for level in range(1, 6)},
+# Which reviews a column of the evaluation counts; one that is in no list speaks of all of its unit's.
+FIRST = "review_no = 1"
+ACTIVE = f"{FIRST} and is_active"
+COUNTED_REVIEWS: Mapping[str, str] = {
+    "reviews": FIRST, "active_reviews": ACTIVE, "good_reviews": f"{ACTIVE} and verdict = 'good'", "bad_reviews": f"{ACTIVE} and verdict = 'bad'",
+    "strictly_good_reviews": f"{ACTIVE} and is_strictly_good", **{f"n{level}": f"{ACTIVE} and level = {level}" for level in range(1, 6)},
+    "suspect_reviews": f"{FIRST} and suspect_rule is not null", "default_reviews": f"{FIRST} and validity = 'default'",
+    "invalid_before_close": f"{FIRST} and validity = 'before_close' and contact_month is not null",
+    "invalid_contact_open": f"{FIRST} and validity = 'before_close' and contact_month is null",
+    "invalid_after_window": f"{FIRST} and validity = 'after_window'", "invalid_duplicate": f"{FIRST} and validity = 'duplicate'",
+    "invalid_withdrawn": f"{FIRST} and validity = 'withdrawn'",
+    "invalid_decided": f"{FIRST} and validity in ('appeal_upheld', 'malicious', 'mistaken')",
+    "second_reviews": "review_no > 1 and validity = 'valid'",
+    "second_satisfied": "review_no > 1 and validity = 'valid' and verdict = 'good'",
+}  # fmt: skip
+# Which cases of bad reviews.
+COUNTED_CASES: Mapping[str, str] = {
+    "bad_accepted": "is_accepted", "bad_rectified": "is_accepted and is_rectified", "bad_in_on_time_base": "is_in_on_time_base",
+    "bad_on_time": "is_on_time", "bad_replied": "is_accepted and is_replied", "named_bad_accepted": "is_accepted and is_named",
+    "named_bad_revisited": "is_accepted and is_named and is_revisited",
+}  # fmt: skip
+# A rate speaks of the rows of its denominator.
+RATES: Mapping[str, str] = {
+    "good_rate": "active_reviews", "bad_rate": "active_reviews", "participation_rate": "active_reviews", "mean_points": "active_reviews",
+    "rectification_rate": "bad_accepted", "on_time_rate": "bad_in_on_time_base", "reply_rate": "bad_accepted", "revisit_rate": "named_bad_accepted",
 }  # fmt: skip
 # Columns that are the number of exactly these rows: counting them again proves it.
-COUNTS = frozenset(
-    {"contacts", "active_reviews", "good_reviews", "bad_reviews", *(f"n{level}" for level in range(1, 6))}
-)
+COUNTS = frozenset({"contacts", *COUNTED_REVIEWS, *COUNTED_CASES})
+PROVED = ("review_scorecard", "department_scorecard", "review_reason")
 
 
 class NotExplained(ValueError):
@@ -60,6 +78,7 @@ class Explained:
     row: Mapping[str, Any]
     value: Any
     release: str
+    defined: str = ""  # what the row's indicator counts
     withheld: str | None = None
     why_null: str | None = None
     made_of: list[str] = field(default_factory=list)  # fields of feeds
@@ -85,6 +104,7 @@ def explain(data: DataDirectory, table: str, where: Mapping[str, str], column: s
         ((release,),) = con.execute("select max(release_id) from release_log").fetchall()
         found = Explained(product, spec, row, row[column], (data.published / "current").resolve().name or str(release))
         found.policy = _policy(con, row)
+        found.defined = _definition(con, row)
     if row.get(SUPPRESSED) is not None and column in product.hideable:
         found.withheld = product.by_name[SUPPRESSED].enum.get(str(row[SUPPRESSED]), str(row[SUPPRESSED]))
     if row[column] is None and spec.null_reason and row.get(spec.null_reason) is not None:
@@ -159,8 +179,18 @@ def _policy(con: duckdb.DuckDBPyConnection, row: Mapping[str, Any]) -> list[tupl
     if "area" not in given and "policy_area" in row:
         given["area"] = ""
     condition = " and ".join(f"coalesce({identifier(name)}, '') = ?" for name in given)
-    query = f"select distinct parameter, value::varchar from review_policy where {condition} order by 1"
-    return [(str(p), str(v)) for p, v in con.execute(query, list(given.values())).fetchall()]
+    query = f"select distinct parameter, value from review_policy where {condition} order by 1"
+    return [(str(p), f"{v:.12g}") for p, v in con.execute(query, list(given.values())).fetchall() if v is not None]
+
+
+def _definition(con: duckdb.DuckDBPyConnection, row: Mapping[str, Any]) -> str:
+    """What the indicator of the row counts over what; empty for a row of none."""
+    there = con.execute("select 1 from duckdb_tables() where table_name = 'dim_indicator'").fetchone()
+    if not there or row.get("indicator_code") is None:
+        return ""
+    asked = "select definition_zh, definition_en from dim_indicator where indicator_code = ?"
+    found = con.execute(asked, [row["indicator_code"]]).fetchone()
+    return " · ".join(str(text) for text in found or () if text)
 
 
 def _made_of(data: DataDirectory, table: str, column: str) -> list[str]:
@@ -192,15 +222,15 @@ def _count(data: DataDirectory, found: Explained) -> None:
     by_receipt: Mapping[str, int | None]
     with duckdb.connect(str(data.warehouse), read_only=True) as con:
         schemas = dict(con.execute("select table_name, table_schema from information_schema.tables").fetchall())
-        rows = _rows_of_unit(con, schemas, found)
+        rows = _rows_of_unit(con, schemas, found) or _own_rows(con, schemas, found)
         if rows is not None:
             relation, found.counted = rows
             by_receipt = dict(con.execute(f"select receipt, count(*) from {relation} group by 1").fetchall())
             found.rows = sum(n or 0 for n in by_receipt.values())
-            if found.column.name in COUNTS and found.withheld is None:
+            if found.column.name in COUNTS and found.product.id in PROVED and found.withheld is None:
                 found.agrees = found.rows == found.value
         else:
-            by_receipt = _receipts_of_feeds(con, schemas, found)
+            by_receipt = _receipts_of_feeds(data, con, schemas, found)
     if found.withheld is not None:
         found.rows, by_receipt = None, dict.fromkeys(by_receipt)
     found.sources = _sources(data, by_receipt)
@@ -231,10 +261,71 @@ def _rows_of_unit(
             f"{schemas['fct_contact']}.fct_contact where closed_month {days} and {unit_rows}",
             "服务记录 · contacts closed in the period",
         )
+    column = RATES.get(found.column.name, found.column.name)
+    # As the counts are made: where no contact has a month, by the day of the review, which is not before the contact began.
+    opened = f"(select max(cast(o.opened_at as date)) from {schemas['fct_contact']}.fct_contact as o where o.contact_id = fct_review.contact_id)"
+    month = "coalesce(contact_month, cast(date_trunc('month', {day}) as date)) " + days
+    if (which := COUNTED_CASES.get(column)) is not None:
+        receipt = (
+            f"(select min(v.receipt) from {schemas['fct_review']}.fct_review as v where v.review_id = c.review_id)"
+        )
+        cases = f"(select c.*, {receipt} as receipt from {schemas['fct_rectification']}.fct_rectification as c)"
+        return (
+            f"{cases} where reviewed_on is not null and {month.format(day='reviewed_on')} and {unit_rows} and {which}",
+            f"差评办理 · cases of bad reviews, {which}",
+        )
     # A second review after a case was closed is told apart and counts in no rate.
-    which = f"review_no = 1 and {REVIEWS.get(found.column.name, 'true')}"
-    relation = f"{schemas['fct_review']}.fct_review where contact_month {days} and {unit_rows} and {which}"
+    which = COUNTED_REVIEWS.get(column, FIRST)
+    relation = f"{schemas['fct_review']}.fct_review where {month.format(day=f'greatest(reviewed_on, {opened})')} and {unit_rows} and {which}"
     return relation, f"评价 · reviews of contacts closed in the period, {which}"
+
+
+def _own_rows(con: duckdb.DuckDBPyConnection, schemas: Mapping[str, str], found: Explained) -> tuple[str, str] | None:
+    """The row itself as it came, or the rows that its keys name, as a relation with `receipt`; None where neither names a delivery."""
+    row, product, products = found.row, found.product, load_products()
+
+    def has_receipt(table: str) -> bool:
+        asked = "select 1 from information_schema.columns where table_name = ? and column_name = 'receipt'"
+        return table in schemas and con.execute(asked, [table]).fetchone() is not None
+
+    if product.id == "review_reason" and has_receipt("fct_review"):
+        rows = f"{schemas['review_reason_row']}.review_reason_row"
+        return (
+            f"{schemas['fct_review']}.fct_review where review_id in (select review_id from {rows} where reason_id = {literal(str(row['reason_id']))})",
+            "差评 · bad reviews that have the reason",
+        )
+    if has_receipt(product.id):
+        key = " and ".join(f"{identifier(k)}::varchar = {literal(str(row[k]))}" for k in product.key)
+        return f"{schemas[product.id]}.{product.id} where receipt is not null and {key}", "这一行本身 · the row itself"
+
+    def delivered(table: str, column: str) -> tuple[str, str] | None:
+        """The table, and its key, that says in which delivery a key came: itself, or the one whose key it repeats."""
+        if table not in products or products[table].key != (column,):
+            return None
+        if has_receipt(table):
+            return table, column
+        further = (delivered(k.table, k.column) for k in products[table].by_name[column].foreign_keys)
+        return next((led for led in further if led), None)
+
+    # A row of one thing is named by keys alone; one of a day or a month is many rows of what it names.
+    keys = [f for f in product.fields if f.key_position is not None]
+    named: dict[tuple[str, str, str], str] = {}
+    if all(f.foreign_keys for f in keys):
+        for f in keys:
+            for k in f.foreign_keys:
+                if row[f.name] is not None and (led := delivered(k.table, k.column)):
+                    named[(*led, str(row[f.name]))] = f.name
+    relations = [
+        f"select receipt from {schemas[table]}.{table} where receipt is not null and {identifier(column)}::varchar = {literal(value)}"
+        for table, column, value in named
+    ]
+    there = [relation for relation in relations if con.execute(f"select 1 from ({relation}) limit 1").fetchone()]
+    if not there:
+        return None
+    return (
+        f"({' union all '.join(there)})",
+        f"这一行所指的行 · the rows it names by {', '.join(dict.fromkeys(named.values()))}",
+    )
 
 
 def _unit_condition(schemas: Mapping[str, str], dimension: str, code: str) -> str | None:
@@ -256,31 +347,38 @@ def _unit_condition(schemas: Mapping[str, str], dimension: str, code: str) -> st
 
 
 def _receipts_of_feeds(
-    con: duckdb.DuckDBPyConnection, schemas: Mapping[str, str], found: Explained
+    data: DataDirectory, con: duckdb.DuckDBPyConnection, schemas: Mapping[str, str], found: Explained
 ) -> dict[str, int | None]:
     """Deliveries of the feeds that the column is made of; of those whose rows name the row's own code, year or wave, these rows."""
+    from orchestration.release.revisions import feeds_of_tables
+
     known = load_feeds()
-    feeds = sorted({name.rpartition(".")[0] for name in found.made_of} & set(known))
+    feeds = {name.rpartition(".")[0] for name in found.made_of} & set(known)
+    if found.product.id == "sender_coverage":
+        feeds = {str(found.row["feed"])} & set(known)
+    elif not feeds:  # what Python estimates from them
+        feeds = set(feeds_of_tables(data, [found.product.id])[found.product.id])
+    if not found.made_of:
+        found.made_of = sorted(feeds)
     receipts: dict[str, int | None] = {}
     told = []
-    for feed in feeds:
-        model = f"stg_{feed.replace('.', '__', 1)}"
-        if model not in schemas:
+    for feed in sorted(feeds):
+        relation = _sent_rows(data, schemas, feed)
+        if relation is None:
             continue
-        relation = f"{schemas[model]}.{model}"
-        columns = {
-            c
-            for (c,) in con.execute(
-                f"select column_name from information_schema.columns where table_name = '{model}'"
-            ).fetchall()
+        columns = {d[0] for d in con.execute(f"select * from {relation} limit 0").description or ()}
+        same = {
+            k: column
+            for k in found.product.key
+            for column in (k, ALSO_CALLED.get(k, k))
+            if column in columns and found.row[k] is not None
         }
-        same = [k for k in found.product.key if k in columns and found.row[k] is not None]
-        conditions = " and ".join(f"{identifier(k)}::varchar = {literal(str(found.row[k]))}" for k in same)
-        rows = (
-            con.execute(f"select _receipt, count(*) from {relation} where {conditions} group by 1").fetchall()
-            if same
-            else []
-        )
+        where = [f"{identifier(c)}::varchar = {literal(str(found.row[k]))}" for k, c in same.items()]
+        if found.product.id == "sender_coverage":
+            first, last = found.row["month"], "last_day(date " + literal(str(found.row["month"])) + ")"
+            where = [f"_sender = {literal(str(found.row['sender']))}", f"{DAYS_OF[feed]}::date between date {literal(str(first))} and {last}"]  # fmt: skip
+            same = {"sender": "_sender", "month": DAYS_OF[feed]}
+        rows = con.execute(f"select _receipt, count(*) from {relation} where {' and '.join(where)} group by 1").fetchall() if where else []  # fmt: skip
         if rows:
             told.append(f"{feed}: {', '.join(same)}")
             receipts |= dict(rows)
@@ -290,8 +388,27 @@ def _receipts_of_feeds(
         f"来文中同键的行 · rows of the feeds with the same {'; '.join(told)}"
         if told
         else "所用数据的全部来文 · every delivery of the feeds it is made of"
+        if feeds
+        else ""
     )
     return receipts
+
+
+# What a product calls by another name than the feeds; and the day that a row of the evaluation is about.
+ALSO_CALLED: Mapping[str, str] = {"division_code": "code"}
+DAYS_OF: Mapping[str, str] = {
+    "evaluation.contacts": "closed_at", "evaluation.reviews": "reviewed_at", "evaluation.rectifications": "accepted_at",
+}  # fmt: skip
+
+
+def _sent_rows(data: DataDirectory, schemas: Mapping[str, str], feed: str) -> str | None:
+    """The accepted rows of a feed as a relation with `_receipt`: as staged, or of a feed that no model reads as they were taken in."""
+    model = f"stg_{feed.replace('.', '__', 1)}"
+    if model in schemas:
+        return f"{schemas[model]}.{model}"
+    files = sorted((data.accepted / feed).rglob("*.parquet"))
+    listed = ", ".join(literal(str(path)) for path in files)
+    return f"read_parquet([{listed}], union_by_name = true, hive_partitioning = false)" if files else None
 
 
 def _sources(data: DataDirectory, by_receipt: Mapping[str, int | None]) -> list[Source]:

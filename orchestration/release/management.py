@@ -21,6 +21,7 @@ from contracts.whole_files import NotReadable, read_json, write_json
 from orchestration.paths import DataDirectory
 from orchestration.release import certificates, names, publishing
 from orchestration.release.certificates import Certificate
+from orchestration.release.revisions import same_number
 from orchestration.release.targets import delivering
 from orchestration.warehouse.dbt_assets import only_writer
 
@@ -101,12 +102,24 @@ def compare(data: DataDirectory, before: str, after: str) -> Difference:
     one, two = folder_of(data, before), folder_of(data, after)
     certificates = {item.certificate.release_id: item.certificate for item in listed(data)}
     then, now = certificates[before], certificates[after]
+    tables = between(one / names.DATABASE, two / names.DATABASE)
+    old, new = _receipts(one), _receipts(two)
+    return Difference(
+        then, now, tables,
+        Counter(feed for receipt, feed in new.items() if receipt not in old),
+        Counter(feed for receipt, feed in old.items() if receipt not in new),
+        then.policies != now.policies, then.code != now.code or then.code_version != now.code_version,
+    )  # fmt: skip
+
+
+def between(one: Path, two: Path) -> dict[str, TableChange]:
+    """How the tables of two released databases differ, row by row of every table's key; a table that is the same is not there."""
     products = load_products()
     with duckdb.connect() as con:
-        for name, folder in (("one", one), ("two", two)):
-            con.execute(f"attach {literal(str(folder / names.DATABASE))} as {name} (read_only)")
+        for name, database in (("one", one), ("two", two)):
+            con.execute(f"attach {literal(str(database))} as {name} (read_only)")
         columns = {name: _columns(con, name) for name in ("one", "two")}
-        tables = {
+        return {
             table: change
             for table in sorted(columns["one"] | columns["two"])
             if (
@@ -115,13 +128,6 @@ def compare(data: DataDirectory, before: str, after: str) -> Difference:
                 )
             )
         }
-    old, new = _receipts(one), _receipts(two)
-    return Difference(
-        then, now, tables,
-        Counter(feed for receipt, feed in new.items() if receipt not in old),
-        Counter(feed for receipt, feed in old.items() if receipt not in new),
-        then.policies != now.policies, then.code != now.code or then.code_version != now.code_version,
-    )  # fmt: skip
 
 
 def roll_back(data: DataDirectory, release_id: str, *, by: str, why: str, log: Any = None) -> delivering.Delivered:
@@ -235,8 +241,8 @@ def _compare_by_key(
 
 
 def _differs(column: str, sql_type: str) -> str:
-    """Whether a value is another; numbers to 12 digits, as the certificate has them."""
+    """Whether a value is another; numbers as the log of revisions has them."""
     a, b = f"a.{identifier(column)}", f"b.{identifier(column)}"
     if sql_type == "DOUBLE":
-        a, b = f"printf('%.12g', {a})", f"printf('%.12g', {b})"
+        return f"({a} is distinct from {b} and not coalesce({same_number(a, b)}, false))"
     return f"{a} is distinct from {b}"

@@ -89,6 +89,7 @@ def release(data: DataDirectory, log: Any = None) -> tuple[Certificate, bool]:
         (candidate / NOTICE).write_text(INTERNAL + "\n", encoding="utf-8")
         completing.write_other_forms(candidate, certificate)
         completing.write_bulletin(data, candidate, certificate, previous)
+        files.describe_others(candidate)
         write_json(candidate / "certificate.json", asdict(certificate))
         _publish(data, candidate, certificate.release_id)
         periods.settle(data, certificate.release_id)

@@ -20,7 +20,7 @@ import polars as pl
 
 from contracts.loading import POLICIES
 from contracts.model import SUPPRESSED, FieldSpec, Product
-from contracts.quoting import literal
+from contracts.quoting import identifier, literal
 from orchestration.derived import linkage, review_words, roads, survey_estimates
 from orchestration.intake import ledger
 from orchestration.paths import DBT_PROJECT, PROJECT, DataDirectory
@@ -198,10 +198,7 @@ def _compare(
     shared = [f for f in product.fields if f.name in before]
     values = [f for f in shared if f.name not in product.key]
     period = next((f.name for f in shared if f.name in product.key and f.kind == "date"), None)
-    text = {
-        f.name: f"printf('%.12g', {{side}}.\"{f.name}\")" if f.kind == "number" else f'{{side}}."{f.name}"::varchar'
-        for f in shared
-    }
+    text = {f.name: _texts(f) for f in shared}
     same_key = " and ".join(f'o."{k}" is not distinct from n."{k}"' for k in product.key)
     key = ", ".join(f'\'{k}\': coalesce(o."{k}", n."{k}")::varchar' for k in product.key)
     period_of = f'coalesce(o."{period}", n."{period}")::date' if period else "null::date"
@@ -230,8 +227,7 @@ def _compare(
         else ""
     )
     differing = ", ".join(
-        f"{{'column_name': '{f.name}', 'old': {text[f.name].format(side='o')}, 'new': {text[f.name].format(side='n')}}}"
-        for f in values
+        f"{{'column_name': '{f.name}', 'old': {text[f.name][0]}, 'new': {text[f.name][1]}}}" for f in values
     )
     published = f'n."{period}" in (select "{period}" from last."{product.id}")' if period else "false"
     whole_row = "{'column_name': '*', 'old': null::varchar, 'new': null::varchar}"
@@ -268,8 +264,24 @@ def _compare(
     """)
 
 
-def _differs(values: Sequence[FieldSpec], text: Mapping[str, str]) -> str:
+def _texts(f: FieldSpec) -> tuple[str, str]:
+    """A value before and now as the log has it; a number that is another in its last digits only is the one that it was."""
+    if f.kind != "number":
+        return f'o."{f.name}"::varchar', f'n."{f.name}"::varchar'
+    then, now = (f"printf('%.12g', {side}.\"{f.name}\")" for side in ("o", "n"))
+    return (
+        then,
+        f"case when {same_number(f'o.{identifier(f.name)}', f'n.{identifier(f.name)}')} then {then} else {now} end",
+    )
+
+
+def same_number(one: str, other: str) -> str:
+    """Whether two numbers are one but for the order of adding up: a rounded text alone would flip where a digit is at its half."""
+    return f"abs({one} - {other}) <= 5e-12 * greatest(abs({one}), abs({other})) + 2e-12"
+
+
+def _differs(values: Sequence[FieldSpec], text: Mapping[str, tuple[str, str]]) -> str:
     if not values:
         return "false"
-    then, now = (", ".join(text[f.name].format(side=side) for f in values) for side in ("o", "n"))
+    then, now = (", ".join(text[f.name][side] for f in values) for side in (0, 1))
     return f"hash({then}) <> hash({now})"

@@ -15,7 +15,7 @@ from typing import Any
 
 import duckdb
 
-from contracts.model import Product
+from contracts.model import FieldSpec, Product
 from contracts.public_edition import load_public_edition
 from contracts.quoting import literal
 from contracts.whole_files import link, write_json
@@ -24,7 +24,7 @@ from orchestration.disclosure import public_edition
 from orchestration.disclosure.attack import COLUMNS
 from orchestration.disclosure.records import records
 from orchestration.paths import DataDirectory
-from orchestration.release import certificates, keeping, periods, revisions, taking_over, violations
+from orchestration.release import certificates, code_names, keeping, periods, revisions, taking_over, violations
 from orchestration.release.certificates import Certificate
 from orchestration.release.names import (
     DATABASE,
@@ -326,7 +326,7 @@ def _one(con: duckdb.DuckDBPyConnection, query: str) -> tuple[Any, ...]:
 
 
 def comment(con: duckdb.DuckDBPyConnection, catalog: str, product: Product, fictional: bool, edition: str = "") -> None:
-    """Table comments begin with the grain, column comments carry both labels, the unit, the formula and the keys."""
+    """Table comments begin with the grain, column comments carry both labels, the unit, the formula, the keys and the values."""
     text = " ".join(
         filter(
             None,
@@ -341,7 +341,7 @@ def comment(con: duckdb.DuckDBPyConnection, catalog: str, product: Product, fict
     said = [f'comment on table {catalog}."{product.id}" is {literal(text)}']
     for f in product.fields:
         unit = f" [{f.unit}]" if f.unit else ""
-        text = f"{f.label_zh} · {f.label_en}{unit}. {f.explanation}".strip()
+        text = f"{f.label_zh} · {f.label_en}{unit}. {f.explanation} {_values(f)}".strip()
         said.append(f'comment on column {catalog}."{product.id}"."{f.name}" is {literal(text)}')
     # At once, or each of hundreds of comments is written to disk by itself.
     con.execute(f"begin; {'; '.join(said)}; commit")
@@ -351,3 +351,11 @@ def copy_parquet(con: duckdb.DuckDBPyConnection, catalog: str, folder: Path, pro
     """A table as Parquet."""
     target = folder / "parquet" / f"{product.id}.parquet"
     con.execute(f'copy {catalog}."{product.id}" to {literal(target)} (format parquet, compression zstd)')
+
+
+def _values(f: FieldSpec) -> str:
+    """What a code of the column may be, as its comment says it."""
+    listed = "; ".join(f"{code}: {name}" if name else code for code, name in (f.enum or f.parts).items())
+    if listed:
+        return f"取值 Values: {listed}."
+    return "取值见 code_name 表 · The table code_name has its values." if code_names.coded_by(f) or f.named_by else ""

@@ -25,6 +25,12 @@ OWN_COLUMNS: Mapping[str, str] = {
 }  # fmt: skip
 # Ids for joining; a person at a window reads the names beside them.
 LEFT_OUT = ("department_code", "department_name", "service_item_code", "division_code")
+# What is printed, in this order and this wide (letters); the rest stands to the right of it, for filters and joins.
+PRINTED: Mapping[str, int] = {
+    "bucket": 12, "next_step": 24, "due_on": 11, "case_no": 22, "contact_no": 7, "working_days_left": 9, "service_item_name": 20,
+    "division_name": 26, "facility_name": 20, "window_no": 7, "level": 8, "tags": 32, "reviewed_on": 11, "state": 13, "finding": 12, "appeal": 12,
+}  # fmt: skip
+WIDTH = 18
 COLOURS: Mapping[str, str] = {"overdue": RED, "due_today": YELLOW}
 NOTE = (
     "本清单按发布日计算，只含本部门未办结的差评；红色已逾期，黄色今天到期。",
@@ -69,33 +75,35 @@ def _most_urgent_first(product: Product, rows: list[dict[str, Any]]) -> list[dic
 
 
 def _write(path: Path, product: Product, rows: Sequence[Mapping[str, Any]], day: date, note: str) -> None:
-    fields = [f for f in product.fields if f.name not in LEFT_OUT]
-    urgency, rest = fields[1:4], [fields[0], *fields[4:]]
+    fields = {f.name: f for f in product.fields if f.name not in LEFT_OUT}
+    labels = {name: f"{f.label_zh} {f.label_en}" for name, f in fields.items()} | dict(OWN_COLUMNS)
+    names = [*(name for name in PRINTED if name in labels), *(name for name in labels if name not in PRINTED)]
     with workbook(path) as book:
         sheet = book.add_worksheet("差评待办 Worklist")
-        text = book.add_format({"num_format": "@"})
-        head = book.add_format({"num_format": "@", "bold": True, "bg_color": GREY, "text_wrap": True, "valign": "top"})
-        colours = {b: book.add_format({"num_format": "@", "bg_color": c}) for b, c in COLOURS.items()}
+        plain = book.add_format({"num_format": "@"})
+        wrapped = {"num_format": "@", "text_wrap": True, "valign": "top"}
+        text, head = book.add_format(wrapped), book.add_format({**wrapped, "bold": True, "bg_color": GREY})
+        colours = {b: book.add_format({**wrapped, "bg_color": c}) for b, c in COLOURS.items()}
         title = f"{rows[0]['department_name'] or rows[0]['department_code']} · {product.label_zh} {product.label_en} · {day}"
         for line, sentence in enumerate((title, _counted(product, rows), *NOTE, note)):
-            sheet.write_string(line, 0, sentence, text)
+            sheet.write_string(line, 0, sentence, plain)
         top = 5
-        columns: list[tuple[str, str, FieldSpec | None]] = [(f.name, f"{f.label_zh} {f.label_en}", f) for f in urgency]
-        columns += [(name, label, None) for name, label in OWN_COLUMNS.items()]
-        columns += [(f.name, f"{f.label_zh} {f.label_en}", f) for f in rest]
-        for column, (_, label, _) in enumerate(columns):
-            sheet.write_string(top, column, label, head)
+        for column, name in enumerate(names):
+            sheet.write_string(top, column, labels[name], head)
+            sheet.set_column(column, column, PRINTED.get(name, WIDTH))
         for line, row in enumerate(rows, top + 1):
-            for column, (name, _, f) in enumerate(columns):
-                write_text(sheet, line, column, said(row[name], f), colours.get(row["bucket"], text))
-        sheet.set_column(0, len(columns) - 1, 18)
-        sheet.freeze_panes(top + 1, len(urgency))
-        sheet.autofilter(top, 0, top + len(rows), len(columns) - 1)
+            for column, name in enumerate(names):
+                write_text(sheet, line, column, said(row[name], fields.get(name)), colours.get(row["bucket"], text))
+        sheet.freeze_panes(top + 1, 3)
+        sheet.autofilter(top, 0, top + len(rows), len(names) - 1)
         # On paper: landscape A4, as wide as the page, the headings on every page.
         sheet.set_landscape()
         sheet.set_paper(9)
+        sheet.set_margins(left=0.4, right=0.4, top=0.5, bottom=0.5)
+        sheet.print_area(0, 0, top + len(rows), sum(name in PRINTED for name in names) - 1)
         sheet.fit_to_pages(1, 0)
         sheet.repeat_rows(top)
+        sheet.set_footer("&C&P / &N")
 
 
 def _counted(product: Product, rows: Sequence[Mapping[str, Any]]) -> str:

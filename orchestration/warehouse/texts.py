@@ -17,8 +17,11 @@ from typing import Any
 import dagster as dg
 import yaml
 
+from contracts.door.rows import REASON_SCHEMA
 from contracts.loading import POLICIES, load_feeds, load_products
 from contracts.model import FieldSpec
+from orchestration.derived import linkage, review_words, roads, survey_estimates
+from orchestration.intake import ledger
 from orchestration.paths import DBT_PROJECT
 
 COLUMN_TEXTS = Path(__file__).with_name("column_texts.yml")
@@ -27,6 +30,12 @@ Props = Mapping[str, Any]  # a node as dbt's manifest describes it
 CARRIED = {
     "_feed": "数据流 · Feed", "_sender": "报送方 · Sender", "_receipt": "回执号 · Receipt", "_row": "文件中的行号 · Row in the file",
     "_received_at": "收到时间 · Received at", "_contract_version": "契约版本 · Version of the contract",
+}  # fmt: skip
+
+# Table that Python writes and dbt reads → its columns and their types.
+TABLES: Mapping[str, Mapping[str, Any]] = {
+    "receipts": ledger.schema(), "quarantine": {"receipt": "string", **REASON_SCHEMA}, **survey_estimates.TABLES,
+    "review_words": review_words.SCHEMA, "facility_links": linkage.LINKS, "facility_complexes": linkage.COMPLEXES, **roads.TABLES,
 }  # fmt: skip
 
 
@@ -104,6 +113,19 @@ def schema(
             for name, kind in types.items()
         ]
     )
+
+
+def with_columns(definition: dg.AssetsDefinition) -> dg.AssetsDefinition:
+    """What Python writes, with the columns of its tables."""
+
+    def described(spec: dg.AssetSpec) -> dg.AssetSpec:
+        columns = TABLES.get(spec.key.path[-1])
+        if columns is None:
+            return spec
+        types = {name: str(kind).lower() for name, kind in columns.items()}
+        return spec.merge_attributes(metadata={"dagster/column_schema": schema(types)})
+
+    return definition.map_asset_specs(described)
 
 
 def _told(field: FieldSpec) -> str:

@@ -114,6 +114,19 @@ def test_every_column_of_a_product_has_its_text_in_both_languages(defs) -> None:
     assert graph.get(dg.AssetKey(["staging", "stg_sports__venues"])).description.startswith("**")
 
 
+def test_what_python_writes_has_the_text_of_every_column(defs) -> None:
+    """The ledger, the quarantine, surveys, links and distances have no contract, and are read in the UI all the same."""
+    found = {
+        spec.key.to_user_string(): spec.metadata.get("dagster/column_schema")
+        for spec in defs.resolve_all_asset_specs()
+        if spec.key.path[0] in ("derived", "ledger")
+    }
+    assert len(found) == 10
+    for name, columns in found.items():
+        assert columns, name
+        assert [c.name for c in columns.columns if not c.description] == [], name
+
+
 def test_every_check_says_what_it_asks_for(defs) -> None:
     graph = defs.resolve_asset_graph()
     sentences = {key: graph.get_check_spec(key).description or "" for node in nodes(defs) for key in node.check_keys}

@@ -35,11 +35,14 @@ final as (
         units.people_share_to as lorenz_people_share,
         units.resource_share_to as lorenz_resource_share,
         case
-            when units.resource_share > 0.0 then units.resource_share * ln(units.resource_share / units.people_share)
+            when units.resource_share > 0.0
+                then round(units.resource_share * ln(units.resource_share / units.people_share), 12) + 0.0
             when units.resource_share = 0.0 then 0.0
         end as theil_t_contribution,
-        case when units.resource_share > 0.0 then units.people_share * ln(units.people_share / units.resource_share) end
-            as theil_l_contribution,
+        case
+            when units.resource_share > 0.0
+                then round(units.people_share * ln(units.people_share / units.resource_share), 12) + 0.0
+        end as theil_l_contribution,
         units.resource = 0.0 as is_without_resource
     from units
     inner join indices

@@ -172,7 +172,8 @@ final as (
         target_year,
         baseline,
         baseline_year,
-        value - target as gap,
+        -- A difference keeps the last digits of sums that add up in another order each night: more than twelve places are chance.
+        round(value - target, 12) + 0.0 as gap,
         case when better = 'down' then {{ ratio('target', 'value') }} else {{ ratio('value', 'target') }} end as attainment,
         pace,
         pace_needed,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import cos, radians
 from typing import Any
 
@@ -23,6 +24,8 @@ CONFIG: dict[str, Any] = {
              "domainColor": "#9aa7b3", "tickColor": "#9aa7b3", "labelPadding": 5, "titlePadding": 8},
     "legend": {"labelFontSize": 12, "titleFontSize": 12, "labelColor": INK, "titleColor": SOFT, "symbolSize": 90},
 }  # fmt: skip
+# From none to all.
+DEEPER = ["#f3e3d0", "#8fb4cf", "#123c5a"]
 WIDTH = 480
 # More points than this are drawn as tiles.
 MANY_POINTS = 1500
@@ -62,77 +65,109 @@ def trend(months: Sequence[Row], language: Language, height: int = 190) -> str |
     return _svg({"width": WIDTH - 105, "height": height, "data": {"values": values}, "layer": layers})
 
 
-def map_of(points: Sequence[Row], language: Language) -> str | None:
-    """Communities where they lie, or squares of the map with many of them, by whether a comprehensive facility is in them."""
-    if not points:
-        return None
-    zh = language == "zh"
+@dataclass(frozen=True)
+class _Frame:
+    """A map's size and axes: a degree is as long in both directions as it is on the ground."""
+
+    width: int
+    height: int
+    x: dict[str, Any]
+    y: dict[str, Any]
+    span_x: float  # of all points, in degrees of latitude
+    wide: float  # a degree of longitude in degrees of latitude
+
+    def drawn(self, spec: dict[str, Any]) -> str:
+        return _svg({"width": self.width, "height": self.height, **spec})
+
+
+def _frame(points: Sequence[Row], zh: bool) -> _Frame:
     middle = sum(p["latitude"] for p in points) / len(points)
     wide = cos(radians(middle))
     span_x = (max(p["longitude"] for p in points) - min(p["longitude"] for p in points)) * wide or 0.01
     span_y = max(p["latitude"] for p in points) - min(p["latitude"] for p in points) or 0.01
     width = WIDTH - 80
     height = min(560, max(220, int(width * span_y / span_x)))
-    width = int(height * span_x / span_y) if height == 560 else width
-    axes: dict[str, Any] = {
-        "x": {"type": "quantitative", "scale": {"zero": False, "nice": False, "padding": 8}, "title": "东经（度）" if zh else "Longitude (degrees east)",
-              "axis": {"grid": False, "tickCount": 5, "format": ".2f"}},
-        "y": {"type": "quantitative", "scale": {"zero": False, "nice": False, "padding": 8}, "title": "北纬（度）" if zh else "Latitude (degrees north)",
-              "axis": {"grid": False, "tickCount": 5, "format": ".2f"}},
-    }  # fmt: skip
+    width = max(120, int(height * span_x / span_y)) if height == 560 else width
+    axis = {"type": "quantitative", "scale": {"zero": False, "nice": False, "padding": 8}, "axis": {"grid": False, "tickCount": 5, "format": ".2f"}}  # fmt: skip
+    return _Frame(
+        width, height, {**axis, "title": "东经（度）" if zh else "Longitude (degrees east)"},
+        {**axis, "title": "北纬（度）" if zh else "Latitude (degrees north)"}, span_x, wide,
+    )  # fmt: skip
+
+
+def map_of(points: Sequence[Row], language: Language) -> str | None:
+    """Communities where they lie, or squares of the map with many of them, by whether a comprehensive facility is in them."""
+    if not points:
+        return None
+    zh = language == "zh"
+    frame = _frame(points, zh)
     if len(points) > MANY_POINTS:
-        return _tiles(points, axes, width, height, span_x, wide, zh)
+        title = "有综合服务设施的社区（%）" if zh else "Communities with a comprehensive facility (%)"
+        shares = [100.0 * p["is_served"] for p in points]
+        return _tiles(frame, points, shares, title, [0, 100], ["#d1762a", "#eee3d3", BLUE])
     has, lacks = ("有", "没有") if zh else ("has one", "has none")
-    colour = {
-        "field": "served", "type": "nominal", "title": "综合服务设施" if zh else "Comprehensive facility",
-        "scale": {"domain": [has, lacks], "range": [BLUE, "#d1762a"]}, "legend": {"orient": "top"},
-    }  # fmt: skip
-    values = [
-        {"lon": round(p["longitude"], 4), "lat": round(p["latitude"], 4), "served": has if p["is_served"] else lacks}
-        for p in points
-    ]
-    shape = {
-        "field": "served",
-        "type": "nominal",
-        "scale": {"domain": [has, lacks], "range": ["circle", "triangle-up"]},
-    }
-    where = {"x": {"field": "lon", **axes["x"]}, "y": {"field": "lat", **axes["y"]}}
-    spec = {
-        "width": width, "height": height, "data": {"values": values},
-        "mark": {"type": "point", "filled": True, "size": 34, "opacity": 0.85}, "encoding": {**where, "color": colour, "shape": shape},
-    }  # fmt: skip
-    return _svg(spec)
+    scale = {"domain": [has, lacks], "range": [BLUE, "#d1762a"]}
+    colour = {"field": "served", "type": "nominal", "title": "综合服务设施" if zh else "Comprehensive facility", "scale": scale, "legend": {"orient": "top"}}  # fmt: skip
+    shape = {**colour, "scale": {"domain": [has, lacks], "range": ["circle", "triangle-up"]}}
+    values = [_at(p) | {"served": has if p["is_served"] else lacks} for p in points]
+    mark = {"type": "point", "filled": True, "size": 34, "opacity": 0.85}
+    where = {"x": {"field": "lon", **frame.x}, "y": {"field": "lat", **frame.y}}
+    return frame.drawn({"data": {"values": values}, "mark": mark, "encoding": {**where, "color": colour, "shape": shape}})  # fmt: skip
+
+
+def circle_of(points: Sequence[Row], types: int, language: Language) -> str | None:
+    """How many of the `types` of the fifteen-minute circle each community has within a walk: the darker, the more."""
+    if not points or types < 1:
+        return None
+    zh = language == "zh"
+    frame = _frame(points, zh)
+    title = f"步行可及的设施类别（共 {types} 类）" if zh else f"Types within a walk (of {types})"
+    if len(points) > MANY_POINTS:
+        return _tiles(frame, points, [float(p["circle_within"]) for p in points], title, [0, types], DEEPER)
+    scale = {"domain": list(range(types + 1)), "range": _shades(types + 1)}
+    colour = {"field": "within", "type": "ordinal", "title": title, "scale": scale, "legend": {"orient": "top", "direction": "horizontal"}}  # fmt: skip
+    values = [_at(p) | {"within": p["circle_within"]} for p in points]
+    mark = {"type": "point", "filled": True, "size": 42, "opacity": 0.95, "stroke": "#566370", "strokeWidth": 0.6}
+    where = {"x": {"field": "lon", **frame.x}, "y": {"field": "lat", **frame.y}}
+    return frame.drawn({"data": {"values": values}, "mark": mark, "encoding": {**where, "color": colour}})
+
+
+def _at(p: Row) -> dict[str, Any]:
+    return {"lon": round(p["longitude"], 4), "lat": round(p["latitude"], 4)}
+
+
+def _shades(steps: int) -> list[str]:
+    """From the first colour of DEEPER over its middle to the last, in equal steps."""
+    parts = [[int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in DEEPER]
+    made = []
+    for n in range(steps):
+        at = n / max(steps - 1, 1) * (len(parts) - 1)
+        one, two = parts[int(at)], parts[min(int(at) + 1, len(parts) - 1)]
+        made.append("#" + "".join(f"{round(a + (b - a) * (at - int(at))):02x}" for a, b in zip(one, two, strict=True)))
+    return made
 
 
 def _tiles(
-    points: Sequence[Row], axes: dict[str, Any], width: int, height: int, span_x: float, wide: float, zh: bool
+    frame: _Frame, points: Sequence[Row], figures: Sequence[float], title: str, domain: list[int], colours: list[str]
 ) -> str:
-    """Squares of equal size; the colour is the share of their communities with a facility."""
-    side = span_x / 40
-    counted: dict[tuple[int, int], list[bool]] = {}
-    for p in points:
-        counted.setdefault((int(p["longitude"] * wide // side), int(p["latitude"] // side)), []).append(p["is_served"])
+    """Squares of equal size; the colour is the mean of their communities' figures."""
+    side = frame.span_x / 40
+    counted: dict[tuple[int, int], list[float]] = {}
+    for p, figure in zip(points, figures, strict=True):
+        place = (int(p["longitude"] * frame.wide // side), int(p["latitude"] // side))
+        counted.setdefault(place, []).append(figure)
     values = [
-        {"lon": x * side / wide, "lon2": (x + 1) * side / wide, "lat": y * side, "lat2": (y + 1) * side, "share": 100 * sum(has) / len(has)}
-        for (x, y), has in counted.items()
+        {"lon": x * side / frame.wide, "lon2": (x + 1) * side / frame.wide, "lat": y * side, "lat2": (y + 1) * side, "mean": sum(of) / len(of)}
+        for (x, y), of in counted.items()
     ]  # fmt: skip
-    title = "有综合服务设施的社区（%）" if zh else "Communities with a comprehensive facility (%)"
     colour = {
-        "field": "share", "type": "quantitative", "title": title,
-        "scale": {"domain": [0, 100], "range": ["#d1762a", "#eee3d3", BLUE]}, "legend": {"orient": "top", "gradientLength": 200},
+        "field": "mean", "type": "quantitative", "title": title,
+        "scale": {"domain": domain, "range": colours, "interpolate": "rgb"}, "legend": {"orient": "top", "gradientLength": 200},
     }  # fmt: skip
     where = {
-        "x": {"field": "lon", **axes["x"]}, "x2": {"field": "lon2"},
-        "y": {"field": "lat", **axes["y"]}, "y2": {"field": "lat2"},
+        "x": {"field": "lon", **frame.x}, "x2": {"field": "lon2"}, "y": {"field": "lat", **frame.y}, "y2": {"field": "lat2"},
     }  # fmt: skip
-    spec = {
-        "width": width,
-        "height": height,
-        "data": {"values": values},
-        "mark": "rect",
-        "encoding": {**where, "color": colour},
-    }
-    return _svg(spec)
+    return frame.drawn({"data": {"values": values}, "mark": "rect", "encoding": {**where, "color": colour}})
 
 
 def drivers(rows: Sequence[Row], names: Sequence[str], language: Language) -> str | None:

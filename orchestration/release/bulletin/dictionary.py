@@ -89,7 +89,7 @@ def _table(contract: Contract, edition: Edition, feeds: tuple[str, ...]) -> Tabl
 
 
 def _column(f: FieldSpec, row: Mapping[str, Any], is_withheld: bool, edition: Edition) -> Column:
-    codes = tuple((code, both(label)) for code, label in f.enum.items()) or tuple(_listed(f))
+    codes = tuple((code, both(label)) for code, label in (f.enum or f.parts).items()) or tuple(_listed(f))
     example = next(iter(f.examples), row.get(f.name) if f.name != SUPPRESSED else None)
     return Column(
         name=f.name,
@@ -107,7 +107,8 @@ def _column(f: FieldSpec, row: Mapping[str, Any], is_withheld: bool, edition: Ed
 
 def _listed(f: FieldSpec) -> Iterator[tuple[str, Names]]:
     """Codes of the code lists that the column cites, up to as many as a page can show."""
-    lists = [f.code_list] if f.code_list else [k.table for k in f.foreign_keys if k.column in ("code", "level")]
+    named = f.code_list or f.named_by
+    lists = [named] if named else [k.table for k in f.foreign_keys if k.column in ("code", "level")]
     for name in lists:
         with suppress(ContractError, KeyError):
             for row in seed(name)[:120]:

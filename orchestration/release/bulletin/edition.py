@@ -92,8 +92,10 @@ class Edition:
         if key not in self._names:
             product = load_products().get(table)
             known = product.by_name.get(column) if product else None
-            self._names[key] = {c: both(label) for c, label in known.enum.items()} if known else {}
-            if known and not known.enum and known.foreign_keys:
+            self._names[key] = {c: both(label) for c, label in (known.enum or known.parts).items()} if known else {}
+            if known and known.named_by:
+                self._names[key] = self._listed(known.named_by)
+            elif known and not self._names[key] and known.foreign_keys:
                 self._names[key] = self._listed(known.foreign_keys[0].to.partition(".")[0])
         return self._names[key].get(str(code)) or spelled(str(code))
 

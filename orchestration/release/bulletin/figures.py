@@ -28,10 +28,9 @@ NOT_COUNTED = (
 # What a count of people is told by in the public edition.
 TEN = 10
 PARTS = ("reviews", "participation", "coverage", "loop", "survey", "timeliness", "quality")
-# Tables of other subjects that get a section of their own where a release has them.
+# Tables about equality, each of which is a download where a release has it.
 EQUALITY = ("equalisation", "facility_access", "shortfall")
-# A column of such a table that says what a row is about comes before its figures.
-MAX_SHOWN_ROWS = 60
+MAX_SHOWN_ROWS = 25
 
 
 @dataclass
@@ -302,33 +301,136 @@ def _listed(code_list: str) -> Sequence[Mapping[str, str]]:
 
 
 def communities(edition: Edition) -> list[Row]:
-    """Communities with a point, their county, and whether an open comprehensive facility lies in them."""
+    """Communities with a point: their county, whether an open comprehensive facility lies in them, and how much of the circle is near.
+
+    `circle_types`: kinds of the circle that somebody sends; `circle_within`: those of them within fifteen minutes on foot.
+    """
     served = {
         r["division_code"]
         for r in edition.rows("dim_facility", "where is_open and facility_type = 'comprehensive_community_facility'")
     }
+    near: dict[str, list[bool]] = defaultdict(list)
+    for r in edition.rows(
+        "facility_access", "where division_level = 'village' and communities_within_wide is not null"
+    ):
+        near[r["division_code"]].append(r["communities_within_wide"] > 0)
     counties = {r["division_code"]: r["name"] for r in edition.rows("dim_division", "where level = 'county'")}
     points = edition.rows(
         "dim_division", "where level = 'village' and is_in_force and not coalesce(is_virtual, false) and longitude is not null and latitude is not null"
     )  # fmt: skip
-    return [Row(r, is_served=r["division_code"] in served, county=counties.get(r["county_code"], "")) for r in points]
+    return [
+        Row(
+            r, is_served=r["division_code"] in served, county=counties.get(r["county_code"], ""),
+            circle_types=len(near[r["division_code"]]) or None, circle_within=sum(near[r["division_code"]]) if near[r["division_code"]] else None,
+        )
+        for r in points
+    ]  # fmt: skip
 
 
-def equality(edition: Edition) -> dict[str, list[Row]]:
-    """Rows of the tables about equality that this release has, the newest period of each, city and counties."""
-    found = {}
-    for table in EQUALITY:
-        rows = edition.rows(table)
-        period = next((c for c in ("period", "month", "year") if rows and c in rows[0]), None)
-        if period:
-            newest = max((r[period] for r in rows if r[period] is not None), default=None)
-            rows = [r for r in rows if r[period] == newest]
-        level = next((c for c in ("division_level", "level") if rows and c in rows[0]), None)
-        if level:
-            rows = [r for r in rows if r[level] in ("city", "county")] or rows
-        if rows:
-            found[table] = rows
-    return found
+# ── equality ────────────────────────────────────────────────────────────────────────────────────
+
+# From the widest level down: the area that is looked at as a whole, and into what it is divided.
+LEVELS = ("country", "province", "city", "county", "town", "village")
+
+
+@dataclass
+class Circle:
+    """One type of the fifteen-minute circle: how many residents of the whole place and of its parts have one near."""
+
+    type: str
+    whole: Row
+    parts: Mapping[str, Row]  # division code → row
+
+
+@dataclass
+class Equality:
+    """What is said about how services are spread; a part that a release does not have is empty.
+
+    `spread`: a row an indicator, its newest period, the widest area that is divided into several units of the level.
+    `places`: divisions by code, those that `circle` has parts of. `lacking`: communities by county and type, without a row where none lacks it.
+    """
+
+    spread: list[Row]
+    spread_level: str
+    circle: list[Circle]
+    places: Mapping[str, str]
+    shortfall: list[Row]
+    shortfall_total: int
+    lacking: Mapping[tuple[str, str], int]
+
+    @property
+    def types_not_sent(self) -> list[Circle]:
+        return [c for c in self.circle if c.whole["null_reason"]]
+
+    @property
+    def types_known(self) -> list[Circle]:
+        return [c for c in self.circle if not c.whole["null_reason"]]
+
+
+def reaches() -> Mapping[str, float]:
+    """Column of facility_access → the metres on foot that it means, the nearest first."""
+    rules = {r["parameter"]: float(r["value"]) for r in _listed("access_rules")}
+    return {f"share_within_{reach}": rules[f"reach_{reach}_m"] for reach in ("near", "middle", "wide")}
+
+
+def equality(edition: Edition) -> Equality:
+    """The tables about equality as a reader compares places: the whole place by its counties, or by what it is divided into."""
+    spread, level = _spread(edition)
+    access = edition.rows("facility_access", "order by circle_type")
+    by_level: dict[str, list[Row]] = defaultdict(list)
+    for row in access:
+        by_level[row["division_level"]].append(row)
+    there = [at for at in LEVELS if by_level[at]]
+    # The lowest level at which everything is one division is the whole place; what lies under it are its parts.
+    single = [at for at in there if len({r["division_code"] for r in by_level[at]}) == 1]
+    whole = single[-1] if single else there[0] if there else ""
+    parts = next((at for at in there if LEVELS.index(at) > LEVELS.index(whole)), "") if whole else ""
+    if parts == "village":
+        parts = ""  # hundreds of them are no comparison; the map shows them
+    circle = [
+        Circle(r["circle_type"], r, {p["division_code"]: p for p in by_level[parts] if p["circle_type"] == r["circle_type"]})
+        for r in by_level[whole]
+    ]  # fmt: skip
+    named = (
+        {r["division_code"]: r["name"] for r in edition.rows("dim_division", "where level = ?", parts)} if parts else {}
+    )
+    codes = list(dict.fromkeys(code for c in circle for code in c.parts))
+    places = {
+        code: named.get(code) or next(c.parts[code]["division_name"] for c in circle if code in c.parts)
+        for code in codes
+    }
+    lacks = edition.rows("shortfall", "order by rank, division_code, circle_type")
+    # Everybody knows which city this is: a community is called by what follows its name.
+    known = (
+        edition.one("dim_division", "where division_code = ?", circle[0].whole["division_code"])["full_name"]
+        if circle
+        else None
+    )
+    counted: dict[tuple[str, str], int] = defaultdict(int)
+    for row in lacks:
+        counted[row["county_code"], row["circle_type"]] += 1
+        row["short_name"] = (
+            str(row["division_name"] or row["division_code"]).removeprefix(known or "") or row["division_name"]
+        )
+    return Equality(spread, level, circle, places, lacks[:MAX_SHOWN_ROWS], len(lacks), dict(counted))
+
+
+def _spread(edition: Edition) -> tuple[list[Row], str]:
+    """Of each indicator the newest period of the widest area, by the widest level that divides it into several units."""
+    rows = edition.rows("equalisation", "order by indicator_code, period desc")
+    rows = [r for r in rows if r["unit_level"] in LEVELS and r["area_level"] in LEVELS]
+    # Counties are what people compare; a place without several of them is compared by what it has.
+    several = [r for r in rows if (r["units"] or 0) > 1]
+    for level in ("county", *LEVELS):
+        of_level = [r for r in several if r["unit_level"] == level]
+        if of_level:
+            widest = min(LEVELS.index(r["area_level"]) for r in of_level)
+            newest: dict[tuple[str, str], Row] = {}
+            for r in of_level:
+                if LEVELS.index(r["area_level"]) == widest:
+                    newest.setdefault((r["indicator_code"], r["area_code"]), r)
+            return list(newest.values()), level
+    return [], ""
 
 
 # ── surveys ─────────────────────────────────────────────────────────────────────────────────────
@@ -407,7 +509,19 @@ def feeds(edition: Edition) -> list[Row]:
     How many rows a file had stays in the bureau: a hall's file of a day is a count of its reviewers.
     """
     rows = edition.rows("sender_coverage", "order by month desc, feed, sender")
-    return [Row(r, name=edition.coded("feeds", r["feed"])) for r in rows]
+    called = {
+        r["sender"]: Names(r["name_zh"], r.get("name_en") or r["name_zh"])
+        for r in _listed("feed_senders")
+        if r.get("name_zh")
+    }
+    return [
+        Row(
+            r,
+            name=edition.coded("feeds", r["feed"]),
+            sender_name=called.get(r["sender"], Names(r["sender"], r["sender"])),
+        )
+        for r in rows
+    ]
 
 
 def policy(edition: Edition, day: date | None, names: Iterable[str]) -> list[Row]:

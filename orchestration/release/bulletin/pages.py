@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from contracts.loading import load_products
 from contracts.model import SUPPRESSED
+from contracts.whole_files import write_json
 from orchestration.release.bulletin import charts, dictionary, figures
 from orchestration.release.bulletin.edition import LANGUAGES, Edition, Language, Names, Row, both, open_edition, spelled
 
@@ -114,10 +115,12 @@ class _Site:
         self.feeds = figures.feeds(edition)
         self.communities = figures.communities(edition)
         self.equality = figures.equality(edition)
+        self.reaches = figures.reaches()
         self.revised = figures.revised(edition, before)
         self.dictionary = dictionary.tables(edition, about.feeds_of)
         self.units = [u for kind in figures.WITH_PAGE for u in self.reviews.units.get(kind, ()) if u.page]
         self.pages = 0
+        self.described: list[dict[str, Any]] = []
 
     def write(self) -> int:
         (self.folder / "data").mkdir(parents=True)
@@ -200,14 +203,20 @@ class _Site:
                 "households",
                 "population",
                 "is_served",
+                "circle_types",
+                "circle_within",
             ),
         )
         self._csv(
             "policy", "review_policy", self.edition.rows("review_policy", "order by policy, version, area, parameter")
         )
-        for table, rows in self.equality.items():
-            self._csv(table, table, self.edition.rows(table), tuple(rows[0]))  # fmt: skip
+        for table in figures.EQUALITY:
+            if rows := self.edition.rows(table):
+                self._csv(table, table, rows, tuple(rows[0]))
 
+        package = {"profile": "data-package", "name": "minsheng-bulletin", "title": "公报图后的数据 · The figures behind the bulletin",
+                   "version": self.about.release, "resources": self.described}  # fmt: skip
+        write_json(self.folder / "data" / "datapackage.json", package)
         with (self.folder / "dictionary.csv").open("w", encoding="utf-8-sig", newline="") as file:
             csv.writer(file).writerows([dictionary.COLUMNS, *dictionary.lines(self.dictionary)])
 
@@ -224,6 +233,21 @@ class _Site:
             out.writerow([_heading(c, known.get(c)) for c in wanted])
             for row in found:
                 out.writerow([_cell(row[c], known.get(c)) for c in wanted])
+        self.described.append(_described(name, table, {c: known.get(c) for c in wanted}, len(found)))
+
+
+def _described(name: str, table: str, columns: Mapping[str, Any], rows: int) -> dict[str, Any]:
+    """A download as a Frictionless resource: its columns as they are headed, and which column of which table each is."""
+    fields = [
+        {"name": _heading(c, f), "type": "string" if f is None or f.kind in ("string", "boolean") or f.enum else f.kind, "column": c,
+         **({"description": f.explanation} if f and f.explanation else {})}
+        for c, f in columns.items()
+    ]  # fmt: skip
+    title = _table_name(table)
+    return {
+        "name": name.lower(), "path": f"{name}.csv", "title": f"{title.zh} · {title.en}", "table": table, "format": "csv", "mediatype": "text/csv",
+        "profile": "tabular-data-resource", "encoding": "utf-8-sig", "rows": rows, "schema": {"fields": fields, "missingValues": [""]},
+    }  # fmt: skip
 
 
 def _hashable(row: Row) -> bool:
@@ -267,6 +291,8 @@ def _environment() -> Environment:
         "STATES": STATES,
         "PARTS": PARTS,
         "NOT_COUNTED": figures.NOT_COUNTED,
+        "EQUALITY": figures.EQUALITY,
+        "MANY_POINTS": charts.MANY_POINTS,
         "MAX_SHOWN_ROWS": figures.MAX_SHOWN_ROWS,
         "WITHHELD": SUPPRESSED,
     }

@@ -17,7 +17,7 @@ import duckdb
 
 from contracts.model import FieldSpec, Product
 from contracts.quoting import literal
-from contracts.whole_files import sha256_of, whole, write_json
+from contracts.whole_files import read_json, sha256_of, whole, write_json
 from orchestration.paths import ZONE
 
 POINTER, PACKAGE, CSV = "pointer.json", "datapackage.json", "csv"
@@ -111,6 +111,48 @@ def _resource(product: Product, products: Mapping[str, Product], file: Path, bas
             "dialect": {"delimiter": ",", "header": True},
         }
     return described
+
+
+# What a release has besides its tables: folder → what a file of it is, and what its files are.
+OTHERS: Mapping[str, tuple[str, str]] = {
+    "bulletin": ("公报 · bulletin", "pages for everybody, from the public edition; begin at index.html"),
+    "charts": ("调查图 · chart of a survey", "means with their intervals"),
+    "scorecards": ("部门记分表 · scorecard of a department", "department_scorecard of the department whose code names the file, every figure with its label"),
+    "worklists": ("部门待办清单 · worklist of a department", "review_worklist of the department whose code names the file, with case numbers"),
+    "sdmx": ("SDMX", "indicator_value and equalisation for statisticians' tools"),
+    "data_docs": ("核查报告 · what was checked", "every expectation of the audit and what it found"),
+}  # fmt: skip
+MEDIA: Mapping[str, str] = {
+    ".html": "text/html", ".svg": "image/svg+xml", ".csv": "text/csv", ".xml": "application/xml",
+    ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}  # fmt: skip
+
+
+def describe_others(folder: Path) -> None:
+    """Adds to a release's description what lies in it besides tables: pages by their first one, every workbook, chart and SDMX file.
+
+    They have no schema, which tells a reader of tables that they are none.
+    """
+    described = read_json(folder / PACKAGE)
+    tables = [r for r in described["resources"] if "schema" in r]
+    others = []
+    for name, (title, text) in OTHERS.items():
+        first = folder / name / "index.html"
+        found = [first] if first.is_file() else sorted(p for p in (folder / name).rglob("*") if p.suffix in MEDIA)
+        others += [
+            {
+                "name": name if path == first else f"{name}-{path.stem}-{path.suffix[1:]}",
+                "path": path.relative_to(folder).as_posix(),
+                "title": title if path == first else f"{title}: {path.stem}",
+                "description": text,
+                "format": path.suffix[1:],
+                "mediatype": MEDIA[path.suffix],
+                "bytes": path.stat().st_size,
+                "hash": f"sha256:{sha256_of(path)}",
+            }
+            for path in found
+        ]
+    write_json(folder / PACKAGE, {**described, "resources": [*tables, *others]})
 
 
 def _schema(product: Product, products: Mapping[str, Product]) -> dict[str, Any]:

@@ -133,14 +133,19 @@ def _side_by_side(
 
 
 def _all_rows(sheet: Worksheet, product: Product, rows: Sequence[Mapping[str, Any]], styles: Mapping[str, Any]) -> None:
-    for column, f in enumerate(product.fields):
+    # The workbook is one department's, and named by it.
+    fields = [f for f in product.fields if f.name not in ("department_code", "department_name")]
+    for column, f in enumerate(fields):
         sheet.write_string(0, column, labelled(f), styles["head"])
         for line, row in enumerate(rows, 1):
             _write_value(sheet, line, column, row[f.name], f, styles)
-    sheet.set_column(0, len(product.fields) - 1, 16)
-    sheet.freeze_panes(1, 5)
-    sheet.autofilter(0, 0, len(rows), len(product.fields) - 1)
+    sheet.set_column(0, len(fields) - 1, 16)
+    sheet.freeze_panes(1, 3)
+    sheet.autofilter(0, 0, len(rows), len(fields) - 1)
     _for_print(sheet, 0)
+    # Ninety columns on one page could not be read: month and division come again on every page across.
+    sheet.set_print_scale(70)
+    sheet.repeat_columns(0, 2)
 
 
 def _meanings(sheet: Worksheet, product: Product, styles: Mapping[str, Any]) -> None:

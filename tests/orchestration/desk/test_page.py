@@ -44,7 +44,8 @@ def data(tmp_path: Path) -> DataDirectory:
     with duckdb.connect(str(directory.published / "minsheng.duckdb")) as con:
         con.execute(
             "create table facility_link as select 'a' left_id, 'b' right_id, '甲馆' left_name, '乙馆' right_name, null::varchar left_address, "
-            "null::varchar right_address, 12.0 distance_m, 0.6 probability, 'review' decision union all select 'a', 'c', '甲馆', '丙馆', null, null, 1.0, 0.99, 'linked'"
+            "null::varchar right_address, 12.0 distance_m, 0.6 probability, 'review' decision, 'sports' left_department_code, 'culture' right_department_code "
+            "union all select 'a', 'c', '甲馆', '丙馆', null, null, 1.0, 0.99, 'linked', 'sports', 'sports'"
         )
         con.execute(
             "create table division_successor as select 2016 from_vintage, 2023 to_vintage, 'village' \"level\", '01' old_code, '旧村' old_name, "
@@ -227,6 +228,33 @@ def test_a_violation_is_waived_with_the_figures_that_were_looked_at(desk, polici
     expected = {k: v for k, v in said.items() if k not in ("token", "by", "why")}
     assert row == expected | {"decided_by": "李雷", "decided_on": "2026-03-01", "reason": "加床"}
     assert "不在待定之列" in desk.post("/decisions/violation", data=said).text
+
+
+def test_what_waits_is_told_in_words_and_with_its_reasons(desk) -> None:
+    text = html.unescape(
+        re.sub(r"<script.*?</script>|<style.*?</style>", "", desk.get("/decisions").text, flags=re.DOTALL)
+    )
+    said = re.sub(r"<[^>]+>", " ", text)
+    for words in (
+        "医疗机构名录 · Register of health institutions", "体育局 · Sports Bureau", "撤销 · abolished", "代码撤销，名称无处可寻 · The code is gone, and so is the name",
+        "高 · high", "小于等于 · less than or equal to", "全部 · all",
+    ):  # fmt: skip
+        assert words in said, words
+    assert not re.findall(r"\b[a-z]+_[a-z_]+\b|\bhealth\.institutions\b", said)
+    offered = re.sub(r"<script.*?</script>|<style.*?</style>|<[^>]+>", " ", desk.get("/").text, flags=re.DOTALL)
+    assert not re.findall(r"\b(?:health|evaluation|sports)\.[a-z_]+\b", offered)
+
+
+def test_a_decision_that_is_not_taken_is_no_result_of_a_check(desk, data) -> None:
+    for said in (
+        {"receipt": RECEIPT, "by": "", "why": "y", "token": token(desk)},
+        {"receipt": RECEIPT, "by": "x", "why": "y"},
+    ):
+        page = desk.post("/decisions/held", data=said).text
+        assert "未作决定 · Nothing was decided" in page
+        assert '<a href="/decisions">' in page
+        assert "检查结果" not in page
+    assert not approvals(data.root)
 
 
 def test_another_site_decides_nothing(desk, data) -> None:

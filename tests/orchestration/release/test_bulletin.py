@@ -14,9 +14,10 @@ import duckdb
 import pytest
 
 from contracts.loading import load_products
+from contracts.whole_files import read_json
 from orchestration.release.bulletin.edition import Names, Row, open_edition, slug
 from orchestration.release.bulletin.figures import Indicator
-from orchestration.release.bulletin.pages import PAGES, About, write
+from orchestration.release.bulletin.pages import PAGES, About, _environment, write
 from orchestration.release.revisions import Counted
 from orchestration.release.shown import road_network
 from tests.browser import DESK, TELEPHONE, address, axe_violations, browser, page, printed_sides
@@ -182,6 +183,141 @@ def test_the_page_of_methods_says_what_distances_are_measured_over(tmp_path: Pat
         assert said in (written(tmp_path / name, about, facility_access=[row]) / "method.html").read_text("utf-8")
 
 
+def rows_of(page: Path, section: str) -> list[list[str]]:
+    """The cells of every table row of a section, in words."""
+    text = page.read_text("utf-8").split(f'<section id="{section}">')[1].split("</section>")[0]
+    return [
+        [" ".join(re.sub(r"<[^>]+>", " ", cell).split()) for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL)]
+        for row in re.findall(r"<tr>(.*?)</tr>", text, re.DOTALL)
+    ]  # fmt: skip
+
+
+def test_how_equal_it_is_is_told_of_every_indicator_in_its_newest_month(tmp_path: Path) -> None:
+    spread = {"period_kind": "month", "area_code": "C", "area_level": "city", "area_name": "市", "unit_level": "county", "unit": "share", "units": 3,
+              "highest": 0.9, "lowest": 0.45, "max_min_ratio": 2.0, "gini": 0.125}  # fmt: skip
+    rows = [
+        spread | {"indicator_code": "activity_centre_coverage", "period": date(2025, 11, 1), "gini": 0.5},
+        spread | {"indicator_code": "activity_centre_coverage", "period": date(2025, 12, 1)},
+        spread | {"indicator_code": "medical_contract_share", "period": date(2026, 2, 1)},
+        # Towns of one county, villages and a single unit are no comparison of the city's counties.
+        spread | {"indicator_code": "medical_contract_share", "period": date(2026, 2, 1), "area_level": "county", "unit_level": "town"},
+        spread | {"indicator_code": "medical_contract_share", "period": date(2026, 2, 1), "area_level": "province", "unit_level": "city", "units": 1},
+    ]  # fmt: skip
+    found = rows_of(written(tmp_path, equalisation=rows) / "equality.html", "equalisation")[1:]
+    assert [(r[1], r[-2:]) for r in found] == [
+        ("2025 年 12 月", ["2.00", "0.125"]),
+        ("2026 年 2 月", ["2.00", "0.125"]),
+    ]
+    assert "activity" not in str(found), "an indicator is called by its code"
+
+
+def test_the_circle_is_told_of_the_whole_place_and_of_its_parts_and_what_nobody_sends_once(tmp_path: Path) -> None:
+    def access(code: str, level: str, kind: str, share: float | None, **more: Any) -> dict[str, Any]:
+        return {"division_code": code, "division_name": code, "division_level": level, "circle_type": kind, "share_within_near": share,
+                "share_within_middle": share, "share_within_wide": share, **more}  # fmt: skip
+
+    divisions = [
+        {"division_code": c, "name": n, "full_name": f"甲市{n}", "level": "county", "is_in_force": True} for c, n in (("C1", "东区"), ("C2", "西区"))
+    ] + [
+        {"division_code": f"V{n}", "name": f"村{n}", "full_name": f"甲市东区村{n}", "level": "village", "county_code": "C1", "is_in_force": True,
+         "longitude": 100.0 + n, "latitude": 30.0} for n in range(3)
+    ] + [{"division_code": "C", "name": "甲市", "full_name": "甲市", "level": "city", "is_in_force": True}]  # fmt: skip
+    site = written(
+        tmp_path,
+        dim_division=divisions,
+        facility_access=[
+            access("C", "city", "medical", 0.875, mean_nearest_m=560.4), access("C1", "county", "medical", 0.5), access("C2", "county", "medical", 1.0),
+            *(access(code, level, "childcare", None, null_reason="no_feed") for code, level in (("C", "city"), ("C1", "county"), ("C2", "county"))),
+            *(access(f"V{n}", "village", "medical", None, communities_within_wide=n % 2) for n in range(3)),
+        ],
+        shortfall=[{"division_code": "V0", "division_name": "甲市东区村0", "division_level": "village", "county_code": "C1", "circle_type": "medical",
+                    "rank": 1, "residents": 125, "nearest_m": 1463.09, "reach_m": 1000.0}],
+    )  # fmt: skip
+    page = site / "equality.html"
+    circle = rows_of(page, "facility_access")
+    assert [r[:4] for r in circle if r[0] in ("医疗", "东区", "西区")] == [
+        ["医疗", "560", "87.5 %", "87.5 %"], ["东区", "50.0 %"], ["西区", "100.0 %"],
+    ]  # fmt: skip
+    assert "没有数：托育（无此类数据）" in page.read_text("utf-8")
+    assert ["东区村0", "医疗", "125", "1,463", "1,000"] in rows_of(page, "shortfall")
+    assert ["西区", "0"] in rows_of(page, "shortfall")
+    mapped = (site / "en" / "map.html").read_text("utf-8")
+    assert "Of the 1 types of facility that are known, how many lie within 1,000 m" in mapped
+    assert re.search(r'东区</th><td class="n">3</td><td class="n">0.3</td><td class="n">1</td>', mapped)
+    assert "每个点是一个社区" in (site / "map.html").read_text("utf-8")
+
+
+def test_a_score_without_a_margin_says_why(tmp_path: Path) -> None:
+    score = {
+        "wave": "2026Q1",
+        "held_on": date(2026, 2, 8),
+        "group_name": "all",
+        "question_id": "all",
+        "dimension": "overall",
+        "role": "outcome",
+        "n": 75,
+    }
+    county = {"area_level": "county", "division_code": "C1", "division_name": "开发区", "mean": 71.2}
+    site = written(
+        tmp_path,
+        survey_score=[
+            score | {"area_level": "all", "mean": 71.3, "mean_lo": 69.0, "mean_hi": 73.6}, score | county | {"flags": "single_psu"},
+            score | county | {"division_code": "C2", "interval_null_reason": "few_degrees_of_freedom"},
+        ],
+    )  # fmt: skip
+    text = (site / "surveys.html").read_text("utf-8")
+    assert "误差无法估计：某层只有一个初级抽样单元" in text
+    assert re.search("误差无法估计：[^<]*自由度", text)
+    assert "no margin can be told: a stratum with one sampling unit" in (site / "en" / "surveys.html").read_text(
+        "utf-8"
+    )
+
+
+def test_of_many_communities_the_map_says_that_it_draws_squares(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("orchestration.release.bulletin.charts.MANY_POINTS", 5)
+    monkeypatch.setitem(_environment().globals, "MANY_POINTS", 5)
+    village = {"level": "village", "is_in_force": True, "latitude": 30.0}
+    site = written(
+        tmp_path,
+        dim_division=[village | {"division_code": f"V{n}", "name": f"村{n}", "longitude": 100.0 + n / 10} for n in range(6)],
+        facility_access=[
+            {"division_code": f"V{n}", "division_level": "village", "circle_type": kind, "communities_within_wide": n % 2}
+            for n in range(6) for kind in ("medical", "culture")
+        ],
+    )  # fmt: skip
+    text = (site / "map.html").read_text("utf-8")
+    assert "每一格是一片地方" in text
+    assert "每个点" not in text
+    assert "步行可及的设施类别（共 2 类）" in text
+
+
+def test_parameters_of_the_policy_and_senders_are_called_by_their_names(tmp_path: Path) -> None:
+    rule = {
+        "policy": "p",
+        "version": 1,
+        "area": "",
+        "valid_from": date(2020, 1, 1),
+        "value": 0.9,
+        "status": "project",
+        "source": "said so",
+    }
+    site = written(
+        tmp_path,
+        review_scorecard=[SHOWN | {"dimension": "all", "code": "all", "policy": "p"}],
+        review_policy=[rule | {"parameter": "bad_line"}, rule | {"parameter": "of_no_list"}],
+        sender_coverage=[{"feed": "evaluation.reviews", "sender": s, "month": date(2026, 2, 1), "expected_days": 28} for s in ("shifan", "大厅一")],
+    )  # fmt: skip
+    text = (site / "method.html").read_text("utf-8")
+    assert '<th scope="row">差线</th>' in text
+    assert '<th scope="row">of no list</th>' in text
+    assert "本项目的选择" in text
+    assert '<th scope="row">bad line</th>' in (site / "en" / "method.html").read_text("utf-8")
+    feeds = (site / "feeds.html").read_text("utf-8")
+    assert "<td>示范市政务服务平台（虚构）</td>" in feeds
+    assert "<td>大厅一</td>" in feeds, "a sender that no list names is called by its folder"
+    assert "shifan" not in feeds
+
+
 def test_the_page_of_the_release_names_the_network_by_its_bytes() -> None:
     file = {"file": "taiwan.osm.pbf", "bytes": 3_700_000, "sha256": "ab" * 32, "dated": "2026-01-31"}
     network = {"files": [file], "nodes": 978_449, "ways_km": 93_123.4, "extent": [119.9, 122.0, 21.9, 25.3]}
@@ -190,6 +326,17 @@ def test_the_page_of_the_release_names_the_network_by_its_bytes() -> None:
         "© OpenStreetMap contributors (ODbL)"
     )
     assert "straight lines with detour" in road_network({})
+
+
+def test_every_download_is_described_with_the_columns_it_has(tmp_path: Path) -> None:
+    site = written(tmp_path, review_scorecard=[SHOWN | {"dimension": "all", "code": "all"}])
+    described = {r["path"]: r for r in read_json(site / "data" / "datapackage.json")["resources"]}
+    assert set(described) == {p.name for p in (site / "data").glob("*.csv")}
+    for name, resource in described.items():
+        with (site / "data" / name).open(encoding="utf-8-sig") as file:
+            assert next(csv.reader(file)) == [f["name"] for f in resource["schema"]["fields"]]
+    rate = next(f for f in described["reviews-all.csv"]["schema"]["fields"] if f["column"] == "good_rate")
+    assert (rate["type"], "good_reviews / active_reviews" in rate["description"]) == ("number", True)
 
 
 # ── the small city's, as its night wrote it ─────────────────────────────────────────────────────
@@ -221,7 +368,8 @@ def test_every_page_says_that_the_city_is_fictional_and_none_shows_a_raw_code(si
         assert "FICTIONAL" in text, path.name
         if path.stem == "dictionary":
             continue
-        said = re.sub(r"<[^>]+>", " ", text[text.index("<main") : text.index("</main>")]).replace("review_reason", "")
+        said = re.sub(r"<[^>]+>", " ", text[text.index("<main") : text.index("</main>")])
+        assert not re.findall(r"\b[a-z0-9]+(?:_[a-z0-9]+)+\b|\brest:|\bNone\b", said), path.name
         assert not [code for code in lists if re.search(rf"\b{re.escape(code)}\b", said)], path.name
 
 
@@ -261,9 +409,14 @@ def test_in_a_browser_the_dictionary_is_searched(site: Path) -> None:
     with browser() as opened, page(opened) as (shown, said):
         shown.goto(address(site / "dictionary.html"))
         assert shown.locator(".entry tbody tr:visible").count() > 500
+        assert shown.locator(".entries").is_visible()
         shown.locator("[data-dictionary] input").fill("review_scorecard 参评率")
+        assert not shown.locator(".entries").is_visible(), "what is found stands below a list of all tables"
         assert 1 <= shown.locator(".entry tbody tr:visible").count() < 40
         assert shown.locator(".entry:visible").count() == 1
+        assert shown.locator(".entry:visible").bounding_box()["y"] < DESK[1] / 2
+        shown.locator("[data-dictionary] input").fill("")
+        assert shown.locator(".entries").is_visible()
         assert said == []
 
 
@@ -384,6 +537,29 @@ def test_a_part_of_a_score_that_the_edition_leaves_out_is_withheld_and_not_unmea
     said = {part: "不公布" if "不公布" in found[0] else "未测" if "未测" in found[0] else "分" for part, found in rows.items() if found}  # fmt: skip
     assert said == {"好评率": "不公布", "满意度调查": "未测", "报送及时": "分"}
     assert "部门见自己的记分表" in text
+
+
+def test_in_a_browser_names_of_sixty_letters_leave_a_page_as_it_is(tmp_path: Path) -> None:
+    name = "察布查尔锡伯自治县孙扎齐牛录镇阿布散社区便民服务中心暨新时代文明实践站" * 2
+    halls = [{**SHOWN, "dimension": "facility", "code": f"h{n}", "name_zh": name} for n in range(12)]
+    site = written(
+        tmp_path,
+        dim_department=[{"department_code": "health", "name_zh": name, "name_en": name}],
+        dim_division=[{"division_code": "C", "name": name, "full_name": name, "level": "city", "is_in_force": True}],
+        dim_facility=[{"facility_id": f"h{n}", "name": name, "department_code": "health", "division_code": "C"} for n in range(12)],
+        review_scorecard=[SHOWN | {"dimension": "all", "code": "all"}, SHOWN | {"dimension": "department", "code": "health"}, *halls],
+    )  # fmt: skip
+    with browser() as opened, page(opened) as (shown, said):
+        for path in ("index.html", "en/department-health.html"):
+            shown.goto(address(site / path))
+            assert shown.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+            assert shown.locator(".issue").bounding_box()["width"] > 200, (
+                "the day of the data stands one sign below the other"
+            )
+            assert printed_sides(shown) <= 2
+        shown.emulate_media(media="print")
+        assert shown.locator(".issue").bounding_box()["width"] > 200
+        assert said == []
 
 
 @pytest.mark.slow

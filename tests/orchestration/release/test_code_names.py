@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import duckdb
 
-from contracts.loading import load_products
+from contracts.loading import load_products, seed
 from orchestration.release.code_names import coded_by, lines
 from tests.orchestration.conftest import City
 
@@ -20,6 +20,19 @@ def test_every_value_of_a_coded_column_has_one_name_in_both_languages() -> None:
         == "农村社区综合服务设施覆盖率"
     )
     assert all(zh and en for zh, en in names.values())
+
+
+def test_texts_of_several_values_and_open_lists_are_named_too() -> None:
+    names = {line[:3]: line[4:6] for line in lines(load_products().values())}
+    assert names["department_scorecard", "missing_parts", "loop"][0] == "差评按期整改"
+    assert names["survey_score", "dimension", "trust"] == ("信任", "Trust")
+    assert names["review_policy", "parameter", "bad_line"] == ("差线", "bad line")
+    assert names["feed_health", "reason_code", "empty_file"][0] == "… 是空文件，请重新导出后发送。"
+    assert not [name for name in names.values() if "{" in "".join(name)]
+
+
+def test_every_parameter_of_the_policy_has_a_name_and_no_other() -> None:
+    assert {r["code"] for r in seed("review_parameters")} == {r["parameter"] for r in seed("review_policies")}
 
 
 # These say in a sentence why a survey's figure is null; there is no list of them.
@@ -43,10 +56,15 @@ def test_every_code_of_a_release_is_named_in_both_of_its_editions(night_city: Ci
             there = {name for (name,) in con.execute("select table_name from duckdb_tables()").fetchall()}
             tried = 0
             for product in load_products().values():
-                for f in (f for f in product.fields if product.id in there and (f.enum or coded_by(f))):
+                for f in (
+                    f
+                    for f in product.fields
+                    if product.id in there and (f.enum or f.parts or f.named_by or coded_by(f))
+                ):
+                    values = f"unnest(string_split(\"{f.name}\", ','))" if f.parts else f'cast("{f.name}" as varchar)'
                     unnamed = con.execute(
-                        f'select distinct "{f.name}" from "{product.id}" as t where "{f.name}" is not null and not exists (select 1 from code_name as c '
-                        f"where c.table_name = '{product.id}' and c.column_name = '{f.name}' and c.code = cast(t.\"{f.name}\" as varchar))"
+                        f"select distinct value from (select {values} as value from \"{product.id}\") where value is not null and not exists "
+                        f"(select 1 from code_name as c where c.table_name = '{product.id}' and c.column_name = '{f.name}' and c.code = value)"
                     ).fetchall()  # fmt: skip
                     assert unnamed == [], f"{product.id}.{f.name}"
                     tried += 1

@@ -7,6 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from contracts.loading import load_products
 from orchestration.__main__ import main
 from orchestration.release.explaining import COUNTS, NotExplained, explain
 
@@ -61,6 +62,69 @@ def test_a_figure_is_told_with_formula_policy_and_senders(
     for part in ("good_reviews / active_reviews", "evaluation.reviews", "min_reviews = 10", "回执 receipt"):
         assert part in said
         assert part in page.read_text(encoding="utf-8")
+
+
+ROW_BY_ROW = {
+    "fct_review": "evaluation.reviews", "fct_rectification": "evaluation.reviews", "review_worklist": "evaluation.reviews",
+    "review_reason_row": "evaluation.reviews", "dim_facility": "", "facility_link": "", "feed_health": "", "feed_problem": "",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("table", ROW_BY_ROW)
+def test_a_row_of_one_thing_leads_to_the_file_it_came_in_and_not_to_all_of_the_feed(night_city, table) -> None:
+    key = load_products()[table].key
+    with duckdb.connect(str(night_city.data.published / "minsheng.duckdb"), read_only=True) as con:
+        keys = ", ".join(f'"{k}"::varchar' for k in key)
+        row = con.execute(f"select {keys} from {table} order by all limit 1").fetchone()
+    if row is None:
+        pytest.skip("the small city has no such row")
+    found = explain(
+        night_city.data, table, {k: v for k, v in zip(key, row, strict=True) if v is not None}, load_products()[table].fields[-1].name
+    )  # fmt: skip
+    assert found.counted.startswith(("这一行本身", "这一行所指的行"))
+    assert 1 <= len(found.sources) <= 2
+    assert all(s.rows and s.file_name != "?" and s.feed.startswith(ROW_BY_ROW[table]) for s in found.sources)
+
+
+def test_a_survey_s_figure_leads_to_the_files_of_its_wave(night_city) -> None:
+    with duckdb.connect(str(night_city.data.published / "minsheng.duckdb"), read_only=True) as con:
+        key = load_products()["survey_score"].key
+        row = con.execute(f"select {', '.join(key)} from survey_score where mean is not null limit 1").fetchone()
+    found = explain(
+        night_city.data, "survey_score", {k: str(v) for k, v in zip(key, row, strict=True) if v is not None}, "mean"
+    )
+    feeds = {s.feed for s in found.sources}
+    assert {"evaluation.survey_responses", "evaluation.survey_samples", "evaluation.survey_questions"} <= feeds
+    assert all(s.rows for s in found.sources if s.feed == "evaluation.survey_responses")
+    assert "wave" in found.counted
+
+
+def test_days_owed_lead_to_the_files_of_that_sender_and_month(night_city) -> None:
+    with duckdb.connect(str(night_city.data.published / "minsheng.duckdb"), read_only=True) as con:
+        row = con.execute(
+            "select month::varchar, feed, sender from sender_coverage where covered_days > 0 order by all limit 1"
+        ).fetchone()
+    found = explain(
+        night_city.data, "sender_coverage", dict(zip(("month", "feed", "sender"), row, strict=True)), "covered_days"
+    )
+    assert found.sources
+    assert {(s.feed, s.sender) for s in found.sources} == {(row[1], row[2])}
+
+
+def test_an_indicator_is_told_with_what_it_counts(night_city) -> None:
+    with duckdb.connect(str(night_city.data.published / "minsheng.duckdb"), read_only=True) as con:
+        key = load_products()["indicator_value"].key
+        row = con.execute(
+            f"select {', '.join(key)} from indicator_value where value is not null order by all limit 1"
+        ).fetchone()
+        (said,) = con.execute(
+            "select definition_zh from dim_indicator where indicator_code = ?", [row[key.index("indicator_code")]]
+        ).fetchone()
+    found = explain(
+        night_city.data, "indicator_value", {k: str(v) for k, v in zip(key, row, strict=True) if v is not None}, "value"
+    )
+    assert said
+    assert said in found.defined
 
 
 def test_of_a_withheld_figure_no_rows_are_counted(night_city) -> None:

@@ -77,6 +77,19 @@ def test_the_last_digits_of_a_parallel_sum_are_no_revision(tmp_path) -> None:
     assert revised(tmp_path, FEBRUARY, noise) == []
 
 
+@pytest.mark.parametrize(
+    ("was", "now", "told"),
+    [
+        (0.1234567890125, 0.1234567890125 - 2e-16, False),  # the twelfth digit stands at its half
+        (0.0002657544315, 0.0002657544325, False),  # what is left of a difference, rounded at its twelfth place
+        (90.5, 90.5000001, True), (0.0002657544, 0.0002657545, True), (1e9, 1e9 + 0.1, True), (0.0, 1e-9, True),
+    ],
+)  # fmt: skip
+def test_a_digit_at_its_half_is_no_revision_and_a_small_change_is(tmp_path, was, now, told) -> None:
+    then, since = ([("2026-02-01", "health", 100, value, None), FEBRUARY[1]] for value in (was, now))
+    assert bool(revised(tmp_path, then, since)) is told
+
+
 def test_a_column_that_changes_everywhere_is_one_line(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(revisions, "MOST", 1)
     everywhere = [(month, d, contacts + 1, score, None) for month, d, contacts, score, _ in FEBRUARY]

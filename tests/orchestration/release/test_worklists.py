@@ -148,3 +148,14 @@ def test_it_prints_on_landscape_pages_with_the_headings_on_each(tmp_path: Path) 
     assert (printed.page_setup.fitToWidth or 1, printed.page_setup.fitToHeight) == (1, 0)
     assert printed.sheet_properties.pageSetUpPr.fitToPage
     assert printed.print_title_rows == f"${FIRST_ROW - 1}:${FIRST_ROW - 1}"
+    # What is on paper can be read (six points and more) and names no row by a key; the rest stands beside it.
+    columns = [c.value for c in printed[FIRST_ROW - 1]]
+    last = "".join(c for c in printed.print_area.partition(":")[2] if c.isalpha())
+    on_paper = columns[: printed[f"{last}1"].column]
+    assert {"评价编号 Review id", "政策 Policy"} <= set(columns) - set(on_paper)
+    assert {"下一步 What is to be done next", "办件编号 Case number"} <= set(on_paper)
+    letters = sum(
+        printed.column_dimensions[printed.cell(1, n).column_letter].width for n in range(1, len(on_paper) + 1)
+    )
+    assert 277 / (1.9 * letters) * 11 >= 6
+    assert printed.cell(FIRST_ROW, 2).alignment.wrap_text

@@ -45,9 +45,11 @@ for (const form of document.querySelectorAll("[data-dictionary]")) {
     entry, head: entry.querySelector("h2").textContent.toLowerCase(),
     rows: [...entry.querySelectorAll("tbody tr")].map((row) => ({ row, text: row.textContent.toLowerCase() })),
   }));
-  const output = form.querySelector("output");
+  const output = form.querySelector("output"), contents = document.querySelector(".entries");
   const apply = () => {
     const words = form.querySelector("input").value.trim().toLowerCase().split(/\s+/);
+    // Who searches wants what is found first; the list of all tables would also lead to those that are hidden.
+    contents.hidden = words[0] !== "";
     let shown = 0;
     for (const { entry, head, rows } of entries) {
       let here = 0;

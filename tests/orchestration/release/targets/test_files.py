@@ -14,7 +14,7 @@ import pytest
 import small_release
 from small_release import PRODUCTS, TABLES
 
-from contracts.whole_files import read_json
+from contracts.whole_files import read_json, write_json
 from orchestration.release.targets import checksums, files, workbooks
 
 AT = datetime(2026, 3, 1, 23, 59, 59)
@@ -95,6 +95,29 @@ def test_the_description_says_what_the_files_hold(release: Path) -> None:
     assert not any(key["fields"] == ["facility_id"] for key in keys)
 
 
+def test_what_a_release_has_besides_tables_stands_in_its_description(tmp_path: Path) -> None:
+    """So that nobody has to know that there is a bulletin, a worklist or a chart."""
+    write_json(tmp_path / "datapackage.json", {"name": "minsheng", "resources": [{"name": "t", "schema": {}}]})
+    for path in (
+        "bulletin/index.html",
+        "bulletin/en/index.html",
+        "worklists/health.xlsx",
+        "charts/a.svg",
+        "sdmx/x.csv",
+        "sdmx/structure.xml",
+    ):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(path, encoding="utf-8")
+    for _ in range(2):  # the second time is no other
+        files.describe_others(tmp_path)
+        found = read_json(tmp_path / "datapackage.json")["resources"]
+        assert [r.get("path") for r in found] == [
+            None, "bulletin/index.html", "charts/a.svg", "worklists/health.xlsx", "sdmx/structure.xml", "sdmx/x.csv",
+        ]  # fmt: skip
+    assert len({r["name"] for r in found}) == len(found)
+    assert all("schema" not in r and r["mediatype"] and r["title"] for r in found[1:])
+
+
 def test_the_pointer_names_one_release(tmp_path: Path) -> None:
     files.point(tmp_path, "2026-03-01.2", AT)
     said = json.loads((tmp_path / "pointer.json").read_text(encoding="utf-8"))
@@ -124,9 +147,13 @@ def test_every_department_has_a_workbook_of_its_scorecard(release: Path, tmp_pat
     assert rows.max_row == 4
     assert {row[0].value for row in rows.iter_rows(min_row=2)} != {None}
     assert notes.max_row == len(PRODUCTS[workbooks.TABLE].fields) + 1
-    for sheet in book.worksheets:
+    for sheet in (months, notes):
         assert (sheet.page_setup.orientation, sheet.page_setup.fitToHeight, sheet.print_title_rows is not None) == (
             "landscape",
             0,
             True,
         )
+    # Ninety columns on one side could not be read: they go on beside it, each page with the month and the division.
+    assert not (rows.sheet_properties.pageSetUpPr and rows.sheet_properties.pageSetUpPr.fitToPage)
+    assert (rows.page_setup.orientation, rows.page_setup.scale) == ("landscape", 70)
+    assert (rows.print_title_rows, rows.print_title_cols) == ("$1:$1", "$A:$C")
