@@ -89,17 +89,21 @@ class Sink:
         said_once = {f.name for f in self.schema if pyarrow.types.is_dictionary(f.type)}
         table = frame.drop(name for name in said_once if says_one_thing(frame[name])).to_arrow()
         columns = {name: table.column(name) for name in table.column_names}
-        nothing, first = pyarrow.nulls(frame.height, pyarrow.int32()), pyarrow.array(np.zeros(frame.height, np.int32))
+        # By way of polars: pyarrow loads pandas to see whether what it is given comes from there.
+        nothing, first = (
+            pyarrow.nulls(frame.height, pyarrow.int32()),
+            pl.zeros(frame.height, pl.Int32, eager=True).to_arrow(),
+        )
         for name in said_once:
             if name in columns:
                 columns[name] = columns[name].dictionary_encode()
             else:
                 said = frame[name][0]
-                values = pyarrow.array([said or ""], pyarrow.large_string())
+                values = pl.Series([said or ""]).to_arrow()
                 columns[name] = pyarrow.DictionaryArray.from_arrays(
                     nothing if said is None else first, values, safe=False
                 )
-        return pyarrow.table([columns[name] for name in self.schema.names], schema=self.schema)
+        return pyarrow.Table.from_arrays([columns[name] for name in self.schema.names], schema=self.schema)
 
     def _opened(self, first: pl.DataFrame) -> pyarrow.parquet.ParquetWriter:
         import pyarrow

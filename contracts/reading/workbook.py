@@ -466,6 +466,8 @@ _NO_PLACE = re.compile(rb"[<:]c(?:\s+[st]\s*=\s*[\"'][^<>\"']*[\"'])*\s*>")
 # of all texts for one whose number it does not understand.
 _F = rb"(?:\s*<(?:\w+:)?f(?:\s[^<>]*)?(?:/>|>[^<]*</(?:\w+:)?f>))?\s*"
 _V = rb"<(?:\w+:)?v(?:\s[^<>]*)?>"
+_ROW_OR_CELL = re.compile(rb"<(?:\w+:)?(?:(row)|c)(?:\s[^<>]*)?>")
+_COLUMN = re.compile(rb"\sr\s*=\s*[\"']([A-Za-z]{1,9})\d")
 _TABLE = re.compile(rb"<(?:\w+:)?sheetData[\s/>]")
 _NOT_PLAIN = (
     ((b"<!", b"<?"), re.compile(_V + rb"[^<]*+<[!?]")),  # 1<!-- -->2
@@ -503,6 +505,8 @@ class _Pieces:
 
     rows: set[int] = field(default_factory=set)
     last_cells: set[tuple[bytes, bytes]] = field(default_factory=set)  # of the piece before
+    column: int = 0  # of the last cell of the row that has begun
+    has_no_place: bool = False  # some cell says no place
     corner: tuple[int, int] = (9_999, 26)  # as many rows and columns as it has at most
     styles: set[bytes] = field(default_factory=set)
     hidden: Hidden = field(default_factory=Hidden)
@@ -543,14 +547,41 @@ def _refuse_unclear(piece: bytes, seen: _Pieces, file: str) -> None:
         column, row = (Counter(places) + Counter(seen.last_cells & cells)).most_common(1)[0][0]
         raise unreadable("sheet_repeats_a_cell", file=file, cell=(column + row).decode())
     seen.last_cells = cells
+    has_no_place = _NO_PLACE.search(piece) is not None
+    if has_no_place or seen.has_no_place:
+        seen.column, seen.has_no_place = _last_column(piece, known, seen.column, file), True
+    elif places:
+        is_in_row = max(map(piece.rfind, (b"<c ", b":c "))) > max(map(piece.rfind, (b"<row", b":row")))
+        seen.column = column_number(places[-1][0].decode()) if is_in_row else 0
     # Of two tables in a sheet the reader of the values passes over the second.
     if b"sheetData" in piece:
         seen.tables += sum(found.end() > known for found in _TABLE.finditer(piece))
     if seen.tables > 1 or any(_mentions(piece, signs) and pattern.search(piece) for signs, pattern in _NOT_PLAIN):
         raise unreadable("sheet_not_plain", file=file)
-    lowest = {int(row) for row in {row for _, row in cells}} | (rows if _NO_PLACE.search(piece) else set())
+    lowest = {int(row) for row in {row for _, row in cells}} | (rows if has_no_place else set())
     rightmost = (column_number(column.decode()) for column in {column for column, _ in cells})
     seen.corner = max([seen.corner[0], *lowest]), max([seen.corner[1], *rightmost])
+
+
+def _last_column(piece: bytes, known: int, column: int, file: str) -> int:
+    """The column of a piece's last cell. A cell that says no place stands behind the one before it, where one that says it may stand already.
+
+    Args:
+        known: how much of the piece was looked at before.
+        column: of the cell before the piece.
+    """
+    for found in _ROW_OR_CELL.finditer(piece):
+        if found.end() <= known:
+            continue
+        if found[1]:
+            column = 0
+            continue
+        said = _COLUMN.search(found[0])
+        here = column_number(said[1].decode()) if said else column + 1
+        if here <= column:
+            raise unreadable("sheet_not_plain", file=file)
+        column = here
+    return column
 
 
 def _checked(path: Path, kind: str, limits: Limits, file: str) -> Look:

@@ -180,6 +180,11 @@ def _cells() -> list[Case]:
         Case(twice, "in_pieces.xlsx", changed(once, lambda text: text.replace(beds, f'{beds}{far}<c r="E2"><v>99</v></c>')), refused=again),
         Case(twice, "styled.xlsx", beds_as(beds + '<c r="E2" s="0"/>'), rows=THREE),
         Case(twice, "whole.xlsx", changed(once, lambda text: text.replace(beds, beds + far)), rows=THREE),
+        # A cell without a place stands behind the one before it.
+        Case(twice, "placeless.xlsx", beds_as('<c><v>50</v></c><c r="E2"><v>99</v></c>'), refused=plain),
+        Case(twice, "placeless_before.xlsx", changed(once, lambda text: text.replace('<c r="E2">', '<c r="D2"/><c>').replace('<c r="F2"', '<c r="E2"')), refused=plain),
+        Case(twice, "placeless_in_pieces.xlsx", beds_as(f'<c><v>50</v></c>{far}<c r="E2"><v>99</v></c>'), refused=plain),
+        Case(twice, "placeless_in_order.xlsx", beds_as("<c><v>50</v></c>"), rows=THREE),
         Case(broken, "sign.xlsx", changed(once, lambda text: text.replace("示例院1", "示<例院1")), refused=damaged),
         Case(broken, "twice.xlsx", changed(once, lambda text: text.replace('r="H2"', 'r="H2" r="G2"')), refused=damaged),
         Case(broken, "closed.xlsx", changed(once, lambda text: text.replace("</row>", "", 1)), refused=damaged),
