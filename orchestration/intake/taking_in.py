@@ -96,7 +96,8 @@ def _anew(
     log: Any,
 ) -> Attempt | None:
     """What becomes of a pending delivery now; None where its bytes are gone or damaged and nothing else can be done."""
-    if withdrawal := context.withdrawn.get(item.receipt):
+    withdrawal = context.withdrawn.get(item.receipt)
+    if withdrawal and (outcome or not item.is_whole):
         return _withdraw(context.data, outcome, withdrawal) if outcome else None
     is_lost = outcome is not None and outcome.verdict == "accepted" and not _reads(context.data, item, outcome)
     if item.is_whole:
@@ -106,7 +107,9 @@ def _anew(
                 log.warning(
                     f"{item.shown_name}: its rows do not read (cut short or damaged): taken in again from the archive"
                 )
-        return _through_the_door(context, item, standing, ahead.result(item.receipt))
+        judged = _through_the_door(context, item, standing, ahead.result(item.receipt))
+        # Where the directory is made anew it is judged first, as it was: a withdrawn file was an accepted one.
+        return _withdraw(context.data, judged, withdrawal) if withdrawal and judged.verdict == "accepted" else judged
     if item.path.is_file() and log:
         log.warning(message("archive_damaged", "en", file=item.shown_name, receipt=item.receipt))
     if outcome is None or outcome.verdict == "duplicate" or is_lost:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
 from datetime import date, datetime
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -520,6 +522,28 @@ def test_a_withdrawal_outlives_the_bytes(data) -> None:
     undo_withdrawal(data.root, receipt, by="李四", why="", at=data.now())
     assert night(data)["a.csv"].verdict == "accepted"
     assert rows(data) == {"TY1"}
+    assert night(data) == {}
+
+
+def test_a_withdrawn_file_is_judged_and_goes_where_the_ledger_is_made_anew(data) -> None:
+    """As when an old release is made again: the file was accepted and then withdrawn, and both stand in the ledger."""
+    put(data, "default/a.csv", openings("TY1"))
+    put(data, "default/b.csv", openings("TY2"))
+    receipt = night(data)["a.csv"].receipt
+    withdraw(data.root, receipt, by="李四", why="报错了月份", at=data.now())
+    night(data)
+
+    def story() -> list[tuple[Any, ...]]:
+        of_receipt = (a for a in landing.attempts(data, FEED.id) if a.receipt == receipt)
+        return [(a.attempt, a.verdict, a.reason_code, a.rows_accepted) for a in of_receipt]
+
+    before = story()
+    for folder in (data.receipts, data.accepted, data.quarantine):
+        shutil.rmtree(folder, ignore_errors=True)
+    assert night(data)["a.csv"].verdict == "withdrawn"
+    assert rows(data) == {"TY2"}
+    assert story() == before
+    assert [verdict for _, verdict, _, _ in before] == ["accepted", "withdrawn"]
     assert night(data) == {}
 
 
