@@ -27,7 +27,7 @@ from typing import Any
 
 from orchestration.paths import ZONE, DataDirectory
 
-ALLOWED_SECONDS = {"without news": 20.0, "a new day": 30.0}
+ALLOWED_SECONDS, ALLOWED_RATIO = {"without news": 20.0, "a new day": 30.0}, 1.5
 START, DAGSTER = "start: imports, code location", "Dagster around the steps"
 # Stage → the function whose time it is; what is not there any more is an error, not a night that costs nothing.
 STAGES = {
@@ -163,6 +163,8 @@ def main() -> None:
     print(f"  {'seconds it took':32}" + "".join(f"{seconds:16.1f}" for seconds in took.values()))
     for night, allowed in ALLOWED_SECONDS.items():
         print(f"  {night}: {took[night]:.1f} s (allowed {allowed:g})")
+    ratio = sum(found["a new day"].values()) / sum(found["without news"].values())
+    print(f"  a new day / without news: {ratio:.2f} of processor time (allowed {ALLOWED_RATIO:g})")
 
 
 if __name__ == "__main__":

@@ -35,25 +35,6 @@ class NotReadable(Exception):
 _BOF, _FILEPASS, _NOTE, _CODEPAGE, _UNICODE = 0x809, 0x2F, 0x1C, 0x42, 1200
 
 
-def check_readable(path: Path) -> None:
-    """Says what the reader of the values does not tell from damage.
-
-    Raises:
-        NotReadable: encrypted_file, or format_not_understood for Excel 5: of its texts that reader takes Chinese letters apart, its errors
-            it leaves empty, and its formats it takes for others.
-    """
-    try:
-        records = _records(_stream(path.read_bytes()), 0)
-        kind, body = next(records)
-        is_old = kind == _BOF and struct.unpack_from("<H", body)[0] < 0x600
-        if any(kind == _FILEPASS for kind, _ in records):
-            raise NotReadable("encrypted_file")
-    except (struct.error, IndexError, KeyError, ValueError, OverflowError, StopIteration):
-        return
-    if is_old:
-        raise NotReadable("format_not_understood")
-
-
 def in_unicode(data: bytes) -> bytes:
     """The file, saying of its texts what they are: from Excel 97 on Unicode, whatever code page is named. The reader of the values believes
     the name, and takes the two bytes of a letter for two letters, or for one of GBK.
@@ -79,7 +60,9 @@ def odd_cells_of(path: Path) -> tuple[dict[str, Odd], dict[str, Hidden], bool]:
     """(for each sheet by name the cells whose value does not say what is seen, and what it hides, whether days count from 1904).
 
     Raises:
-        NotReadable: damaged_file: what the cells show beyond their values would be lost in silence.
+        NotReadable: encrypted_file; format_not_understood for Excel 5, of whose texts the reader of the values takes Chinese letters apart,
+            whose errors it leaves empty, and whose formats it takes for others; damaged_file: what the cells show beyond their values would
+            be lost in silence.
     """
     try:
         return _read(_stream(path.read_bytes()))
@@ -111,6 +94,10 @@ def _read(data: bytes) -> tuple[dict[str, Odd], dict[str, Hidden], bool]:
     starts_1904 = was_calculated = False
     last = 0
     for kind, body in _records(data, 0):
+        if kind == _FILEPASS:
+            raise NotReadable("encrypted_file")
+        if kind == _BOF and struct.unpack_from("<H", body)[0] < 0x600:
+            raise NotReadable("format_not_understood")
         if kind == _BOUNDSHEET:
             start, _, length, wide = struct.unpack_from("<IHBB", body)
             sheets[_letters(body, 8, length, wide)] = start

@@ -657,12 +657,11 @@ def _checked(path: Path, kind: str, limits: Limits, file: str) -> Look:
 
 
 def _checked_xls(path: Path, limits: Limits, file: str) -> Look:
-    from contracts.reading.biff import NotReadable, check_readable, odd_cells_of
+    from contracts.reading.biff import NotReadable, odd_cells_of
 
     if path.stat().st_size > limits.workbook_bytes:
         raise unreadable("file_too_large", file=file, limit=f"{limits.workbook_bytes // 1_000_000} MB")
     try:
-        check_readable(path)
         by_name, hidden_in, starts_1904 = odd_cells_of(path)  # at most 65,536 × 256 cells by its format
     except NotReadable as why:
         is_old = str(why) == "format_not_understood"

@@ -24,8 +24,9 @@ from orchestration.paths import DataDirectory
 PAIRS, UNITS, WAIVERS = "facility_link_decisions", "division_change_decisions", "validation_waivers"
 SAME, DIFFERENT = "same", "different"
 # A weak sign of what became of a division is shown, the weakest first.
-SHOWN_UNITS, SURE_FROM = 200, 0.9
-SHOWN_VIOLATIONS = SHOWN_PAIRS = 200
+SURE_FROM = 0.9
+# Of more of a kind that wait a page shows these; what is decided makes room.
+SHOWN = 200
 
 
 class NotDecided(ValueError):
@@ -95,7 +96,7 @@ def units(data: DataDirectory, policies: Path = POLICIES) -> list[dict[str, Any]
         data, "division_successor",
         "select from_vintage, to_vintage, level, old_code, old_name, new_code, new_name, change, reason, confidence from division_successor "
         f"where old_code is not null and reason <> 'decided_by_hand' and confidence < {SURE_FROM} "
-        f"order by confidence, old_code, new_code limit {SHOWN_UNITS}",
+        "order by confidence, old_code, new_code",
     )  # fmt: skip
     return [row for row in found if (str(row["to_vintage"]), row["old_code"], row["new_code"] or "") not in decided]
 

@@ -199,8 +199,8 @@ def _told(checked: Checked) -> Mapping[str, Any]:
 def _waiting(data: DataDirectory, policies: Path, token: str, done: str = "") -> Response:
     return _page(
         "desk_decisions.j2", token=token, done=done, held=decisions.held(data), pairs=decisions.pairs(data, policies),
-        units=decisions.units(data, policies), violations=decisions.violations(data, policies), most=decisions.SHOWN_VIOLATIONS,
-        most_pairs=decisions.SHOWN_PAIRS, most_units=decisions.SHOWN_UNITS, named=decisions.named,
+        units=decisions.units(data, policies), violations=decisions.violations(data, policies), most=decisions.SHOWN,
+        named=decisions.named,
     )  # fmt: skip
 
 

@@ -142,12 +142,13 @@ def write_other_forms(candidate: Path, certificate: Certificate) -> None:
     """CSV, descriptions, SDMX and the departments' scorecards: the rows of the finished database in forms that others open."""
     databases = {".": candidate / DATABASE, PUBLIC: candidate / PUBLIC / PUBLIC_DATABASE}
     products = load_products()
-    files.write(candidate, databases, products, certificate.release_id, certificate.released_at, certificate.notes)
     sdmx.write(candidate, databases, products, certificate.release_id, certificate.released_at)
     if workbooks.TABLE in products:
         workbooks.write(
             candidate / DATABASE, products[workbooks.TABLE], candidate / workbooks.FOLDER, certificate.release_id, certificate.notes,
         )  # fmt: skip
+    # Last: it describes what the release holds.
+    files.write(candidate, databases, products, certificate.release_id, certificate.released_at, certificate.notes)
 
 
 def write_bulletin(

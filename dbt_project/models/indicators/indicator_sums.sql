@@ -1,6 +1,13 @@
 {%- set levels = ['province', 'city', 'county', 'town', 'village'] -%}
 {%- set above = levels[:-1] -%}
 {%- set kinds = ['all', 'own'] -%}
+{%- set added_up -%}
+        sum(value) as value,
+        cast(sum(units) as bigint) as units,
+        cast(sum(units_on_time) as bigint) as units_on_time,
+        sum(restated_value) as restated_value,
+        max(restated_vintage) as restated_vintage
+{%- endset -%}
 with
 
 measured as (
@@ -41,11 +48,7 @@ in_towns as (
         {{ level }}_code,
         {%- endfor %}
         area_type,
-        sum(value) as value,
-        cast(sum(units) as bigint) as units,
-        cast(sum(units_on_time) as bigint) as units_on_time,
-        sum(restated_value) as restated_value,
-        max(restated_vintage) as restated_vintage
+        {{ added_up }}
     from placed
     group by
         measure,
@@ -104,11 +107,7 @@ final as (
         period,
         division_code,
         area_type,
-        sum(value) as value,
-        cast(sum(units) as bigint) as units,
-        cast(sum(units_on_time) as bigint) as units_on_time,
-        sum(restated_value) as restated_value,
-        max(restated_vintage) as restated_vintage
+        {{ added_up }}
     from spread
     where division_code is not null
     group by measure, period, division_code, area_type

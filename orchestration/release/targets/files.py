@@ -17,7 +17,7 @@ import duckdb
 
 from contracts.model import FieldSpec, Product
 from contracts.quoting import literal
-from contracts.whole_files import read_json, sha256_of, whole, write_json
+from contracts.whole_files import sha256_of, whole, write_json
 from orchestration.paths import ZONE
 
 POINTER, PACKAGE, CSV = "pointer.json", "datapackage.json", "csv"
@@ -37,7 +37,8 @@ def write(
     at: datetime,
     note: str,
 ) -> None:
-    """Writes `csv/` and both descriptions into a release's folder and into its public edition; a CSV file that is there was taken over.
+    """Writes `csv/` and both descriptions into a release's folder and into its public edition, when all else is in it; a CSV file that is there
+    was taken over.
 
     Args:
         databases: edition (a folder below `folder`, `.` the release itself) → its DuckDB file.
@@ -53,7 +54,8 @@ def write(
             counts = {t: _count(con, t) for t in tables}
         about = {"release": release_id, "created": at.replace(tzinfo=ZONE).isoformat(), "note": note}
         parquet = {t: place / "parquet" / f"{t}.parquet" for t in known}
-        write_json(place / PACKAGE, package(known, parquet, place, counts, about))
+        described = package(known, parquet, place, counts, about)
+        write_json(place / PACKAGE, {**described, "resources": [*described["resources"], *_others(place)]})
         csv = {t: place / CSV / f"{t}.csv" for t in known}
         write_json(place / CSV / PACKAGE, package(known, csv, place / CSV, counts, about))
 
@@ -128,13 +130,11 @@ MEDIA: Mapping[str, str] = {
 }  # fmt: skip
 
 
-def describe_others(folder: Path) -> None:
-    """Adds to a release's description what lies in it besides tables: pages by their first one, every workbook, chart and SDMX file.
+def _others(folder: Path) -> list[dict[str, Any]]:
+    """What lies in a release besides tables: pages by their first one, every workbook, chart and SDMX file.
 
     They have no schema, which tells a reader of tables that they are none.
     """
-    described = read_json(folder / PACKAGE)
-    tables = [r for r in described["resources"] if "schema" in r]
     others = []
     for name, (title, text) in OTHERS.items():
         first = folder / name / "index.html"
@@ -152,7 +152,7 @@ def describe_others(folder: Path) -> None:
             }
             for path in found
         ]
-    write_json(folder / PACKAGE, {**described, "resources": [*tables, *others]})
+    return others
 
 
 def _schema(product: Product, products: Mapping[str, Product]) -> dict[str, Any]:

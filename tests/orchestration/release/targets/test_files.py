@@ -14,10 +14,13 @@ import pytest
 import small_release
 from small_release import PRODUCTS, TABLES
 
-from contracts.whole_files import read_json, write_json
+from contracts.whole_files import read_json
 from orchestration.release.targets import checksums, files, workbooks
 
 AT = datetime(2026, 3, 1, 23, 59, 59)
+OTHERS = (
+    "bulletin/index.html", "bulletin/en/index.html", "worklists/health.xlsx", "charts/a.svg", "sdmx/x.csv", "sdmx/structure.xml",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +34,9 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
         with duckdb.connect(str(database), read_only=True) as con:
             for table in TABLES:
                 con.execute(f"copy {table} to '{place / 'parquet' / table}.parquet' (format parquet)")
+    for path in OTHERS:
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(path, encoding="utf-8")
     files.write(
         folder,
         {".": database, "public": folder / "public" / "minsheng_public.duckdb"},
@@ -71,8 +77,9 @@ def test_the_description_says_what_the_files_hold(release: Path) -> None:
         described = read_json(place / "datapackage.json")
         assert described["version"] == "2026-03-01.1"
         assert described["created"] == "2026-03-01T23:59:59+08:00"
-        assert {r["name"] for r in described["resources"]} == set(TABLES)
-        for resource in described["resources"]:
+        tables = [r for r in described["resources"] if "schema" in r]
+        assert {r["name"] for r in tables} == set(TABLES)
+        for resource in tables:
             product, file = PRODUCTS[resource["name"]], place / resource["path"]
             assert file.suffix == f".{ending}"
             assert resource["hash"] == f"sha256:{hashlib.sha256(file.read_bytes()).hexdigest()}"
@@ -95,27 +102,16 @@ def test_the_description_says_what_the_files_hold(release: Path) -> None:
     assert not any(key["fields"] == ["facility_id"] for key in keys)
 
 
-def test_what_a_release_has_besides_tables_stands_in_its_description(tmp_path: Path) -> None:
-    """So that nobody has to know that there is a bulletin, a worklist or a chart."""
-    write_json(tmp_path / "datapackage.json", {"name": "minsheng", "resources": [{"name": "t", "schema": {}}]})
-    for path in (
-        "bulletin/index.html",
-        "bulletin/en/index.html",
-        "worklists/health.xlsx",
-        "charts/a.svg",
-        "sdmx/x.csv",
-        "sdmx/structure.xml",
-    ):
-        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / path).write_text(path, encoding="utf-8")
-    for _ in range(2):  # the second time is no other
-        files.describe_others(tmp_path)
-        found = read_json(tmp_path / "datapackage.json")["resources"]
-        assert [r.get("path") for r in found] == [
-            None, "bulletin/index.html", "charts/a.svg", "worklists/health.xlsx", "sdmx/structure.xml", "sdmx/x.csv",
-        ]  # fmt: skip
+def test_what_a_release_has_besides_tables_stands_in_its_description(release: Path) -> None:
+    """So that nobody has to know that there is a bulletin, a worklist or a chart; the public edition has none of them."""
+    found = [r for r in read_json(release / "datapackage.json")["resources"] if "schema" not in r]
+    assert [r["path"] for r in found] == [
+        "bulletin/index.html", "charts/a.svg", "worklists/health.xlsx", "sdmx/structure.xml", "sdmx/x.csv",
+    ]  # fmt: skip
     assert len({r["name"] for r in found}) == len(found)
-    assert all("schema" not in r and r["mediatype"] and r["title"] for r in found[1:])
+    assert all(r["mediatype"] and r["title"] for r in found)
+    assert all(r["hash"] == f"sha256:{hashlib.sha256((release / r['path']).read_bytes()).hexdigest()}" for r in found)
+    assert all("schema" in r for r in read_json(release / "public" / "datapackage.json")["resources"])
 
 
 def test_the_pointer_names_one_release(tmp_path: Path) -> None:
