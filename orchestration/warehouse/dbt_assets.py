@@ -8,6 +8,7 @@ import hashlib
 import importlib.metadata
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
@@ -43,6 +44,8 @@ from orchestration.warehouse import column_lineage, failures, inputs, texts
 
 # One slot: whoever writes the warehouse holds it, whether the night or a person started the run.
 POOL = "warehouse"
+# What dbt leaves of a build (the project it read, the SQL it sent): 10 to 20 MB, of as many builds as there may be questions about.
+KEPT_BUILDS = 7
 # How a log line begins that tells of a finished model: the night's progress counts them.
 BUILT = "built"
 # How the warning begins that a damaged warehouse gives.
@@ -210,6 +213,7 @@ def warehouse_assets() -> list[dg.AssetsDefinition]:
             # What a person has chosen is built, due or not; of the whole project, what is due.
             is_whole = _is_whole(context)
             due = inputs.due(parsed, tonight, before) if is_whole else {*tonight}
+            forget_builds(where)
             target = where.dbt_target / "runs" / context.run_id[:8]
             # What ways lead between is built before they are measured, and what is made of distances after.
             first, early, early_results = set[str](), list[Any](), list[Any]()
@@ -279,6 +283,13 @@ def _parsed(data: DataDirectory, log: Any) -> dict[str, Any]:
     if not failures.reads(data):
         inputs.forget(data)
     return dict(json.loads(manifest(data).read_text(encoding="utf-8")))
+
+
+def forget_builds(data: DataDirectory) -> None:
+    """Removes what dbt left of older builds, before one begins; only the writer of the warehouse may."""
+    left = sorted((data.dbt_target / "runs").glob("*"), key=lambda folder: folder.stat().st_mtime, reverse=True)
+    for folder in left[KEPT_BUILDS - 1 :]:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _ensure_typed(data: DataDirectory) -> None:
