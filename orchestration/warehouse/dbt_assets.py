@@ -213,7 +213,6 @@ def warehouse_assets() -> list[dg.AssetsDefinition]:
             # What a person has chosen is built, due or not; of the whole project, what is due.
             is_whole = _is_whole(context)
             due = inputs.due(parsed, tonight, before) if is_whole else {*tonight}
-            forget_builds(where)
             target = where.dbt_target / "runs" / context.run_id[:8]
             # What ways lead between is built before they are measured, and what is made of distances after.
             first, early, early_results = set[str](), list[Any](), list[Any]()
@@ -285,9 +284,9 @@ def _parsed(data: DataDirectory, log: Any) -> dict[str, Any]:
     return dict(json.loads(manifest(data).read_text(encoding="utf-8")))
 
 
-def forget_builds(data: DataDirectory) -> None:
+def forget_builds(runs: Path) -> None:
     """Removes what dbt left of older builds, before one begins; only the writer of the warehouse may."""
-    left = sorted((data.dbt_target / "runs").glob("*"), key=lambda folder: folder.stat().st_mtime, reverse=True)
+    left = sorted(runs.glob("*"), key=lambda folder: folder.stat().st_mtime, reverse=True)
     for folder in left[KEPT_BUILDS - 1 :]:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -306,6 +305,7 @@ def _run_dbt(
     context: dg.AssetExecutionContext, dbt: DbtCliResource, read: Path, target: Path, wanted: Iterable[str] | None
 ) -> tuple[DbtCliInvocation, list[Any], Exception | None]:
     """Builds and tests these nodes, or all; what dbt did, and what stopped it if anything did."""
+    forget_builds(target.parent)
     # Unit tests try the code, not the data: `make test` runs them.
     arguments = ["build", "--exclude-resource-type", "unit_test"]
     if wanted is not None:

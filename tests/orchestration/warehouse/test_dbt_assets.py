@@ -211,14 +211,14 @@ def test_a_parsed_project_that_is_damaged_is_parsed_again(
 
 
 def test_what_dbt_leaves_of_old_builds_goes_and_of_the_newest_stays(tmp_path: Path) -> None:
-    data, kept = DataDirectory(tmp_path), dbt_assets.KEPT_BUILDS
+    kept = dbt_assets.KEPT_BUILDS
     for n in range(kept + 3):
-        path = data.dbt_target / "runs" / f"{n:08x}" / "compiled" / "a.sql"
+        path = tmp_path / f"{n:08x}" / "compiled" / "a.sql"
         path.parent.mkdir(parents=True)
         path.write_text("select 1", encoding="utf-8")
         os.utime(path.parent.parent, (n, n))
-    dbt_assets.forget_builds(data)
+    dbt_assets.forget_builds(tmp_path)
     newest = {f"{n:08x}" for n in range(4, kept + 3)}
-    assert {p.name for p in (data.dbt_target / "runs").iterdir()} == newest
+    assert {p.name for p in tmp_path.iterdir()} == newest
     assert len(newest) == kept - 1  # the one that begins is the last of them
-    dbt_assets.forget_builds(DataDirectory(tmp_path / "new"))
+    dbt_assets.forget_builds(tmp_path / "of nobody")
