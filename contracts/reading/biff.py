@@ -93,11 +93,12 @@ def _read(data: bytes) -> tuple[dict[str, Odd], dict[str, Hidden], bool]:
     shared: list[bytes] = []
     starts_1904 = was_calculated = False
     last = 0
-    for kind, body in _records(data, 0):
-        if kind == _FILEPASS:
-            raise NotReadable("encrypted_file")
-        if kind == _BOF and struct.unpack_from("<H", body)[0] < 0x600:
-            raise NotReadable("format_not_understood")
+    records = list(_records(data, 0))
+    if any(kind == _FILEPASS for kind, _ in records):
+        raise NotReadable("encrypted_file")  # said first: an old one too is to be sent without its password
+    if any(kind == _BOF and struct.unpack_from("<H", body)[0] < 0x600 for kind, body in records):
+        raise NotReadable("format_not_understood")
+    for kind, body in records:
         if kind == _BOUNDSHEET:
             start, _, length, wide = struct.unpack_from("<IHBB", body)
             sheets[_letters(body, 8, length, wide)] = start
