@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache, cached_property
 from graphlib import TopologicalSorter
 from importlib import import_module
@@ -218,7 +218,8 @@ def warehouse_assets() -> list[dg.AssetsDefinition]:
             first, early, early_results = set[str](), list[Any](), list[Any]()
             if is_whole and roads.given(where):
                 if first := inputs.leading_to(parsed, roads.BETWEEN) & due:
-                    invocation, early, _ = _run_dbt(context, dbt, read, target, first)
+                    with _building(context, dbt, read, target, first) as invocation:
+                        early, _ = _events(context, invocation)
                     early_results = _results(invocation)
                     _remember(where, before, first, tonight, early_results)
                 roads.write(where)
@@ -229,25 +230,22 @@ def warehouse_assets() -> list[dg.AssetsDefinition]:
                 }
             nodes = [parsed["nodes"][name] for name in due | first if name in parsed["nodes"]]
             names = {node["name"] for node in nodes if node["resource_type"] in failures.TABLES}
-            unchanged = [key for key in context.selected_asset_keys if key.path[-1] not in names]
             # First: what is unchanged is made of nothing that is due, and Dagster wants everything after what it is made of.
-            why = _why_kept(where)
-            for key in _in_order(unchanged, context.assets_def):
-                yield dg.MaterializeResult(asset_key=key, metadata={TONIGHT: why.get(key.path[-1], HOW["unchanged"])})
+            unchanged = _left(context, where, (k for k in context.selected_asset_keys if k.path[-1] not in names))
             if not due | first:
+                yield from unchanged.values()
                 return
-            # The audit's library takes seconds to import: dbt works in a process of its own meanwhile.
-            Thread(target=import_module, args=["great_expectations"], daemon=True).start()
-            is_all = is_whole and len(due) == len(tonight) - len(parsed["sources"])
-            wanted = None if is_all else due if is_whole else _chosen(context)
-            invocation, events, failure = _run_dbt(context, dbt, read, target, wanted)
+            wanted = due if is_whole else _chosen(context)
+            with _building(context, dbt, read, target, wanted) as invocation:
+                # The audit's library takes seconds to import, and Dagster seconds to note what is unchanged: dbt works meanwhile.
+                Thread(target=import_module, args=["great_expectations"], daemon=True).start()
+                yield from unchanged.values()
+                events, failure = _events(context, invocation)
             results = _results(invocation)
             _remember(where, before, due, tonight if is_whole else {}, results)
             events, results = [*early, *events], [*early_results, *results]
             # Read once, after dbt has closed the file: dagster-dbt would read while dbt runs, and wait for it in a loop.
             metadata = _table_metadata(where, target, context.assets_def, names)
-            for name, how in _how_written(target).items():
-                metadata.setdefault(name, {})[TONIGHT] = HOW[how]
         listed = failures.remember(where, results)
         reached = failures.tables_reached(where, listed)
         made = {event.output_name for event in events if isinstance(event, dg.Output)}
@@ -262,9 +260,8 @@ def warehouse_assets() -> list[dg.AssetsDefinition]:
             table = str(event.metadata["unique_id"].value).rpartition(".")[2] if isinstance(event, dg.Output) else None
             yield event.with_metadata({**event.metadata, **metadata[table]}) if table in metadata else event
         # The release goes on without the tables that a failure reaches; what waits for them would wait for ever.
-        why = _why_kept(where)
-        for key in _in_order(unmade, context.assets_def) if failure else ():
-            yield dg.MaterializeResult(asset_key=key, metadata={TONIGHT: why[key.path[-1]]})
+        if failure:
+            yield from _left(context, where, unmade).values()
         for sentence in listed.values():
             context.log.error(sentence)
 
@@ -301,19 +298,25 @@ def _ensure_typed(data: DataDirectory) -> None:
         write_parquet(ledger.path(data), ledger.table(data))
 
 
-def _run_dbt(
-    context: dg.AssetExecutionContext, dbt: DbtCliResource, read: Path, target: Path, wanted: Iterable[str] | None
-) -> tuple[DbtCliInvocation, list[Any], Exception | None]:
-    """Builds and tests these nodes, or all; what dbt did, and what stopped it if anything did."""
+@contextmanager
+def _building(
+    context: dg.AssetExecutionContext, dbt: DbtCliResource, read: Path, target: Path, wanted: Iterable[str]
+) -> Iterator[DbtCliInvocation]:
+    """dbt, which builds and tests these nodes in a process of its own; it has ended when this is left."""
     forget_builds(target.parent)
     # Unit tests try the code, not the data: `make test` runs them.
-    arguments = ["build", "--exclude-resource-type", "unit_test"]
-    if wanted is not None:
-        arguments += ["--indirect-selection", "empty", *inputs.selection(wanted, target / "wanted")]
+    arguments = ["build", "--exclude-resource-type", "unit_test", "--indirect-selection", "empty"]
+    arguments += inputs.selection(wanted, target / "wanted")
     invocation = dbt.cli(arguments, manifest=read, dagster_dbt_translator=_Translator(), target_path=target)
     # Told here and not above: dagster-dbt would select by names that a folder may have too.
     invocation.context = context
-    return invocation, *_events(context, invocation)
+    try:
+        yield invocation
+    finally:
+        # Whatever stopped us, dbt must not go on writing after the lock is given back.
+        if invocation.process.poll() is None:
+            invocation.process.terminate()
+            invocation.process.wait(timeout=30)
 
 
 def _remember(
@@ -352,11 +355,16 @@ def _chosen(context: dg.AssetExecutionContext) -> list[str]:
     return [str((spec.metadata or {})[UNIQUE_ID]) for spec in [*specs, *tests]]
 
 
-def _in_order(keys: Sequence[dg.AssetKey], assets: dg.AssetsDefinition) -> list[dg.AssetKey]:
-    """Each after what it is made from: Dagster takes them in no other order."""
-    wanted = {*keys}
-    before = {key: assets.asset_deps[key] & wanted for key in sorted(keys)}
-    return list(TopologicalSorter(before).static_order())
+def _left(
+    context: dg.AssetExecutionContext, data: DataDirectory, keys: Iterable[dg.AssetKey]
+) -> dict[dg.AssetKey, dg.MaterializeResult]:
+    """What is said of tables that tonight leaves as they were, each after what it is made from: Dagster takes them in no other order."""
+    wanted, why = {*keys}, _why_kept(data)
+    before = {key: context.assets_def.asset_deps[key] & wanted for key in sorted(wanted)}
+    return {
+        key: dg.MaterializeResult(asset_key=key, metadata={TONIGHT: why.get(key.path[-1], HOW["unchanged"])})
+        for key in TopologicalSorter(before).static_order()
+    }
 
 
 def row_counts(data: DataDirectory, tables: Container[str]) -> dict[str, int]:
@@ -377,7 +385,7 @@ def row_counts(data: DataDirectory, tables: Container[str]) -> dict[str, int]:
 def _table_metadata(
     data: DataDirectory, target: Path, assets: dg.AssetsDefinition, tables: Container[str]
 ) -> dict[str, dict[str, Any]]:
-    """Table that was built → how many rows it has; and what the columns of tables are made of."""
+    """Table that was built → how many rows it has and how it was written; and what the columns of tables are made of."""
     seen: dict[str, dict[str, Any]] = {
         table: {"dagster/row_count": rows} for table, rows in row_counts(data, tables).items()
     }
@@ -389,6 +397,8 @@ def _table_metadata(
         seen.setdefault(table, {})["dagster/column_lineage"] = of_columns
     for table, types in _staged_columns(data).items():
         seen.setdefault(table, {})[COLUMNS] = texts.schema(types, texts.staged_feed(table).by_name)
+    for table, how in _how_written(target).items():
+        seen.setdefault(table, {})[TONIGHT] = HOW[how]
     return seen
 
 
@@ -416,7 +426,7 @@ def _how_written(target: Path) -> dict[str, str]:
 
 
 def _events(context: dg.AssetExecutionContext, invocation: DbtCliInvocation) -> tuple[list[Any], Exception | None]:
-    """What dbt did, and what stopped it if anything did; dbt has ended when this returns."""
+    """What dbt did, and what stopped it if anything did."""
     events: list[Any] = []
     try:
         for event in invocation.stream():
@@ -425,11 +435,6 @@ def _events(context: dg.AssetExecutionContext, invocation: DbtCliInvocation) -> 
                 context.log.info(f"{BUILT} {event.output_name}")
     except DagsterDbtCliRuntimeError as error:
         return events, error
-    finally:
-        # Whatever stopped us, dbt must not go on writing after the lock is given back.
-        if invocation.process.poll() is None:
-            invocation.process.terminate()
-            invocation.process.wait(timeout=30)
     return events, None
 
 
