@@ -19,7 +19,7 @@ from dagster_dbt import DbtCliResource
 
 from orchestration.paths import DataDirectory
 from orchestration.warehouse import dbt_assets, failures, inputs
-from orchestration.warehouse.dbt_assets import _Dbt, _how_written, _is_told, _sentence, dbt_resource
+from orchestration.warehouse.dbt_assets import _building, _Dbt, _how_written, _is_told, _sentence, dbt_resource
 
 KEEPS_TOTALS = {
     "unique_id": "test.minsheng.keeps_totals", "status": "fail", "failures": 2, "message": "Got 2 results, configured to fail if != 0",
@@ -118,6 +118,18 @@ def _noted(name: str, own: Any, asked: list[str]) -> property | Callable[..., An
     if isinstance(own, cached_property):
         return property(lambda self: (asked.append(name), own.func(self))[1])
     return lambda self, args: (asked.append(name), own(self, args))[1]
+
+
+def test_dbt_has_ended_when_a_build_is_left_however_it_is(tmp_path: Path) -> None:
+    working = SimpleNamespace(process=subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]))
+    dbt: Any = SimpleNamespace(cli=lambda *_, **__: working)
+    context: Any = None
+    with (
+        pytest.raises(KeyboardInterrupt),
+        _building(context, dbt, tmp_path / "manifest.json", tmp_path / "runs" / "a", []),
+    ):
+        raise KeyboardInterrupt
+    assert working.process.returncode is not None
 
 
 class Log:
