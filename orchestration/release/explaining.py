@@ -125,12 +125,13 @@ def _asked(table: str, where: Mapping[str, str], column: str) -> tuple[Product, 
         if name not in product.by_name:
             near = _near(name, product.by_name)
             raise NotExplained(
-                f"表 {table} 没有列 {name}，相近的有：{near} · {table} has no column {name}; near are: {near}"
+                f"表 {table} 没有列 {name}，可用：{near} · {table} has no column {name}; there are: {near}"
             )
     return product, product.by_name[column]
 
 
 def _near(name: str, names: Mapping[str, Any]) -> str:
+    """Those that are spelt like it; all where none is."""
     from difflib import get_close_matches
 
     return ", ".join(get_close_matches(name, list(names), n=8, cutoff=0.4) or sorted(names))

@@ -37,11 +37,10 @@ def tell(chosen: argparse.Namespace, data: DataDirectory, console: Console) -> i
     try:
         if chosen.folder and folder.exists() and any(folder.iterdir()):
             raise NotReproducible(f"文件夹 {folder} 不是空的 · the folder {folder} is not empty")
-        console.print(
-            f" 重做 {chosen.release}，与第一夜一样久 · making it again, which takes as long as a first night",
-            markup=False,
+        said = f" 重做 {chosen.release}，与第一夜一样久 · making it again, which takes as long as a first night"
+        found = reproduce(
+            data, chosen.release, folder, anyway=chosen.anyway, begun=lambda: console.print(said, markup=False)
         )
-        found = reproduce(data, chosen.release, folder, anyway=chosen.anyway)
     except NotReproducible as refused:
         console.print(f" {refused}", markup=False)
         return 2

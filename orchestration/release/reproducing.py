@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -42,8 +43,15 @@ class Reproduced:
     same: dict[str, bool | None]
 
 
-def reproduce(data: DataDirectory, release_id: str, folder: Path, *, anyway: bool = False) -> Reproduced:
-    """Spends the night of a release again in `folder`.
+def reproduce(
+    data: DataDirectory,
+    release_id: str,
+    folder: Path,
+    *,
+    anyway: bool = False,
+    begun: Callable[[], None] = lambda: None,
+) -> Reproduced:
+    """Spends the night of a release again in `folder`; `begun` is called when nothing stands against it.
 
     Raises:
         NotReproducible: there is no such release, code, policies or the road network are others now, or the night gave no release.
@@ -54,6 +62,7 @@ def reproduce(data: DataDirectory, release_id: str, folder: Path, *, anyway: boo
     if not anyway:
         _same_rules(certificate)
         _same_network(data, certificate)
+    begun()
     past = DataDirectory(folder)
     _copy_past(data, past, certificate.released_at, _contained(data, release_id))
     past.set_calendar(certificate.released_at.date(), data.first_day())
