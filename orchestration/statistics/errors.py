@@ -66,7 +66,8 @@ def as_numbers(values: pl.Series | Iterable[object], name: str) -> pl.Series:
             return series.cast(pl.Float64)
         if series.dtype.is_numeric() or series.dtype == pl.Boolean:
             numbers = series.cast(pl.Float64)
-            if numbers.filter(numbers.is_finite() & (numbers.abs() > LARGEST)).len():
+            sizes = np.abs(numbers.to_numpy())
+            if (np.isfinite(sizes) & (sizes > LARGEST)).any():
                 raise StatisticsError(
                     f"Expected numbers up to {LARGEST:g} in {name!r}, got {numbers.abs().max()!r}.",
                     f"{name!r} 中的数值不应超过 {LARGEST:g},现为 {numbers.abs().max()!r}。",

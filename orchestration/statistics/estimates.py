@@ -243,14 +243,15 @@ def read_answers(frame: pl.DataFrame, y: str) -> tuple[Floats, Floats]:
     """Answers with null as 0, and 1 where there is an answer."""
     require_columns(frame, {"answer": y})
     column = as_numbers(frame[y], y)
-    values = column.fill_null(0.0).to_numpy()
+    answered = column.is_not_null().to_numpy()
+    values = np.where(answered, column.to_numpy(), 0.0)
     if not np.isfinite(values).all():
         row = int(np.flatnonzero(~np.isfinite(values))[0])
         raise StatisticsError(
             f"Expected a finite number or null in {y!r}; row {row} is {column[row]}.",
             f"{y!r} 应为有限数值或空值;第 {row} 行为 {column[row]}。",
         )
-    return values, column.is_not_null().to_numpy().astype(np.float64)
+    return values, answered.astype(np.float64)
 
 
 def at_respondents(per_domain: Floats, domains: Domains) -> Floats:

@@ -218,6 +218,7 @@ def _interval(
     `y`, `psi`, `x`: the areas in the fit. `direct`, `error`, `x_all`: all areas; an infinite `error` has no direct estimate.
     `error` has a row for each value that the variances may have.
     """
+    from scipy.optimize.elementwise import find_root
     from scipy.special import ndtr
 
     z_quantile(confidence)
@@ -243,16 +244,22 @@ def _interval(
     fit = np.exp(fit - fit.max(axis=1, keepdims=True))
     weight = share[:, None, None] * (fit / fit.sum(axis=1, keepdims=True))
     centre = (weight * mean).sum(axis=(0, 1))
-    reach = 8 * np.sqrt((weight * (spread**2 + (mean - centre) ** 2)).sum(axis=(0, 1)))
-    bounds = []
-    for probability in ((1 - confidence) / 2, (1 + confidence) / 2):
-        low, high = centre - reach, centre + reach
-        for _ in range(30):
-            middle = (low + high) / 2
-            is_below = (weight * ndtr((middle - mean) / spread)).sum(axis=(0, 1)) < probability
-            low, high = np.where(is_below, middle, low), np.where(is_below, high, middle)
-        bounds.append((low + high) / 2)
-    return bounds[0], bounds[1]
+    sd = np.sqrt((weight * (spread**2 + (mean - centre) ** 2)).sum(axis=(0, 1)))
+    tail = (1 - confidence) / 2
+    # No distribution has that much of it further from its mean (Cantelli).
+    reach = sd / np.sqrt(tail)
+
+    def beyond(value: Floats, area: npt.NDArray[np.int64], probability: Floats) -> Floats:
+        below = ndtr((value - mean[..., area]) / spread[..., area])
+        return (weight[..., area] * below).sum(axis=(0, 1)) - probability
+
+    found = find_root(
+        beyond, (centre - reach, centre + reach), args=(np.arange(len(centre)), np.array([[tail], [1 - tail]])),
+        tolerances={"fatol": 1e-10},
+    )  # fmt: skip
+    # Where rounding leaves nothing between the two ends.
+    lo, hi = np.where(found.success, found.x, centre)
+    return lo, hi
 
 
 def _log_likelihood(sigma: Floats, y: Floats, psi: Floats, x: Floats) -> tuple[Floats, Floats, Floats]:

@@ -171,14 +171,14 @@ def _wide(wave: Wave) -> tuple[pl.DataFrame, list[tuple[str, str]]]:
     long = pl.concat([scored.with_columns(pl.lit(None, pl.Float64).alias("acsi")).select(columns), whole.select(columns)])  # fmt: skip
     subjects = sorted(long.select("dimension", "question_id").unique().rows())
     keyed = long.with_columns(pl.concat_str("dimension", pl.lit(SEPARATOR), "question_id").alias("name"))
-    frame = wave.respondents
-    for measure in [*measures, "acsi"]:
-        wide = keyed.pivot(on="name", index="respondent_id", values=measure, aggregate_function="first")
-        wide = wide.rename({c: f"{measure}{SEPARATOR}{c}" for c in wide.columns if c != "respondent_id"})
-        # A measure that fits no answer of a question has no column.
-        wide = wide.select(c for c in wide if c.null_count() < len(c))
-        if wide.width > 1:
-            frame = frame.join(wide, on="respondent_id", how="left", maintain_order="left")
+    wide = keyed.pivot(
+        on="name", index="respondent_id", values=[*measures, "acsi"], aggregate_function="first", separator=SEPARATOR
+    )
+    # A measure that fits no answer of a question has no column.
+    told = [c.name for c in wide.drop("respondent_id") if c.null_count() < len(c)]
+    frame = wave.respondents.join(
+        wide.select("respondent_id", *told), on="respondent_id", how="left", maintain_order="left"
+    )
     return _with_unflagged(frame, wave), subjects
 
 
