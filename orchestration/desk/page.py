@@ -32,7 +32,7 @@ from starlette.routing import Route
 from contracts.desk.checking import Checked, NotKnown, check_file, find_feed, find_layout, senders
 from contracts.desk.telling import COLUMNS, HEADINGS, counted, opening, problems, whole_file
 from contracts.desk.workbooks import write_report, write_template
-from contracts.loading import POLICIES, load_feeds
+from contracts.loading import POLICIES, load_feeds, load_products, named
 from contracts.model import ContractError
 from contracts.reading import Unreadable
 from orchestration.desk import decisions
@@ -200,7 +200,7 @@ def _waiting(data: DataDirectory, policies: Path, token: str, done: str = "") ->
     return _page(
         "desk_decisions.j2", token=token, done=done, held=decisions.held(data), pairs=decisions.pairs(data, policies),
         units=decisions.units(data, policies), violations=decisions.violations(data, policies), most=decisions.SHOWN,
-        named=decisions.named,
+        named=lambda table, column, code: named(load_products()[table].by_name[column], code),
     )  # fmt: skip
 
 
