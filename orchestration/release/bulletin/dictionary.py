@@ -7,18 +7,20 @@ repository (contracts/generate.py).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
-from contracts.loading import load_feeds, load_products, seed
-from contracts.model import SUPPRESSED, Contract, ContractError, Feed, FieldSpec, Product
+from contracts.loading import load_feeds, load_products, names_of
+from contracts.model import SUPPRESSED, Contract, Feed, FieldSpec, Product
 from orchestration.release.bulletin.edition import Edition, Names, both
 
 COLUMNS = (
     "table", "column", "label_zh", "label_en", "type", "is_key", "is_required", "unit", "explanation", "codes", "example", "withheld", "where",
     "feeds",
 )  # fmt: skip
+
+MOST_CODES = 120  # of one column on the page
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ def _table(contract: Contract, edition: Edition, feeds: tuple[str, ...]) -> Tabl
 
 
 def _column(f: FieldSpec, row: Mapping[str, Any], is_withheld: bool, edition: Edition) -> Column:
-    codes = tuple((code, both(label)) for code, label in (f.enum or f.parts).items()) or tuple(_listed(f))
+    codes = tuple((code, both(label)) for code, label in islice(names_of(f).items(), MOST_CODES))
     example = next(iter(f.examples), row.get(f.name) if f.name != SUPPRESSED else None)
     return Column(
         name=f.name,
@@ -103,16 +105,6 @@ def _column(f: FieldSpec, row: Mapping[str, Any], is_withheld: bool, edition: Ed
         example="" if example is None else f"{example:.6g}" if isinstance(example, float) else str(example)[:60],
         is_withheld=is_withheld,
     )
-
-
-def _listed(f: FieldSpec) -> Iterator[tuple[str, Names]]:
-    """Codes of the code lists that the column cites, up to as many as a page can show."""
-    named = f.code_list or f.named_by
-    lists = [named] if named else [k.table for k in f.foreign_keys if k.column in ("code", "level")]
-    for name in lists:
-        with suppress(ContractError, KeyError):
-            for row in seed(name)[:120]:
-                yield row.get("code") or row["level"], Names(row["name_zh"], row.get("name_en") or row["name_zh"])
 
 
 def lines(found: list[Table]) -> Iterator[list[str]]:

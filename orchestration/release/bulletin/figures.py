@@ -256,8 +256,11 @@ class Indicator:
         return reached.pop() if len(reached) == 1 else None
 
     @property
-    def is_on_target(self) -> bool | None:
-        return self.is_met(self.main)
+    def state(self) -> str:
+        """Whether the target is reached, in the words of a verdict; `none` where there is no target."""
+        if self.main["target"] is None:
+            return "none"
+        return {True: "good", False: "bad", None: "undetermined"}[self.is_met(self.main)]
 
     @property
     def gap(self) -> float | None:

@@ -16,7 +16,7 @@ from math import floor, log10
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from contracts.loading import load_products
+from contracts.loading import load_products, named
 from contracts.model import SUPPRESSED
 from contracts.whole_files import write_json
 from orchestration.release.bulletin import charts, dictionary, figures
@@ -55,6 +55,12 @@ STATES: Mapping[str, Names] = {
     "bad": Names("差", "Bad"),
     "undetermined": Names("尚不能判定", "Cannot be told yet"),
     "withheld": Names("不公布", "Withheld"),
+}
+TARGETS: Mapping[str, Names] = {
+    "good": Names("已达标", "Target met"),
+    "bad": Names("未达标", "Target missed"),
+    "undetermined": Names("不能判断", "Not known"),
+    "none": Names("没有规划目标", "No target"),
 }
 PARTS: Mapping[str, Names] = {
     "reviews": Names("好评率", "Good rate"),
@@ -111,6 +117,7 @@ class _Site:
         self.edition, self.folder, self.about = edition, folder, about
         self.reviews = figures.reviews(edition)
         self.indicators = figures.indicators(edition)
+        self.targets = {state: sum(i.state == state for i in self.indicators) for state in TARGETS}
         self.waves = figures.waves(edition)
         self.feeds = figures.feeds(edition)
         self.communities = figures.communities(edition)
@@ -265,11 +272,10 @@ def _cell(value: Any, field: Any) -> Any:
         return "是 yes" if value else "否 no"
     if isinstance(value, float):
         return f"{value:.10g}"
-    if field and field.enum:
-        return field.enum.get(str(value), value)
-    text = str(value)
+    is_code_of_its_row = field is None or (field.key_position is not None and not field.enum)
+    text = str(value) if is_code_of_its_row else named(field, value)
     # A spreadsheet would take such a text for a formula.
-    return f"'{text}" if isinstance(value, str) and text[:1] in "=+-@\t" and text[:1] else value
+    return f"'{text}" if isinstance(value, str) and text[:1] in "=+-@\t" and text[:1] else text
 
 
 # ── words ───────────────────────────────────────────────────────────────────────────────────────
@@ -289,6 +295,7 @@ def _environment() -> Environment:
         "PAGES": PAGES,
         "KINDS": KINDS,
         "STATES": STATES,
+        "TARGETS": TARGETS,
         "PARTS": PARTS,
         "NOT_COUNTED": figures.NOT_COUNTED,
         "EQUALITY": figures.EQUALITY,
