@@ -286,7 +286,10 @@ def test_a_key_says_which_rows_it_holds_for() -> None:
     hall = products["fct_review"].by_name["facility_id"]
     assert hall.explanation.endswith("References dim_facility.facility_id unless facility_id is hall:*.")
     to_department, *_, to_channel = products["review_scorecard"].by_name["code"].foreign_keys
-    assert to_department.sentence == "References dim_department.department_code where dimension is department."
+    assert to_department.sentences == (
+        "引用 dim_department.department_code，限 dimension 为 department。",
+        "References dim_department.department_code where dimension is department.",
+    )
     assert (to_channel.where, to_channel.unless) == ({"dimension": ("channel",)}, {"code": ("unknown",)})
     assert products["indicator_value"].by_name["value"].explanation.endswith("Where it is null, null_reason says why.")
 
@@ -373,3 +376,20 @@ def test_what_a_policy_says_of_its_values_is_said_in_both_languages() -> None:
 )
 def test_a_value_is_said_as_the_contract_or_the_list_that_it_cites_has_it(table, column, value, said) -> None:
     assert named(load_products()[table].by_name[column], value) == said
+
+
+def test_what_a_contract_says_of_a_column_is_said_in_both_languages() -> None:
+    """But for a formula, which is names of columns. Comments, workbooks, forms and the dictionary show it to departments."""
+    told = [
+        (f"{c.id}.{f.name}", f.description)
+        for c in (*load_products().values(), *load_feeds().values())
+        for f in c.fields
+    ]
+    told += [(p.id, str(p.disclosure.get("because") or "")) for p in load_products().values()]
+    english = [
+        f"{where}: {text}"
+        for where, text in told
+        if re.search(r"[A-Za-z]{2,},? [A-Za-z]{2,}", re.sub(r"\w*_\w*", "", text))
+        and not re.search("[一-鿿].* · ", text, re.DOTALL)
+    ]
+    assert english == []

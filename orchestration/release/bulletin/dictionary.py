@@ -33,7 +33,7 @@ class Column:
     is_key: bool
     is_required: bool
     unit: Names
-    explanation: str
+    explanation: Names
     codes: tuple[tuple[str, Names], ...]
     example: str
     is_withheld: bool
@@ -45,7 +45,7 @@ class Table:
 
     id: str
     label: Names
-    grain: str
+    grain: Names
     purpose: Names
     usage: Names
     limitations: Names
@@ -76,7 +76,10 @@ def _table(contract: Contract, edition: Edition, feeds: tuple[str, ...]) -> Tabl
     return Table(
         id=contract.id,
         label=Names(contract.label_zh, contract.label_en),
-        grain=contract.description,
+        grain=Names(
+            "每一行由这些字段确定：" + "、".join(contract.by_name[k].label_zh for k in contract.key) + "。",
+            contract.description,
+        ),
         purpose=both(contract.purpose),
         usage=both(str(said.usage or "") if said else ""),
         limitations=both(str(said.limitations or "") if said else ""),
@@ -100,7 +103,7 @@ def _column(f: FieldSpec, row: Mapping[str, Any], is_withheld: bool, edition: Ed
         is_key=f.key_position is not None,
         is_required=f.required,
         unit=both(f.unit),
-        explanation=f.explanation,
+        explanation=both(f.explanation),
         codes=codes,
         example="" if example is None else f"{example:.6g}" if isinstance(example, float) else str(example)[:60],
         is_withheld=is_withheld,
@@ -115,7 +118,7 @@ def lines(found: list[Table]) -> Iterator[list[str]]:
             codes = "; ".join(f"{code} = {name.zh} · {name.en}" for code, name in c.codes)
             yield [
                 table.id, c.name, c.label.zh, c.label.en, c.kind, _yes(c.is_key), _yes(c.is_required), f"{c.unit.zh} · {c.unit.en}" if c.unit.zh else "",
-                c.explanation, codes, c.example, _yes(c.is_withheld), where, ", ".join(table.feeds),
+                f"{c.explanation.zh} · {c.explanation.en}" if c.explanation.en != c.explanation.zh else c.explanation.zh, codes, c.example, _yes(c.is_withheld), where, ", ".join(table.feeds),
             ]  # fmt: skip
 
 

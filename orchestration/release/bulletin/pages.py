@@ -346,9 +346,9 @@ def _field(language: Language) -> Any:
         product = load_products().get(table)
         spec = product.by_name.get(column) if product else None
         if spec is None:
-            return {"label": column.replace("_", " "), "unit": "", "text": ""}
+            return {"label": column.replace("_", " "), "unit": ""}
         unit = both(spec.unit)[language] if spec.unit else ""
-        return {"label": spec.label_zh if language == "zh" else spec.label_en, "unit": unit, "text": spec.description}
+        return {"label": spec.label_zh if language == "zh" else spec.label_en, "unit": unit}
 
     return field
 
