@@ -318,6 +318,15 @@ def _words(name: str, _changed_ns: int) -> Mapping[str, str]:
     }
 
 
+def sender_names() -> Mapping[str, str]:
+    """Folder of a sender → "中文 · English", where policies/feed_senders.csv says what readers call it."""
+    return {
+        r["sender"]: f"{r['name_zh']} · {r.get('name_en') or r['name_zh']}"
+        for r in seed("feed_senders")
+        if r.get("name_zh")
+    }
+
+
 def cited(f: FieldSpec) -> str | None:
     """The list that names the values of a column, where its contract does not list them itself."""
     if f.code_list or f.named_by:

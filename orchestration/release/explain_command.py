@@ -78,7 +78,11 @@ def _print(found: Explained, console: Console, shown: int | None) -> None:
         ("取自 made of", ", ".join(found.made_of)),
         (
             "政策 policy",
-            " ".join(str(found.row[c]) for c in ("policy", "policy_version", "policy_area") if found.row.get(c)),
+            " ".join(
+                named(product.by_name[c], found.row[c])
+                for c in ("policy", "policy_version", "policy_area")
+                if found.row.get(c)
+            ),
         ),
         ("参数 parameters", "；".join(f"{names.get(p, '')} {p} = {v}".strip() for p, v in found.policy)),
         ("计入的行 rows counted", _counted(found)),

@@ -117,8 +117,8 @@ def lines(found: list[Table]) -> Iterator[list[str]]:
         for c in table.columns:
             codes = "; ".join(f"{code} = {name.zh} · {name.en}" for code, name in c.codes)
             yield [
-                table.id, c.name, c.label.zh, c.label.en, c.kind, _yes(c.is_key), _yes(c.is_required), f"{c.unit.zh} · {c.unit.en}" if c.unit.zh else "",
-                f"{c.explanation.zh} · {c.explanation.en}" if c.explanation.en != c.explanation.zh else c.explanation.zh, codes, c.example, _yes(c.is_withheld), where, ", ".join(table.feeds),
+                table.id, c.name, c.label.zh, c.label.en, c.kind, _yes(c.is_key), _yes(c.is_required), c.unit.both,
+                c.explanation.both, codes, c.example, _yes(c.is_withheld), where, ", ".join(table.feeds),
             ]  # fmt: skip
 
 

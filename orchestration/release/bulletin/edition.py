@@ -46,6 +46,10 @@ class Names:
     def __getitem__(self, language: str) -> str:
         return self.zh if language == "zh" else self.en
 
+    @property
+    def both(self) -> str:
+        return self.zh if self.zh == self.en else f"{self.zh} · {self.en}"
+
 
 @dataclass
 class Edition:

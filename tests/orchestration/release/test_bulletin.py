@@ -341,6 +341,23 @@ def test_every_download_is_described_with_the_columns_it_has(tmp_path: Path) -> 
     assert (rate["type"], "good_reviews / active_reviews" in rate["description"]) == ("number", True)
 
 
+def test_a_download_names_its_codes_and_columns(tmp_path: Path) -> None:
+    value = {"indicator_code": "household_size", "division_code": "990100000000", "division_level": "city", "area_type": "all", "period": date(2026, 2, 1), "unit": "persons"}  # fmt: skip
+    place = {"division_code": "1", "level": "village", "is_in_force": True, "longitude": 119.9, "latitude": 38.9}
+    owed = {"feed": "evaluation.reviews", "sender": "shifan", "month": date(2026, 2, 1)}
+    rule = {"policy": "national_2020", "parameter": "bad_line", "said_by_policy": "national_2020"}
+    site = written(
+        tmp_path, indicator_value=[value], dim_division=[place], sender_coverage=[owed], review_policy=[rule]
+    )
+    for name, told in [
+        ("indicators", ["household_size", "户均人口 · "]), ("feeds", ["好差评评价 · ", "示范市政务服务平台"]),
+        ("policy", ["national_2020", "全国（2020 年） · ", "差线 · "]), ("communities", []),
+    ]:  # fmt: skip
+        text = (site / "data" / f"{name}.csv").read_text("utf-8-sig")
+        assert not re.search("[a-z]_[a-z]", text.splitlines()[0]), name
+        assert [word for word in told if word not in text] == [], (name, text.splitlines()[1])
+
+
 # ── the small city's, as its night wrote it ─────────────────────────────────────────────────────
 
 
