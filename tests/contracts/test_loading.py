@@ -369,6 +369,7 @@ def test_what_a_policy_says_of_its_values_is_said_in_both_languages() -> None:
         ("facility_link", "left_department_code", "of_no_list", "of_no_list"),
         ("review_worklist", "policy", "national_2020", "全国（2020 年） · National (2020)"),
         ("department_scorecard", "missing_parts", "survey", "满意度调查 · survey"),
+        ("dim_facility_history", "changed_fields", "type_code,area_m2", "类型 · type；面积 · area"),
         ("indicator_value", "unit", "m2_per_resident", "m²/人 · m² per resident"),
         ("validation_result", "area_type", "all", "全部 · all"),
         ("feed_health", "sender", "shifan", "shifan"),
