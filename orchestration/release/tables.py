@@ -308,12 +308,13 @@ def _keep_public(given: _Given, product: Product) -> None:
 def _content(product: Product) -> str:
     """A row's values for its checksum, but for what a run measures of itself.
 
-    Numbers to 12 digits and 12 places: a parallel sum differs in the last ones every night, and of a figure that is nothing but such
-    a difference (1e-17 for 0) every digit does. `-0.0 + 0.0` is 0.
+    Numbers to 12 digits and 10 places: a parallel sum differs in the last ones every night, of a figure that is nothing but such
+    a difference (1e-17 for 0) every digit does, and models round to 12 places, where the last one may turn. Cut a little beside the half, where figures with few places lie. `-0.0 + 0.0` is 0.
     """
     fields = [f for f in product.fields if not f.is_measured]
     return ", ".join(
-        f"printf('%.12g', round(\"{f.name}\", 12) + 0.0)" if f.kind == "number" else f'"{f.name}"' for f in fields
+        f"printf('%.12g', round(\"{f.name}\" + 3.7e-12, 10) + 0.0)" if f.kind == "number" else f'"{f.name}"'
+        for f in fields
     )
 
 

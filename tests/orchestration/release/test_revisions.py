@@ -135,6 +135,8 @@ def test_files_that_came_were_replaced_or_taken_out_are_told_apart(tmp_path, mon
         ("1e-17", "0.0", True),  # nothing but the order of adding up: none of its digits means anything
         ("-1e-17", "1.0 - 1.0", True),
         ("-0.0", "0.0", True),
+        ("1 / 2048", "1 / 2048 + 1e-16", True),  # at its half where it is cut to ten places
+        ("0.001172246470", "0.001172246469", True),  # rounded to twelve places by its model
         ("123456789.123", "123456789.124", False),
         ("1e-9", "0.0", False),
         ("null::double", "0.0", False),
