@@ -309,7 +309,8 @@ def _content(product: Product) -> str:
     """A row's values for its checksum, but for what a run measures of itself.
 
     Numbers to 12 digits and 10 places: a parallel sum differs in the last ones every night, of a figure that is nothing but such
-    a difference (1e-17 for 0) every digit does, and models round to 12 places, where the last one may turn. Cut a little beside the half, where figures with few places lie. `-0.0 + 0.0` is 0.
+    a difference (1e-17 for 0) every digit does, and models round to 12 places, where the last one may turn. They are cut a little
+    beside the half, where figures of few places lie; `-0.0 + 0.0` is 0.
     """
     fields = [f for f in product.fields if not f.is_measured]
     return ", ".join(
