@@ -24,13 +24,14 @@ setup: $(VENV)/.ready ## install what is missing (done by every command below)
 
 # The .pth lets commands of other packages (dagster, dg) import the project, from whatever folder they start. Libraries are compiled
 # here: where Python may not write beside them (PYTHONDONTWRITEBYTECODE in containers, an environment of another user), each process of
-# a night would compile them for itself.
+# a night would compile them for itself. Not by uv, which compiles nothing in an environment that lacks nothing.
 $(VENV)/.ready: requirements.lock Makefile
 	@started=$$SECONDS; printf ' setting up ... '; \
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'Python 3.11 or newer is needed: make PYTHON=python3.11 …'; exit 1; }; \
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) && \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION) && \
-	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements.lock && \
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock && \
+	$(BIN)/python -m compileall -q -j 0 $(VENV)/lib && \
 	$(BIN)/python -c 'import pathlib, site; pathlib.Path(site.getsitepackages()[0], "minsheng.pth").write_text("$(CURDIR)\n")' && \
 	touch $@ && echo "$$((SECONDS - started)) s"
 

@@ -320,7 +320,7 @@ code: libraries_per_10000                 # the file's name
 name: {{zh: 每万人图书馆数, en: "Libraries per 10,000 residents"}}
 unit: per_10000_residents                 # contracts/codes/indicator_units.csv
 plan: project                             # or a plan, with plan_no
-source: this project
+source: 本项目 · this project
 status: project                           # sourced, sourced_english_paraphrase, recalled, project
 direction: up                             # up, down, none: what is better
 definition: {{zh: 在用图书馆数除以常住人口，乘以一万。, en: "Open libraries over residents, times 10,000."}}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -300,6 +301,55 @@ def seed_path(name: str) -> Path:
 def code_list(name: str) -> Mapping[str, str]:
     """code → Chinese name, from the seed `name`.csv."""
     return {row["code"]: row.get("name_zh") or "" for row in seed(name)}
+
+
+def words(name: str) -> Mapping[str, str]:
+    """code → "中文 · English", from the seed `name`.csv."""
+    path = seed_path(name)
+    return _words(name, path.stat().st_mtime_ns)
+
+
+@lru_cache
+def _words(name: str, _changed_ns: int) -> Mapping[str, str]:
+    rows = [row for row in seed(name) if row.get("name_zh")]
+    return {
+        row.get("code") or row.get("level") or "": f"{row['name_zh']} · {row.get('name_en') or row['name_zh']}"
+        for row in rows
+    }
+
+
+def sender_names() -> Mapping[str, str]:
+    """Folder of a sender → "中文 · English", where policies/feed_senders.csv says what readers call it."""
+    return {
+        r["sender"]: f"{r['name_zh']} · {r.get('name_en') or r['name_zh']}"
+        for r in seed("feed_senders")
+        if r.get("name_zh")
+    }
+
+
+def cited(f: FieldSpec) -> str | None:
+    """The list that names the values of a column, where its contract does not list them itself."""
+    if f.code_list or f.named_by:
+        return f.code_list or f.named_by
+    if any(k.to == "dim_department.department_code" for k in f.foreign_keys):
+        return "departments"
+    return next((k.table for k in f.foreign_keys if k.column in ("code", "level") and not k.where), None)
+
+
+def names_of(f: FieldSpec) -> Mapping[str, str]:
+    """What the values of a column are called, by its contract or the list it cites: code → "中文 · English"."""
+    if f.enum or f.parts:
+        return f.enum or f.parts
+    with suppress(ContractError):
+        if name := cited(f):
+            return words(name)
+    return {}
+
+
+def named(f: FieldSpec, value: Any) -> str:
+    """A value of a column in words, and each of several; what nothing names stays as it is."""
+    known = names_of(f)
+    return "；".join(known.get(code.strip(), code) for code in (str(value).split(",") if f.parts else [str(value)]))
 
 
 def code_spellings(name: str) -> Mapping[str, str]:

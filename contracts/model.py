@@ -85,14 +85,16 @@ class ForeignKey:
         return f"{self.table}.{self.column}"
 
     @property
-    def sentence(self) -> str:
-        """What the dictionary and the comments in the database say."""
-        named = [
-            f" {word} {column} is {' or '.join(values)}"
-            for word, rows in (("where", self.where), ("unless", self.unless))
-            for column, values in rows.items()
+    def sentences(self) -> tuple[str, str]:
+        """What the dictionary and the comments in the database say, in Chinese and English."""
+        rows = [
+            (only, column, values)
+            for only, of in ((True, self.where), (False, self.unless))
+            for column, values in of.items()
         ]
-        return f"References {self.to}{','.join(named)}."
+        zh = [f"，{'限' if only else '除'} {column} 为 {' 或 '.join(values)}" for only, column, values in rows]
+        en = [f" {'where' if only else 'unless'} {column} is {' or '.join(values)}" for only, column, values in rows]
+        return f"引用 {self.to}{''.join(zh)}。", f"References {self.to}{','.join(en)}."
 
 
 @dataclass(frozen=True)
@@ -136,9 +138,13 @@ class FieldSpec:
 
     @property
     def explanation(self) -> str:
-        """The description, and what else the contract says of the values: the keys, and where a null is explained."""
-        nulls = [f"Where it is null, {self.null_reason} says why."] if self.null_reason else []
-        return " ".join(filter(None, [self.description, *(key.sentence for key in self.foreign_keys), *nulls]))
+        """The description, and what else the contract says of the values, "中文 · English": the keys, and where a null is explained."""
+        zh, _, en = self.description.partition(" · ")
+        told = [(zh, en or zh), *(key.sentences for key in self.foreign_keys)]
+        if self.null_reason:
+            told.append((f"为空的原因见 {self.null_reason}。", f"Where it is null, {self.null_reason} says why."))
+        of_both = [" ".join(filter(None, said)) for said in zip(*told, strict=True)]
+        return of_both[0] if of_both[0] == of_both[1] else " · ".join(of_both)
 
     @property
     def parts(self) -> Mapping[str, str]:

@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 
 from contracts.door import approvals
-from contracts.loading import POLICIES, load_feeds, load_products, seed
+from contracts.loading import POLICIES, load_feeds, seed
 from contracts.whole_files import write_text
 from orchestration.holding import alone
 from orchestration.paths import DataDirectory
@@ -165,15 +165,6 @@ _VIOLATION = ("rule_code", "unit_code", "area_type", "period", "left_value", "ri
 def _named(row: Mapping[str, Any]) -> tuple[str, ...]:
     """A violation and its figures as a waiver names them; every digit of a figure is written."""
     return tuple("" if row[c] is None else str(row[c]) for c in _VIOLATION)
-
-
-def named(table: str, column: str, code: Any) -> str:
-    """A code of a published table as its contract says it, or by the list it cites; what neither knows stays as it is."""
-    field = load_products()[table].by_name[column]
-    if not field.enum and any(k.to == "dim_department.department_code" for k in field.foreign_keys):
-        known = {r["code"]: f"{r['name_zh']} · {r['name_en']}" for r in seed("departments")}
-        return known.get(str(code), str(code))
-    return field.enum.get(str(code), str(code))
 
 
 def _person(by: str, why: str) -> tuple[str, str]:

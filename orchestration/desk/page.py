@@ -32,7 +32,7 @@ from starlette.routing import Route
 from contracts.desk.checking import Checked, NotKnown, check_file, find_feed, find_layout, senders
 from contracts.desk.telling import COLUMNS, HEADINGS, counted, opening, problems, whole_file
 from contracts.desk.workbooks import write_report, write_template
-from contracts.loading import POLICIES, load_feeds
+from contracts.loading import POLICIES, load_feeds, load_products, named, sender_names
 from contracts.model import ContractError
 from contracts.reading import Unreadable
 from orchestration.desk import decisions
@@ -58,7 +58,12 @@ def application(data: DataDirectory, policies: Path = POLICIES) -> Starlette:
 
     async def index(_: Request) -> Response:
         feeds = [
-            {"id": f.id, "label": f"{f.label_zh} · {f.label_en}", "label_zh": f.label_zh, "senders": senders(f)}
+            {
+                "id": f.id,
+                "label": f"{f.label_zh} · {f.label_en}",
+                "label_zh": f.label_zh,
+                "senders": {s: sender_names().get(s, s) for s in senders(f)},
+            }
             for f in load_feeds().values()
         ]
         return _page("desk.j2", feeds=feeds)
@@ -200,7 +205,7 @@ def _waiting(data: DataDirectory, policies: Path, token: str, done: str = "") ->
     return _page(
         "desk_decisions.j2", token=token, done=done, held=decisions.held(data), pairs=decisions.pairs(data, policies),
         units=decisions.units(data, policies), violations=decisions.violations(data, policies), most=decisions.SHOWN,
-        named=decisions.named,
+        named=lambda table, column, code: named(load_products()[table].by_name[column], code),
     )  # fmt: skip
 
 

@@ -51,6 +51,8 @@ NEEDED = {
 event_log_storage:
   module: orchestration.night.event_log
   class: BatchedEventLog
+  config:
+    keep_days: 90  # how long the log of a run is kept
 """,
     "run_launcher": """\
 run_launcher:

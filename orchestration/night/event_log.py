@@ -9,19 +9,20 @@ Does not belong here: what the events say.
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from threading import RLock
 from typing import Any
 
-from dagster import DagsterEventType, EventLogEntry
+from dagster import DagsterEventType, EventLogEntry, Field, IntSource
 from dagster._core.storage.event_log import SqliteEventLogStorage
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME
 from dagster._serdes import ConfigurableClassData
 from dagster._utils.concurrency import ConcurrencyClaimStatus
 from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import SQLAlchemyError
 
-from orchestration.night import owners
+from orchestration.night import owners, pruning
 
 # Dagster hands events over in batches only where this says how large one may be.
 os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "5000")
@@ -32,7 +33,10 @@ ENDS = (DagsterEventType.RUN_SUCCESS, DagsterEventType.RUN_FAILURE, DagsterEvent
 class BatchedEventLog(SqliteEventLogStorage):
     """Dagster's SQLite event log below `DAGSTER_HOME`, with connections kept and batches written in one transaction."""
 
-    def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
+    def __init__(
+        self, base_dir: str, inst_data: ConfigurableClassData | None = None, keep_days: int = pruning.KEEP_DAYS
+    ) -> None:
+        self.keep_days = keep_days
         self._engines: dict[str, Engine] = {}
         self._batch: dict[str, Connection] = {}
         self._transaction: ExitStack | None = None
@@ -42,23 +46,36 @@ class BatchedEventLog(SqliteEventLogStorage):
 
     @classmethod
     def config_type(cls) -> dict[str, Any]:
-        return {}
+        return {"keep_days": Field(IntSource, is_required=False, default_value=pruning.KEEP_DAYS)}
 
     @classmethod
     def from_config_value(  # type: ignore[override]
         cls, inst_data: ConfigurableClassData | None, config_value: dict[str, Any]
     ) -> "BatchedEventLog":
         # Where Dagster would have kept them: a directory that is moved takes its events along.
-        return cls(str(Path(os.environ["DAGSTER_HOME"]) / "history" / "runs"), inst_data)
+        return cls(str(Path(os.environ["DAGSTER_HOME"]) / "history" / "runs"), inst_data, **config_value)
 
     def store_event(self, event: EventLogEntry) -> None:
-        """As Dagster does; a run that begins is signed by this process, one that ends no longer is."""
+        """As Dagster does; a run that begins is signed by this process, one that ends no longer is, and prunes the history."""
         kind = event.dagster_event.event_type if event.dagster_event else None
         if kind is DagsterEventType.RUN_START:
             owners.sign(event.run_id)
         super().store_event(event)
         if kind in ENDS:
             owners.unsign(event.run_id)
+            with suppress(OSError, SQLAlchemyError):  # what is not pruned now is after the next run
+                self.prune()
+
+    def prune(self) -> list[str]:
+        """Forgets what is older than `keep_days` and no longer shown; returns the runs it was of."""
+        folder = Path(self._base_dir)
+        with self.index_connection() as index:
+            old = pruning.old_runs(folder, self._instance, index, self.keep_days)
+            for run_id in old:
+                self._engines.pop(run_id, None)
+                self._initialized_dbs.discard(run_id)
+                pruning.prune(folder, self._instance, index, run_id)
+        return old
 
     def claim_concurrency_slot(
         self, concurrency_key: str, run_id: str, step_key: str, priority: int | None = None

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from contracts.loading import code_list
+from contracts.loading import code_list, named
 from contracts.whole_files import write_text
 from orchestration.paths import DataDirectory
 
@@ -70,7 +70,7 @@ def _print(found: Explained, console: Console, shown: int | None) -> None:
             "指标 figure",
             f"{column.label_zh} · {column.label_en}{f' [{column.unit}]' if column.unit else ''}（{column.name}）",
         ),
-        ("值 value", "空 null" if found.value is None else column.enum.get(str(found.value), str(found.value))),
+        ("值 value", "空 null" if found.value is None else named(column, found.value)),
         ("为何为空 why null", found.why_null or ""),
         ("不公布 withheld", found.withheld or ""),
         ("算法 formula", column.explanation),
@@ -78,7 +78,11 @@ def _print(found: Explained, console: Console, shown: int | None) -> None:
         ("取自 made of", ", ".join(found.made_of)),
         (
             "政策 policy",
-            " ".join(str(found.row[c]) for c in ("policy", "policy_version", "policy_area") if found.row.get(c)),
+            " ".join(
+                named(product.by_name[c], found.row[c])
+                for c in ("policy", "policy_version", "policy_area")
+                if found.row.get(c)
+            ),
         ),
         ("参数 parameters", "；".join(f"{names.get(p, '')} {p} = {v}".strip() for p, v in found.policy)),
         ("计入的行 rows counted", _counted(found)),

@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 
 from contracts.desk.workbooks import GREY, RED, YELLOW, workbook, write_text
-from contracts.loading import code_list
+from contracts.loading import code_list, named
 from contracts.model import FieldSpec, Product
 
 FOLDER = "worklists"
@@ -121,4 +121,4 @@ def said(value: Any, f: FieldSpec | None = None) -> str:
     if f and f.name == "tags":
         names = code_list("review_tags")
         return "；".join(f"{code} {names.get(code, '')}".strip() for code in str(value).split(","))
-    return f.enum.get(str(value), str(value)) if f else str(value)
+    return named(f, value) if f else str(value)

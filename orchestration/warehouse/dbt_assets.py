@@ -395,26 +395,29 @@ def _table_metadata(
     ) if seen else {}  # fmt: skip
     for table, of_columns in lineage.items():
         seen.setdefault(table, {})["dagster/column_lineage"] = of_columns
-    for table, types in _staged_columns(data).items():
-        seen.setdefault(table, {})[COLUMNS] = texts.schema(types, texts.staged_feed(table).by_name)
+    listed = {key.path[-1]: metadata.get(COLUMNS) for key, metadata in assets.metadata_by_key.items()}
+    for table, types in _built_columns(data).items():
+        told = {c.name: c.description or "" for c in getattr(listed.get(table), "columns", ())}
+        if table in listed and types.keys() != told.keys():
+            of_feed = getattr(texts.staged_feed(table), "by_name", None)
+            seen.setdefault(table, {})[COLUMNS] = texts.schema(types, of_feed, told)
     for table, how in _how_written(target).items():
         seen.setdefault(table, {})[TONIGHT] = HOW[how]
     return seen
 
 
-def _staged_columns(data: DataDirectory) -> dict[str, dict[str, str]]:
-    """Staging model → its columns and their types, which no yml lists."""
+def _built_columns(data: DataDirectory) -> dict[str, dict[str, str]]:
+    """Table of the warehouse → its columns and their types: no yml lists all of those of staging and of what a macro writes."""
     if not data.warehouse.is_file():
         return {}
     with duckdb.connect(str(data.warehouse), read_only=True) as con:
         rows = con.execute(
             "select table_name, column_name, lower(data_type) from information_schema.columns "
-            "where table_schema = 'staging' order by table_name, ordinal_position"
+            "where table_schema <> 'seeds' order by table_name, ordinal_position"
         ).fetchall()
     found: dict[str, dict[str, str]] = {}
     for table, column, kind in rows:
-        if texts.staged_feed(table):
-            found.setdefault(table, {})[column] = kind
+        found.setdefault(table, {})[column] = kind
     return found
 
 

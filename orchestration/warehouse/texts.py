@@ -160,7 +160,8 @@ def _parameters() -> dict[str, str]:
             for row in csv.DictReader(file):
                 said = row.get("meaning") or row.get("source")
                 if "parameter" in row and said:
-                    told.setdefault(row["parameter"], f"政策参数 · Parameter of {path.stem}: {said}")
+                    zh, _, en = said.partition(" · ")
+                    told.setdefault(row["parameter"], f"政策参数：{zh} · Parameter of {path.stem}: {en or zh}")
     return told
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import os
+import re
 import shutil
 from datetime import date
 from pathlib import Path
@@ -13,6 +15,7 @@ import yaml
 from contracts.indicators import load_indicator
 from contracts.loading import (
     FEEDS,
+    POLICIES,
     PRODUCTS,
     load_feed,
     load_feeds,
@@ -20,6 +23,7 @@ from contracts.loading import (
     load_layouts,
     load_product,
     load_products,
+    named,
     seed,
 )
 from contracts.model import ContractError
@@ -282,7 +286,10 @@ def test_a_key_says_which_rows_it_holds_for() -> None:
     hall = products["fct_review"].by_name["facility_id"]
     assert hall.explanation.endswith("References dim_facility.facility_id unless facility_id is hall:*.")
     to_department, *_, to_channel = products["review_scorecard"].by_name["code"].foreign_keys
-    assert to_department.sentence == "References dim_department.department_code where dimension is department."
+    assert to_department.sentences == (
+        "引用 dim_department.department_code，限 dimension 为 department。",
+        "References dim_department.department_code where dimension is department.",
+    )
     assert (to_channel.where, to_channel.unless) == ({"dimension": ("channel",)}, {"code": ("unknown",)})
     assert products["indicator_value"].by_name["value"].explanation.endswith("Where it is null, null_reason says why.")
 
@@ -336,3 +343,54 @@ def test_a_policy_that_excel_saved_reads_or_says_what_to_do(tmp_path, monkeypatc
     os.utime(path, ns=(1, 1))
     with pytest.raises(ContractError, match=r"a_policy.csv: file: UTF-8 was expected.*CSV UTF-8"):
         seed("a_policy")
+
+
+def test_what_a_policy_says_of_its_values_is_said_in_both_languages() -> None:
+    """The bulletin's pages of methods show it, in Chinese or in English."""
+    one_language = []
+    for path in POLICIES.glob("*.csv"):
+        with path.open(encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file):
+                for column in ({"meaning", "source", "why"} & {*row}) - (
+                    {"source"} if path.stem == "calendar_overrides" else set()
+                ):
+                    zh, _, en = row[column].partition(" · ")
+                    if not (re.search("[一-鿿]", zh) and re.search("[a-z]", en) and not re.search("[一-鿿]", en)):
+                        one_language.append(f"{path.name}: {row[column]}")
+    assert one_language == []
+    policies = {row["policy"] for row in seed("review_policies")}
+    assert policies == {row["code"] for row in seed("policy_names")}
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "value", "said"),
+    [
+        ("facility_link", "left_department_code", "health", "卫生健康委 · Health Commission"),
+        ("facility_link", "left_department_code", "of_no_list", "of_no_list"),
+        ("review_worklist", "policy", "national_2020", "全国（2020 年） · National (2020)"),
+        ("department_scorecard", "missing_parts", "survey", "满意度调查 · survey"),
+        ("dim_facility_history", "changed_fields", "type_code,area_m2", "类型 · type；面积 · area"),
+        ("indicator_value", "unit", "m2_per_resident", "m²/人 · m² per resident"),
+        ("validation_result", "area_type", "all", "全部 · all"),
+        ("feed_health", "sender", "shifan", "shifan"),
+    ],
+)
+def test_a_value_is_said_as_the_contract_or_the_list_that_it_cites_has_it(table, column, value, said) -> None:
+    assert named(load_products()[table].by_name[column], value) == said
+
+
+def test_what_a_contract_says_of_a_column_is_said_in_both_languages() -> None:
+    """But for a formula, which is names of columns. Comments, workbooks, forms and the dictionary show it to departments."""
+    told = [
+        (f"{c.id}.{f.name}", f.description)
+        for c in (*load_products().values(), *load_feeds().values())
+        for f in c.fields
+    ]
+    told += [(p.id, str(p.disclosure.get("because") or "")) for p in load_products().values()]
+    english = [
+        f"{where}: {text}"
+        for where, text in told
+        if re.search(r"[A-Za-z]{2,},? [A-Za-z]{2,}", re.sub(r"\w*_\w*", "", text))
+        and not re.search("[一-鿿].* · ", text, re.DOTALL)
+    ]
+    assert english == []

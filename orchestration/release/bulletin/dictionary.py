@@ -7,18 +7,20 @@ repository (contracts/generate.py).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
-from contracts.loading import load_feeds, load_products, seed
-from contracts.model import SUPPRESSED, Contract, ContractError, Feed, FieldSpec, Product
+from contracts.loading import load_feeds, load_products, names_of
+from contracts.model import SUPPRESSED, Contract, Feed, FieldSpec, Product
 from orchestration.release.bulletin.edition import Edition, Names, both
 
 COLUMNS = (
     "table", "column", "label_zh", "label_en", "type", "is_key", "is_required", "unit", "explanation", "codes", "example", "withheld", "where",
     "feeds",
 )  # fmt: skip
+
+MOST_CODES = 120  # of one column on the page
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Column:
     is_key: bool
     is_required: bool
     unit: Names
-    explanation: str
+    explanation: Names
     codes: tuple[tuple[str, Names], ...]
     example: str
     is_withheld: bool
@@ -43,7 +45,7 @@ class Table:
 
     id: str
     label: Names
-    grain: str
+    grain: Names
     purpose: Names
     usage: Names
     limitations: Names
@@ -74,7 +76,10 @@ def _table(contract: Contract, edition: Edition, feeds: tuple[str, ...]) -> Tabl
     return Table(
         id=contract.id,
         label=Names(contract.label_zh, contract.label_en),
-        grain=contract.description,
+        grain=Names(
+            "每一行由这些字段确定：" + "、".join(contract.by_name[k].label_zh for k in contract.key) + "。",
+            contract.description,
+        ),
         purpose=both(contract.purpose),
         usage=both(str(said.usage or "") if said else ""),
         limitations=both(str(said.limitations or "") if said else ""),
@@ -89,7 +94,7 @@ def _table(contract: Contract, edition: Edition, feeds: tuple[str, ...]) -> Tabl
 
 
 def _column(f: FieldSpec, row: Mapping[str, Any], is_withheld: bool, edition: Edition) -> Column:
-    codes = tuple((code, both(label)) for code, label in (f.enum or f.parts).items()) or tuple(_listed(f))
+    codes = tuple((code, both(label)) for code, label in islice(names_of(f).items(), MOST_CODES))
     example = next(iter(f.examples), row.get(f.name) if f.name != SUPPRESSED else None)
     return Column(
         name=f.name,
@@ -98,21 +103,11 @@ def _column(f: FieldSpec, row: Mapping[str, Any], is_withheld: bool, edition: Ed
         is_key=f.key_position is not None,
         is_required=f.required,
         unit=both(f.unit),
-        explanation=f.explanation,
+        explanation=both(f.explanation),
         codes=codes,
         example="" if example is None else f"{example:.6g}" if isinstance(example, float) else str(example)[:60],
         is_withheld=is_withheld,
     )
-
-
-def _listed(f: FieldSpec) -> Iterator[tuple[str, Names]]:
-    """Codes of the code lists that the column cites, up to as many as a page can show."""
-    named = f.code_list or f.named_by
-    lists = [named] if named else [k.table for k in f.foreign_keys if k.column in ("code", "level")]
-    for name in lists:
-        with suppress(ContractError, KeyError):
-            for row in seed(name)[:120]:
-                yield row.get("code") or row["level"], Names(row["name_zh"], row.get("name_en") or row["name_zh"])
 
 
 def lines(found: list[Table]) -> Iterator[list[str]]:
@@ -122,8 +117,8 @@ def lines(found: list[Table]) -> Iterator[list[str]]:
         for c in table.columns:
             codes = "; ".join(f"{code} = {name.zh} · {name.en}" for code, name in c.codes)
             yield [
-                table.id, c.name, c.label.zh, c.label.en, c.kind, _yes(c.is_key), _yes(c.is_required), f"{c.unit.zh} · {c.unit.en}" if c.unit.zh else "",
-                c.explanation, codes, c.example, _yes(c.is_withheld), where, ", ".join(table.feeds),
+                table.id, c.name, c.label.zh, c.label.en, c.kind, _yes(c.is_key), _yes(c.is_required), c.unit.both,
+                c.explanation.both, codes, c.example, _yes(c.is_withheld), where, ", ".join(table.feeds),
             ]  # fmt: skip
 
 

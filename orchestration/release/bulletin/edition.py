@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeAlias
 
 import duckdb
 
-from contracts.loading import load_products, seed
+from contracts.loading import load_products, names_of, words
 from contracts.model import SUPPRESSED, ContractError
 
 Language: TypeAlias = Literal["zh", "en"]
@@ -45,6 +45,10 @@ class Names:
 
     def __getitem__(self, language: str) -> str:
         return self.zh if language == "zh" else self.en
+
+    @property
+    def both(self) -> str:
+        return self.zh if self.zh == self.en else f"{self.zh} · {self.en}"
 
 
 @dataclass
@@ -92,11 +96,7 @@ class Edition:
         if key not in self._names:
             product = load_products().get(table)
             known = product.by_name.get(column) if product else None
-            self._names[key] = {c: both(label) for c, label in (known.enum or known.parts).items()} if known else {}
-            if known and known.named_by:
-                self._names[key] = self._listed(known.named_by)
-            elif known and not self._names[key] and known.foreign_keys:
-                self._names[key] = self._listed(known.foreign_keys[0].to.partition(".")[0])
+            self._names[key] = {c: both(label) for c, label in names_of(known).items()} if known else {}
         return self._names[key].get(str(code)) or spelled(str(code))
 
     def coded(self, code_list: str, code: Any) -> Names:
@@ -107,11 +107,8 @@ class Edition:
         key = (code_list, "")
         if key not in self._names:
             self._names[key] = {}
-            with suppress(ContractError, FileNotFoundError):
-                self._names[key] = {
-                    r.get("code") or r.get("level") or "": Names(r["name_zh"], r.get("name_en") or r["name_zh"])
-                    for r in seed(code_list)
-                }
+            with suppress(ContractError):
+                self._names[key] = {code: both(label) for code, label in words(code_list).items()}
         return self._names[key]
 
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from orchestration.release.bulletin.edition import Edition, Names, Row, slug, spelled
+from contracts.loading import sender_names
+from orchestration.release.bulletin.edition import Edition, Names, Row, both, slug, spelled
 
 VERDICTS = ("bad", "watch", "undetermined", "good")
 # The kinds of unit that the board shows, and which of them have a page.
@@ -256,8 +257,11 @@ class Indicator:
         return reached.pop() if len(reached) == 1 else None
 
     @property
-    def is_on_target(self) -> bool | None:
-        return self.is_met(self.main)
+    def state(self) -> str:
+        """Whether the target is reached, in the words of a verdict; `none` where there is no target."""
+        if self.main["target"] is None:
+            return "none"
+        return {True: "good", False: "bad", None: "undetermined"}[self.is_met(self.main)]
 
     @property
     def gap(self) -> float | None:
@@ -509,16 +513,12 @@ def feeds(edition: Edition) -> list[Row]:
     How many rows a file had stays in the bureau: a hall's file of a day is a count of its reviewers.
     """
     rows = edition.rows("sender_coverage", "order by month desc, feed, sender")
-    called = {
-        r["sender"]: Names(r["name_zh"], r.get("name_en") or r["name_zh"])
-        for r in _listed("feed_senders")
-        if r.get("name_zh")
-    }
+    called = sender_names()
     return [
         Row(
             r,
             name=edition.coded("feeds", r["feed"]),
-            sender_name=called.get(r["sender"], Names(r["sender"], r["sender"])),
+            sender_name=both(called.get(r["sender"], r["sender"])),
         )
         for r in rows
     ]

@@ -16,7 +16,7 @@ from math import floor, log10
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from contracts.loading import load_products
+from contracts.loading import load_products, named, names_of
 from contracts.model import SUPPRESSED
 from contracts.whole_files import write_json
 from orchestration.release.bulletin import charts, dictionary, figures
@@ -55,6 +55,18 @@ STATES: Mapping[str, Names] = {
     "bad": Names("差", "Bad"),
     "undetermined": Names("尚不能判定", "Cannot be told yet"),
     "withheld": Names("不公布", "Withheld"),
+}
+TARGETS: Mapping[str, Names] = {
+    "good": Names("已达标", "Target met"),
+    "bad": Names("未达标", "Target missed"),
+    "undetermined": Names("不能判断", "Not known"),
+    "none": Names("没有规划目标", "No target"),
+}
+# What the download of communities has beside the columns of dim_division.
+OF_COMMUNITIES = {
+    "is_served": "是否有综合服务设施 With a comprehensive facility",
+    "circle_types": "生活圈有数的设施类别数 Types of the circle that are known",
+    "circle_within": "其中步行可及的类别数 Of these, within a walk",
 }
 PARTS: Mapping[str, Names] = {
     "reviews": Names("好评率", "Good rate"),
@@ -111,6 +123,7 @@ class _Site:
         self.edition, self.folder, self.about = edition, folder, about
         self.reviews = figures.reviews(edition)
         self.indicators = figures.indicators(edition)
+        self.targets = {state: sum(i.state == state for i in self.indicators) for state in TARGETS}
         self.waves = figures.waves(edition)
         self.feeds = figures.feeds(edition)
         self.communities = figures.communities(edition)
@@ -189,7 +202,7 @@ class _Site:
             [r for w in self.waves for r in (*w.dimensions, *w.questions, *w.areas, *w.groups)],
         )
         self._csv("survey-drivers", "survey_driver", [r for w in self.waves for r in w.drivers])
-        self._csv("feeds", "sender_coverage", self.edition.rows("sender_coverage", "order by feed, sender, month"))
+        self._csv("feeds", "sender_coverage", [Row(r, sender=r["sender_name"].both) for r in self.feeds])
         self._csv(
             "communities",
             "dim_division",
@@ -228,20 +241,30 @@ class _Site:
         found = [Row(dict(pairs)) for pairs in listed]
         have = set(found[0]) if found else set()
         wanted = [c for c in columns or (list(known) or sorted(have)) if not found or c in have]
+        shown = [
+            (c, known.get(c), is_name)
+            for c in wanted
+            for is_name in ((False, True) if _is_key_of_a_list(known.get(c)) else (False,))
+        ]
         with (self.folder / "data" / f"{name}.csv").open("w", encoding="utf-8-sig", newline="") as file:
             out = csv.writer(file)
-            out.writerow([_heading(c, known.get(c)) for c in wanted])
+            out.writerow([_heading(*column) for column in shown])
             for row in found:
-                out.writerow([_cell(row[c], known.get(c)) for c in wanted])
-        self.described.append(_described(name, table, {c: known.get(c) for c in wanted}, len(found)))
+                out.writerow([_cell(row[c], f, is_name) for c, f, is_name in shown])
+        self.described.append(_described(name, table, shown, len(found)))
 
 
-def _described(name: str, table: str, columns: Mapping[str, Any], rows: int) -> dict[str, Any]:
+def _is_key_of_a_list(f: Any) -> bool:
+    """Whether a column is the code that its row is joined by, which keeps its own column beside its name."""
+    return bool(f and f.key_position is not None and not f.enum and names_of(f))
+
+
+def _described(name: str, table: str, columns: Sequence[tuple[str, Any, bool]], rows: int) -> dict[str, Any]:
     """A download as a Frictionless resource: its columns as they are headed, and which column of which table each is."""
     fields = [
-        {"name": _heading(c, f), "type": "string" if f is None or f.kind in ("string", "boolean") or f.enum else f.kind, "column": c,
+        {"name": _heading(c, f, is_name), "type": "string" if f is None or f.kind in ("string", "boolean") or f.enum else f.kind, "column": c,
          **({"description": f.explanation} if f and f.explanation else {})}
-        for c, f in columns.items()
+        for c, f, is_name in columns
     ]  # fmt: skip
     title = _table_name(table)
     return {
@@ -254,22 +277,24 @@ def _hashable(row: Row) -> bool:
     return all(not isinstance(value, (list, dict)) for value in row.values())
 
 
-def _heading(column: str, field: Any) -> str:
-    return f"{field.label_zh} {field.label_en}{f' [{field.unit}]' if field.unit else ''}" if field else column
+def _heading(column: str, field: Any, is_name: bool) -> str:
+    if field is None:
+        return OF_COMMUNITIES.get(column, column)
+    if is_name:
+        return f"{field.label_zh}的名称 {field.label_en}, name"
+    return f"{field.label_zh} {field.label_en}{f' [{field.unit}]' if field.unit else ''}"
 
 
-def _cell(value: Any, field: Any) -> Any:
+def _cell(value: Any, field: Any, is_name: bool) -> Any:
     if value is None:
         return ""
     if isinstance(value, bool):
         return "是 yes" if value else "否 no"
     if isinstance(value, float):
         return f"{value:.10g}"
-    if field and field.enum:
-        return field.enum.get(str(value), value)
-    text = str(value)
+    text = str(value) if field is None or (_is_key_of_a_list(field) and not is_name) else named(field, value)
     # A spreadsheet would take such a text for a formula.
-    return f"'{text}" if isinstance(value, str) and text[:1] in "=+-@\t" and text[:1] else value
+    return f"'{text}" if isinstance(value, str) and text[:1] in "=+-@\t" and text[:1] else text
 
 
 # ── words ───────────────────────────────────────────────────────────────────────────────────────
@@ -289,6 +314,7 @@ def _environment() -> Environment:
         "PAGES": PAGES,
         "KINDS": KINDS,
         "STATES": STATES,
+        "TARGETS": TARGETS,
         "PARTS": PARTS,
         "NOT_COUNTED": figures.NOT_COUNTED,
         "EQUALITY": figures.EQUALITY,
@@ -299,7 +325,7 @@ def _environment() -> Environment:
     made.filters |= {
         "pct": _percent,
         "num": _number,
-        "signed": lambda v: f"{v:+.1f}".replace("-", "−"),
+        "signed": lambda v: f"{v:+.1f}".replace("-", "−") if round(v, 1) else "±0.0",
         "points": lambda v: "–" if v is None else f"{v:.1f}",
         "month": pass_context(lambda context, day: _month(day, context["language"])),
         "day": pass_context(lambda context, day: _day(day, context["language"])),
@@ -339,9 +365,9 @@ def _field(language: Language) -> Any:
         product = load_products().get(table)
         spec = product.by_name.get(column) if product else None
         if spec is None:
-            return {"label": column.replace("_", " "), "unit": "", "text": ""}
+            return {"label": column.replace("_", " "), "unit": ""}
         unit = both(spec.unit)[language] if spec.unit else ""
-        return {"label": spec.label_zh if language == "zh" else spec.label_en, "unit": unit, "text": spec.description}
+        return {"label": spec.label_zh if language == "zh" else spec.label_en, "unit": unit}
 
     return field
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from contracts.desk.workbooks import GREY, workbook
+from contracts.loading import named, names_of
 from contracts.model import FieldSpec, Product
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ def _meanings(sheet: Worksheet, product: Product, styles: Mapping[str, Any]) -> 
     ):
         sheet.write_string(0, column, label, styles["head"])
     for line, f in enumerate(product.fields, 1):
-        values = "；".join(f"{code} {label}" for code, label in f.enum.items())
+        values = "；".join(f"{code} {label}" for code, label in names_of(f).items())
         for column, text in enumerate((f.label_zh, f.label_en, f.unit or "", f.explanation, values, f.name)):
             sheet.write_string(line, column, text, styles["text"])
     sheet.set_column(0, 2, 24)
@@ -185,7 +186,7 @@ def _write_value(sheet: Worksheet, line: int, column: int, value: Any, f: FieldS
     elif isinstance(value, (date, datetime)):
         sheet.write_datetime(line, column, value, styles[f.kind])
     else:
-        sheet.write_string(line, column, f.enum.get(str(value), str(value)), styles["plain"])
+        sheet.write_string(line, column, named(f, value), styles["plain"])
 
 
 def _for_print(sheet: Worksheet, heading: int) -> None:

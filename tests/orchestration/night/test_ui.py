@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
 import shutil
 import sys
@@ -221,3 +222,41 @@ def test_a_second_release_says_table_by_table_what_it_changed(ui) -> None:
     assert "same content" in shown.difference(
         ui.data.published / names.DATABASE, replace(now, changed_tables=[]), before
     )
+
+
+SHOWN = """query($keys: [AssetKeyInput!]!) {
+  assetNodes(assetKeys: $keys) { assetKey { path }
+    assetMaterializations(limit: 1) { timestamp runId } assetObservations(limit: 1) { timestamp runId } staleStatus freshnessInfo { currentLagMinutes }
+    partitionStats { numFailed numMaterialized numMaterializing numPartitions }
+    assetPartitionStatuses { ... on TimePartitionStatuses { ranges { startKey endKey status } } }
+    assetChecksOrError { ... on AssetChecks { checks { name executionForLatestMaterialization { status runId evaluation { success timestamp } } } } } }
+  assetsLatestInfo(assetKeys: $keys) { assetKey { path } latestMaterialization { timestamp runId } latestRun { id status } unstartedRunIds inProgressRunIds } }"""
+
+
+def test_what_is_shown_of_assets_partitions_and_checks_outlives_old_runs(ui) -> None:
+    keys = [{"path": node["assetKey"]["path"]} for node in ui.nodes()]
+    again = [ui.run("seeds/sexes").run_id for _ in range(2)]
+    before, runs = ui.ask(SHOWN, keys=keys), {r.run_id for r in ui.instance.get_runs()}
+    storage, folder = ui.instance.event_log_storage, ui.data.dagster_home / "history" / "runs"
+    assert storage.prune() == [], "a run of today goes"
+    night = next(run_id for run_id in runs if len(ui.instance.all_logs(run_id)) > 1000)
+    for path in folder.glob("*-*.db"):
+        os.utime(path, (0, 0))
+    gone = storage.prune()
+    assert again[0] in gone
+    assert {night, again[1]} & {*gone} == set(), "the last run that made an asset goes"
+    assert not [run_id for run_id in gone if list(folder.glob(f"{run_id}.db*"))]
+    assert {r.run_id for r in ui.instance.get_runs()} == runs
+    assert ui.ask(SHOWN, keys=keys) == before
+    # Dagster keeps what it has worked out; made anew from the events it is the same.
+    storage.wipe_asset_cached_status(dg.AssetKey(["accepted", "evaluation", "reviews"]))
+    assert ui.ask(SHOWN, keys=keys) == before
+
+
+def test_a_model_whose_yml_lists_no_columns_shows_those_it_was_built_with(ui) -> None:
+    for key in ("reviews/review_counts", "reviews/review_counts_as_judged", "reviews/review_units", "reviews/review_units_under_policy",
+                "facilities/facility_reports", "facilities/facility_registrations"):  # fmt: skip
+        built = ui.instance.get_latest_materialization_event(dg.AssetKey(key.split("/"))).asset_materialization
+        columns = built.metadata["dagster/column_schema"].value.columns
+        assert len(columns) > 20, key
+        assert [c.name for c in columns if not c.description] == [], key

@@ -299,7 +299,7 @@ def test_parameters_of_the_policy_and_senders_are_called_by_their_names(tmp_path
         "valid_from": date(2020, 1, 1),
         "value": 0.9,
         "status": "project",
-        "source": "said so",
+        "source": "有规定 · said so",
     }
     site = written(
         tmp_path,
@@ -310,8 +310,10 @@ def test_parameters_of_the_policy_and_senders_are_called_by_their_names(tmp_path
     text = (site / "method.html").read_text("utf-8")
     assert '<th scope="row">差线</th>' in text
     assert '<th scope="row">of no list</th>' in text
-    assert "本项目的选择" in text
-    assert '<th scope="row">bad line</th>' in (site / "en" / "method.html").read_text("utf-8")
+    assert "本项目的选择 <small>有规定</small>" in text
+    english = (site / "en" / "method.html").read_text("utf-8")
+    assert '<th scope="row">bad line</th>' in english
+    assert "this project's choice <small>said so</small>" in english.replace("&#39;", "'")
     feeds = (site / "feeds.html").read_text("utf-8")
     assert "<td>示范市政务服务平台（虚构）</td>" in feeds
     assert "<td>大厅一</td>" in feeds, "a sender that no list names is called by its folder"
@@ -337,6 +339,23 @@ def test_every_download_is_described_with_the_columns_it_has(tmp_path: Path) -> 
             assert next(csv.reader(file)) == [f["name"] for f in resource["schema"]["fields"]]
     rate = next(f for f in described["reviews-all.csv"]["schema"]["fields"] if f["column"] == "good_rate")
     assert (rate["type"], "good_reviews / active_reviews" in rate["description"]) == ("number", True)
+
+
+def test_a_download_names_its_codes_and_columns(tmp_path: Path) -> None:
+    value = {"indicator_code": "household_size", "division_code": "990100000000", "division_level": "city", "area_type": "all", "period": date(2026, 2, 1), "unit": "persons"}  # fmt: skip
+    place = {"division_code": "1", "level": "village", "is_in_force": True, "longitude": 119.9, "latitude": 38.9}
+    owed = {"feed": "evaluation.reviews", "sender": "shifan", "month": date(2026, 2, 1)}
+    rule = {"policy": "national_2020", "parameter": "bad_line", "said_by_policy": "national_2020"}
+    site = written(
+        tmp_path, indicator_value=[value], dim_division=[place], sender_coverage=[owed], review_policy=[rule]
+    )
+    for name, told in [
+        ("indicators", ["household_size", "户均人口 · "]), ("feeds", ["好差评评价 · ", "示范市政务服务平台"]),
+        ("policy", ["national_2020", "全国（2020 年） · ", "差线 · "]), ("communities", []),
+    ]:  # fmt: skip
+        text = (site / "data" / f"{name}.csv").read_text("utf-8-sig")
+        assert not re.search("[a-z]_[a-z]", text.splitlines()[0]), name
+        assert [word for word in told if word not in text] == [], (name, text.splitlines()[1])
 
 
 # ── the small city's, as its night wrote it ─────────────────────────────────────────────────────
@@ -371,6 +390,15 @@ def test_every_page_says_that_the_city_is_fictional_and_none_shows_a_raw_code(si
         said = re.sub(r"<[^>]+>", " ", text[text.index("<main") : text.index("</main>")])
         assert not re.findall(r"\b[a-z0-9]+(?:_[a-z0-9]+)+\b|\brest:|\bNone\b", said), path.name
         assert not [code for code in lists if re.search(rf"\b{re.escape(code)}\b", said)], path.name
+
+
+def test_no_chinese_page_says_anything_in_english_alone(site: Path) -> None:
+    """Two words of Latin letters in a row; what a contract says of a column stands in the dictionary in English, as its head says."""
+    for path in site.glob("*.html"):
+        if path.stem != "dictionary":
+            text = re.sub(r"<(svg|code|script|style)\b.*?</\1>|<[^>]+>", "\n", path.read_text("utf-8"), flags=re.DOTALL)
+            said = [line for line in text.splitlines() if re.search(r"[A-Za-z]{2,}(?:[ ,;:]+[A-Za-z]{2,})+", line)]
+            assert said == [], path.name
 
 
 def test_the_board_says_what_the_public_edition_says(site: Path, night_city: City) -> None:
@@ -476,6 +504,20 @@ def test_in_a_browser_the_language_filters_sorting_and_downloads_work_by_keyboar
             if v
         ]
         assert order == sorted(order)
+        shown.goto(address(site / "indicators.html"))
+        indicators = shown.locator(".indicator:visible")
+        everything = indicators.count()
+        missed = shown.locator(".indicator[data-state=bad]").count()
+        shown.locator(".filters input[value=bad]").press("Space")
+        assert 0 < indicators.count() == missed < everything
+        assert f"{missed} / {everything}" in shown.locator(".filters output").inner_text()
+        shown.locator("[data-language]").press("Enter")
+        shown.wait_for_url("**/en/indicators.html*")
+        assert indicators.count() == missed, "the filter is lost with the language"
+        shown.locator(".filters input[value=bad]").press("Space")
+        shown.locator(".filters [data-words]").fill("per 10,000")
+        assert 0 < indicators.count() < everything
+        shown.goto(address(site / "en" / "board.html"))
         assert said == []
         # The browser calls a request that became a download aborted; its bytes say whether it came.
         with shown.expect_download() as waiting:
@@ -499,7 +541,10 @@ def test_in_a_browser_the_language_filters_sorting_and_downloads_work_by_keyboar
 def test_a_target_is_met_where_every_count_that_is_told_as_this_ten_says_so(value, numerator, denominator, better, told, met) -> None:  # fmt: skip
     target = 1.0 if value < 1 else 30.0
     row = Row(value=value, numerator=numerator, denominator=denominator, target=target, is_target_met=told)
-    assert Indicator("x", Names("", ""), "", better, [row], [], []).is_on_target is met
+    assert (
+        Indicator("x", Names("", ""), "", better, [row], [], []).state
+        == {True: "good", False: "bad", None: "undetermined"}[met]
+    )
 
 
 def test_a_column_whose_codes_stand_in_a_list_is_said_in_its_words(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from contracts.loading import load_products
 from orchestration.paths import DataDirectory
-from orchestration.release import revisions
+from orchestration.release import revisions, tables
 
 PRODUCTS = load_products()
 LOG = PRODUCTS[revisions.TABLE]
@@ -126,3 +126,27 @@ def test_files_that_came_were_replaced_or_taken_out_are_told_apart(tmp_path, mon
     assert revisions.moved_files(DataDirectory(tmp_path), then, now, feeds) == {
         "of_health": ["correction"], "of_sports": ["late_file"], "of_culture": ["withdrawal"], "of_none": [],
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("0.1 + 0.2", "0.3", True),
+        ("1e-17", "0.0", True),  # nothing but the order of adding up: none of its digits means anything
+        ("-1e-17", "1.0 - 1.0", True),
+        ("-0.0", "0.0", True),
+        ("1 / 2048", "1 / 2048 + 1e-16", True),  # at its half where it is cut to ten places
+        ("0.001172246470", "0.001172246469", True),  # rounded to twelve places by its model
+        ("123456789.123", "123456789.124", False),
+        ("1e-9", "0.0", False),
+        ("null::double", "0.0", False),
+    ],
+)
+def test_a_table_is_another_where_a_figure_is_and_not_where_the_order_of_adding_up_is(one: str, other: str, same: bool) -> None:  # fmt: skip
+    content = tables._content(PRODUCTS["equalisation_unit"])
+    columns = [f.name for f in PRODUCTS["equalisation_unit"].fields if f.name != "value"]
+    with duckdb.connect() as con:
+        (rows,) = con.execute(
+            f"select list(hash({content})) from (select {', '.join(f'1 as {c}' for c in columns)}, unnest([{one}, {other}]) as value)"
+        ).fetchall()
+    assert (rows[0][0] == rows[0][1]) is same

@@ -10,10 +10,8 @@ def _said(column: str) -> str | None:
 
 
 def test_a_parameter_of_a_policy_is_told_by_the_file_that_sets_it() -> None:
-    assert (
-        _said("burst_min_reviews")
-        == "政策参数 · Parameter of review_policies: how many such reviews in a row make a burst"
-    )
+    told = "政策参数：这样的评价接连多少条算一次集中刷评 · Parameter of review_policies: how many such reviews in a row make a burst"
+    assert _said("burst_min_reviews") == told
 
 
 def test_a_column_that_a_contract_has_by_this_name_is_told_by_the_contract() -> None:

@@ -2,14 +2,14 @@
 "use strict";
 
 const filtered = [...document.querySelectorAll("[data-filtered]")].map((section) => {
-  const form = section.querySelector("form"), rows = [...section.querySelectorAll("tbody tr")];
-  const words = form.querySelector("[data-words]"), states = [...form.querySelectorAll("[data-state]")];
+  const form = section.querySelector("form"), rows = [...section.querySelectorAll("[data-state]")];
+  const words = form.querySelector("[data-words]"), states = [...form.querySelectorAll("[type=checkbox]")];
   const output = form.querySelector("output");
   const apply = () => {
     const wanted = words.value.trim().toLowerCase(), chosen = states.filter((s) => s.checked).map((s) => s.value);
     let shown = 0;
     for (const row of rows) {
-      const fits = (!chosen.length || chosen.includes(row.dataset.state)) && row.cells[0].textContent.toLowerCase().includes(wanted);
+      const fits = (!chosen.length || chosen.includes(row.dataset.state)) && row.firstElementChild.textContent.toLowerCase().includes(wanted);
       row.hidden = !fits;
       shown += fits;
     }
