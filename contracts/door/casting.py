@@ -208,15 +208,15 @@ def _cleaned(text: str) -> str:
     return re.sub(r"[\s\u00a0]+", " ", text).strip()
 
 
-# What Excel or a program wrote in the place of a text.
-_ERROR_VALUE = r"^(?:#(?:N/A|VALUE!|REF!|DIV/0!|NUM!|NAME\?|NULL!|ERROR!|SPILL!|CALC!|FIELD!|BLOCKED!|UNKNOWN!|GETTING_DATA|#{2,})|Err:\d{3})$"
+# What Excel or a program wrote in the place of a text, as each of them spells it (#SPILL!, #PYTHON!, LibreOffice #名称?, Google Loading...).
+_ERROR_VALUE = r"^(?:#(?:N/A|GETTING_DATA|名[称稱]\?|[A-Z][A-Z0-9_/]*[!?]|#{2,})|Err:\d{3}|(?:Loading|正在加载)\.\.\.)$"
 _SCIENTIFIC = r"^[+-]?\d(?:\.\d+)?[eE]\+\d{1,3}$|^\d\.\d+[eE]\d{1,3}$"  # the second as Java writes it
 _FLOAT = r"^\d+\.0+$"
 _MONTHS = "(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
 _SHORT_DATE = rf"^(?:\d{{1,2}}月\d{{1,2}}日|\d{{1,2}}-{_MONTHS}(?:-\d{{2,4}})?|{_MONTHS}-\d{{2}})$"
-# =DISPIMG("ID_1",1), =B2&C2, =表1!A1, =1+1: Excel shows what comes of it, or a picture; a program that exports the cell does not.
-_FORMULA = r"^=\s*[-+(]*(?:[A-Za-z_][\w.]*\s*\(|\$?[A-Za-z]{1,3}\$?\d{1,7}\s*(?:$|[-+*/&:,;)=<>])|[^\s!=]+!\$?[A-Za-z]{1,3}\$?\d|\d[\d.]*\s*[-+*/])"
-_SUSPECT_TEXT = r"^[#=]|^Err:|\d[eE]\+?\d"
+# =DISPIMG("ID_1",1), =B2&C2, =表1!A1, ='表 1'!A1, ="a"&B2, =1+1: Excel shows what comes of it, or a picture; a program that exports the cell does not.
+_FORMULA = r"^=\s*[-+(]*(?:[\"'@{\[]|[A-Za-z_][\w.]*\s*\(|\$?[A-Za-z]{1,3}\$?\d{1,7}\s*(?:$|[-+*/&:,;)=<>])|[^\s!=]+!\$?[A-Za-z]{1,3}\$?\d|\d[\d.]*\s*[-+*/])"
+_SUSPECT_TEXT = r"^[#=]|^Err:|^Loading|^正在|\d[eE]\+?\d"
 _SUSPECT_CODE = _SUSPECT_TEXT + r"|\.0|月|[A-Za-z]-\d|\d-[A-Za-z]"
 _SUSPECT_DAY = r"|^(?:19|20)\d\d-"
 _DAY = r"^(?:19|20)\d\d-\d\d-\d\d(?: \d\d:\d\d:\d\d(?:\.\d+)?)?$"

@@ -433,7 +433,7 @@ FEWEST_NUMBERED = 5  # columns; of fewer a record may look so
 _SAYS_TIME = r"[:：时時点點]|\d[Tt ]\d|^\s*\d{12,14}\s*$|\d{5}\.\d"
 DAY_US = 86_400_000_000  # microseconds of a day
 # What reading says of a cell → for which kinds of field it is an error, else a warning, else nothing.
-_ALWAYS = ("formula_not_calculated", "digits_lost", "shown_otherwise", "struck_in_part")
+_ALWAYS = ("formula_not_calculated", "digits_lost", "shown_otherwise", "struck_in_part", "rich_value")
 
 
 # What stands below a table: who filled it in, who signed, what is to be known.

@@ -7,6 +7,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import random
 import struct
 import subprocess
 import sys
@@ -249,6 +250,12 @@ def _formats() -> list[Case]:
     mail = "From: <Saved by>\r\nSubject: x\r\nMIME-Version: 1.0\r\nContent-Type: multipart/related;\r\n\tboundary=x\r\n\r\n"
     records = json.dumps([dict(zip(HEADER, row, strict=True)) for row in homes()[1:]], ensure_ascii=False).encode()
     word = bytes.fromhex("d0cf11e0a1b11ae1") + bytes(500) + "WordDocument".encode("utf-16-le") + bytes(500)
+    # A script before an archive that unpacks itself, documents, pictures, keys, tables of other programs.
+    others = (
+        b"#!/bin/sh\ntail -n +3 $0 | tar xz", b"\r\n%PDF-1.4", b"\xef\xbb\xbf{\\rtf1", b"%!PS-Adobe", b"GIF89a", b"BM\x36\1\0\0\0\0\0\0", b"II*\0",
+        b"RIFF\x20\0\0\0WEBP", b"\0\0\0\x18ftypheic", b"@echo off", b"-----BEGIN PGP MESSAGE-----", b"MSCF\0\0", b"$FL2@(#)", b"\0\1\0\0Standard ACE DB",
+        b"\x1a\0-lh5-", bytes.fromhex("3082010006092a864886f70d010702"),
+    )  # fmt: skip
     named = csv([["[必填]" + HEADER[0], *HEADER[1:]], *homes()[1:]])
     return [
         Case(kind, "page.xls", page.encode("utf-16"), refused=none),
@@ -260,6 +267,11 @@ def _formats() -> list[Case]:
         Case(kind, "symbolic.slk", b'ID;PWXL;N;E\r\nC;Y1;X1;K"a"\r\nE\r\n', refused=none),
         Case(kind, "program.xlsx", b"MZ\x90\0" + bytes(range(256)) * 20, refused=none),
         Case(kind, "word.xls", word, refused=none),
+        *(Case(kind, f"{n}.csv", begin + b"\n" + bytes(range(256)) * 20, refused=none) for n, begin in enumerate(others)),
+        Case(kind, "mark_before.xlsx", b"\xef\xbb\xbf" + xlsx(homes()), refused="truncated_file"),
+        Case(kind, "line_before.xlsx", b"\r\n" + xlsx(homes()), refused="truncated_file"),
+        Case(kind, "encrypted.csv", random.Random(1).randbytes(5_000), refused="not_text"),
+        Case(kind, "encrypted.xlsx", random.Random(2).randbytes(70_000), refused="not_text"),
         Case(kind, "records.csv", records, rows=THREE),
         Case(kind, "bracket.csv", named, rows=THREE),
         Case(kind, "wps.et", xls(homes()), rows=THREE),
@@ -476,6 +488,9 @@ def _records() -> list[Case]:
         at("none_of_its_kind.geojson", {"type": "Square", "coordinates": [104.1, 30.2]}),
         at("a_word.geojson", "POINT(104 30)"),
         at("empty.geojson", {"type": "Polygon", "coordinates": []}, None, None),
+        # Around the 180th meridian, and not on the other side of the earth.
+        at("across.geojson", {"type": "Polygon", "coordinates": [[[179.9, -17], [-179.7, -17], [-179.7, -16], [179.9, -16], [179.9, -17]]]}, -179.9, -16.5),
+        at("across_line.geojson", {"type": "LineString", "coordinates": [[179.9, -16.8], [-179.8, -16.8]]}, -179.95, -16.8),
         at("height.geojson", {"type": "Point", "coordinates": [104.1, 30.2, 500]}, 104.1, 30.2),
         at("nested.geojson", nested, 104.1, 30.2),
         *(Case("systems stated further in", f"{name}.geojson", json.dumps({"type": "FeatureCollection", "features": [feature]}).encode(), VENUES, refused="crs_not_wgs84") for name, feature in stated.items()),
