@@ -22,6 +22,7 @@ import polars as pl
 
 from contracts.door.characters import LETTERS_AND_DIGITS, end_to_end
 from contracts.place import place
+from contracts.reading.traditional import RADICALS
 
 Kind = Literal["string", "integer", "number", "boolean", "date", "timestamp"]
 
@@ -141,7 +142,7 @@ def _strings(text: pl.Series, options: CastOptions) -> pl.Series:
     if (stripped.str.len_bytes() != stripped.str.len_chars()).any():
         stripped = _rewritten(stripped, f"^[{INVISIBLE}]|[{INVISIBLE}]$", _stripped)
         if options.clean:
-            stripped = _rewritten(stripped, _UNSEEN, _cleaned)
+            stripped = _rewritten(stripped, f"{_UNSEEN}|{_ALIKE}", _cleaned)
         if options.width == "half":
             stripped = _rewritten(stripped, "[\u3000！-～]", _half_width)
     if options.clean:
@@ -171,6 +172,8 @@ def _is_plain(text: pl.Series) -> bool:
 
 # Characters nobody sees: joiners, marks of writing direction, soft hyphens, controls beyond ASCII.
 _UNSEEN = "[\u0080-\u009f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]"
+# Radicals and compatibility ideographs, as texts copied from a PDF hold them: ⽣ looks like 生 and is another character.
+_ALIKE = "[\u2e80-\u2fdf\uf900-\ufaff\U0002f800-\U0002fa1f]"
 _MARKED_UP = "[<&\x00-\x1f\x7f]|_x[0-9A-Fa-f]{4}_"
 _TAG = re.compile(
     r"</?(?:span|font|b|i|u|s|em|strong|p|div|br|a|sup|sub|o:p|st1:\w+|td|tr|table|img|nobr|small|big|ruby|rt|h[1-6]|script|style"
@@ -204,6 +207,7 @@ def _cleaned(text: str) -> str:
         text = html.unescape(text)
     text = _without_scripts(text) if "</" in text else text
     text = re.sub(_UNSEEN, "", _TAG.sub(lambda tag: " " if tag[0][1:3].lower() in ("br", "p>", "p ") else "", text))
+    text = re.sub(_ALIKE, lambda sign: unicodedata.normalize("NFKC", sign[0]).translate(RADICALS), text)
     text = re.sub(r"[\x00-\x08\x0e-\x1f\x7f]", "", text)
     return re.sub(r"[\s\u00a0]+", " ", text).strip()
 
@@ -507,7 +511,7 @@ def _moment(text: str, options: CastOptions) -> tuple[datetime, timedelta | None
         year, first, month, second, day, mark, time = match.groups()
         # 2024年3月5日 or 2024-3-5, never half of each.
         if (first, second) == ("年", "月") or (first == second and first in "-/." and not mark):
-            return _at(_day(year, month, day), time)
+            return _at(*_without_weekday(_day(year, month, day), time))
         raise _Refused("not_a_date")
     if re.fullmatch(r"[0-9]{8}|[0-9]{12}|[0-9]{14}", text):
         time = ":".join(text[i : i + 2] for i in range(8, len(text), 2))
@@ -531,6 +535,14 @@ def _moment(text: str, options: CastOptions) -> tuple[datetime, timedelta | None
         day_zero = EXCEL_DAY_ZERO + timedelta(days=1462 if options.starts_1904 else 0)
         return _at(day_zero + timedelta(days=int(match[1])), "", seconds)
     raise _Refused("ambiguous_date" if _SHORT_YEAR.fullmatch(text) else "not_a_date")
+
+
+def _without_weekday(day: date, time: str) -> tuple[date, str]:
+    """2026年2月1日 星期日, as Excel exports a long date: the weekday says nothing new, or contradicts."""
+    match = re.match(r"[(]?(?:星期|[周週]|礼拜)([一二三四五六日天])[)]?\s*", time)
+    if match and "一二三四五六日".index(match[1].replace("天", "日")) != day.weekday():
+        raise _Refused("impossible_date")
+    return day, time[match.end() :] if match else time
 
 
 def _arabic(text: str) -> str:

@@ -388,6 +388,8 @@ def _values() -> list[Case]:
         called("question_marks.csv", "???院", (NAME, "characters_lost")),
         called("rare.csv", "𠮷祥䶮院"),
         called("question.csv", "院?"),
+        Case("characters that look alike", "header.csv", csv([[h.replace("面", "⾯").replace("月", "⽉") for h in HEADER], *homes(n=1)[1:]]), rows=values("floor_area_m2", 1200.5)),
+        *(Case("characters that look alike", f"{n}.csv", csv(homes({"机构名称": text}, n=1)), rows=values(NAME, "民生里院")) for n, text in enumerate(("⺠⽣⾥院", "民生\uf9e9院", "民⽣里院"))),
     ]  # fmt: skip
 
 
@@ -412,6 +414,9 @@ def _dates() -> list[Case]:
         month("quarter.csv", "2025Q1", "2025年第一季度", **quarter),
         month("week.csv", "2026-W05", "2026年第5周", **quarter),
         opened("hao.csv", "2026年2月1号 8:30", rows=values("opened_at", morning)),
+        opened("weekday.csv", "2026年2月1日 星期日 8:30", rows=values("opened_at", morning)),
+        opened("weekday_in_brackets.csv", "2026-02-01（周日）08:30", rows=values("opened_at", morning)),
+        opened("another_weekday.csv", "2026年2月1日 星期一 8:30", **refused("impossible_date")),
         opened("mixed.csv", "2026年二月一日上午8:30", rows=values("opened_at", morning)),
         opened("minute_of_61_seconds.csv", "2026-02-01 08:30:60", **refused("impossible_time")),
         opened("no_such_day.csv", "2026/2/30", **refused("impossible_date")),
