@@ -189,6 +189,11 @@ FILES: Mapping[str, Sentences] = {
         "{count} cells of {file} have a comment ({cells}), and comments are not read; if one corrects a value, write it into the cell "
         "and send the file again.",
     ),
+    "formulas_stale": Sentences(
+        "{file} 保存时公式没有重新计算（手动计算），公式的结果可能是旧的；请在 Excel 中按 F9 计算、保存后重新发送。",
+        "{file} was saved without calculating its formulas (manual calculation), so their results may be old; calculate them in Excel (F9), "
+        "save the file and send it again.",
+    ),
     "text_boxes": Sentences(
         "{file} 的工作表 {sheets} 上有带文字的文本框或图形，其中的文字不读取；如含数据或更正，请写进单元格后重新发送。",
         "Text boxes or shapes with text lie on the sheet {sheets} of {file}, and their text is not read; if it holds data or corrects any, "
@@ -377,6 +382,10 @@ VALUES: Mapping[str, Sentences] = {
     "merged_number": Sentences(
         "“{value}”合并在几行上，无法判断是每行的数还是合计；请取消合并，逐行填写。",
         "{value} is merged over several rows and may be each row's or their sum; unmerge the cells and fill in each row.",
+    ),
+    "covered_by_merge": Sentences(
+        "这一格被左边合并的单元格遮住，看不到自己的内容；请取消合并，逐格填写。",
+        "This cell lies under the merged cell to its left and shows nothing of its own; unmerge the cells and fill in each.",
     ),
     "month_as_number": Sentences(
         "“{value}”可能是 1 月，也可能是被当作数字的 10 月；请按 2025-10 的格式填写。",

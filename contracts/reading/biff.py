@@ -20,6 +20,7 @@ _END, _FREE = 0xFFFFFFFE, 0xFFFFFFFF
 _BOUNDSHEET, _FORMAT, _XF, _DATEMODE, _RECALCID = 0x85, 0x41E, 0xE0, 0x22, 0x1C1
 _ROW, _COLINFO, _FONT = 0x208, 0x7D, 0x31
 _SST, _CONTINUE = 0xFC, 0x3C
+_NOT_CALCULATED = 0x5E
 _OBJECT, _OBJECT_TEXT, _OF_COMMENT = 0x5D, 0x1B6, 0x19
 _LABELSST, _LABEL, _RSTRING = 0xFD, 0x204, 0xD6
 _FORMULA, _BOOLERR, _NUMBER, _RK, _MULRK, _EOF = 0x06, 0x205, 0x203, 0x27E, 0xBD, 0x0A
@@ -187,6 +188,8 @@ def _see_hidden(kind: int, body: bytes, hidden: Hidden) -> None:
     elif kind == _COLINFO:
         first, last, width, _, flags = struct.unpack_from("<5H", body)
         hidden.columns.update(range(first, last + 1) if flags & 1 or width < 51 else ())
+    elif kind == _NOT_CALCULATED:
+        hidden.is_stale = True
     elif kind == _NOTE:
         hidden.commented.add(struct.unpack_from("<HH", body))
 

@@ -45,6 +45,7 @@ class Hidden:
     commented: set[tuple[int, int]] = field(default_factory=set)
     boxes: list[str] = field(default_factory=list)
     ruled: list[str] = field(default_factory=list)
+    is_stale: bool = False  # its formulas were not calculated when it was saved
 
 
 AFTER_ALL_DAYS = 2_958_466  # the first of the year 10000
@@ -61,6 +62,7 @@ class Formats:
 
     telling: Mapping[int, str] = field(default_factory=dict)
     calculates_on_load: bool = False  # the stored results are not to be relied on
+    is_stale: bool = False  # it was saved without calculating
     starts_1904: bool = False
     parts: Mapping[str, str] = field(default_factory=dict)  # name of a sheet → its part of the archive
     struck: frozenset[int] = frozenset()  # styles whose letters are struck through
@@ -111,6 +113,7 @@ def formats_of(path: Path, *, file: str) -> Formats:
     return Formats(
         telling=telling,
         calculates_on_load=calculation is not None and calculation.get("fullCalcOnLoad") in ("1", "true"),
+        is_stale=calculation is not None and calculation.get("calcCompleted") in ("0", "false"),
         starts_1904=properties is not None and properties.get("date1904") in ("1", "true"),
         parts=parts,
         struck=struck,

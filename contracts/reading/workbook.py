@@ -202,6 +202,8 @@ def _hidden_within(together: Sequence[Sheet], look: Look, found: Found) -> Itera
         yield "rows_struck", {"count": len(struck), "rows": _some(struck)}
     if commented:
         yield "cells_commented", {"count": len(commented), "cells": _some(commented)}
+    if any(look.hidden(sheet.name).is_stale for sheet in together):
+        yield "formulas_stale", {}
     if boxed:
         yield "text_boxes", {"sheets": _some(boxed)}
     if ruled:
@@ -291,7 +293,8 @@ def _refuse_spanned(sheet: Sheet, own: Sequence[int], known_headers: Collection[
 def _give_merged_cells_to_their_rows(sheet: Sheet) -> None:
     """A cell merged over several rows speaks for each of them; a number so merged may be their sum, and says so."""
     body = set(sheet.body)
-    for (top, left), (bottom, _) in sheet.merged:
+    for (top, left), (bottom, right) in sheet.merged:
+        _mark_covered(sheet, [row for row in range(top, bottom + 1) if row in body], left, right)
         if bottom == top or top not in body or left >= len(sheet.cells[top]):
             continue
         text, mark = sheet.cells[top][left], sheet.marks.get((top, left), "merged_down")
@@ -302,6 +305,18 @@ def _give_merged_cells_to_their_rows(sheet: Sheet) -> None:
                 cells = sheet.cells[row]
                 cells.extend([""] * (left + 1 - len(cells)))
                 cells[left], sheet.marks[row, left] = text, mark
+
+
+def _mark_covered(sheet: Sheet, rows: Sequence[int], left: int, right: int) -> None:
+    """What a cell merged over columns hides beside it, and that a column without a value of its own may be meant by it."""
+    width = len(sheet.header.names) if sheet.header else 0
+    for row in rows:
+        cells = sheet.cells[row]
+        for column in range(left + 1, min(right + 1, width)):
+            if not is_blank(cells[column : column + 1]):
+                sheet.marks[row, column] = "covered_by_merge"
+            elif not is_blank(cells[left : left + 1]):
+                sheet.marks.setdefault((row, column), "merged_right")
 
 
 def _table(together: list[Sheet], found: Found, known_headers: Collection[str], limits: Limits, file: str) -> Table:
@@ -544,6 +559,7 @@ class _Pieces:
     is_odd: bool = False
     has_strikes: bool = False
     has_negatives: bool = False
+    has_formulas: bool = False
     has_other_errors: bool = False
     ruled: dict[str, set[int]] = field(default_factory=dict)  # range → formats that rules give it
     is_first: bool = True
@@ -555,6 +571,7 @@ def _see_piece(piece: bytes, seen: _Pieces, file: str) -> None:
     seen.is_odd = seen.is_odd or bool(_mentions(piece, _ODD_SIGNS) and _ODD_CELL.search(piece))
     seen.has_strikes |= b"strike" in piece
     seen.has_negatives |= b"v>-" in piece
+    seen.has_formulas |= b"</f>" in piece
     seen.has_other_errors |= bool(_mentions(piece, (b'"e"', b"'e'")) and _OTHER_ERROR.search(piece))
     if b"conditionalFormatting" in piece:
         rules: set[int] = set()
@@ -695,7 +712,9 @@ def _checked(path: Path, kind: str, limits: Limits, file: str) -> Look:
         if comments := formats.comments.get(part):
             found = replace(found, commented=commented_cells(path, comments, file=file))
         ruled = [cells for cells, rules in seen.ruled.items() if rules & formats.rules]
-        return replace(found, boxes=formats.boxes.get(part, []), ruled=ruled)
+        return replace(
+            found, boxes=formats.boxes.get(part, []), ruled=ruled, is_stale=formats.is_stale and seen.has_formulas
+        )
 
     others = any(seen.has_other_errors for seen in sheets.values())
     return Look(cells_of, hidden_of, starts_1904=formats.starts_1904, has_other_errors=others)

@@ -544,6 +544,35 @@ def _boxes() -> list[Case]:
     ]  # fmt: skip
 
 
+def _covered() -> list[Case]:
+    """Cells under a merged one, and formulas that nobody has calculated before the file was saved."""
+    under, old = "cells under a merged one", "results that may be old"
+    hidden: dict[str, Any] = {"rows": values(CODE, "A002"), "reasons": {(BEDS, "covered_by_merge")}}
+    half = book(homes({"护理型床位数": Xml('<c r="REF"><f>D2/2</f><v>50</v></c>')}))
+    manual = '<calcPr calcMode="manual" calcCompleted="0"/></workbook>'
+
+    def merged(where: str, *changes: dict[str, Any]) -> bytes:
+        over = f'</sheetData><mergeCells count="1"><mergeCell ref="{where}"/></mergeCells>'
+        return changed(book(homes(*changes, n=2)), lambda text: text.replace("</sheetData>", over))
+
+    def by_hand(parts: Parts) -> bytes:
+        return changed(parts, lambda text: text.replace("</workbook>", manual), "xl/workbook.xml")
+
+    rows = homes(n=2)
+    uncalculated = homes(n=2)
+    uncalculated[2][-1] = Raw(0x204, label(rows[2][-1]).body, record(0x5E, b"\0\0"))
+    return [
+        Case(under, "value.xlsx", merged("D2:E2"), **hidden),
+        Case(under, "nothing.xlsx", merged("D2:E2", {"护理型床位数": None}), **hidden),
+        Case(under, "below.xlsx", merged("D2:E2", {"总床位数": None, "护理型床位数": None}), rows=values(CODE, "A002"), reasons={("total_beds", "required_missing")}),
+        Case(under, "value.xls", xls(rows, merged=[(1, 1, 3, 4)]), **hidden),
+        Case(under, "note.xlsx", changed(book([*rows, ["注：以上为示例"]]), lambda text: text.replace("</sheetData>", '</sheetData><mergeCells><mergeCell ref="A4:H4"/></mergeCells>')), rows=values(CODE, "A001", "A002"), reasons={(None, "note_row")}),
+        Case(old, "manual.xlsx", by_hand(half), rows=THREE, note="formulas_stale"),
+        Case(old, "no_formulas.xlsx", by_hand(book(homes())), rows=THREE),
+        Case(old, "manual.xls", xls_records(uncalculated), rows=values(CODE, "A001", "A002"), note="formulas_stale"),
+    ]  # fmt: skip
+
+
 def _of_today() -> list[Case]:
     """What newer programs write of errors, notes and formats."""
     errors, unseen, ruled = "errors that readers do not know", "days that are shown as ####", "formats by rule"
@@ -601,7 +630,7 @@ def _of_today() -> list[Case]:
 
 
 MAKERS: tuple[Callable[[], list[Case]], ...] = (
-    _places, _cells, _around, _records, _pages, _shown, _unseen_times, _documents, _columns, _nothing, _formulas, _boxes, _of_today,
+    _places, _cells, _around, _records, _pages, _shown, _unseen_times, _documents, _columns, _nothing, _formulas, _boxes, _covered, _of_today,
 )  # fmt: skip
 CASES = [case for maker in MAKERS for case in maker()]
 
