@@ -58,6 +58,9 @@ FOREIGN = (
     (b"\0\0\x27\x0a", "Shapefile"),
     (b"L\0\0\0\x01\x14\x02\0", "LNK"),
     (b"-----BEGIN ", "PEM / PGP"),
+    (b"[InternetShortcut]", "URL"),
+    (b"\0\5\x16\7", "AppleDouble (._)"),  # what a Mac puts beside a file
+    (b"\0\0\0\1Bud1", ".DS_Store"),
 )
 # Formats whose first letters a header may have as well (ID;Popis, MZ,XM): what follows tells.
 FOREIGN_BY_MORE = (
@@ -68,6 +71,8 @@ FOREIGN_BY_MORE = (
     (re.compile(rb"(?s)\0\0.{2}ftyp"), "HEIC / MP4"),
     (re.compile(rb"(?s)..-l[hz][0-9ds]-"), "LZH"),
     (re.compile(rb"(?s)\x30[\x80-\x84].{0,4}\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07"), "PKCS #7"),
+    # What Office keeps beside a file that somebody has open: who.
+    (re.compile(rb"(?s)(?=.{165}\Z)[\x01-\x36].*(?: \0){8}"), "Office (~$)"),
     (re.compile(rb"@(?:echo|ECHO) (?:off|OFF)\b"), "BAT"),
 )
 # Streams of compound files that are no workbooks.
