@@ -349,6 +349,8 @@ def _lines() -> list[Case]:
         *(Case(ends, f"returns_{name}.csv", csv(quoted).replace(b"\n", b"\r"), rows=THREE) for name, quoted in quotes.items()),
         Case(ends, "returns_inside.csv", csv(quotes["cell"]).replace(b"\n", b"\r\n").replace("一,二".encode(), "一\r二".encode()), rows=THREE),
         *(Case(ends, f"{name}.csv", csv(rows).decode().replace("\n", end).encode(), refused="not_a_table") for name, end in others),
+        Case(ends, "delimiters_of_the_header.csv", (head.rstrip("\n") + ",,,\n" + body).encode(), rows=THREE),
+        Case(ends, "delimiters_of_all.csv", csv(rows).replace(b"\n", b",\n"), rows=THREE),
         Case(ends, "end_of_dos.csv", csv(rows) + b"\x1a", rows=THREE),
         Case(ends, "end_of_dos_gbk.csv", csv(rows, encoding="gb18030").replace(b"\n", b"\r\n") + b"\x1a", rows=THREE),
         Case(parted, "chinese.csv", between("，"), refused="delimiter_unclear"),
