@@ -356,6 +356,10 @@ VALUES: Mapping[str, Sentences] = {
         "“{value}”是公式的文字，不是它的结果；请填写结果（嵌入单元格的图片不能读取）。",
         "{value} is the text of a formula and not what comes of it; fill in the result (a picture in a cell cannot be read).",
     ),
+    "ditto": Sentences(
+        "“{value}”指的是别的单元格，各行要单独读取；请填写实际内容。",
+        "{value} means another cell, and each row is read by itself; write what it stands for.",
+    ),
     "digits_lost": Sentences(
         "“{value}”超过 15 位，Excel 按数字保存时已丢失末尾数字，无法还原；请把这一列设为文本后重新填写。",
         "{value} has more than 15 digits and was kept as a number, so its last digits are lost; format the column as text and "

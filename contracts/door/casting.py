@@ -220,7 +220,9 @@ _MONTHS = "(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
 _SHORT_DATE = rf"^(?:\d{{1,2}}月\d{{1,2}}日|\d{{1,2}}-{_MONTHS}(?:-\d{{2,4}})?|{_MONTHS}-\d{{2}})$"
 # =DISPIMG("ID_1",1), =B2&C2, =表1!A1, ='表 1'!A1, ="a"&B2, =1+1: Excel shows what comes of it, or a picture; a program that exports the cell does not.
 _FORMULA = r"^=\s*[-+(]*(?:[\"'@{\[]|[A-Za-z_][\w.]*\s*\(|\$?[A-Za-z]{1,3}\$?\d{1,7}\s*(?:$|[-+*/&:,;)=<>])|[^\s!=]+!\$?[A-Za-z]{1,3}\$?\d|\d[\d.]*\s*[-+*/])"
-_SUSPECT_TEXT = r"^[#=]|^Err:|^Loading|^正在|\d[eE]\+?\d"
+# What stands for the cell above, left or right.
+_DITTO = r"^(?:同[上前左右]|[〃″“”\"]+)$"
+_SUSPECT_TEXT = r"^[#=〃″“”\"]|^同.$|^Err:|^Loading|^正在|\d[eE]\+?\d"
 _SUSPECT_CODE = _SUSPECT_TEXT + r"|\.0|月|[A-Za-z]-\d|\d-[A-Za-z]"
 _SUSPECT_DAY = r"|^(?:19|20)\d\d-"
 _DAY = r"^(?:19|20)\d\d-\d\d-\d\d(?: \d\d:\d\d:\d\d(?:\.\d+)?)?$"
@@ -236,7 +238,7 @@ def _no_texts(values: pl.Series, options: CastOptions) -> pl.Series:
     found = pl.Series(values.name, [None], dtype=pl.String).new_from_index(0, values.len())
     checks = [("error_value", _ERROR_VALUE)]
     if options.clean or options.is_code:
-        checks += [("code_as_number", _SCIENTIFIC), ("formula_as_text", _FORMULA)]
+        checks += [("code_as_number", _SCIENTIFIC), ("formula_as_text", _FORMULA), ("ditto", _DITTO)]
     if options.is_code:
         checks += [("code_as_number", _FLOAT), ("date_in_text", _SHORT_DATE)]
     if options.from_workbook and (options.clean or options.is_code):

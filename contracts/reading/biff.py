@@ -20,7 +20,7 @@ _END, _FREE = 0xFFFFFFFE, 0xFFFFFFFF
 _BOUNDSHEET, _FORMAT, _XF, _DATEMODE, _RECALCID = 0x85, 0x41E, 0xE0, 0x22, 0x1C1
 _ROW, _COLINFO, _FONT = 0x208, 0x7D, 0x31
 _SST, _CONTINUE = 0xFC, 0x3C
-_NOT_CALCULATED = 0x5E
+_NOT_CALCULATED, _PAGE_HEAD, _PAGE_FOOT = 0x5E, 0x14, 0x15
 _OBJECT, _OBJECT_TEXT, _OF_COMMENT = 0x5D, 0x1B6, 0x19
 _LABELSST, _LABEL, _RSTRING = 0xFD, 0x204, 0xD6
 _FORMULA, _BOOLERR, _NUMBER, _RK, _MULRK, _EOF = 0x06, 0x205, 0x203, 0x27E, 0xBD, 0x0A
@@ -195,13 +195,16 @@ def _see_hidden(kind: int, body: bytes, hidden: Hidden) -> None:
 
 
 def _see_box(kind: int, body: bytes, hidden: Hidden, box: int) -> int:
-    """What is known of the object that a text comes for: letters of the text, or -1 where it is a comment's."""
+    """What is known of the text of an object that comes: its letters, below zero where it is a comment's, -1 before they are counted."""
+    if kind in (_PAGE_HEAD, _PAGE_FOOT) and len(body) > 3:
+        hidden.printed.append(_letters(body, 3, *struct.unpack_from("<HB", body)))
     if kind == _OBJECT:
         return -int(struct.unpack_from("<H", body, 4)[0] == _OF_COMMENT)
     if kind == _OBJECT_TEXT:
-        return box or int(struct.unpack_from("<H", body, 10)[0])
-    if kind == _CONTINUE and box > 0:
-        hidden.boxes += [text] if (text := _letters(body, 1, box, body[0]).strip()) else []
+        return int(struct.unpack_from("<H", body, 10)[0]) * (-1 if box < 0 else 1)
+    if kind == _CONTINUE and box:
+        text = _letters(body, 1, abs(box), body[0]).strip()
+        (hidden.printed if box < 0 else hidden.boxes).extend([text] if text else [])
         return 0
     return box
 

@@ -210,7 +210,8 @@ def _look(cell: ElementTree.Element, row: int, columns: range, sheet: Sheet, sty
         sheet.hidden.boxes += boxes
         # The reader of the values takes the text of a box that lies on a cell for its own.
         found = found or (Shown(shown) if kind in (None, "string") and not cell.get(f"{OFFICE}string-value") else None)
-    if cell.find(f"{OFFICE}annotation") is not None:
+    if (comment := cell.find(f"{OFFICE}annotation")) is not None:
+        sheet.hidden.printed += map(_seen, comment.iter(f"{TEXT}p"))
         sheet.hidden.commented.update((row, column) for column in columns)
     if styles.struck or styles.raised:
         runs = look_of(run for part in paragraphs for run in _runs(part, styles))

@@ -45,7 +45,12 @@ class Hidden:
     commented: set[tuple[int, int]] = field(default_factory=set)
     boxes: list[str] = field(default_factory=list)
     ruled: list[str] = field(default_factory=list)
+    printed: list[str] = field(default_factory=list)  # comments, and what stands at the head and foot of a page
     is_stale: bool = False  # its formulas were not calculated when it was saved
+
+    def beside(self) -> list[str]:
+        """What the sheet says outside its cells."""
+        return self.boxes + self.printed
 
 
 AFTER_ALL_DAYS = 2_958_466  # the first of the year 10000
@@ -194,8 +199,8 @@ def _texts_in(drawing: bytes) -> list[str]:
     return [text for text in found if text]
 
 
-def commented_cells(path: Path, part: str, *, file: str) -> set[tuple[int, int]]:
-    """The cells of one sheet, from 0, beside which a comment stands.
+def commented_cells(path: Path, part: str, *, file: str) -> tuple[set[tuple[int, int]], list[str]]:
+    """(the cells of one sheet, from 0, beside which a comment stands, what the comments say).
 
     Args:
         part: of the comments.
@@ -206,10 +211,10 @@ def commented_cells(path: Path, part: str, *, file: str) -> set[tuple[int, int]]
     try:
         with zipfile.ZipFile(path) as archive, archive.open(part) as opened:
             notes = (e for _, e in ElementTree.iterparse(opened) if e.tag.endswith(("}comment", "}threadedComment")))  # noqa: S314
-            places = [_place(note.get("ref", "")) for note in notes]
+            said = [(_place(note.get("ref", "")), "".join(t.text or "" for t in _all(note, "t"))) for note in notes]
     except XML_ERRORS as error:
         raise unreadable("damaged_file", file=file, format="xlsx", detail=str(error)[:120]) from None
-    return {place for place in places if place}
+    return {place for place, _ in said if place}, [text for _, text in said if text]
 
 
 def _place(ref: str) -> tuple[int, int] | None:

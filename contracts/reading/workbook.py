@@ -158,7 +158,8 @@ def open_workbook(
         found.notes.append(("sheets_hidden", {"sheets": "、".join(alike), "read": "、".join(found.sheets)}))
     found.notes += _hidden_within(together, look, found)
     table = _table(together, found, known_headers, limits, file)
-    found.above += [text for sheet in together for text in look.hidden(sheet.name).boxes]
+    # A unit is stated for the whole sheet wherever it stands: in a box, a comment, the printed margin, a line below the table.
+    found.above += [text for sheet in together for text in (*look.hidden(sheet.name).beside(), *_lines_below(sheet))]
     return table
 
 
@@ -363,6 +364,12 @@ def _table(together: list[Sheet], found: Found, known_headers: Collection[str], 
     return Table(found, batches)
 
 
+def _lines_below(sheet: Sheet) -> list[str]:
+    """The last rows that hold one cell alone."""
+    last = ([cell for cell in sheet.cells[row] if not is_blank([cell])] for row in sheet.body[-3:])
+    return [cells[0] for cells in last if len(cells) == 1]
+
+
 def _same(name: str, names: Sequence[str]) -> str:
     """What the first sheet calls a column."""
     return name if name in names else next((n for n in names if fold(n) == fold(name)), name)
@@ -531,6 +538,7 @@ _OTHER_ERROR = re.compile(
 )
 # A range that rules are said of, and the format that one of them gives it.
 _RULE = re.compile(rb"<(?:\w+:)?conditionalFormatting\s[^<>]*?sqref=[\"']([^\"'<>]*)|\sdxfId=[\"'](\d{1,6})")
+_PRINTED = re.compile(rb"<(?:\w+:)?(?:odd|even|first)(?:Header|Footer)>([^<]+)<")
 _ODD_CELL = re.compile(rb"\st\s*=\s*[\"']e[\"']|<(?:\w+:)?(?:f|strike|vertAlign)[\s>/]")
 _ODD_SIGNS = (b'"e"', b"'e'", b"<f", b":f", b"strike", b"vertAlign")
 # Hidden, or made so low or narrow that nothing is seen: under two points, under a fifth of a character.
@@ -561,6 +569,7 @@ class _Pieces:
     has_negatives: bool = False
     has_formulas: bool = False
     has_other_errors: bool = False
+    printed: list[str] = field(default_factory=list)  # at the head and foot of a page
     ruled: dict[str, set[int]] = field(default_factory=dict)  # range → formats that rules give it
     is_first: bool = True
 
@@ -573,6 +582,8 @@ def _see_piece(piece: bytes, seen: _Pieces, file: str) -> None:
     seen.has_negatives |= b"v>-" in piece
     seen.has_formulas |= b"</f>" in piece
     seen.has_other_errors |= bool(_mentions(piece, (b'"e"', b"'e'")) and _OTHER_ERROR.search(piece))
+    if b"Header>" in piece or b"Footer>" in piece:
+        seen.printed += [text.decode("utf-8", "replace") for text in _PRINTED.findall(piece)]
     if b"conditionalFormatting" in piece:
         rules: set[int] = set()
         for cells, rule in _RULE.findall(piece):
@@ -710,10 +721,15 @@ def _checked(path: Path, kind: str, limits: Limits, file: str) -> Look:
         if seen.styles & struck or (part in odd and has_struck_text):
             found = replace(found, struck=struck_rows(path, part, formats, file=file))
         if comments := formats.comments.get(part):
-            found = replace(found, commented=commented_cells(path, comments, file=file))
+            commented, said = commented_cells(path, comments, file=file)
+            found = replace(found, commented=commented, printed=said)
         ruled = [cells for cells, rules in seen.ruled.items() if rules & formats.rules]
         return replace(
-            found, boxes=formats.boxes.get(part, []), ruled=ruled, is_stale=formats.is_stale and seen.has_formulas
+            found,
+            boxes=formats.boxes.get(part, []),
+            printed=[*found.printed, *seen.printed],
+            ruled=ruled,
+            is_stale=formats.is_stale and seen.has_formulas,
         )
 
     others = any(seen.has_other_errors for seen in sheets.values())

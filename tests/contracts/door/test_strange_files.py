@@ -457,6 +457,10 @@ def _rows() -> list[Case]:
         Case(numbered, "figures.xlsx", xlsx(order), rows=THREE, reasons=number),
         Case(numbered, "stems.xls", xls(letters), rows=THREE, reasons=number),
         Case(numbered, "brackets.csv", csv(brackets), rows=THREE, reasons=number),
+        # A unit in brackets is no part of a name; one that stands for several makes it another column's.
+        *(Case("headers with their unit", f"{n}.csv", csv([[h.replace("总床位数", text) for h in HEADER], *homes()[1:]]), rows=values("total_beds", 101, 102, 103)) for n, text in enumerate(("总床位数（张）", "总床位数(单位：张)", "*总床位数【张】（必填）"))),
+        Case("headers with their unit", "ten_thousand.csv", csv([["总床位数（万张）" if h == "总床位数" else h for h in HEADER], *homes()[1:]]), refused="required_columns_missing"),
+        Case("headers with their unit", "twice.csv", csv([[*HEADER, "总床位数（人）"], *[[*row, 5] for row in homes()[1:]]]), refused="header_repeated"),
     ]  # fmt: skip
 
 
