@@ -460,6 +460,7 @@ def _rows() -> list[Case]:
         # A unit in brackets is no part of a name; one that stands for several makes it another column's.
         *(Case("headers with their unit", f"{n}.csv", csv([[h.replace("总床位数", text) for h in HEADER], *homes()[1:]]), rows=values("total_beds", 101, 102, 103)) for n, text in enumerate(("总床位数（张）", "总床位数(单位：张)", "*总床位数【张】（必填）"))),
         Case("headers with their unit", "ten_thousand.csv", csv([["总床位数（万张）" if h == "总床位数" else h for h in HEADER], *homes()[1:]]), refused="required_columns_missing"),
+        Case("headers with their unit", "people.csv", csv([["总床位数（人）" if h == "总床位数" else h for h in HEADER], *homes()[1:]]), refused="unit_stated_above"),
         Case("headers with their unit", "twice.csv", csv([[*HEADER, "总床位数（人）"], *[[*row, 5] for row in homes()[1:]]]), refused="header_repeated"),
     ]  # fmt: skip
 
