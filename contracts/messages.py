@@ -189,6 +189,21 @@ FILES: Mapping[str, Sentences] = {
         "{count} cells of {file} have a comment ({cells}), and comments are not read; if one corrects a value, write it into the cell "
         "and send the file again.",
     ),
+    "formulas_stale": Sentences(
+        "{file} 保存时公式没有重新计算（手动计算），公式的结果可能是旧的；请在 Excel 中按 F9 计算、保存后重新发送。",
+        "{file} was saved without calculating its formulas (manual calculation), so their results may be old; calculate them in Excel (F9), "
+        "save the file and send it again.",
+    ),
+    "text_boxes": Sentences(
+        "{file} 的工作表 {sheets} 上有带文字的文本框或图形，其中的文字不读取；如含数据或更正，请写进单元格后重新发送。",
+        "Text boxes or shapes with text lie on the sheet {sheets} of {file}, and their text is not read; if it holds data or corrects any, "
+        "write it into cells and send the file again.",
+    ),
+    "formats_by_rule": Sentences(
+        "{file} 的 {cells} 由条件格式改变数字的显示（如加单位），已按单元格里的数读取，可能与所见不同；请核对。",
+        "A conditional format changes how the numbers of {cells} in {file} are shown, perhaps with a unit; the numbers of the cells were "
+        "read, which may differ from what is seen. Check them.",
+    ),
     "columns_hidden": Sentences(
         "{file} 的列 {columns} 被隐藏，打开时看不到，但已照常读取；请核对其中的内容。",
         "The columns {columns} of {file} are hidden: nobody sees them, and they were read like the others. Check what they hold.",
@@ -225,6 +240,11 @@ FILES: Mapping[str, Sentences] = {
         "{file} 的编码无法确定：按 {guess} 读取时，其中的字母不属于任何一种语言。请另存为 UTF-8，或在布局文件的 read.encoding 中写明。",
         "The encoding of {file} is unclear: read as {guess}, its letters are no language's. Save it as UTF-8, or state "
         "read.encoding in the layout.",
+    ),
+    "not_text": Sentences(
+        "{file} 的内容不是文字：可能被加密软件加了密，或是改了后缀的其他文件；请解密，或在原软件中另存为 XLSX 或 CSV 后发送。",
+        "{file} holds bytes that are no text: it may be encrypted by the office's own software, or another kind of file under a new name. "
+        "Decrypt it, or save it as XLSX or CSV where it was made, and send that.",
     ),
     "encoding_guessed": Sentences(
         "{file} 没有说明编码，暂按 {encoding} 读取；请核对带附加符号的字母，最好另存为 UTF-8。",
@@ -327,9 +347,18 @@ VALUES: Mapping[str, Sentences] = {
         "这一格是公式，但文件里没有计算结果；请在 Excel 中打开、保存后重新发送。",
         "This cell is a formula and the file holds no result of it; open the file in Excel, save it and send it again.",
     ),
+    "rich_value": Sentences(
+        "这一格显示的是图片、股票或地理等数据类型，或新函数的错误，文件里没有相应的文字；请直接填写文字。",
+        "This cell shows a picture, a data type (stocks, geography) or the error of a new function, of which the file holds no text; type "
+        "the text itself.",
+    ),
     "formula_as_text": Sentences(
         "“{value}”是公式的文字，不是它的结果；请填写结果（嵌入单元格的图片不能读取）。",
         "{value} is the text of a formula and not what comes of it; fill in the result (a picture in a cell cannot be read).",
+    ),
+    "ditto": Sentences(
+        "“{value}”指的是别的单元格，各行要单独读取；请填写实际内容。",
+        "{value} means another cell, and each row is read by itself; write what it stands for.",
     ),
     "digits_lost": Sentences(
         "“{value}”超过 15 位，Excel 按数字保存时已丢失末尾数字，无法还原；请把这一列设为文本后重新填写。",
@@ -357,6 +386,10 @@ VALUES: Mapping[str, Sentences] = {
     "merged_number": Sentences(
         "“{value}”合并在几行上，无法判断是每行的数还是合计；请取消合并，逐行填写。",
         "{value} is merged over several rows and may be each row's or their sum; unmerge the cells and fill in each row.",
+    ),
+    "covered_by_merge": Sentences(
+        "这一格被左边合并的单元格遮住，看不到自己的内容；请取消合并，逐格填写。",
+        "This cell lies under the merged cell to its left and shows nothing of its own; unmerge the cells and fill in each.",
     ),
     "month_as_number": Sentences(
         "“{value}”可能是 1 月，也可能是被当作数字的 10 月；请按 2025-10 的格式填写。",

@@ -22,6 +22,7 @@ import polars as pl
 
 from contracts.door.characters import LETTERS_AND_DIGITS, end_to_end
 from contracts.place import place
+from contracts.reading.traditional import RADICALS
 
 Kind = Literal["string", "integer", "number", "boolean", "date", "timestamp"]
 
@@ -141,7 +142,7 @@ def _strings(text: pl.Series, options: CastOptions) -> pl.Series:
     if (stripped.str.len_bytes() != stripped.str.len_chars()).any():
         stripped = _rewritten(stripped, f"^[{INVISIBLE}]|[{INVISIBLE}]$", _stripped)
         if options.clean:
-            stripped = _rewritten(stripped, _UNSEEN, _cleaned)
+            stripped = _rewritten(stripped, f"{_UNSEEN}|{_ALIKE}", _cleaned)
         if options.width == "half":
             stripped = _rewritten(stripped, "[\u3000！-～]", _half_width)
     if options.clean:
@@ -171,6 +172,8 @@ def _is_plain(text: pl.Series) -> bool:
 
 # Characters nobody sees: joiners, marks of writing direction, soft hyphens, controls beyond ASCII.
 _UNSEEN = "[\u0080-\u009f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]"
+# Radicals and compatibility ideographs, as texts copied from a PDF hold them: ⽣ looks like 生 and is another character.
+_ALIKE = "[\u2e80-\u2fdf\uf900-\ufaff\U0002f800-\U0002fa1f]"
 _MARKED_UP = "[<&\x00-\x1f\x7f]|_x[0-9A-Fa-f]{4}_"
 _TAG = re.compile(
     r"</?(?:span|font|b|i|u|s|em|strong|p|div|br|a|sup|sub|o:p|st1:\w+|td|tr|table|img|nobr|small|big|ruby|rt|h[1-6]|script|style"
@@ -204,19 +207,22 @@ def _cleaned(text: str) -> str:
         text = html.unescape(text)
     text = _without_scripts(text) if "</" in text else text
     text = re.sub(_UNSEEN, "", _TAG.sub(lambda tag: " " if tag[0][1:3].lower() in ("br", "p>", "p ") else "", text))
+    text = re.sub(_ALIKE, lambda sign: unicodedata.normalize("NFKC", sign[0]).translate(RADICALS), text)
     text = re.sub(r"[\x00-\x08\x0e-\x1f\x7f]", "", text)
     return re.sub(r"[\s\u00a0]+", " ", text).strip()
 
 
-# What Excel or a program wrote in the place of a text.
-_ERROR_VALUE = r"^(?:#(?:N/A|VALUE!|REF!|DIV/0!|NUM!|NAME\?|NULL!|ERROR!|SPILL!|CALC!|FIELD!|BLOCKED!|UNKNOWN!|GETTING_DATA|#{2,})|Err:\d{3})$"
+# What Excel or a program wrote in the place of a text, as each of them spells it (#SPILL!, #PYTHON!, LibreOffice #名称?, Google Loading...).
+_ERROR_VALUE = r"^(?:#(?:N/A|GETTING_DATA|名[称稱]\?|[A-Z][A-Z0-9_/]*[!?]|#{2,})|Err:\d{3}|(?:Loading|正在加载)\.\.\.)$"
 _SCIENTIFIC = r"^[+-]?\d(?:\.\d+)?[eE]\+\d{1,3}$|^\d\.\d+[eE]\d{1,3}$"  # the second as Java writes it
 _FLOAT = r"^\d+\.0+$"
 _MONTHS = "(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
 _SHORT_DATE = rf"^(?:\d{{1,2}}月\d{{1,2}}日|\d{{1,2}}-{_MONTHS}(?:-\d{{2,4}})?|{_MONTHS}-\d{{2}})$"
-# =DISPIMG("ID_1",1), =B2&C2, =表1!A1, =1+1: Excel shows what comes of it, or a picture; a program that exports the cell does not.
-_FORMULA = r"^=\s*[-+(]*(?:[A-Za-z_][\w.]*\s*\(|\$?[A-Za-z]{1,3}\$?\d{1,7}\s*(?:$|[-+*/&:,;)=<>])|[^\s!=]+!\$?[A-Za-z]{1,3}\$?\d|\d[\d.]*\s*[-+*/])"
-_SUSPECT_TEXT = r"^[#=]|^Err:|\d[eE]\+?\d"
+# =DISPIMG("ID_1",1), =B2&C2, =表1!A1, ='表 1'!A1, ="a"&B2, =1+1: Excel shows what comes of it, or a picture; a program that exports the cell does not.
+_FORMULA = r"^=\s*[-+(]*(?:[\"'@{\[]|[A-Za-z_][\w.]*\s*\(|\$?[A-Za-z]{1,3}\$?\d{1,7}\s*(?:$|[-+*/&:,;)=<>])|[^\s!=]+!\$?[A-Za-z]{1,3}\$?\d|\d[\d.]*\s*[-+*/])"
+# What stands for the cell above, left or right.
+_DITTO = r"^(?:同[上前左右]|[〃″“”\"]+)$"
+_SUSPECT_TEXT = r"^[#=〃″“”\"]|^同.$|^Err:|^Loading|^正在|\d[eE]\+?\d"
 _SUSPECT_CODE = _SUSPECT_TEXT + r"|\.0|月|[A-Za-z]-\d|\d-[A-Za-z]"
 _SUSPECT_DAY = r"|^(?:19|20)\d\d-"
 _DAY = r"^(?:19|20)\d\d-\d\d-\d\d(?: \d\d:\d\d:\d\d(?:\.\d+)?)?$"
@@ -232,7 +238,7 @@ def _no_texts(values: pl.Series, options: CastOptions) -> pl.Series:
     found = pl.Series(values.name, [None], dtype=pl.String).new_from_index(0, values.len())
     checks = [("error_value", _ERROR_VALUE)]
     if options.clean or options.is_code:
-        checks += [("code_as_number", _SCIENTIFIC), ("formula_as_text", _FORMULA)]
+        checks += [("code_as_number", _SCIENTIFIC), ("formula_as_text", _FORMULA), ("ditto", _DITTO)]
     if options.is_code:
         checks += [("code_as_number", _FLOAT), ("date_in_text", _SHORT_DATE)]
     if options.from_workbook and (options.clean or options.is_code):
@@ -507,7 +513,7 @@ def _moment(text: str, options: CastOptions) -> tuple[datetime, timedelta | None
         year, first, month, second, day, mark, time = match.groups()
         # 2024年3月5日 or 2024-3-5, never half of each.
         if (first, second) == ("年", "月") or (first == second and first in "-/." and not mark):
-            return _at(_day(year, month, day), time)
+            return _at(*_without_weekday(_day(year, month, day), time))
         raise _Refused("not_a_date")
     if re.fullmatch(r"[0-9]{8}|[0-9]{12}|[0-9]{14}", text):
         time = ":".join(text[i : i + 2] for i in range(8, len(text), 2))
@@ -531,6 +537,14 @@ def _moment(text: str, options: CastOptions) -> tuple[datetime, timedelta | None
         day_zero = EXCEL_DAY_ZERO + timedelta(days=1462 if options.starts_1904 else 0)
         return _at(day_zero + timedelta(days=int(match[1])), "", seconds)
     raise _Refused("ambiguous_date" if _SHORT_YEAR.fullmatch(text) else "not_a_date")
+
+
+def _without_weekday(day: date, time: str) -> tuple[date, str]:
+    """2026年2月1日 星期日, as Excel exports a long date: the weekday says nothing new, or contradicts."""
+    match = re.match(r"[(]?(?:星期|[周週]|礼拜)([一二三四五六日天])[)]?\s*", time)
+    if match and "一二三四五六日".index(match[1].replace("天", "日")) != day.weekday():
+        raise _Refused("impossible_date")
+    return day, time[match.end() :] if match else time
 
 
 def _arabic(text: str) -> str:

@@ -433,7 +433,14 @@ FEWEST_NUMBERED = 5  # columns; of fewer a record may look so
 _SAYS_TIME = r"[:：时時点點]|\d[Tt ]\d|^\s*\d{12,14}\s*$|\d{5}\.\d"
 DAY_US = 86_400_000_000  # microseconds of a day
 # What reading says of a cell → for which kinds of field it is an error, else a warning, else nothing.
-_ALWAYS = ("formula_not_calculated", "digits_lost", "shown_otherwise", "struck_in_part")
+_ALWAYS = (
+    "formula_not_calculated",
+    "digits_lost",
+    "shown_otherwise",
+    "struck_in_part",
+    "rich_value",
+    "covered_by_merge",
+)
 
 
 # What stands below a table: who filled it in, who signed, what is to be known.
@@ -548,6 +555,8 @@ def _said_of(feed: Feed, name: str, mark: str) -> tuple[str, str] | None:
         return mark, "error"
     if mark == "merged_down" and is_number and name not in feed.key and "year" not in name:
         return "merged_number", "error"
+    if mark == "merged_right" and is_number:
+        return "covered_by_merge", "error"
     if mark == "raised_in_part":
         # A footnote's number behind a number makes another; behind a name it is seen for what it is.
         is_text = f.kind == "string" and not (f.code_list or f.enum or "pattern" in f.options)

@@ -1,4 +1,4 @@
-"""A unit that a form states for its columns: above the header, or in a row of units below it.
+"""A unit that a form states for its columns: above the header or behind its names, in a row of units below it, in a note.
 
 单位：万平方米 over a column that the contract counts in square metres makes every value ten thousand times too small, and
 nothing in the rows shows it. Does not belong here: units beside a number (casting).
@@ -28,6 +28,8 @@ _AREAS = {
 _UNIT = re.compile(
     r"(十万|百万|千万|[十百千万萬亿])?(平方米|平米|㎡|m²|m2|平方公里|km²|公顷|亩|元|人次|人|名|张|户|个|件|册|所|家|处|间|场|小时|座|床)"
 )
+# What is counted by name is one thing or another; areas, money, time and people are none of them.
+_CLASSES = {"area": "area", "元": "money", "小时": "time", "人": "people", "人次": "people", "户": "people"}
 # 填报单位 and the like name an office, not a unit.
 _STATED = re.compile(r"(?<![报表管送制设任属位办发在级下本])单位\s*(?:[:：为]|均为)?\s*([^\s:：)）。]+)")
 _IN_BRACKETS = re.compile(r"[(（]\s*([^()（）]{1,30})\s*[)）]\s*$")
@@ -42,7 +44,7 @@ class Conflict(NamedTuple):
 
 
 def conflict(arrangement: Arrangement, found: Found) -> Conflict | None:
-    """The first unit the form states that measures the same as a field and is not its unit."""
+    """The first unit the form states that measures the same as a field and is not its unit; of a column, also one that measures other things."""
     layout = arrangement.layout
     for stated, column in _stated(found):
         for name, header in arrangement.columns.items():
@@ -50,12 +52,12 @@ def conflict(arrangement: Arrangement, found: Found) -> Conflict | None:
             if f.kind not in ("integer", "number") or not f.unit or (column is not None and header != column):
                 continue
             own, wanted = _measure(stated), _measure(re.split(r"[/(（ ]", f.unit)[0])
+            if not own or not wanted or (layout and name in layout.multiply):
+                continue
             if (
-                own
-                and wanted
-                and own[0] == wanted[0]
-                and own[1] != wanted[1]
-                and not (layout and name in layout.multiply)
+                own[1] != wanted[1]
+                if own[0] == wanted[0]
+                else column and _CLASSES.get(own[0]) != _CLASSES.get(wanted[0])
             ):
                 return Conflict(stated, name)
     return None
@@ -67,6 +69,9 @@ def _stated(found: Found) -> Iterator[tuple[str, str | None]]:
         for words in [*_STATED.findall(text), *_IN_BRACKETS.findall(text)]:
             parts = (_OF_WHAT.sub("", part).strip() for part in re.split(r"[、,，;；/和及]", words))
             yield from ((word, None) for word in parts if _UNIT.fullmatch(word))
+    for header in found.headers:
+        if (words := _IN_BRACKETS.search(header)) and _UNIT.fullmatch(word := _OF_WHAT.sub("", words[1]).strip()):
+            yield word, header
     for header, cell in zip(found.headers, found.below, strict=False):
         word = (cell or "").strip(" \u3000()（）[]【】")
         if _UNIT.fullmatch(word):

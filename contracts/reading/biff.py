@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from contracts.reading.shown import Shown, is_telling, number_text
-from contracts.reading.spreadsheet_xml import BUILT_IN, WHOLE, Hidden, Odd, look_of, shown_for
+from contracts.reading.shown import Shown, is_moment, is_telling, number_text
+from contracts.reading.spreadsheet_xml import BUILT_IN, DAYS, WHOLE, Hidden, Odd, look_of, shown_for
 
 Runs = list[tuple[str, int | None]]  # (text, font) of each piece of a text, None for the font of the cell
 ERRORS = {0x00: "#NULL!", 0x07: "#DIV/0!", 0x0F: "#VALUE!", 0x17: "#REF!", 0x1D: "#NAME?", 0x24: "#NUM!", 0x2A: "#N/A"}
@@ -20,6 +20,8 @@ _END, _FREE = 0xFFFFFFFE, 0xFFFFFFFF
 _BOUNDSHEET, _FORMAT, _XF, _DATEMODE, _RECALCID = 0x85, 0x41E, 0xE0, 0x22, 0x1C1
 _ROW, _COLINFO, _FONT = 0x208, 0x7D, 0x31
 _SST, _CONTINUE = 0xFC, 0x3C
+_NOT_CALCULATED, _PAGE_HEAD, _PAGE_FOOT = 0x5E, 0x14, 0x15
+_OBJECT, _OBJECT_TEXT, _OF_COMMENT = 0x5D, 0x1B6, 0x19
 _LABELSST, _LABEL, _RSTRING = 0xFD, 0x204, 0xD6
 _FORMULA, _BOOLERR, _NUMBER, _RK, _MULRK, _EOF = 0x06, 0x205, 0x203, 0x27E, 0xBD, 0x0A
 # As Excel 3 and 4 wrote a formula, and some programs still do: the reader of the values passes it over. Its text comes in a STRING.
@@ -117,8 +119,8 @@ def _read(data: bytes) -> tuple[dict[str, Odd], dict[str, Hidden], bool]:
         elif kind == _RECALCID:
             was_calculated = True  # Excel writes it; programs that do not calculate do not
         last = kind
-    telling = {i: codes.get(f, BUILT_IN.get(f, "")) for i, (_, f) in enumerate(styles)}
-    telling = {i: code for i, code in telling.items() if is_telling(code)}
+    telling = {i: codes.get(f, BUILT_IN.get(f, DAYS.get(f, ""))) for i, (_, f) in enumerate(styles)}
+    telling = {i: code for i, code in telling.items() if is_telling(code) or is_moment(code)}
     # There is no font 4: the fifth is the one of number 5.
     numbered = {i + (i >= 4): font for i, font in enumerate(fonts)}
     struck = {i for i, (attributes, _) in numbered.items() if attributes & 8}
@@ -186,8 +188,25 @@ def _see_hidden(kind: int, body: bytes, hidden: Hidden) -> None:
     elif kind == _COLINFO:
         first, last, width, _, flags = struct.unpack_from("<5H", body)
         hidden.columns.update(range(first, last + 1) if flags & 1 or width < 51 else ())
+    elif kind == _NOT_CALCULATED:
+        hidden.is_stale = True
     elif kind == _NOTE:
         hidden.commented.add(struct.unpack_from("<HH", body))
+
+
+def _see_box(kind: int, body: bytes, hidden: Hidden, box: int) -> int:
+    """What is known of the text of an object that comes: its letters, below zero where it is a comment's, -1 before they are counted."""
+    if kind in (_PAGE_HEAD, _PAGE_FOOT) and len(body) > 3:
+        hidden.printed.append(_letters(body, 3, *struct.unpack_from("<HB", body)))
+    if kind == _OBJECT:
+        return -int(struct.unpack_from("<H", body, 4)[0] == _OF_COMMENT)
+    if kind == _OBJECT_TEXT:
+        return int(struct.unpack_from("<H", body, 10)[0]) * (-1 if box < 0 else 1)
+    if kind == _CONTINUE and box:
+        text = _letters(body, 1, abs(box), body[0]).strip()
+        (hidden.printed if box < 0 else hidden.boxes).extend([text] if text else [])
+        return 0
+    return box
 
 
 def _with_whole_texts(records: Iterator[tuple[int, bytes]]) -> Iterator[tuple[int, bytes]]:
@@ -222,6 +241,7 @@ def _sheet(
 ) -> tuple[Odd, Hidden]:
     found: Odd = {}
     hidden = Hidden()
+    box = 0
     last, is_old = (0, 0), False  # a formula, whose text comes next; the reader of the values passes over old ones
 
     def number(row: int, column: int, style: int, value: float) -> None:
@@ -230,6 +250,7 @@ def _sheet(
 
     for kind, body in _with_whole_texts(_records(data, start)):
         _see_hidden(kind, body, hidden)
+        box = _see_box(kind, body, hidden, box)
         if kind in _CELLS:
             row, column = struct.unpack_from("<HH", body)
             text, look = _seen(kind, body, styles, texts)

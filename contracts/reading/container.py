@@ -42,11 +42,38 @@ FOREIGN = (
     (b"\x09\x04\x06\x00", "XLS (Excel 4)"),
     (b"\x09\x08\x08\x00", "XLS (Excel 5)"),
     (b"\x7fELF", "EXE"),
+    (b"#!", "#! script"),  # also where an archive follows that unpacks itself
+    (b"%!PS", "PostScript"),
+    (b"GIF8", "GIF"),
+    (b"II*\0", "TIFF"),
+    (b"MM\0*", "TIFF"),
+    (b"MSCF", "CAB"),
+    (b"\x04\x22\x4d\x18", "lz4"),
+    (b"ARROW1\0", "Arrow"),
+    (b"FEA1", "Feather"),
+    (b"Obj\x01", "Avro"),
+    (b"$FL2@", "SPSS"),
+    (b"$FL3@", "SPSS"),
+    (b"\0\1\0\0Standard ", "Access"),
+    (b"\0\0\x27\x0a", "Shapefile"),
+    (b"L\0\0\0\x01\x14\x02\0", "LNK"),
+    (b"-----BEGIN ", "PEM / PGP"),
+    (b"[InternetShortcut]", "URL"),
+    (b"\0\5\x16\7", "AppleDouble (._)"),  # what a Mac puts beside a file
+    (b"\0\0\0\1Bud1", ".DS_Store"),
 )
 # Formats whose first letters a header may have as well (ID;Popis, MZ,XM): what follows tells.
 FOREIGN_BY_MORE = (
     (re.compile(rb"ID;P[^\r\n]*[\r\n]+(?:[BCFOP];|N[NEU];|E[\r\n])"), "SYLK"),
     (re.compile(rb"MZ[^\r\n]{0,62}\0"), "EXE"),
+    (re.compile(rb"(?s)BM.{4}\0{4}"), "BMP"),
+    (re.compile(rb"(?s)RIFF.{4}(?:WEBP|WAVE|AVI )"), "RIFF"),
+    (re.compile(rb"(?s)\0\0.{2}ftyp"), "HEIC / MP4"),
+    (re.compile(rb"(?s)..-l[hz][0-9ds]-"), "LZH"),
+    (re.compile(rb"(?s)\x30[\x80-\x84].{0,4}\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07"), "PKCS #7"),
+    # What Office keeps beside a file that somebody has open: who.
+    (re.compile(rb"(?s)(?=.{165}\Z)[\x01-\x36].*(?: \0){8}"), "Office (~$)"),
+    (re.compile(rb"@(?:echo|ECHO) (?:off|OFF)\b"), "BAT"),
 )
 # Streams of compound files that are no workbooks.
 OLE_KINDS = (("WordDocument", "Word"), ("PowerPoint Document", "PowerPoint"), ("__properties_version1.0", "Outlook"))
@@ -124,8 +151,11 @@ def format_of(path: Path, *, file: str) -> str:
         return "parquet"
     if head.startswith(ENCRYPTED_PARQUET):
         raise unreadable("encrypted_file", file=file)
+    begun = head.removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n")
+    if begun != head and begun.startswith((ZIP + b"\x03\x04", OLE)):  # a page wrote a mark or a blank line before it
+        raise unreadable("truncated_file", file=file, detail="something stands before its beginning")
     for magic, name in FOREIGN:
-        if head.startswith(magic) or (magic == b"ustar" and head[257:262] == magic):
+        if begun.startswith(magic) or (magic == b"ustar" and head[257:262] == magic):
             raise unreadable("format_not_understood", file=file, detail=name)
     for beginning, name in FOREIGN_BY_MORE:
         if beginning.match(head):

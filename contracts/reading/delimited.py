@@ -124,8 +124,11 @@ def _delimiter(
 
 
 def _widened(names: list[str], own: list[ExactRecord], below: list[ExactRecord]) -> list[str]:
-    """A column for each cell of the header, also without a name; one more if every row ends with a delimiter."""
+    """A column for each cell of the header, also without a name; one more if every row ends with a delimiter, none for those that the header
+    alone ends with."""
     width = max(len(r.cells) for r in own)
+    if below and all(len(r.cells) == len(names) for r in below):
+        return names
     if below and all(len(r.cells) == width + 1 and is_blank(r.cells[-1:]) for r in below):
         width += 1
     return names + [f"column_{i}" for i in range(len(names) + 1, width + 1)]

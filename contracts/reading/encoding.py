@@ -50,6 +50,7 @@ _ORDINARY_BIG5 = re.compile(rb"[\xa1-\xc6][\x40-\x7e\xa1-\xfe]")
 _ORDINARY_TEXT = re.compile("[\t\r\n -~\u00a0-\u00ff\u2010-\u2030\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]")
 # Two or more Chinese characters in UTF-8 and nothing else: in GBK they would be rare ones, which no cell is made of.
 _UTF_8_RUN = re.compile(rb"(?<![\x80-\xff])(?:[\xe2-\xe9\xef][\x80-\xbf]{2}){2,}(?![\x80-\xff])")
+_CONTROLS = re.compile(rb"[\x01-\x08\x0e-\x19\x1c-\x1f\x7f]")  # what no text has
 _PAIR = re.compile(rb"[\x81-\xfe][\x40-\x7e\x80-\xfe]|[\x80-\xff]")
 
 # Of a Chinese text a third to nine tenths of the characters are among these, of another language read as GB18030 hardly any: those that
@@ -110,6 +111,8 @@ def find_encoding(path: Path, declared: str | None, known_headers: Collection[st
     if is_foreign and (page := likely_code_page(sample)):
         return Encoding(page, guessed=True)
     if name == WESTERN or is_foreign or (name == "gb18030" and share > MANY_RARE and kinds >= MANY_KINDS):
+        if len(_CONTROLS.findall(head)) * 100 > len(head):
+            raise unreadable("not_text", file=file)
         raise unreadable("encoding_unclear", file=file, guess="windows-1252" if name == WESTERN else "GB18030")
     return Encoding(name)
 

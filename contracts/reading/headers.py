@@ -18,6 +18,10 @@ from contracts.reading.table import BLANKS, MARKS, ROW, SHAPE, Limits, Reading, 
 from contracts.reading.traditional import SIMPLIFIED
 
 SEARCHED_ROWS = 30
+# A unit that stands in brackets behind a name. One that stands for several (万元) is no part of this: what is counted so is another number.
+_UNIT = re.compile(
+    r"(?<=.)[(\[【](?:单位[::]?)?(?:张|人|人次|名|户|个|件|册|所|家|处|间|场|座|元|床|平方米|平米|㎡|m2|小时)[)\]】]$"
+)
 _FILLED_IN = re.compile(r"[(\[【]\s*(?:非?必[填须]项?|必須|[选選可不]{1,2}填项?|required|optional)\s*[)\]】]")
 
 
@@ -36,10 +40,10 @@ def fold(header: str) -> str:
     """The spelling two headers are compared by: NFKC, case folded, without white space, punctuation and signs.
 
     Traditional characters are the simplified ones. A sign between two digits stays, as `_`: Q2_7 is not Q27. So does the `^` of what surrounds a JSON record. What a form says
-    of filling in a column, (必填), is no part of its name.
+    of filling in a column, (必填), or of its unit, (张), is no part of its name.
     """
     plain = unicodedata.normalize("NFKC", header).casefold().translate(SIMPLIFIED)
-    folded = _FILLED_IN.sub("", plain)
+    folded = _UNIT.sub("", _FILLED_IN.sub("", plain).strip())
     marked = "".join(c if c == "^" or unicodedata.category(c)[0] in "LNM" else "_" for c in folded)
     return re.sub(r"(?<!\d)_|_(?!\d)", "", re.sub("_+", "_", marked))
 

@@ -20,6 +20,7 @@ from contracts.reading.table import Limits, unreadable
 TABLE = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
 OFFICE = "{urn:oasis:names:tc:opendocument:xmlns:office:1.0}"
 TEXT = "{urn:oasis:names:tc:opendocument:xmlns:text:1.0}"
+DRAWING = "{urn:oasis:names:tc:opendocument:xmlns:drawing:1.0}"
 STYLE = "{urn:oasis:names:tc:opendocument:xmlns:style:1.0}"
 _BLANKS = {f"{TEXT}s": " ", f"{TEXT}tab": "\t", f"{TEXT}line-break": "\n"}
 _UNREAD = (f"{TEXT}tab", f"{TEXT}line-break", f"{TEXT}ruby-text")
@@ -74,6 +75,7 @@ def look_at(path: Path, limits: Limits, *, every_text: bool, file: str) -> tuple
                     elif element.tag == f"{TABLE}null-date":
                         starts_1904 = element.get(f"{TABLE}date-value", "").startswith("1904")
                     continue
+                sheet.hidden.boxes += _boxes(element) if element.tag == f"{TABLE}shapes" else []
                 if element.tag == f"{STYLE}style":
                     _see_style(element, styles)
                 elif element.tag in (f"{TABLE}table-cell", f"{TABLE}covered-table-cell"):
@@ -166,6 +168,13 @@ def _seen(paragraph: ElementTree.Element) -> str:
     return "".join(parts)
 
 
+def _boxes(holder: ElementTree.Element) -> list[str]:
+    """What shapes and text boxes within an element say."""
+    drawn = (part for part in holder if part.tag.startswith(DRAWING))
+    texts = ("".join(_seen(text) for text in shape.iter(f"{TEXT}p")).strip() for shape in drawn)
+    return [text for text in texts if text]
+
+
 def _is_misread(kind: str | None, paragraphs: Sequence[ElementTree.Element]) -> bool:
     """The reader of the values leaves a text without a type empty, and joins what a tabulator or the end of a line parts."""
     return kind is None or any(part.tag in _UNREAD for paragraph in paragraphs for part in paragraph.iter())
@@ -195,7 +204,14 @@ def _look(cell: ElementTree.Element, row: int, columns: range, sheet: Sheet, sty
             found = Shown(day)
     elif shown and (every_text or _is_misread(kind, paragraphs)) and cell.get(f"{OFFICE}string-value") is None:
         found = Shown(shown)
-    if cell.find(f"{OFFICE}annotation") is not None:
+    elif kind == "string" and not cell.get(f"{OFFICE}string-value", "-") and shown.startswith(("#", "Err:")):
+        found = Shown(shown)  # an error as LibreOffice writes it: beside an empty text
+    if boxes := _boxes(cell):
+        sheet.hidden.boxes += boxes
+        # The reader of the values takes the text of a box that lies on a cell for its own.
+        found = found or (Shown(shown) if kind in (None, "string") and not cell.get(f"{OFFICE}string-value") else None)
+    if (comment := cell.find(f"{OFFICE}annotation")) is not None:
+        sheet.hidden.printed += map(_seen, comment.iter(f"{TEXT}p"))
         sheet.hidden.commented.update((row, column) for column in columns)
     if styles.struck or styles.raised:
         runs = look_of(run for part in paragraphs for run in _runs(part, styles))

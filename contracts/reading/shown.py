@@ -129,6 +129,12 @@ def has_time(code: str) -> bool:
     return bool(re.search(r"[hHsS时]|上午|AM", re.sub(r'"[^"]*"|\\.|\[\$[^\]]*\]', "", code)))
 
 
+def is_moment(code: str) -> bool:
+    """Whether a format shows a day or a time, also one of hours in all, [h]:mm."""
+    bare = re.sub(r'(?i)"[^"]*"|[\\!_*].|\[(?!(?:h+|m+|s+)\])[^\]]*\]|General|G/通用格式', "", code)
+    return bool(re.search(r"(?i)[ymdhs年月日时]", bare))
+
+
 def render(code: str, value: float) -> str | None:
     """What a format shows for a number; None for dates, fractions and text, which other eyes read."""
     return _render(_section(code, value), value)

@@ -1,5 +1,5 @@
 """What an XLSX says of its cells beyond their values: errors, formulas that nobody has calculated, number formats, letters struck
-through or raised, comments.
+through or raised, comments, texts in boxes.
 
 Reads the XML of the sheets that hold any of it, and of no others. Does not belong here: opening the workbook.
 """
@@ -17,7 +17,17 @@ from typing import NamedTuple
 from xml.etree import ElementTree
 
 from contracts.reading.container import XML_ERRORS
-from contracts.reading.shown import Shown, as_shown, has_time, hides_a_day, is_telling, number_text, render, scale
+from contracts.reading.shown import (
+    Shown,
+    as_shown,
+    has_time,
+    hides_a_day,
+    is_moment,
+    is_telling,
+    number_text,
+    render,
+    scale,
+)
 from contracts.reading.table import unreadable
 
 # (row, column) from 0, as they stand in the sheet → what speaks for the cell instead of its value.
@@ -26,16 +36,29 @@ Odd = dict[tuple[int, int], Shown]
 
 @dataclass
 class Hidden:
-    """Rows and columns from 0 that a sheet does not show, rows of which it shows something struck through, cells with a comment."""
+    """Rows and columns from 0 that a sheet does not show, rows of which it shows something struck through, cells with a comment, texts of
+    boxes that lie on it, ranges whose number format depends on a rule."""
 
     rows: set[int] = field(default_factory=set)
     columns: set[int] = field(default_factory=set)
     struck: set[int] = field(default_factory=set)
     commented: set[tuple[int, int]] = field(default_factory=set)
+    boxes: list[str] = field(default_factory=list)
+    ruled: list[str] = field(default_factory=list)
+    printed: list[str] = field(default_factory=list)  # comments, and what stands at the head and foot of a page
+    is_stale: bool = False  # its formulas were not calculated when it was saved
+
+    def beside(self) -> list[str]:
+        """What the sheet says outside its cells."""
+        return self.boxes + self.printed
 
 
+AFTER_ALL_DAYS = 2_958_466  # the first of the year 10000
 MOST_SPILT = 100_000  # cells of one array formula
 BUILT_IN = {1: "0", 2: "0.00", 9: "0%", 10: "0.00%", 18: "h:mm AM/PM", 19: "h:mm:ss AM/PM", 20: "h:mm", 21: "h:mm:ss", 22: "m/d/yy h:mm"}  # fmt: skip
+DAYS = dict.fromkeys(
+    (*range(14, 18), *range(27, 37), *range(45, 48), *range(50, 59)), "yyyy-mm-dd"
+)  # the second and last by country
 
 
 @dataclass
@@ -44,6 +67,7 @@ class Formats:
 
     telling: Mapping[int, str] = field(default_factory=dict)
     calculates_on_load: bool = False  # the stored results are not to be relied on
+    is_stale: bool = False  # it was saved without calculating
     starts_1904: bool = False
     parts: Mapping[str, str] = field(default_factory=dict)  # name of a sheet → its part of the archive
     struck: frozenset[int] = frozenset()  # styles whose letters are struck through
@@ -51,6 +75,11 @@ class Formats:
         default_factory=dict
     )  # shared text → what its letters are, where they are not alike
     comments: Mapping[str, str] = field(default_factory=dict)  # part of a sheet → part of its comments
+    boxes: Mapping[str, list[str]] = field(default_factory=dict)  # part of a sheet → texts that lie on it
+    days: Mapping[int, str] = field(
+        default_factory=dict
+    )  # style → its number format, for those that show a day or a time
+    rules: frozenset[int] = frozenset()  # formats of rules that change how a number is shown
 
 
 def formats_of(path: Path, *, file: str) -> Formats:
@@ -69,8 +98,11 @@ def formats_of(path: Path, *, file: str) -> Formats:
             links = ElementTree.fromstring(archive.read("xl/_rels/workbook.xml.rels"))  # noqa: S314
             styles = ElementTree.fromstring(archive.read("xl/styles.xml")) if "xl/styles.xml" in names else None  # noqa: S314
             runs = _shared_runs(archive) if "xl/sharedStrings.xml" in names else {}
-            comments = _comments(archive, names)
-        telling = _telling(styles) if styles is not None else {}
+            comments = _linked(archive, names, ("/comments", "/threadedComment"))
+            boxes = {
+                part: _texts_in(archive.read(drawn)) for part, drawn in _linked(archive, names, ("/drawing",)).items()
+            }
+        telling, days = _telling(styles) if styles is not None else ({}, {})
         struck = _struck(styles) if styles is not None else frozenset()
     except XML_ERRORS as error:
         raise unreadable("damaged_file", file=file, format="xlsx", detail=str(error)[:120]) from None
@@ -86,11 +118,15 @@ def formats_of(path: Path, *, file: str) -> Formats:
     return Formats(
         telling=telling,
         calculates_on_load=calculation is not None and calculation.get("fullCalcOnLoad") in ("1", "true"),
+        is_stale=calculation is not None and calculation.get("calcCompleted") in ("0", "false"),
         starts_1904=properties is not None and properties.get("date1904") in ("1", "true"),
         parts=parts,
         struck=struck,
         runs=runs,
         comments=comments,
+        boxes=boxes,
+        days=days,
+        rules=_rules(styles) if styles is not None else frozenset(),
     )
 
 
@@ -136,11 +172,12 @@ def _shared_runs(archive: zipfile.ZipFile) -> dict[int, str]:
     return found
 
 
-def _comments(archive: zipfile.ZipFile, names: set[str]) -> dict[str, str]:
+def _linked(archive: zipfile.ZipFile, names: set[str], kinds: tuple[str, ...]) -> dict[str, str]:
+    """Part of a sheet → the part that it links to under one of these kinds."""
     found = {}
     for links in (name for name in names if name.startswith("xl/worksheets/_rels/") and name.endswith(".rels")):
         for link in ElementTree.fromstring(archive.read(links)):  # noqa: S314
-            if link.get("Type", "").endswith("/comments") and link.get("TargetMode") != "External":
+            if link.get("Type", "").endswith(kinds) and link.get("TargetMode") != "External":
                 target = link.get("Target", "")
                 part = normpath(target.lstrip("/") if target.startswith("/") else join("xl/worksheets", target))
                 if part in names:
@@ -148,8 +185,22 @@ def _comments(archive: zipfile.ZipFile, names: set[str]) -> dict[str, str]:
     return found
 
 
-def commented_cells(path: Path, part: str, *, file: str) -> set[tuple[int, int]]:
-    """The cells of one sheet, from 0, beside which a comment stands.
+def _texts_in(drawing: bytes) -> list[str]:
+    """What the shapes of a drawing say; not what stands in the place of a slicer for programs that know none."""
+    found = []
+    waiting = [ElementTree.fromstring(drawing)] if b"txBody" in drawing else []  # noqa: S314
+    while waiting:
+        element = waiting.pop()
+        tag = element.tag.rpartition("}")[2]
+        if tag == "sp":
+            found.append("".join(text.text or "" for text in _all(element, "t")).strip())
+        elif tag != "Fallback":
+            waiting += element
+    return [text for text in found if text]
+
+
+def commented_cells(path: Path, part: str, *, file: str) -> tuple[set[tuple[int, int]], list[str]]:
+    """(the cells of one sheet, from 0, beside which a comment stands, what the comments say).
 
     Args:
         part: of the comments.
@@ -159,10 +210,11 @@ def commented_cells(path: Path, part: str, *, file: str) -> set[tuple[int, int]]
     """
     try:
         with zipfile.ZipFile(path) as archive, archive.open(part) as opened:
-            places = [_place(e.get("ref", "")) for _, e in ElementTree.iterparse(opened) if e.tag.endswith("}comment")]  # noqa: S314
+            notes = (e for _, e in ElementTree.iterparse(opened) if e.tag.endswith(("}comment", "}threadedComment")))  # noqa: S314
+            said = [(_place(note.get("ref", "")), "".join(t.text or "" for t in _all(note, "t"))) for note in notes]
     except XML_ERRORS as error:
         raise unreadable("damaged_file", file=file, format="xlsx", detail=str(error)[:120]) from None
-    return {place for place in places if place}
+    return {place for place, _ in said if place}, [text for _, text in said if text]
 
 
 def _place(ref: str) -> tuple[int, int] | None:
@@ -171,16 +223,27 @@ def _place(ref: str) -> tuple[int, int] | None:
     return (int(found[2]) - 1, column_number(found[1]) - 1) if found else None
 
 
-def _telling(styles: ElementTree.Element) -> dict[int, str]:
+def _telling(styles: ElementTree.Element) -> tuple[dict[int, str], dict[int, str]]:
+    """(style → format, for those that tell more than the number; the same for days and times)."""
     codes = {int(f.get("numFmtId", "0")): f.get("formatCode", "") for f in _all(styles, "numFmt")}
     listed = next(_all(styles, "cellXfs"), None)
-    found = {}
+    found, days = {}, {}
     for number, style in enumerate(listed if listed is not None else ()):
         kind = int(style.get("numFmtId", "0") or 0)
-        code = codes.get(kind, BUILT_IN.get(kind, ""))
+        code = codes.get(kind, BUILT_IN.get(kind, DAYS.get(kind, "")))
         if is_telling(code):
             found[number] = code
-    return found
+        if is_moment(code):
+            days[number] = code
+    return found, days
+
+
+def _rules(styles: ElementTree.Element) -> frozenset[int]:
+    listed = next(_all(styles, "dxfs"), None)
+    return frozenset(
+        nth for nth, rule in enumerate(listed if listed is not None else ())
+        if any(is_telling(form.get("formatCode", "")) for form in _all(rule, "numFmt"))
+    )  # fmt: skip
 
 
 def _struck(styles: ElementTree.Element) -> frozenset[int]:
@@ -227,7 +290,7 @@ def odd_cells(path: Path, part: str, formats: Formats, *, file: str) -> Odd:
                 look = formats.runs.get(cell.shared, cell.look)
                 is_open = any(at[0] in rows and at[1] in columns for rows, columns in spans)
                 if cell.kind == "e":
-                    found[at] = Shown(value or "#ERROR!")
+                    found[at] = Shown("", "rich_value") if cell.is_rich else Shown(value or "#ERROR!")
                 elif cell.formula is not None and (
                     value is None
                     or (value == "" and cell.kind != "str")
@@ -239,8 +302,9 @@ def odd_cells(path: Path, part: str, formats: Formats, *, file: str) -> Odd:
                     found[at] = Shown("", "formula_not_calculated")
                 elif look in (PART, RAISED):
                     found[at] = Shown("", look)
-                elif value and cell.kind in ("n", "") and cell.style in formats.telling:
-                    found |= {at: shown} if (shown := shown_for(formats.telling[cell.style], value)) else {}
+                elif value and cell.kind in ("n", "") and (cell.style in formats.telling or cell.style in formats.days):
+                    code = formats.telling.get(cell.style) or formats.days[cell.style]
+                    found |= {at: shown} if (shown := shown_for(code, value)) else {}
                 if value and is_open:
                     spoken.add(at)
     except XML_ERRORS as error:
@@ -262,7 +326,7 @@ def shown_for(code: str, value: str | float) -> Shown | None:
         seen = render(code, number)
     except (ValueError, ArithmeticError):
         return None
-    if hides_a_day(code):
+    if hides_a_day(code) or (seen is None and not 0 <= number < AFTER_ALL_DAYS and is_moment(code)):  # Excel shows ####
         return Shown(number_text(number), "shown_otherwise")
     if seen is None:
         return Shown("", "midnight") if number == int(number) and has_time(code) else None
@@ -280,6 +344,7 @@ class _Cell(NamedTuple):
     shared: int  # number of the shared text, or -1
     look: str  # of an inline text
     spill: tuple[range, range] | None  # what an array formula fills
+    is_rich: bool  # what it shows stands elsewhere
 
 
 def _cells(opened: object) -> Iterator[_Cell]:
@@ -309,7 +374,17 @@ def _cells(opened: object) -> Iterator[_Cell]:
         elif tag == "c":
             kind = element.get("t", "")
             shared = int(value) if kind == "s" and value and value.isdecimal() else -1
-            yield _Cell((row, column), kind, int(element.get("s", "0") or 0), formula, value, shared, look, spill)
+            yield _Cell(
+                (row, column),
+                kind,
+                int(element.get("s", "0") or 0),
+                formula,
+                value,
+                shared,
+                look,
+                spill,
+                "vm" in element.attrib,
+            )
             element.clear()
         elif tag == "row":
             element.clear()

@@ -24,4 +24,9 @@ _SIMPLIFIED = (
     "计认训议讯记讲论设访证证评识诉诊话询该详语说说请诺读调负财责账贫贴费资赏赛车转轮较边达迁过运进适选递遗酸采采采鉴鉴鉴钟钟钟钟银错"
     "镇镇长门问间闻阅阅队阶附际险随难面面面面项顺预领题额额馆馆馈馈马验验龄"
 )
-SIMPLIFIED = str.maketrans(_TRADITIONAL, _SIMPLIFIED)
+# Radicals that stand for the character in texts copied from a PDF; Unicode decomposes the others by itself.
+RADICALS = str.maketrans(
+    "⺁⺝⺠⻁⻄⻅⻆⻉⻋⻑⻓⻔⻘⻚⻛⻜⻝⻢⻣⻤⻥⻦⻧⻨⻩⻬⻮⻰",
+    "厂月民虎西见角贝车長长门青页风飞食马骨鬼鱼鸟卤麦黄齐齿龙",
+)
+SIMPLIFIED = str.maketrans(_TRADITIONAL, _SIMPLIFIED) | RADICALS

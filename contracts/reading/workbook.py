@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import re
+import zipfile
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -73,6 +74,7 @@ class Look:
     hidden: Callable[[str], Hidden]  # of a sheet
     merged: Callable[[str], list[tuple[Cell, Cell]] | None] = lambda _: None  # None: the reader of the values knows
     starts_1904: bool = False
+    has_other_errors: bool = False  # that the reader of the values does not know
 
 
 @dataclass
@@ -113,7 +115,7 @@ def open_workbook(
             together, a header that stands over several columns.
     """
     look = _checked(path, kind, limits, file)
-    workbook = _calamine(path, kind, file)
+    workbook = _calamine(path, kind, look, file)
     candidates, hidden = _candidates(workbook, reading, file)
     known = {fold(h) for h in known_headers} - {""}
     refusal: Unreadable | None = None
@@ -155,7 +157,10 @@ def open_workbook(
     if alike:
         found.notes.append(("sheets_hidden", {"sheets": "、".join(alike), "read": "、".join(found.sheets)}))
     found.notes += _hidden_within(together, look, found)
-    return _table(together, found, known_headers, limits, file)
+    table = _table(together, found, known_headers, limits, file)
+    # A unit is stated for the whole sheet wherever it stands: in a box, a comment, the printed margin, a line below the table.
+    found.above += [text for sheet in together for text in (*look.hidden(sheet.name).beside(), *_lines_below(sheet))]
+    return table
 
 
 def _candidates(workbook: CalamineWorkbook, reading: Reading, file: str) -> tuple[list[str], list[str]]:
@@ -178,15 +183,16 @@ def _hidden_within(together: Sequence[Sheet], look: Look, found: Found) -> Itera
     struck: list[str] = []
     columns: list[str] = []
     commented: list[str] = []
+    ruled: list[str] = []
+    boxed = [sheet.name for sheet in together if look.hidden(sheet.name).boxes]
     for nth, sheet in enumerate(together):
         hidden, names = look.hidden(sheet.name), sheet.header.names if sheet.header else []
         rows += [found.place(nth * SHEET_STEP + row + 1) for row in sheet.body if row in hidden.rows]
         struck += [found.place(nth * SHEET_STEP + row + 1) for row in sheet.body if row in hidden.struck]
         body = set(sheet.body) if hidden.commented else ()
-        commented += [
-            f"{sheet.name + '!' if len(together) > 1 else ''}{column_letters(column)}{row + 1}"
-            for row, column in sorted(hidden.commented) if row in body
-        ]  # fmt: skip
+        named = f"{sheet.name}!" if len(together) > 1 else ""
+        commented += [f"{named}{column_letters(c)}{r + 1}" for r, c in sorted(hidden.commented) if r in body]
+        ruled += [named + cells for cells in hidden.ruled]
         columns += [
             name for at, name in enumerate(names)
             if at in hidden.columns and any(not is_blank(sheet.cells[row][at : at + 1]) for row in sheet.body)
@@ -197,6 +203,12 @@ def _hidden_within(together: Sequence[Sheet], look: Look, found: Found) -> Itera
         yield "rows_struck", {"count": len(struck), "rows": _some(struck)}
     if commented:
         yield "cells_commented", {"count": len(commented), "cells": _some(commented)}
+    if any(look.hidden(sheet.name).is_stale for sheet in together):
+        yield "formulas_stale", {}
+    if boxed:
+        yield "text_boxes", {"sheets": _some(boxed)}
+    if ruled:
+        yield "formats_by_rule", {"cells": _some(ruled)}
     if columns:
         yield "columns_hidden", {"columns": _some(list(dict.fromkeys(columns)))}
 
@@ -282,7 +294,8 @@ def _refuse_spanned(sheet: Sheet, own: Sequence[int], known_headers: Collection[
 def _give_merged_cells_to_their_rows(sheet: Sheet) -> None:
     """A cell merged over several rows speaks for each of them; a number so merged may be their sum, and says so."""
     body = set(sheet.body)
-    for (top, left), (bottom, _) in sheet.merged:
+    for (top, left), (bottom, right) in sheet.merged:
+        _mark_covered(sheet, [row for row in range(top, bottom + 1) if row in body], left, right)
         if bottom == top or top not in body or left >= len(sheet.cells[top]):
             continue
         text, mark = sheet.cells[top][left], sheet.marks.get((top, left), "merged_down")
@@ -293,6 +306,18 @@ def _give_merged_cells_to_their_rows(sheet: Sheet) -> None:
                 cells = sheet.cells[row]
                 cells.extend([""] * (left + 1 - len(cells)))
                 cells[left], sheet.marks[row, left] = text, mark
+
+
+def _mark_covered(sheet: Sheet, rows: Sequence[int], left: int, right: int) -> None:
+    """What a cell merged over columns hides beside it, and that a column without a value of its own may be meant by it."""
+    width = len(sheet.header.names) if sheet.header else 0
+    for row in rows:
+        cells = sheet.cells[row]
+        for column in range(left + 1, min(right + 1, width)):
+            if not is_blank(cells[column : column + 1]):
+                sheet.marks[row, column] = "covered_by_merge"
+            elif not is_blank(cells[left : left + 1]):
+                sheet.marks.setdefault((row, column), "merged_right")
 
 
 def _table(together: list[Sheet], found: Found, known_headers: Collection[str], limits: Limits, file: str) -> Table:
@@ -339,6 +364,12 @@ def _table(together: list[Sheet], found: Found, known_headers: Collection[str], 
     return Table(found, batches)
 
 
+def _lines_below(sheet: Sheet) -> list[str]:
+    """The last rows that hold one cell alone."""
+    last = ([cell for cell in sheet.cells[row] if not is_blank([cell])] for row in sheet.body[-3:])
+    return [cells[0] for cells in last if len(cells) == 1]
+
+
 def _same(name: str, names: Sequence[str]) -> str:
     """What the first sheet calls a column."""
     return name if name in names else next((n for n in names if fold(n) == fold(name)), name)
@@ -361,7 +392,7 @@ def _with_notes_beside(sheet: Sheet) -> list[str]:
     return names + [f"column_{i}" for i in range(width + 1, max(beside) + 1)] if max(beside) > width else names
 
 
-def _calamine(path: Path, kind: str, file: str) -> CalamineWorkbook:
+def _calamine(path: Path, kind: str, look: Look, file: str) -> CalamineWorkbook:
     from python_calamine import CalamineWorkbook, PasswordError
 
     from contracts.reading.biff import in_unicode
@@ -369,9 +400,21 @@ def _calamine(path: Path, kind: str, file: str) -> CalamineWorkbook:
     try:
         with path.open("rb") as opened:  # by its bytes: the name's ending may say anything
             source = io.BytesIO(in_unicode(opened.read())) if kind == "xls" else opened
+            source = _with_known_errors(path) if look.has_other_errors else source
             return _asked(lambda: CalamineWorkbook.from_filelike(source), kind, file)
     except PasswordError:
         raise unreadable("encrypted_file", file=file) from None
+
+
+def _with_known_errors(path: Path) -> io.BytesIO:
+    """The workbook with #N/A for every error that the reader of the values does not know (#SPILL!) and would refuse the whole file for."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as new:
+        for info in old.infolist():
+            part = old.read(info)
+            new.writestr(info.filename, _OTHER_ERROR.sub(rb"\1#N/A", part) if _IS_SHEET.search(part[:65_536]) else part)
+    out.seek(0)
+    return out
 
 
 def _asked(ask: Callable[[], T], kind: str, file: str) -> T:
@@ -471,6 +514,7 @@ _COLUMN = re.compile(rb"\sr\s*=\s*[\"']([A-Za-z]{1,9})\d")
 _TABLE = re.compile(rb"<(?:\w+:)?sheetData[\s/>]")
 _NOT_PLAIN = (
     ((b"<!", b"<?"), re.compile(_V + rb"[^<]*+<[!?]")),  # 1<!-- -->2
+    ((b"/is>",), re.compile(rb"is>\s*+<(?:\w+:)?is[\s>]")),  # a second text
     ((b"v>",), re.compile(rb"v>\s*+<(?:\w+:)?[fv][\s>/]")),  # a second value, or the formula behind it
     (
         (b"inlineStr",),
@@ -486,6 +530,15 @@ _NOT_PLAIN = (
     ),
     ((b"&#",), re.compile(rb"<(?:\w+:)?c\b(?![^<>]*\bt\s*=\s*[\"'][a-z]{2})[^<>]*+>" + _F + _V + rb"[^<&]*+&")),
 )
+_OTHER_ERROR = re.compile(
+    rb"(<(?:\w+:)?c\s(?>[^<>]*?t\s*=\s*[\"']e[\"'])[^<>]*+>"
+    + _F
+    + _V
+    + rb")(?!#(?:NULL!|DIV/0!|VALUE!|REF!|NAME\?|NUM!|N/A)<)[^<]*+"
+)
+# A range that rules are said of, and the format that one of them gives it.
+_RULE = re.compile(rb"<(?:\w+:)?conditionalFormatting\s[^<>]*?sqref=[\"']([^\"'<>]*)|\sdxfId=[\"'](\d{1,6})")
+_PRINTED = re.compile(rb"<(?:\w+:)?(?:odd|even|first)(?:Header|Footer)>([^<]+)<")
 _ODD_CELL = re.compile(rb"\st\s*=\s*[\"']e[\"']|<(?:\w+:)?(?:f|strike|vertAlign)[\s>/]")
 _ODD_SIGNS = (b'"e"', b"'e'", b"<f", b":f", b"strike", b"vertAlign")
 # Hidden, or made so low or narrow that nothing is seen: under two points, under a fifth of a character.
@@ -513,6 +566,11 @@ class _Pieces:
     tables: int = 0
     is_odd: bool = False
     has_strikes: bool = False
+    has_negatives: bool = False
+    has_formulas: bool = False
+    has_other_errors: bool = False
+    printed: list[str] = field(default_factory=list)  # at the head and foot of a page
+    ruled: dict[str, set[int]] = field(default_factory=dict)  # range → formats that rules give it
     is_first: bool = True
 
 
@@ -521,6 +579,16 @@ def _see_piece(piece: bytes, seen: _Pieces, file: str) -> None:
     seen.styles.update(_STYLE.findall(piece))
     seen.is_odd = seen.is_odd or bool(_mentions(piece, _ODD_SIGNS) and _ODD_CELL.search(piece))
     seen.has_strikes |= b"strike" in piece
+    seen.has_negatives |= b"v>-" in piece
+    seen.has_formulas |= b"</f>" in piece
+    seen.has_other_errors |= bool(_mentions(piece, (b'"e"', b"'e'")) and _OTHER_ERROR.search(piece))
+    if b"Header>" in piece or b"Footer>" in piece:
+        seen.printed += [text.decode("utf-8", "replace") for text in _PRINTED.findall(piece)]
+    if b"conditionalFormatting" in piece:
+        rules: set[int] = set()
+        for cells, rule in _RULE.findall(piece):
+            rules = rules if rule else seen.ruled.setdefault(cells.decode("utf-8", "replace"), set())
+            rules.update([int(rule)] if rule else [])
     if _mentions(piece, (b"hidden", b"ht", b"width")) and _MAY_HIDE.search(piece):
         _see_hidden(piece, seen.hidden)
     seen.is_first = False
@@ -633,8 +701,11 @@ def _checked(path: Path, kind: str, limits: Limits, file: str) -> Look:
         if rows > SHEET_ROWS or rows * columns > max(limits.workbook_cells, SHEET_ROWS * 26):
             raise unreadable("too_many_cells_in_sheet", file=file, limit=f"{limits.workbook_cells:,}")
     formats = formats_of(path, file=file)
-    telling = {str(style).encode() for style in formats.telling}
-    odd = {name for name, seen in sheets.items() if seen.is_odd or formats.runs or seen.styles & telling}
+    telling, days = ({str(style).encode() for style in styles} for styles in (formats.telling, formats.days))
+    odd = {
+        name for name, seen in sheets.items()
+        if seen.is_odd or formats.runs or seen.styles & telling or (seen.has_negatives and seen.styles & days)
+    }  # fmt: skip
 
     def cells_of(name: str) -> Odd:
         part = formats.parts.get(name, "")
@@ -650,10 +721,19 @@ def _checked(path: Path, kind: str, limits: Limits, file: str) -> Look:
         if seen.styles & struck or (part in odd and has_struck_text):
             found = replace(found, struck=struck_rows(path, part, formats, file=file))
         if comments := formats.comments.get(part):
-            found = replace(found, commented=commented_cells(path, comments, file=file))
-        return found
+            commented, said = commented_cells(path, comments, file=file)
+            found = replace(found, commented=commented, printed=said)
+        ruled = [cells for cells, rules in seen.ruled.items() if rules & formats.rules]
+        return replace(
+            found,
+            boxes=formats.boxes.get(part, []),
+            printed=[*found.printed, *seen.printed],
+            ruled=ruled,
+            is_stale=formats.is_stale and seen.has_formulas,
+        )
 
-    return Look(cells_of, hidden_of, starts_1904=formats.starts_1904)
+    others = any(seen.has_other_errors for seen in sheets.values())
+    return Look(cells_of, hidden_of, starts_1904=formats.starts_1904, has_other_errors=others)
 
 
 def _checked_xls(path: Path, limits: Limits, file: str) -> Look:

@@ -160,7 +160,7 @@ def test_population_and_divisions_meet_by_name_and_never_by_code(rows) -> None:
     villages = divisions.filter(pl.col("level") == "village")
     paths = {names[above[d]] + names[d] + name for d, name in villages.select("parent_code", "name").rows()}
     paths = {path.replace("臺", "台") for path in paths}
-    assert sum(name.replace("臺", "台") in paths for name in population["division_name"]) == 7665
+    assert sum(name.replace("臺", "台") in paths for name in population["division_name"]) == 7666
     assert population["year"].unique().to_list() == [2021]
 
 

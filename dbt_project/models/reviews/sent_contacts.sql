@@ -12,7 +12,7 @@ namesakes as (
 final as (
     select
         coalesce(namesakes.known_case_no, sent.case_no) as case_no,
-        namesakes.case_no is null as is_of_first_sender,
+        coalesce(namesakes.is_own_contact, true) as is_of_first_sender,
         sent.contact_no,
         sent.service_item_code,
         sent.department_code,

@@ -7,6 +7,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import random
 import struct
 import subprocess
 import sys
@@ -249,6 +250,12 @@ def _formats() -> list[Case]:
     mail = "From: <Saved by>\r\nSubject: x\r\nMIME-Version: 1.0\r\nContent-Type: multipart/related;\r\n\tboundary=x\r\n\r\n"
     records = json.dumps([dict(zip(HEADER, row, strict=True)) for row in homes()[1:]], ensure_ascii=False).encode()
     word = bytes.fromhex("d0cf11e0a1b11ae1") + bytes(500) + "WordDocument".encode("utf-16-le") + bytes(500)
+    # A script before an archive that unpacks itself, documents, pictures, keys, tables of other programs.
+    others = (
+        b"#!/bin/sh\ntail -n +3 $0 | tar xz", b"\r\n%PDF-1.4", b"\xef\xbb\xbf{\\rtf1", b"%!PS-Adobe", b"GIF89a", b"BM\x36\1\0\0\0\0\0\0", b"II*\0",
+        b"RIFF\x20\0\0\0WEBP", b"\0\0\0\x18ftypheic", b"@echo off", b"-----BEGIN PGP MESSAGE-----", b"MSCF\0\0", b"$FL2@(#)", b"\0\1\0\0Standard ACE DB",
+        b"\x1a\0-lh5-", bytes.fromhex("3082010006092a864886f70d010702"),
+    )  # fmt: skip
     named = csv([["[必填]" + HEADER[0], *HEADER[1:]], *homes()[1:]])
     return [
         Case(kind, "page.xls", page.encode("utf-16"), refused=none),
@@ -260,6 +267,14 @@ def _formats() -> list[Case]:
         Case(kind, "symbolic.slk", b'ID;PWXL;N;E\r\nC;Y1;X1;K"a"\r\nE\r\n', refused=none),
         Case(kind, "program.xlsx", b"MZ\x90\0" + bytes(range(256)) * 20, refused=none),
         Case(kind, "word.xls", word, refused=none),
+        *(Case(kind, f"{n}.csv", begin + b"\n" + bytes(range(256)) * 20, refused=none) for n, begin in enumerate(others)),
+        Case(kind, "mark_before.xlsx", b"\xef\xbb\xbf" + xlsx(homes()), refused="truncated_file"),
+        Case(kind, "line_before.xlsx", b"\r\n" + xlsx(homes()), refused="truncated_file"),
+        Case(kind, "~$台账.xlsx", b"\4" + "张三".encode("gbk").ljust(53) + b"\2\0" + ("张三".encode("utf-16-le") + b" \0" * 60)[:109], refused=none),
+        Case(kind, "._台账.xlsx", b"\0\5\x16\7\0\2\0\0Mac OS X" + bytes(500), refused=none),
+        Case(kind, "link.xlsx", b"[InternetShortcut]\r\nURL=https://x\r\n", refused=none),
+        Case(kind, "encrypted.csv", random.Random(1).randbytes(5_000), refused="not_text"),
+        Case(kind, "encrypted.xlsx", random.Random(2).randbytes(70_000), refused="not_text"),
         Case(kind, "records.csv", records, rows=THREE),
         Case(kind, "bracket.csv", named, rows=THREE),
         Case(kind, "wps.et", xls(homes()), rows=THREE),
@@ -334,6 +349,8 @@ def _lines() -> list[Case]:
         *(Case(ends, f"returns_{name}.csv", csv(quoted).replace(b"\n", b"\r"), rows=THREE) for name, quoted in quotes.items()),
         Case(ends, "returns_inside.csv", csv(quotes["cell"]).replace(b"\n", b"\r\n").replace("一,二".encode(), "一\r二".encode()), rows=THREE),
         *(Case(ends, f"{name}.csv", csv(rows).decode().replace("\n", end).encode(), refused="not_a_table") for name, end in others),
+        Case(ends, "delimiters_of_the_header.csv", (head.rstrip("\n") + ",,,\n" + body).encode(), rows=THREE),
+        Case(ends, "delimiters_of_all.csv", csv(rows).replace(b"\n", b",\n"), rows=THREE),
         Case(ends, "end_of_dos.csv", csv(rows) + b"\x1a", rows=THREE),
         Case(ends, "end_of_dos_gbk.csv", csv(rows, encoding="gb18030").replace(b"\n", b"\r\n") + b"\x1a", rows=THREE),
         Case(parted, "chinese.csv", between("，"), refused="delimiter_unclear"),
@@ -376,6 +393,8 @@ def _values() -> list[Case]:
         called("question_marks.csv", "???院", (NAME, "characters_lost")),
         called("rare.csv", "𠮷祥䶮院"),
         called("question.csv", "院?"),
+        Case("characters that look alike", "header.csv", csv([[h.replace("面", "⾯").replace("月", "⽉") for h in HEADER], *homes(n=1)[1:]]), rows=values("floor_area_m2", 1200.5)),
+        *(Case("characters that look alike", f"{n}.csv", csv(homes({"机构名称": text}, n=1)), rows=values(NAME, "民生里院")) for n, text in enumerate(("⺠⽣⾥院", "民生\uf9e9院", "民⽣里院"))),
     ]  # fmt: skip
 
 
@@ -400,6 +419,9 @@ def _dates() -> list[Case]:
         month("quarter.csv", "2025Q1", "2025年第一季度", **quarter),
         month("week.csv", "2026-W05", "2026年第5周", **quarter),
         opened("hao.csv", "2026年2月1号 8:30", rows=values("opened_at", morning)),
+        opened("weekday.csv", "2026年2月1日 星期日 8:30", rows=values("opened_at", morning)),
+        opened("weekday_in_brackets.csv", "2026-02-01（周日）08:30", rows=values("opened_at", morning)),
+        opened("another_weekday.csv", "2026年2月1日 星期一 8:30", **refused("impossible_date")),
         opened("mixed.csv", "2026年二月一日上午8:30", rows=values("opened_at", morning)),
         opened("minute_of_61_seconds.csv", "2026-02-01 08:30:60", **refused("impossible_time")),
         opened("no_such_day.csv", "2026/2/30", **refused("impossible_date")),
@@ -435,6 +457,11 @@ def _rows() -> list[Case]:
         Case(numbered, "figures.xlsx", xlsx(order), rows=THREE, reasons=number),
         Case(numbered, "stems.xls", xls(letters), rows=THREE, reasons=number),
         Case(numbered, "brackets.csv", csv(brackets), rows=THREE, reasons=number),
+        # A unit in brackets is no part of a name; one that stands for several makes it another column's.
+        *(Case("headers with their unit", f"{n}.csv", csv([[h.replace("总床位数", text) for h in HEADER], *homes()[1:]]), rows=values("total_beds", 101, 102, 103)) for n, text in enumerate(("总床位数（张）", "总床位数(单位：张)", "*总床位数【张】（必填）"))),
+        Case("headers with their unit", "ten_thousand.csv", csv([["总床位数（万张）" if h == "总床位数" else h for h in HEADER], *homes()[1:]]), refused="required_columns_missing"),
+        Case("headers with their unit", "people.csv", csv([["总床位数（人）" if h == "总床位数" else h for h in HEADER], *homes()[1:]]), refused="unit_stated_above"),
+        Case("headers with their unit", "twice.csv", csv([[*HEADER, "总床位数（人）"], *[[*row, 5] for row in homes()[1:]]]), refused="header_repeated"),
     ]  # fmt: skip
 
 
@@ -476,6 +503,9 @@ def _records() -> list[Case]:
         at("none_of_its_kind.geojson", {"type": "Square", "coordinates": [104.1, 30.2]}),
         at("a_word.geojson", "POINT(104 30)"),
         at("empty.geojson", {"type": "Polygon", "coordinates": []}, None, None),
+        # Around the 180th meridian, and not on the other side of the earth.
+        at("across.geojson", {"type": "Polygon", "coordinates": [[[179.9, -17], [-179.7, -17], [-179.7, -16], [179.9, -16], [179.9, -17]]]}, -179.9, -16.5),
+        at("across_line.geojson", {"type": "LineString", "coordinates": [[179.9, -16.8], [-179.8, -16.8]]}, -179.95, -16.8),
         at("height.geojson", {"type": "Point", "coordinates": [104.1, 30.2, 500]}, 104.1, 30.2),
         at("nested.geojson", nested, 104.1, 30.2),
         *(Case("systems stated further in", f"{name}.geojson", json.dumps({"type": "FeatureCollection", "features": [feature]}).encode(), VENUES, refused="crs_not_wgs84") for name, feature in stated.items()),

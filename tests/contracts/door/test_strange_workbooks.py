@@ -19,10 +19,13 @@ import test_cells
 from test_cells import BEDS, CARE, CODE, CONTACTS, FEEDS, HEADER, NAME, Case, F, homes, values, xls, xlsx
 from test_strange_files import (
     LINKS,
+    MAIN,
+    PACKED,
     THREE,
     Parts,
     Xml,
     book,
+    comment,
     compound,
     ods_xml,
     packed,
@@ -199,6 +202,7 @@ def _cells() -> list[Case]:
         Case(written, "comment.xlsx", beds_as('<c r="E2"><v>5<!-- x -->0</v></c>'), refused=plain),
         Case(written, "reference.xlsx", beds_as('<c r="E2"><v>&#53;0</v></c>'), refused=plain),
         Case(written, "formula_behind.xlsx", beds_as('<c r="E2"><v>50</v><f>D2/2</f></c>'), refused=plain),
+        Case(written, "two_texts.xlsx", beds_as('<c r="E2" t="inlineStr"><is><t>50</t></is><is><t>51</t></is></c>'), refused=plain),
         Case(written, "two_values.xlsx", beds_as('<c r="E2"><v>50</v><v>51</v></c>'), refused=plain),
         Case(written, "inline_value.xlsx", beds_as('<c r="E2" t="inlineStr"><v>50</v></c>'), refused=plain),
         Case(written, "inline_both.xlsx", beds_as('<c r="E2" t="inlineStr"><v>1.0</v><is><t>50</t></is></c>'), rows=values(BEDS, 50, 50, 50)),
@@ -463,6 +467,9 @@ def _formulas() -> list[Case]:
         "=表1!$A$1",
         "=1+1",
         "=-SUM(A1:A2)",
+        "='表 1'!A1",
+        '="a"&B2',
+        "=@A1",
     )
     none = ("=示例院", "=_=", "+1", "A=B", "==", '="示例院"', "=A1栋")
 
@@ -476,8 +483,161 @@ def _formulas() -> list[Case]:
     ]  # fmt: skip
 
 
+DRAWN = "http://schemas.openxmlformats.org/drawingml/2006"
+
+
+def drawn(shapes: str) -> Parts:
+    links = f'<Relationship Id="rId1" Type="{LINKS}/drawing" Target="../drawings/drawing1.xml"/>'
+    spaces = f'xmlns:d="{DRAWN}/spreadsheetDrawing" xmlns:a="{DRAWN}/main" xmlns:m="http://schemas.openxmlformats.org/markup-compatibility/2006"'
+    return [
+        ("xl/worksheets/_rels/sheet1.xml.rels", f'<Relationships xmlns="{PACKED}">{links}</Relationships>'),
+        ("xl/drawings/drawing1.xml", f"<d:wsDr {spaces}>{shapes}</d:wsDr>"),
+    ]
+
+
+def _boxes() -> list[Case]:
+    """What lies on a sheet and is in none of its cells."""
+    kind, told = "texts in boxes", "text_boxes"
+    names = values(NAME, "示例院1", "示例院2", "示例院3")
+
+    def box(text: str) -> str:
+        return f"<d:sp><d:txBody><a:p><a:r><a:t>{text}</a:t></a:r></a:p></d:txBody></d:sp>"
+
+    def with_shapes(text: str) -> bytes:
+        return packed(book(homes()) + drawn(f"<d:twoCellAnchor>{text}</d:twoCellAnchor>"))
+
+    def old(kind_of_object: int, text: str) -> bytes:
+        """The last cell, and behind it an object with a text of its own."""
+        rows = homes()
+        object_ = record(0x5D, struct.pack("<HHH", 0x15, 0x12, kind_of_object) + bytes(20))
+        letters = record(0x1B6, struct.pack("<HH6xHHI", 0x212, 0, len(text), 16, 0))
+        rows[3][-1] = Raw(
+            0x204, label(rows[3][-1]).body, object_ + letters + record(0x3C, b"\1" + text.encode("utf-16-le"))
+        )
+        return xls_records(rows)
+
+    def document(before: str, name: str) -> bytes:
+        space = 'xmlns:draw="urn:oasis:names:tc:opendocument:xmlns:drawing:1.0" '
+        text = ods_xml(homes({"机构名称": Xml(f"{name}<text:p>示例院1</text:p>")}))
+        text = text.replace("xmlns:office=", space + "xmlns:office=", 1).replace(
+            "<table:table-row>", before + "<table:table-row>", 1
+        )
+        return packed(
+            [
+                ("mimetype", "application/vnd.oasis.opendocument.spreadsheet"),
+                ("content.xml", text),
+                ("META-INF/manifest.xml", "<manifest/>"),
+            ]
+        )
+
+    frame = "<draw:frame><draw:text-box><text:p>应为二院</text:p></draw:text-box></draw:frame>"
+    return [
+        Case(kind, "box.xlsx", with_shapes(box("应为 99")), rows=names, note=told),
+        Case(kind, "grouped.xlsx", with_shapes(f"<d:grpSp>{box('应为 99')}</d:grpSp>"), rows=names, note=told),
+        Case(kind, "blank.xlsx", with_shapes(box(" ")), rows=names),
+        Case(kind, "slicer.xlsx", with_shapes(f"<m:AlternateContent><m:Fallback>{box('此形状表示切片器')}</m:Fallback></m:AlternateContent>"), rows=names),
+        Case(kind, "unit.xlsx", with_shapes(box("单位：万张")), refused="unit_stated_above"),
+        Case(kind, "unit_of_a_page.xlsx", changed(book(homes()), lambda text: text.replace("</sheetData>", "</sheetData><headerFooter><oddHeader>&amp;R单位：万张</oddHeader></headerFooter>")), refused="unit_stated_above"),
+        Case(kind, "unit_in_a_comment.xlsx", packed(book(homes()) + [(n, t.replace("应为 99", "单位：万张")) for n, t in comment("D1")]), refused="unit_stated_above"),
+        Case(kind, "unit_in_a_comment.xls", old(0x19, "单位：万张"), refused="unit_stated_above"),
+        Case(kind, "unit_below.xlsx", packed(book([*homes(), ["单位：万张"]])), refused="unit_stated_above"),
+        Case(kind, "box.xls", old(0x06, "应为 99"), rows=names, note=told),
+        Case(kind, "comment.xls", old(0x19, "应为 99"), rows=names),
+        Case(kind, "shape.ods", document(f"<table:shapes>{frame}</table:shapes>", ""), rows=names, note=told),
+        # LibreOffice keeps a box that is tied to a cell within it, and readers take its text for the cell's.
+        Case(kind, "on_a_cell.ods", document("", frame), rows=names, note=told),
+    ]  # fmt: skip
+
+
+def _covered() -> list[Case]:
+    """Cells under a merged one, and formulas that nobody has calculated before the file was saved."""
+    under, old = "cells under a merged one", "results that may be old"
+    hidden: dict[str, Any] = {"rows": values(CODE, "A002"), "reasons": {(BEDS, "covered_by_merge")}}
+    half = book(homes({"护理型床位数": Xml('<c r="REF"><f>D2/2</f><v>50</v></c>')}))
+    manual = '<calcPr calcMode="manual" calcCompleted="0"/></workbook>'
+
+    def merged(where: str, *changes: dict[str, Any]) -> bytes:
+        over = f'</sheetData><mergeCells count="1"><mergeCell ref="{where}"/></mergeCells>'
+        return changed(book(homes(*changes, n=2)), lambda text: text.replace("</sheetData>", over))
+
+    def by_hand(parts: Parts) -> bytes:
+        return changed(parts, lambda text: text.replace("</workbook>", manual), "xl/workbook.xml")
+
+    rows = homes(n=2)
+    uncalculated = homes(n=2)
+    uncalculated[2][-1] = Raw(0x204, label(rows[2][-1]).body, record(0x5E, b"\0\0"))
+    return [
+        Case(under, "value.xlsx", merged("D2:E2"), **hidden),
+        Case(under, "nothing.xlsx", merged("D2:E2", {"护理型床位数": None}), **hidden),
+        Case(under, "below.xlsx", merged("D2:E2", {"总床位数": None, "护理型床位数": None}), rows=values(CODE, "A002"), reasons={("total_beds", "required_missing")}),
+        Case(under, "value.xls", xls(rows, merged=[(1, 1, 3, 4)]), **hidden),
+        Case(under, "note.xlsx", changed(book([*rows, ["注：以上为示例"]]), lambda text: text.replace("</sheetData>", '</sheetData><mergeCells><mergeCell ref="A4:H4"/></mergeCells>')), rows=values(CODE, "A001", "A002"), reasons={(None, "note_row")}),
+        Case(old, "manual.xlsx", by_hand(half), rows=THREE, note="formulas_stale"),
+        Case(old, "no_formulas.xlsx", by_hand(book(homes())), rows=THREE),
+        Case(old, "manual.xls", xls_records(uncalculated), rows=values(CODE, "A001", "A002"), note="formulas_stale"),
+    ]  # fmt: skip
+
+
+def _of_today() -> list[Case]:
+    """What newer programs write of errors, notes and formats."""
+    errors, unseen, ruled = "errors that readers do not know", "days that are shown as ####", "formats by rule"
+    day, hour = F(-5, "yyyy-mm-dd"), F(-0.25, "h:mm")
+    hidden: dict[str, Any] = {"rows": values(CODE, "A002"), "reasons": {(NAME, "shown_otherwise")}}
+    wrong: dict[str, Any] = {"rows": values(CODE, "A002", "A003"), "reasons": {(BEDS, "error_value")}}
+    whole = ods_xml(homes()).replace("<text:p>50</text:p>", "<text:p>#DIV/0!</text:p>", 1)
+    beside = whole.replace(
+        'office:value-type="string"><text:p>#', 'office:value-type="string" office:string-value=""><text:p>#'
+    )
+    document = packed(
+        [
+            ("mimetype", "application/vnd.oasis.opendocument.spreadsheet"),
+            ("content.xml", beside),
+            ("META-INF/manifest.xml", "<manifest/>"),
+        ]
+    )
+    rule = '<conditionalFormatting sqref="D2:D4"><cfRule type="cellIs" dxfId="0" priority="1"/></conditionalFormatting>'
+
+    def error(text: str, more: str = "") -> bytes:
+        return packed(book(homes({"护理型床位数": Xml(f'<c r="REF" t="e"{more}><f>x</f><v>{text}</v></c>')})))
+
+    def by_rule(code: str) -> bytes:
+        look = f'<styleSheet xmlns="{MAIN}"><dxfs><dxf><numFmt numFmtId="170" formatCode="{code}"/></dxf></dxfs></styleSheet>'
+        parts = [(n, t.replace("</sheetData>", "</sheetData>" + rule)) for n, t in book(homes())]
+        return packed([*parts, ("xl/styles.xml", look)])
+
+    thread = "http://schemas.microsoft.com/office/2017/10/relationships/threadedComment"
+    links = f'<Relationship Id="rId1" Type="{thread}" Target="../threads/t1.xml"/>'
+    said = (
+        '<ThreadedComments xmlns="x"><threadedComment ref="D2"><text>应为99</text></threadedComment></ThreadedComments>'
+    )
+    threaded = packed(
+        [
+            *book(homes()),
+            ("xl/worksheets/_rels/sheet1.xml.rels", f'<Relationships xmlns="{PACKED}">{links}</Relationships>'),
+            ("xl/threads/t1.xml", said),
+        ]
+    )
+    return [
+        *(Case(errors, f"{n}.xlsx", error(text), **wrong) for n, text in enumerate(("#SPILL!", "#BUSY!", "#PYTHON!", "#GETTING_DATA"))),
+        Case(errors, "rich.xlsx", error("#VALUE!", ' vm="1"'), rows=values(CODE, "A002", "A003"), reasons={(BEDS, "rich_value")}),
+        Case(errors, "libreoffice.ods", document, **wrong),
+        *(Case("texts that mean another cell", f"{n}.csv", test_cells.csv(homes({"机构名称": text}, n=1)), rows=values(CODE), reasons={(NAME, "ditto")}) for n, text in enumerate(("同上", "〃", "″"))),
+        Case("texts that mean another cell", "name.csv", test_cells.csv(homes({"机构名称": "同上村敬老院"}, n=1)), rows=values(NAME, "同上村敬老院")),
+        *(Case(errors, f"{n}.csv", test_cells.csv(homes({"机构名称": text}, n=1)), rows=values(CODE), reasons={(NAME, "error_value")}) for n, text in enumerate(("#CONNECT!", "#名称?", "Loading..."))),
+        Case(unseen, "day.xlsx", xlsx(homes({"机构名称": day}, n=2)), **hidden),
+        Case(unseen, "hour.xlsx", xlsx(homes({"机构名称": hour}, n=2)), **hidden),
+        Case(unseen, "day.xls", xls(homes({"机构名称": day}, n=2)), **hidden),
+        Case(unseen, "later.xls", xls(homes({"机构名称": F(3_000_000, "yyyy-mm-dd")}, n=2)), **hidden),
+        Case(unseen, "minus.xlsx", xlsx(homes({"统计月份": F(46_023, "yyyy-mm-dd"), "建筑面积": -1}, n=2)), rows=values(CODE, "A002"), reasons={("floor_area_m2", "below_minimum")}),
+        Case(ruled, "unit.xlsx", by_rule("0&quot;万&quot;"), rows=THREE, note="formats_by_rule"),
+        Case(ruled, "nothing.xlsx", by_rule(";;;"), rows=THREE, note="formats_by_rule"),
+        Case(ruled, "plain.xlsx", by_rule("0"), rows=THREE),
+        Case("comments", "thread.xlsx", threaded, rows=THREE, note="cells_commented"),
+    ]  # fmt: skip
+
+
 MAKERS: tuple[Callable[[], list[Case]], ...] = (
-    _places, _cells, _around, _records, _pages, _shown, _unseen_times, _documents, _columns, _nothing, _formulas,
+    _places, _cells, _around, _records, _pages, _shown, _unseen_times, _documents, _columns, _nothing, _formulas, _boxes, _covered, _of_today,
 )  # fmt: skip
 CASES = [case for maker in MAKERS for case in maker()]
 
@@ -507,6 +667,8 @@ ENDLESS = {
     "references": "<c>&#" * 190_000,
     "formulas": '<c t="s"><f ' * 80_000,
     "places": '<c r="A1"' * 110_000,
+    "errors": "<c " + 't="e" ' * 160_000,
+    "rules": '<conditionalFormatting sqref="" dxfId=' * 25_000,
     "blanks": "<c s=" + "'" * 900_000,
 }
 
