@@ -17,11 +17,11 @@ import duckdb
 
 from contracts.model import FieldSpec, Product
 from contracts.quoting import literal
-from contracts.whole_files import sha256_of, whole, write_json
+from contracts.whole_files import sha256_of, write_json
 from orchestration.paths import ZONE
 
 POINTER, PACKAGE, CSV = "pointer.json", "datapackage.json", "csv"
-BOM = b"\xef\xbb\xbf"
+BOM = "\ufeff"
 # A spreadsheet takes a text that begins so for a formula; such a text, and one that begins with ', has a ' put before it.
 FORMULA = "'=+-@\t\r"
 FRICTIONLESS: Mapping[str, str] = {
@@ -197,23 +197,20 @@ def _write_csv(con: duckdb.DuckDBPyConnection, table: str, path: Path) -> None:
     columns = con.execute(
         "select column_name, data_type from duckdb_columns() where table_name = ? order by column_index", [table]
     )
-    selected = ", ".join(_for_spreadsheets(n, t) for n, t in columns.fetchall())
-    written = path.with_suffix(".rows")
-    con.execute(
-        f"copy (select {selected} from \"{table}\") to {literal(written)} (format csv, header, timestampformat '%Y-%m-%dT%H:%M:%S')"
+    (first, first_type), *others = columns.fetchall()
+    selected = ", ".join(
+        [_for_spreadsheets(first, first_type, BOM + first), *(_for_spreadsheets(n, t, n) for n, t in others)]
     )
-    with whole(path) as staged, staged.open("wb") as out, written.open("rb") as rows:
-        out.write(BOM)
-        while chunk := rows.read(1 << 20):
-            out.write(chunk)
-    written.unlink()
+    con.execute(
+        f"copy (select {selected} from \"{table}\") to {literal(path)} (format csv, header, timestampformat '%Y-%m-%dT%H:%M:%S')"
+    )
 
 
-def _for_spreadsheets(name: str, sql_type: str) -> str:
+def _for_spreadsheets(name: str, sql_type: str, heading: str) -> str:
     if sql_type != "VARCHAR":
-        return f'"{name}"'
+        return f'"{name}" as "{heading}"'
     starts = FORMULA.replace("'", "''")
-    return f'case when "{name}" <> \'\' and contains(\'{starts}\', "{name}"[1]) then \'\'\'\' || "{name}" else "{name}" end as "{name}"'
+    return f'case when "{name}" <> \'\' and contains(\'{starts}\', "{name}"[1]) then \'\'\'\' || "{name}" else "{name}" end as "{heading}"'
 
 
 def read_csv(path: Path, columns: Mapping[str, str]) -> str:
