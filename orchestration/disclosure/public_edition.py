@@ -75,13 +75,6 @@ def prepare(con: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-def finish(con: duckdb.DuckDBPyConnection, folder: Path) -> None:
-    """Puts that table beside the others as Parquet, and closes the edition."""
-    target = literal(folder / "parquet" / f"{COLUMNS}.parquet")
-    con.execute(f"copy public.{COLUMNS} to {target} (format parquet, compression zstd)")
-    con.execute("detach public")
-
-
 def write(
     con: duckdb.DuckDBPyConnection,
     product: Product,
