@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -113,22 +114,22 @@ def _answers(con: duckdb.DuckDBPyConnection, table: str, promises: Sequence[Any]
     questions = [_asked(p, table) for p in promises]
     aggregates = [f"{q.rows}, {q.broken}" for q in questions if q]
     try:
-        counted = _row(con, f"select {', '.join(['count(*)', *aggregates])} from {_name(table)}")
+        total, *counted = _row(con, f"select {', '.join(['count(*)', *aggregates])} from {_name(table)}")
     except duckdb.Error:
-        return [_answer(con, table, p, None) for p in promises]
-    counts = iter(counted[1:])
-    return [_answer(con, table, p, (next(counts), next(counts)) if q else None) for p, q in zip(promises, questions, strict=True)]  # fmt: skip
+        return [_answer(con, table, p, q, ()) for p, q in zip(promises, questions, strict=True)]
+    counts = iter(counted)
+    return [_answer(con, table, p, q, (total, *islice(counts, 2 if q else 0))) for p, q in zip(promises, questions, strict=True)]  # fmt: skip
 
 
 def _answer(
-    con: duckdb.DuckDBPyConnection, table: str, promise: Any, counts: tuple[int, int] | None
+    con: duckdb.DuckDBPyConnection, table: str, promise: Any, question: _Question | None, counted: Sequence[int]
 ) -> ExpectationValidationResult:
-    """great_expectations' result of one promise; `counts`: rows asked and rows that break it, if they are known."""
+    """great_expectations' result of one promise; `counted`: all rows, rows asked and rows that break it, as far as they are known."""
     from great_expectations.core import ExpectationValidationResult
 
-    question, config = _asked(promise, table), promise.configuration
+    config = promise.configuration
     try:
-        total = _row(con, f"select count(*) from {_name(table)}")[0]
+        total, *counts = counted or _row(con, f"select count(*) from {_name(table)}")
         if question is None:
             success, found = _of_table(con, table, promise, total)
             return ExpectationValidationResult(success=success, expectation_config=config, result={"observed_value": found})  # fmt: skip

@@ -75,13 +75,6 @@ def prepare(con: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-def finish(con: duckdb.DuckDBPyConnection, folder: Path) -> None:
-    """Puts that table beside the others as Parquet, and closes the edition."""
-    target = literal(folder / "parquet" / f"{COLUMNS}.parquet")
-    con.execute(f"copy public.{COLUMNS} to {target} (format parquet, compression zstd)")
-    con.execute("detach public")
-
-
 def write(
     con: duckdb.DuckDBPyConnection,
     product: Product,
@@ -98,7 +91,7 @@ def write(
     counted = f"select * from {source} where {where}" + (f" and not ({free})" if free else "")
     rows = con.sql(
         f"select {_listed(dict.fromkeys([*table.cell, *table.tens, *table.means, *_periods(table), *_sample(table)]))} "
-        f"from ({counted}) order by all"
+        f"from ({counted}) order by {_listed(table.cell)}"
     ).pl()
     if table.people:
         rows = withheld_samples(table, rows)
@@ -258,7 +251,7 @@ def tell(
     values = {
         m: np.floor(rows[m].cast(pl.Float64).fill_null(0).to_numpy()).astype(np.int64) for m in table.tens
     }  # fmt: skip
-    earlier = {m: _earlier(table, rows, m, before) for m in table.tens}
+    earlier = _earlier(table, rows, before)
     for measure, (low, since, width) in chained(values, relations, table.within, earlier, outside or {}).items():
         present = rows[measure].is_not_null().to_numpy()
         told[f"t_{measure}"] = pl.Series(np.where(present & (low >= TEN), low + TEN // 2, -1)).cast(pl.Int64)
@@ -325,14 +318,16 @@ def _is_there(con: duckdb.DuckDBPyConnection, name: str) -> bool:
     return con.execute(query, [name]).fetchall() == [(1,)]
 
 
-def _earlier(table: Table, rows: pl.DataFrame, measure: str, before: pl.DataFrame | None) -> tuple[Any, Any] | None:
-    """What the last release told of each figure, and the figure when it was first told so; −1 where it was not there."""
-    wanted = {*table.cell, f"told_{measure}", f"since_{measure}"}
-    if before is None or not wanted <= {*before.columns}:
-        return None
-    earlier = before.select(*table.cell, _told=f"told_{measure}", _since=f"since_{measure}").unique(table.cell)
-    joined = rows.select(table.cell).join(earlier, on=table.cell, how="left", nulls_equal=True, maintain_order="left")
-    return joined["_told"].fill_null(-1).to_numpy(), joined["_since"].fill_null(-1).to_numpy()
+def _earlier(table: Table, rows: pl.DataFrame, before: pl.DataFrame | None) -> dict[str, tuple[Counts, Counts]]:
+    """Measure → what the last release told of each figure, and the figure when it was first told so; −1 where it was not there."""
+    if before is None or not {*table.cell} <= {*before.columns}:
+        return {}
+    then = rows.select(table.cell).join(before, on=table.cell, how="left", nulls_equal=True, maintain_order="left")
+    return {
+        m: (then[f"told_{m}"].fill_null(-1).to_numpy(), then[f"since_{m}"].fill_null(-1).to_numpy())
+        for m in table.tens
+        if {f"told_{m}", f"since_{m}"} <= {*then.columns}
+    }
 
 
 def read_state(path: Path) -> pl.DataFrame | None:

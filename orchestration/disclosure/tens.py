@@ -143,7 +143,7 @@ def chained(
     values: Mapping[str, Counts],
     relations: Sequence[Relation],
     within: Sequence[Sequence[str]],
-    earlier: Mapping[str, tuple[Counts, Counts] | None],
+    earlier: Mapping[str, tuple[Counts, Counts]],
     outside: Mapping[str, Counts],
 ) -> dict[str, tuple[Counts, Counts, Counts]]:
     """`tens_of` of several figures of the same rows, of which each is a part of the next (`within`).

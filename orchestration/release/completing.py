@@ -6,6 +6,7 @@ worklists, targets, bulletin).
 
 import shutil
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from orchestration.release import certificates, code_names, periods, public_chan
 from orchestration.release.bulletin import pages as bulletin
 from orchestration.release.certificates import Certificate
 from orchestration.release.names import DATABASE, INTERNAL, PUBLIC, PUBLIC_DATABASE, RECEIPTS
-from orchestration.release.tables import comment, copy_parquet, schemas_of
+from orchestration.release.tables import comment, schemas_of
 from orchestration.release.targets import files, sdmx, workbooks
 
 
@@ -55,7 +56,6 @@ def _write_own(candidate: Path, product: Product, editions: Sequence[Sequence[Se
         con.register("found", found)
         con.execute(f'insert into release."{product.id}" select * from found')
         comment(con, "release", product, fictional, INTERNAL if database.name == DATABASE else "")
-        copy_parquet(con, "release", database.parent, product)
         con.execute("detach release")
         con.close()
 
@@ -104,7 +104,6 @@ def write_revisions(
             [c for c in periods.closed(data) if c.release_id is None],
         )  # fmt: skip
         comment(con, "release", log, certificate.fictional, INTERNAL)
-        copy_parquet(con, "release", candidate, log)
 
 
 def _contained(path: Path) -> dict[str, str] | None:
@@ -115,7 +114,35 @@ def _contained(path: Path) -> dict[str, str] | None:
         return None
 
 
-def write_worklists(
+def write_forms(
+    data: DataDirectory,
+    candidate: Path,
+    products: Mapping[str, Product],
+    certificate: Certificate,
+    previous: Certificate | None,
+    same: frozenset[str],
+) -> None:
+    """The rows of the finished databases in forms that others open: Parquet, CSV, the bulletin, workbooks, SDMX, descriptions.
+
+    DuckDB writes the tables' files while Python writes pages and workbooks: each keeps about one core busy.
+    """
+    databases = {".": candidate / DATABASE, PUBLIC: candidate / PUBLIC / PUBLIC_DATABASE}
+    every = load_products()
+    with ThreadPoolExecutor(1) as beside:
+        tables_written = beside.submit(files.write_tables, candidate, databases)
+        _write_worklists(data, candidate, products, certificate, same)
+        _write_bulletin(data, candidate, certificate, previous)
+        sdmx.write(candidate, databases, every, certificate.release_id, certificate.released_at)
+        if workbooks.TABLE in every:
+            workbooks.write(
+                candidate / DATABASE, every[workbooks.TABLE], candidate / workbooks.FOLDER, certificate.release_id, certificate.notes,
+            )  # fmt: skip
+        tables_written.result()
+    # Last: it describes what the release holds.
+    files.describe(candidate, databases, every, certificate.release_id, certificate.released_at, certificate.notes)
+
+
+def _write_worklists(
     data: DataDirectory,
     candidate: Path,
     products: Mapping[str, Product],
@@ -138,20 +165,7 @@ def write_worklists(
         )  # fmt: skip
 
 
-def write_other_forms(candidate: Path, certificate: Certificate) -> None:
-    """CSV, descriptions, SDMX and the departments' scorecards: the rows of the finished database in forms that others open."""
-    databases = {".": candidate / DATABASE, PUBLIC: candidate / PUBLIC / PUBLIC_DATABASE}
-    products = load_products()
-    sdmx.write(candidate, databases, products, certificate.release_id, certificate.released_at)
-    if workbooks.TABLE in products:
-        workbooks.write(
-            candidate / DATABASE, products[workbooks.TABLE], candidate / workbooks.FOLDER, certificate.release_id, certificate.notes,
-        )  # fmt: skip
-    # Last: it describes what the release holds.
-    files.write(candidate, databases, products, certificate.release_id, certificate.released_at, certificate.notes)
-
-
-def write_bulletin(
+def _write_bulletin(
     data: DataDirectory, candidate: Path, certificate: Certificate, previous: Certificate | None
 ) -> None:
     """The pages for everybody, from the public edition; of the bureau's log of revisions only the kinds of cause."""

@@ -85,10 +85,8 @@ def release(data: DataDirectory, log: Any = None) -> tuple[Certificate, bool]:
             certificate.judged,
             last_docs,
         )
-        completing.write_worklists(data, candidate, products, certificate, same)
         (candidate / NOTICE).write_text(INTERNAL + "\n", encoding="utf-8")
-        completing.write_bulletin(data, candidate, certificate, previous)
-        completing.write_other_forms(candidate, certificate)
+        completing.write_forms(data, candidate, products, certificate, previous, same)
         write_json(candidate / "certificate.json", asdict(certificate))
         _publish(data, candidate, certificate.release_id)
         periods.settle(data, certificate.release_id)

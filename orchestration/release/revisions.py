@@ -231,6 +231,18 @@ def _compare(
     )
     published = f'n."{period}" in (select "{period}" from last."{product.id}")' if period else "false"
     whole_row = "{'column_name': '*', 'old': null::varchar, 'new': null::varchar}"
+    # Of a large table a night touches few periods; the rows of all others need no partner.
+    row_hash = f"hash({', '.join(identifier(f.name) for f in shared)})::hugeint as row_hash"
+    period_key = f'of."{period}"' if period else "null"
+    con.execute(f"""
+        create or replace temporary table touched as
+        select period from (
+            select {period_key} as period, {row_hash}, 1 as side from last."{product.id}" as of
+            union all
+            select {period_key} as period, {row_hash}, -1 as side from release."{product.id}" as of
+        ) group by period having sum(side) <> 0 or sum(side * row_hash) <> 0
+    """)
+    is_touched = f"exists (select 1 from touched where touched.period is not distinct from {period_key})"
     con.execute(f"""
         create or replace temporary table revisions as
         with pairs as (
@@ -240,8 +252,8 @@ def _compare(
                 {end} as ends,
                 case when n.present is null then 'removed' when o.present is null then 'added' {turned}else 'changed' end as change,
                 case when o.present is null or n.present is null then [{whole_row}] else [{differing or whole_row}] end as compared
-            from (select *, true as present from last."{product.id}") as o
-            full join (select *, true as present from release."{product.id}") as n on {same_key}
+            from (select *, true as present from last."{product.id}" as of where {is_touched}) as o
+            full join (select *, true as present from release."{product.id}" as of where {is_touched}) as n on {same_key}
             where {is_over} and case when o.present is null then {published} when n.present is null then true else {_differs(values, text)} end
         )
         select row_key, period, ends, change, unnest(compared, max_depth := 2) from pairs

@@ -1,7 +1,7 @@
 """The tables of a candidate for release, in both editions: written from the warehouse, or taken over from the last release.
 
 What is published is what the product contracts list, column by column. Belongs here: which rows a table of the candidate has, its
-comments and its Parquet. Does not belong here: what goes with the tables (completing), the audit and the swap (publishing).
+comments. Does not belong here: its files and what goes with the tables (completing), the audit and the swap (publishing).
 """
 
 import hashlib
@@ -77,8 +77,7 @@ def write(
     if is_copied:
         shutil.copyfile(data.published / "current" / DATABASE, candidate / DATABASE)
     con.execute(f"attach {literal(candidate / DATABASE)} as release (storage_version '{STORAGE_VERSION}')")
-    (candidate / "parquet").mkdir()
-    (candidate / PUBLIC / "parquet").mkdir(parents=True)
+    (candidate / PUBLIC).mkdir()
     con.execute(
         f"attach {literal(candidate / PUBLIC / PUBLIC_DATABASE)} as public (storage_version '{STORAGE_VERSION}')"
     )
@@ -99,8 +98,7 @@ def write(
         for p in products.values()
         if _is_there(con, p.id)
     }
-    public_edition.finish(con, candidate / PUBLIC)
-    con.execute("detach release")
+    con.execute("detach public; detach release")
     con.close()
     receipts = certificates.receipts(data)
     write_json(candidate / RECEIPTS, receipts)
@@ -187,7 +185,6 @@ def _write_table(given: _Given, product: Product) -> None:
     if name in given.kept:
         given.disclosure[name] = _keep(given, product)
         given.tables[name] = _facts(con, product)
-        copy_parquet(con, "release", given.candidate, product)
     elif previous := given.of_last(product, is_same=name in given.same):
         given.disclosure[name] = _keep(given, product)
         given.tables[name] = previous.tables[name]
@@ -201,13 +198,10 @@ def _write_table(given: _Given, product: Product) -> None:
             _keep_public(given, product)
             _take_files(given, product)
         else:
-            copy_parquet(con, "release", given.candidate, product)
             _tell_public(given, product)
     comment(con, "release", product, given.fictional, INTERNAL)
     if _is_there(con, name):
         comment(con, "public", product, given.fictional)
-        if name not in given.taken:
-            copy_parquet(con, "public", given.candidate / PUBLIC, product)
 
 
 def _take_files(given: _Given, product: Product) -> None:
@@ -350,12 +344,6 @@ def comment(con: duckdb.DuckDBPyConnection, catalog: str, product: Product, fict
         said.append(f'comment on column {catalog}."{product.id}"."{f.name}" is {literal(text)}')
     # At once, or each of hundreds of comments is written to disk by itself.
     con.execute(f"begin; {'; '.join(said)}; commit")
-
-
-def copy_parquet(con: duckdb.DuckDBPyConnection, catalog: str, folder: Path, product: Product) -> None:
-    """A table as Parquet."""
-    target = folder / "parquet" / f"{product.id}.parquet"
-    con.execute(f'copy {catalog}."{product.id}" to {literal(target)} (format parquet, compression zstd)')
 
 
 def _values(f: FieldSpec) -> str:

@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from math import floor, log10
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -160,7 +160,7 @@ class _Site:
         path.write_text(text, encoding="utf-8")
         self.pages += 1
 
-    @property
+    @cached_property
     def place(self) -> str:
         """The city, or the highest division that all are part of."""
         for level in ("city", "province"):
@@ -235,10 +235,9 @@ class _Site:
 
     def _csv(self, name: str, table: str, rows: Iterable[Row], columns: Sequence[str] = ()) -> None:
         """A file as a spreadsheet opens it: a byte-order mark, both labels in the heading, every code beside its meaning."""
-        listed = list(dict.fromkeys(tuple(sorted(r.items(), key=lambda i: i[0])) for r in rows if _hashable(r)))
         product = load_products().get(table)
         known = product.by_name if product else {}
-        found = [Row(dict(pairs)) for pairs in listed]
+        found = list({id(r): r for r in rows}.values())  # a row that two charts show is one
         have = set(found[0]) if found else set()
         wanted = [c for c in columns or (list(known) or sorted(have)) if not found or c in have]
         shown = [
@@ -271,10 +270,6 @@ def _described(name: str, table: str, columns: Sequence[tuple[str, Any, bool]], 
         "name": name.lower(), "path": f"{name}.csv", "title": f"{title.zh} · {title.en}", "table": table, "format": "csv", "mediatype": "text/csv",
         "profile": "tabular-data-resource", "encoding": "utf-8-sig", "rows": rows, "schema": {"fields": fields, "missingValues": [""]},
     }  # fmt: skip
-
-
-def _hashable(row: Row) -> bool:
-    return all(not isinstance(value, (list, dict)) for value in row.values())
 
 
 def _heading(column: str, field: Any, is_name: bool) -> str:

@@ -1,4 +1,4 @@
-"""A release as files for whoever opens no database: CSV with BOM, descriptions that other programs read, and the pointer.
+"""A release as files for whoever opens no database: Parquet, CSV with BOM, descriptions that other programs read, and the pointer.
 
 `datapackage.json` (Frictionless Data Package) describes the Parquet files with their types, keys and foreign keys;
 `csv/` holds the same tables for spreadsheets, with a description of its own. `pointer.json` beside the releases says in
@@ -17,11 +17,11 @@ import duckdb
 
 from contracts.model import FieldSpec, Product
 from contracts.quoting import literal
-from contracts.whole_files import sha256_of, whole, write_json
+from contracts.whole_files import sha256_of, write_json
 from orchestration.paths import ZONE
 
 POINTER, PACKAGE, CSV = "pointer.json", "datapackage.json", "csv"
-BOM = b"\xef\xbb\xbf"
+BOM = "\ufeff"
 # A spreadsheet takes a text that begins so for a formula; such a text, and one that begins with ', has a ' put before it.
 FORMULA = "'=+-@\t\r"
 FRICTIONLESS: Mapping[str, str] = {
@@ -29,7 +29,27 @@ FRICTIONLESS: Mapping[str, str] = {
 }  # fmt: skip
 
 
-def write(
+def write_tables(folder: Path, databases: Mapping[str, Path]) -> None:
+    """Every table of a release and of its public edition as Parquet and CSV; a file that is there was taken over.
+
+    Args:
+        databases: edition (a folder below `folder`, `.` the release itself) → its DuckDB file.
+    """
+    for edition, database in databases.items():
+        for form in ("parquet", CSV):
+            (folder / edition / form).mkdir(parents=True, exist_ok=True)
+        with duckdb.connect(str(database), read_only=True) as con:
+            # As whoever else has the file open in this process: the setting is theirs too, and the same rows are the same bytes.
+            con.execute("set disabled_optimizers = 'statistics_propagation'")
+            for table in _tables(con):
+                parquet, csv = (folder / edition / form / f"{table}.{form}" for form in ("parquet", CSV))
+                if not parquet.is_file():
+                    con.execute(f'copy "{table}" to {literal(parquet)} (format parquet, compression zstd)')
+                if not csv.is_file():
+                    _write_csv(con, table, csv)
+
+
+def describe(
     folder: Path,
     databases: Mapping[str, Path],
     products: Mapping[str, Product],
@@ -37,22 +57,13 @@ def write(
     at: datetime,
     note: str,
 ) -> None:
-    """Writes `csv/` and both descriptions into a release's folder and into its public edition, when all else is in it; a CSV file that is there
-    was taken over.
-
-    Args:
-        databases: edition (a folder below `folder`, `.` the release itself) → its DuckDB file.
-    """
+    """Writes both descriptions into a release's folder and into its public edition, when all else is in it."""
+    about = {"release": release_id, "created": at.replace(tzinfo=ZONE).isoformat(), "note": note}
     for edition, database in databases.items():
         place = folder / edition
         with duckdb.connect(str(database), read_only=True) as con:
-            tables = [t for (t,) in con.execute("select table_name from duckdb_tables() order by 1").fetchall()]
-            known = {t: products[t] for t in tables if t in products}
-            (place / CSV).mkdir(parents=True, exist_ok=True)
-            for table in (t for t in tables if not (place / CSV / f"{t}.csv").is_file()):
-                _write_csv(con, table, place / CSV / f"{table}.csv")
-            counts = {t: _count(con, t) for t in tables}
-        about = {"release": release_id, "created": at.replace(tzinfo=ZONE).isoformat(), "note": note}
+            counts = {t: _count(con, t) for t in _tables(con)}
+        known = {t: products[t] for t in counts if t in products}
         parquet = {t: place / "parquet" / f"{t}.parquet" for t in known}
         described = package(known, parquet, place, counts, about)
         write_json(place / PACKAGE, {**described, "resources": [*described["resources"], *_others(place)]})
@@ -197,23 +208,20 @@ def _write_csv(con: duckdb.DuckDBPyConnection, table: str, path: Path) -> None:
     columns = con.execute(
         "select column_name, data_type from duckdb_columns() where table_name = ? order by column_index", [table]
     )
-    selected = ", ".join(_for_spreadsheets(n, t) for n, t in columns.fetchall())
-    written = path.with_suffix(".rows")
-    con.execute(
-        f"copy (select {selected} from \"{table}\") to {literal(written)} (format csv, header, timestampformat '%Y-%m-%dT%H:%M:%S')"
+    (first, first_type), *others = columns.fetchall()
+    selected = ", ".join(
+        [_for_spreadsheets(first, first_type, BOM + first), *(_for_spreadsheets(n, t, n) for n, t in others)]
     )
-    with whole(path) as staged, staged.open("wb") as out, written.open("rb") as rows:
-        out.write(BOM)
-        while chunk := rows.read(1 << 20):
-            out.write(chunk)
-    written.unlink()
+    con.execute(
+        f"copy (select {selected} from \"{table}\") to {literal(path)} (format csv, header, timestampformat '%Y-%m-%dT%H:%M:%S')"
+    )
 
 
-def _for_spreadsheets(name: str, sql_type: str) -> str:
+def _for_spreadsheets(name: str, sql_type: str, heading: str) -> str:
     if sql_type != "VARCHAR":
-        return f'"{name}"'
+        return f'"{name}" as "{heading}"'
     starts = FORMULA.replace("'", "''")
-    return f'case when "{name}" <> \'\' and contains(\'{starts}\', "{name}"[1]) then \'\'\'\' || "{name}" else "{name}" end as "{name}"'
+    return f'case when "{name}" <> \'\' and contains(\'{starts}\', "{name}"[1]) then \'\'\'\' || "{name}" else "{name}" end as "{heading}"'
 
 
 def read_csv(path: Path, columns: Mapping[str, str]) -> str:
@@ -224,6 +232,10 @@ def read_csv(path: Path, columns: Mapping[str, str]) -> str:
         for n, t in columns.items()
     )
     return f"(select {back} from read_csv({literal(path)}, header = true, auto_detect = false, allow_quoted_nulls = false, delim = ',', quote = '\"', escape = '\"', columns = {{{types}}}))"
+
+
+def _tables(con: duckdb.DuckDBPyConnection) -> list[str]:
+    return [table for (table,) in con.execute("select table_name from duckdb_tables() order by 1").fetchall()]
 
 
 def _count(con: duckdb.DuckDBPyConnection, table: str) -> int:

@@ -319,11 +319,11 @@ def test_a_column_that_was_promised_and_is_not_there_stops_the_release(data, una
     "dies_in",
     [
         "tables.comment",
-        "tables.copy_parquet",
+        "completing.files.write_tables",
         "completing.write_log",
         "publishing.write_json",
         "publishing._publish",
-        "completing.write_bulletin",
+        "completing._write_bulletin",
     ],
 )
 def test_a_night_that_dies_while_it_writes_leaves_no_half_release(data, unaudited, monkeypatch, dies_in) -> None:

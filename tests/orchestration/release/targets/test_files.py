@@ -29,22 +29,12 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("release")
     database = small_release.write(folder / "minsheng.duckdb")
     small_release.write(folder / "public" / "minsheng_public.duckdb")
-    for place in (folder, folder / "public"):
-        (place / "parquet").mkdir()
-        with duckdb.connect(str(database), read_only=True) as con:
-            for table in TABLES:
-                con.execute(f"copy {table} to '{place / 'parquet' / table}.parquet' (format parquet)")
     for path in OTHERS:
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(path, encoding="utf-8")
-    files.write(
-        folder,
-        {".": database, "public": folder / "public" / "minsheng_public.duckdb"},
-        PRODUCTS,
-        "2026-03-01.1",
-        AT,
-        "FICTIONAL",
-    )
+    databases = {".": database, "public": folder / "public" / "minsheng_public.duckdb"}
+    files.write_tables(folder, databases)
+    files.describe(folder, databases, PRODUCTS, "2026-03-01.1", AT, "FICTIONAL")
     return folder
 
 
