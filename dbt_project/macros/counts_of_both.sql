@@ -11,7 +11,7 @@
 
 {#-
   A query that adds up the counts of two CTEs, each with a row a month and smallest unit: {CTE: its counts}. They are joined, because
-  to stack and group that many rows of that many sums takes three times as long.
+  to stack and group that many rows of that many sums takes two to three times as long.
 -#}
 {% macro counts_of_both(sides, counts) -%}
     {%- set one, other = sides.keys() -%}
