@@ -23,16 +23,14 @@ divisions as (
     select * from {{ ref('dim_division') }}
 ),
 
-sized as (
-    select
-        units.*,
-        sum(people_share * value) over (partition by indicator_code, period, area_code, unit_level) as mean,
-        avg(value) over (partition by indicator_code, period, area_code, unit_level) as unweighted_mean,
-        lag(resource_share_to, 1, cast(0.0 as double)) over (
-            partition by indicator_code, period, area_code, unit_level
-            order by value_rank
-        ) as resource_share_before
-    from units
+indicators as (
+    select distinct
+        indicator_code,
+        period_kind,
+        unit,
+        better,
+        per
+    from cells
 ),
 
 targets as (
@@ -47,20 +45,26 @@ targets as (
 
 described as (
     select
-        sized.*,
+        units.*,
+        indicators.period_kind,
+        indicators.unit,
+        indicators.per,
+        units.value / nullif(units.unweighted_mean, 0.0) as value_to_mean,
+        units.resource_share_to - units.resource_share as resource_share_before,
         targets.target,
         case
             when targets.target is null then null
-            when sized.better = 'down' and sized.per * sized.value <= targets.target then 1
-            when sized.better <> 'down' and sized.per * sized.value >= targets.target then 1
+            when indicators.better = 'down' and indicators.per * units.value <= targets.target then 1
+            when indicators.better <> 'down' and indicators.per * units.value >= targets.target then 1
             else 0
         end as reaches
-    from sized
+    from units
+    inner join indicators on units.indicator_code = indicators.indicator_code
     left join targets
         on
-            sized.indicator_code = targets.indicator_code
-            and sized.area_code = targets.division_code
-            and sized.period = targets.period
+            units.indicator_code = targets.indicator_code
+            and units.area_code = targets.division_code
+            and units.period = targets.period
 ),
 
 indices as (
@@ -97,11 +101,10 @@ indices as (
         case when max(mean) > 0.0 then sqrt(sum(people_share * power(value - mean, 2))) / max(mean) end as cv_weighted,
         sum(case when resource_share > 0.0 then resource_share * ln(resource_share / people_share) else 0.0 end) as theil_t,
         case when min(resource) > 0.0 then sum(people_share * ln(people_share / resource_share)) end as theil_l,
-        sum(case when unweighted_share > 0.0 then unweighted_share * ln(unweighted_share * units) else 0.0 end)
-            as theil_t_unweighted,
-        case when min(resource) > 0.0 then sum(-ln(unweighted_share * units)) / max(units) end as theil_l_unweighted,
+        avg(case when value_to_mean > 0.0 then value_to_mean * ln(value_to_mean) else 0.0 end) as theil_t_unweighted,
+        case when min(resource) > 0.0 then avg(-ln(value_to_mean)) end as theil_l_unweighted,
         1.0 - sum(people_share * (resource_share_to + resource_share_before)) as gini,
-        2.0 * sum(value_rank * unweighted_share) / max(units) - (max(units) + 1) / max(units) as gini_unweighted,
+        (2.0 * avg(value_rank * value_to_mean) - max(units) - 1) / max(units) as gini_unweighted,
         sum(case when area_type = 'urban' then resource end) / nullif(sum(case when area_type = 'urban' then people end), 0.0)
             as urban_value,
         sum(case when area_type = 'rural' then resource end) / nullif(sum(case when area_type = 'rural' then people end), 0.0)

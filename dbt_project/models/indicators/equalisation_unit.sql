@@ -12,7 +12,8 @@ indices as (
 published as (
     select distinct
         indicator_code,
-        division_level
+        division_level,
+        per
     from {{ ref('indicator_cells') }}
     where is_published
 ),
@@ -20,7 +21,7 @@ published as (
 final as (
     select
         units.indicator_code,
-        units.period_kind,
+        indices.period_kind,
         units.period,
         units.area_code,
         units.area_level,
@@ -28,7 +29,7 @@ final as (
         units.division_code,
         cast(null as string) as suppressed_reason,
         indices.smallest_people,
-        units.per * units.value as value,
+        published.per * units.value as value,
         units.value_rank,
         units.people_share,
         units.resource_share,

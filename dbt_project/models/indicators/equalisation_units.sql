@@ -1,4 +1,7 @@
 {%- set levels = ['province', 'city', 'county', 'town', 'village'] -%}
+{%- set by_value = 'partition by indicator_code, period, area_code, division_level order by value asc, division_code asc' -%}
+{%- set of_all = by_value ~ ' rows between unbounded preceding and unbounded following' -%}
+{%- set up_to_here = by_value ~ ' rows between unbounded preceding and current row' -%}
 with
 
 -- Inequality is between units with residents (or beds, households …) and a known resource; the others are counted.
@@ -23,6 +26,7 @@ areas_above as (
 placed as (
     select
         cells.*,
+        numerator / denominator as value,
         case cells.division_level
             {%- for level in levels %}
             when '{{ level }}' then {{ loop.index }}
@@ -40,31 +44,24 @@ spread as (
     inner join areas_above on placed.depth > areas_above.depth
 ),
 
+-- Everything about the others in one order, so that the rows are sorted once.
 ranked as (
     select
         spread.*,
-        numerator / denominator as value,
-        count(*) over (partition by indicator_code, period, area_code, division_level) as units,
-        sum(numerator) over (partition by indicator_code, period, area_code, division_level) as resource_total,
-        sum(denominator) over (partition by indicator_code, period, area_code, division_level) as people_total,
-        sum(numerator / denominator) over (partition by indicator_code, period, area_code, division_level) as value_total
+        count(*) over ({{ of_all }}) as units,
+        sum(numerator) over ({{ of_all }}) as resource_total,
+        sum(denominator) over ({{ of_all }}) as people_total,
+        sum(value) over ({{ of_all }}) as value_total,
+        row_number() over ({{ by_value }}) as value_rank,
+        sum(numerator) over ({{ up_to_here }}) as resource_to,
+        sum(denominator) over ({{ up_to_here }}) as people_to
     from spread
     where area_code is not null
-),
-
-shared as (
-    select
-        ranked.*,
-        numerator / nullif(resource_total, 0.0) as resource_share,
-        denominator / people_total as people_share,
-        value / nullif(value_total, 0.0) as unweighted_share
-    from ranked
 ),
 
 final as (
     select
         indicator_code,
-        period_kind,
         period,
         area_code,
         area_level,
@@ -73,31 +70,18 @@ final as (
         above_code as parent_code,
         own_area_type as area_type,
         one_area,
-        unit,
-        better,
-        per,
         numerator as resource,
         denominator as people,
         value,
         cast(units as bigint) as units,
-        resource_share,
-        people_share,
-        unweighted_share,
-        cast(row_number() over (
-            partition by indicator_code, period, area_code, division_level
-            order by value asc, division_code asc
-        ) as bigint) as value_rank,
-        sum(resource_share) over (
-            partition by indicator_code, period, area_code, division_level
-            order by value asc, division_code asc
-            rows between unbounded preceding and current row
-        ) as resource_share_to,
-        sum(people_share) over (
-            partition by indicator_code, period, area_code, division_level
-            order by value asc, division_code asc
-            rows between unbounded preceding and current row
-        ) as people_share_to
-    from shared
+        resource_total / people_total as mean,
+        value_total / units as unweighted_mean,
+        numerator / nullif(resource_total, 0.0) as resource_share,
+        denominator / people_total as people_share,
+        cast(value_rank as bigint) as value_rank,
+        resource_to / nullif(resource_total, 0.0) as resource_share_to,
+        people_to / people_total as people_share_to
+    from ranked
 )
 
 select * from final

@@ -1,6 +1,5 @@
 {%- set levels = ['province', 'city', 'county', 'town', 'village'] -%}
 {%- set above = levels[:-1] -%}
-{%- set kinds = ['all', 'own'] -%}
 {%- set added_up -%}
         sum(value) as value,
         cast(sum(units) as bigint) as units,
@@ -59,13 +58,7 @@ in_towns as (
         area_type
 ),
 
--- Each figure counts for every division above it, among all and among those of its area type.
-kinds as (
-    {%- for kind in kinds %}
-    select '{{ kind }}' as kind{{ ' union all' if not loop.last }}
-    {%- endfor %}
-),
-
+-- Each figure counts for every division above it.
 levels_above as (
     {%- for level in above %}
     select '{{ level }}' as level{{ ' union all' if not loop.last }}
@@ -77,7 +70,7 @@ spread as (
         in_towns.measure,
         in_towns.period,
         {{ division_at('levels_above.level', 'in_towns', above) }} as division_code,
-        case kinds.kind when 'all' then 'all' else in_towns.area_type end as area_type,
+        in_towns.area_type,
         in_towns.value,
         in_towns.units,
         in_towns.units_on_time,
@@ -85,23 +78,21 @@ spread as (
         in_towns.restated_vintage
     from in_towns
     cross join levels_above
-    cross join kinds
     union all
     select
         placed.measure,
         placed.period,
         placed.village_code as division_code,
-        case kinds.kind when 'all' then 'all' else placed.area_type end as area_type,
+        placed.area_type,
         placed.value,
         placed.units,
         placed.units_on_time,
         placed.restated_value,
         placed.restated_vintage
     from placed
-    cross join kinds
 ),
 
-final as (
+by_area_type as (
     select
         measure,
         period,
@@ -111,6 +102,19 @@ final as (
     from spread
     where division_code is not null
     group by measure, period, division_code, area_type
+),
+
+final as (
+    select * from by_area_type
+    union all
+    select
+        measure,
+        period,
+        division_code,
+        'all' as area_type,
+        {{ added_up }}
+    from by_area_type
+    group by measure, period, division_code
 )
 
 select * from final

@@ -1,12 +1,12 @@
 {#- Counts that add up; every rate of the scorecard is made of these and nothing else. -#}
-{#- side: each count it adds to, and how. What a rule suspects has been counted as valid: it is taken off again. -#}
-{%- set sides = {
-    'judged': {
-        'contacts': 'contacts', 'reviews': 'reviews', 'default_reviews': 'default_reviews', 'invalid_reviews': 'invalid_reviews',
-        'active_reviews': 'valid_reviews', 'n1': 'n1', 'n2': 'n2', 'n3': 'n3', 'n4': 'n4', 'n5': 'n5',
-        'good_reviews': 'good_reviews', 'strictly_good_reviews': 'strictly_good_reviews', 'bad_reviews': 'bad_reviews',
-        'second_reviews': 'second_reviews', 'second_satisfied': 'second_satisfied', 'points': 'points',
-    },
+{%- set unit = counted_unit() -%}
+{%- set counts = review_count_columns() -%}
+{%- set judged = [
+    'contacts', 'reviews', 'default_reviews', 'invalid_reviews', 'active_reviews', 'n1', 'n2', 'n3', 'n4', 'n5', 'good_reviews',
+    'strictly_good_reviews', 'bad_reviews', 'second_reviews', 'second_satisfied', 'points',
+] + invalid_reasons().keys() | list -%}
+{#- what changes them: each count it adds to, and how. What a rule suspects has been counted as valid: it is taken off again. -#}
+{%- set changes = {
     'exclusions': {
         'refused_reviews': "case when kind = 'refused' then 1 else 0 end",
         'unmatched_reviews': "case when kind = 'no_contact' then 1 else 0 end",
@@ -38,11 +38,16 @@
         'named_bad_revisited': 'case when is_accepted and is_named and is_revisited then 1 else 0 end',
     },
 } -%}
-{%- for count in invalid_reasons() %}{% do sides['judged'].update({count: count}) %}{% endfor -%}
+{%- set changed = [] -%}
+{%- for own in changes.values() %}{% do changed.extend(own) %}{% endfor -%}
+{%- set changed = changed | unique | list -%}
 with
 
 judged as (
-    select * from {{ ref('review_counts_as_judged') }}
+    select
+        review_counts_as_judged.*,
+        valid_reviews as active_reviews
+    from {{ ref('review_counts_as_judged') }} as review_counts_as_judged
 ),
 
 suspicions as (
@@ -68,6 +73,36 @@ moved_contacts as (
     select * from {{ ref('review_moved_contacts') }}
 ),
 
-{{ counts_by_unit(sides, review_count_columns()) }}
+stacked as (
+    {%- for side, own in changes.items() %}
+    select
+        month,
+        {%- for column, value in unit.items() %}
+        {{ value }} as {{ column }},
+        {%- endfor %}
+        {%- for count in changed %}
+        {{ own.get(count, '0') }} as {{ count }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from {{ side }}
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+),
+
+changes as (
+    select
+        month,
+        {{ unit | join(',\n        ') }},
+        {%- for count in changed %}
+        sum({{ count }}) as {{ count }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from stacked
+    group by
+        month,
+        {{ unit | join(', ') }}
+),
+
+final as (
+    {{ counts_of_both({'judged': judged, 'changes': changed}, counts) }}
+)
 
 select * from final

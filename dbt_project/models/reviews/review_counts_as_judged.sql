@@ -3,13 +3,12 @@
     pre_hook="{{ take_out('month in (' ~ touched_months() ~ ')') }}",
     post_hook="{{ say_updated() }}",
 ) }}
-{%- set dimensions = contact_dimensions() -%}
+{%- set unit = counted_unit() -%}
 {%- set invalid = invalid_reasons() -%}
-{%- set counts = ['contacts', 'reviews', 'default_reviews', 'invalid_reviews'] + invalid.keys() | list + [
+{%- set counts = ['reviews', 'default_reviews', 'invalid_reviews'] + invalid.keys() | list + [
     'valid_reviews', 'n1', 'n2', 'n3', 'n4', 'n5',
     'good_reviews', 'strictly_good_reviews', 'bad_reviews', 'second_reviews', 'second_satisfied', 'points',
 ] -%}
-{%- set sides = {'contact_counts': {'contacts': 'contacts'}, 'review_counts': dict(zip(counts[1:], counts[1:]))} -%}
 {{ after('review_delta') }}
 with
 
@@ -30,7 +29,9 @@ touched_months as (
 contact_counts as (
     select
         closed_month as month,
-        {{ dimensions | join(',\n        ') }},
+        {%- for column, value in unit.items() %}
+        {{ value }} as {{ column }},
+        {%- endfor %}
         count(*) as contacts
     from contacts
     where
@@ -40,13 +41,15 @@ contact_counts as (
         {%- endif %}
     group by
         closed_month,
-        {{ dimensions | join(', ') }}
+        {{ unit.values() | join(',\n        ') }}
 ),
 
 review_counts as (
     select
         counted_month as month,
-        {{ dimensions | join(',\n        ') }},
+        {%- for column, value in unit.items() %}
+        {{ value }} as {{ column }},
+        {%- endfor %}
         count(case when review_no = 1 then 1 end) as reviews,
         count(case when review_no = 1 and validity = 'default' then 1 end) as default_reviews,
         count(case when review_no = 1 and validity not in ('valid', 'default') then 1 end) as invalid_reviews,
@@ -69,9 +72,11 @@ review_counts as (
     {%- endif %}
     group by
         counted_month,
-        {{ dimensions | join(', ') }}
+        {{ unit.values() | join(',\n        ') }}
 ),
 
-{{ counts_by_unit(sides, counts) }}
+final as (
+    {{ counts_of_both({'contact_counts': ['contacts'], 'review_counts': counts}, ['contacts'] + counts) }}
+)
 
 select * from final

@@ -6,15 +6,17 @@ select
     '{{ key.column }}' as column_name,
     keys.value,
     '{{ key.to.identifier }}.{{ key.field }}' as stands_not_in,
-    count(*) as times
+    keys.times
 from (
-    select cast({{ key.column }} as string) as value
+    select
+        cast({{ key.column }} as string) as value,
+        count(*) as times
     from {{ model }}
     where {{ key.column }} is not null{% if key.where %} and {{ key.where }}{% endif %}
+    group by {{ key.column }}
 ) as keys
 left join (select distinct cast({{ key.field }} as string) as value from {{ key.to }}) as known on keys.value = known.value
 where known.value is null
-group by keys.value
 {{ 'union all' if not loop.last }}
 {% endfor %}
 {% endtest %}
