@@ -7,6 +7,7 @@ distances over all pairs, not as the models do.
 from __future__ import annotations
 
 import csv
+import io
 import json
 import re
 import zipfile
@@ -14,6 +15,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from unicodedata import normalize
 from xml.etree import ElementTree
 
 import numpy as np
@@ -69,8 +71,9 @@ class Tainan:
             self._stand(self.centres, r["活動中心名稱"], village, r["緯度"], r["經度"])
 
     def _rows(self, path: str) -> list[dict[str, str]]:
-        with (self.files / path).open(encoding="utf-8-sig", newline="") as file:
-            return list(csv.DictReader(file))
+        """The rows; a compatibility character that looks like another (檨, 里) is that one, as Unicode has it."""
+        text = (self.files / path).read_text(encoding="utf-8-sig")
+        return list(csv.DictReader(io.StringIO(normalize("NFC", text), newline="")))
 
     def found(self, district: str, village: str) -> Village:
         """The village as the list has it; one that the list does not have is nobody's, of the district alone."""
