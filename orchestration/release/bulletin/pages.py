@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from contracts.loading import load_products, named, names_of
 from contracts.model import SUPPRESSED
 from contracts.whole_files import write_json
+from orchestration.disclosure.tens import RATE_MIN
 from orchestration.release.bulletin import charts, dictionary, figures
 from orchestration.release.bulletin.edition import LANGUAGES, Edition, Language, Names, Row, both, open_edition, spelled
 
@@ -316,6 +317,7 @@ def _environment() -> Environment:
         "MANY_POINTS": charts.MANY_POINTS,
         "MAX_SHOWN_ROWS": figures.MAX_SHOWN_ROWS,
         "WITHHELD": SUPPRESSED,
+        "TOO_FEW": f"不足 {RATE_MIN} 的不公布比率 · no rate is told of fewer than {RATE_MIN}",
     }
     made.filters |= {
         "pct": _percent,
