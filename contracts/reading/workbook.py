@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from xml.parsers import expat
@@ -733,7 +734,8 @@ def _checked(path: Path, kind: str, limits: Limits, file: str) -> Look:
         )
 
     others = any(seen.has_other_errors for seen in sheets.values())
-    return Look(cells_of, hidden_of, starts_1904=formats.starts_1904, has_other_errors=others)
+    # Asked for several things, each of which it would read the sheet again for.
+    return Look(cells_of, cache(hidden_of), starts_1904=formats.starts_1904, has_other_errors=others)
 
 
 def _checked_xls(path: Path, limits: Limits, file: str) -> Look:

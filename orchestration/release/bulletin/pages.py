@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import csv
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache, partial
 from math import floor, log10
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -246,11 +246,12 @@ class _Site:
             for c in wanted
             for is_name in ((False, True) if _is_key_of_a_list(known.get(c)) else (False,))
         ]
+        says = [(c, _said_by(f, is_name)) for c, f, is_name in shown]
         with (self.folder / "data" / f"{name}.csv").open("w", encoding="utf-8-sig", newline="") as file:
             out = csv.writer(file)
             out.writerow([_heading(*column) for column in shown])
             for row in found:
-                out.writerow([_cell(row[c], f, is_name) for c, f, is_name in shown])
+                out.writerow([_cell(row[c], say) for c, say in says])
         self.described.append(_described(name, table, shown, len(found)))
 
 
@@ -281,14 +282,21 @@ def _heading(column: str, field: Any, is_name: bool) -> str:
     return f"{field.label_zh} {field.label_en}{f' [{field.unit}]' if field.unit else ''}"
 
 
-def _cell(value: Any, field: Any, is_name: bool) -> Any:
+def _said_by(field: Any, is_name: bool) -> Callable[[Any], str]:
+    """What says a value of a column: its names, but for the code that rows are joined by. Names are looked up once a value."""
+    if field is None or not names_of(field) or (_is_key_of_a_list(field) and not is_name):
+        return str
+    return cache(partial(named, field))
+
+
+def _cell(value: Any, say: Callable[[Any], str]) -> Any:
     if value is None:
         return ""
     if isinstance(value, bool):
         return "是 yes" if value else "否 no"
     if isinstance(value, float):
         return f"{value:.10g}"
-    text = str(value) if field is None or (_is_key_of_a_list(field) and not is_name) else named(field, value)
+    text = say(value)
     # A spreadsheet would take such a text for a formula.
     return f"'{text}" if isinstance(value, str) and text[:1] in "=+-@\t" and text[:1] else text
 
@@ -317,6 +325,7 @@ def _environment() -> Environment:
         "MANY_POINTS": charts.MANY_POINTS,
         "MAX_SHOWN_ROWS": figures.MAX_SHOWN_ROWS,
         "WITHHELD": SUPPRESSED,
+        "RATE_MIN": RATE_MIN,
         "TOO_FEW": f"不足 {RATE_MIN} 的不公布比率 · no rate is told of fewer than {RATE_MIN}",
     }
     made.filters |= {

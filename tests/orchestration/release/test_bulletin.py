@@ -128,7 +128,8 @@ def test_a_withheld_unit_is_a_sign_with_its_reason_and_never_a_zero(tmp_path: Pa
 
 
 def test_a_rate_of_fewer_than_a_hundred_is_withheld_and_not_a_dash(tmp_path: Path) -> None:
-    of_few = {"bad_on_time": 55, "bad_in_on_time_base": 55, "on_time_rate": None}
+    """And one that is not there for another reason is not said to be of so few."""
+    of_few = {"bad_on_time": 55, "bad_in_on_time_base": 55, "on_time_rate": None, "participation_rate": None}
     site = written(
         tmp_path,
         dim_department=[{"department_code": "sports", "name_zh": "体育局", "name_en": "Sports"}],
@@ -138,6 +139,7 @@ def test_a_rate_of_fewer_than_a_hundred_is_withheld_and_not_a_dash(tmp_path: Pat
         (tile,) = re.findall(r'<p class="big">(.*?)</p><p>55 ', (site / f"{name}.html").read_text("utf-8"))
         assert "100" in tile
         assert said in tile
+        assert '<p class="big">–</p><p>' in (site / f"{name}.html").read_text("utf-8")
 
 
 def test_names_cannot_break_a_page_or_a_spreadsheet(tmp_path: Path) -> None:
