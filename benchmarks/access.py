@@ -25,7 +25,7 @@ from contracts.loading import load_feeds, seed_path
 from orchestration.derived import linkage, review_words, roads, survey_estimates
 from orchestration.intake import feeds, ledger
 from orchestration.paths import DBT_PROJECT, DataDirectory
-from orchestration.warehouse.dbt_assets import PROCESS, environment
+from orchestration.warehouse.dbt_command import PROCESS, environment
 
 COMMUNITIES, FACILITIES, TYPES = 620_000, 1_000_000, 8
 MODELS = ("access_points", "access_sites", "access_assumed_points", "access_pairs", "access_search_near", "access_search_nearby", "access_search_middle", "access_search_far", "access_search_farther", "access_search_wide", "access_nearest")  # fmt: skip

@@ -23,7 +23,7 @@ from orchestration.derived import linkage, survey_estimates
 from orchestration.intake import feeds, ledger
 from orchestration.night.real_run import set_up_real
 from orchestration.paths import DBT_PROJECT, DataDirectory
-from orchestration.warehouse.dbt_assets import PROCESS, environment
+from orchestration.warehouse.dbt_command import PROCESS, environment
 
 DIVISIONS = "reference.divisions"
 MAINLAND = (

@@ -25,7 +25,7 @@ from contracts.loading import load_feeds
 from orchestration.derived import linkage, survey_estimates
 from orchestration.intake import feeds, ledger
 from orchestration.paths import DBT_PROJECT, NEVER_CAME, DataDirectory
-from orchestration.warehouse.dbt_assets import PROCESS, environment
+from orchestration.warehouse.dbt_command import PROCESS, environment
 
 KEPT = (
     "review_delta", "fct_contact", "review_judgements", "review_rule_hits", "review_suspicions", "review_counts_as_judged",

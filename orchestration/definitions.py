@@ -9,7 +9,7 @@ from orchestration import access, schedules
 from orchestration.derived import linkage, review_words, roads, survey_estimates
 from orchestration.intake import days, feeds, ledger
 from orchestration.release import asset
-from orchestration.warehouse import dbt_assets, texts
+from orchestration.warehouse import dbt_assets, dbt_command, texts
 
 
 def build_defs(**overrides: object) -> dg.Definitions:
@@ -40,7 +40,7 @@ def build_defs(**overrides: object) -> dg.Definitions:
                 *models,
                 asset.release_asset(product_keys, owner),
             ],
-            resources={"dbt": dbt_assets.dbt_resource(), **overrides},
+            resources={"dbt": dbt_command.Dbt(), **overrides},
             # Takes what has the highest priority first, one step at a time: the feeds come before what reads their rows.
             executor=dg.in_process_executor,
         ),

@@ -53,6 +53,6 @@ def set_up_demo(data: DataDirectory, *, communities: int, seed: int, console: Co
 
 
 def _parse(data: DataDirectory) -> None:
-    from orchestration.warehouse.dbt_assets import manifest
+    from orchestration.warehouse.dbt_command import manifest
 
     manifest(data)

@@ -20,7 +20,7 @@ from orchestration.intake.feeds import overdue
 from orchestration.intake.taking_in import pending
 from orchestration.paths import DataDirectory
 from orchestration.release import publishing
-from orchestration.warehouse import dbt_assets, failures, inputs
+from orchestration.warehouse import dbt_assets, dbt_command, failures, inputs
 
 
 def has_nothing_to_do(data: DataDirectory) -> bool:
@@ -60,7 +60,7 @@ def _is_empty(inbox: Path) -> bool:
 
 def _is_all_built(data: DataDirectory) -> bool:
     """Also for today: tables that ask for the day have been asked today."""
-    if failures.remembered(data) or not dbt_assets.is_parsed(data):
+    if failures.remembered(data) or not dbt_command.is_parsed(data):
         return False
     parsed = json.loads((data.dbt_target / "manifest.json").read_text(encoding="utf-8"))
     return not inputs.due(parsed, inputs.keys(data, parsed), inputs.built(data))

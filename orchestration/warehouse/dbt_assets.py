@@ -1,19 +1,12 @@
 """dbt as Dagster assets: every model an asset, every dbt test a check. dbt is the warehouse's only writer.
 
-Belongs here: how dbt is called and what Dagster shows of it. Does not belong here: SQL (dbt_project) and anything
-that leaves (release).
+Belongs here: what is built, and what Dagster shows of it. Does not belong here: how dbt is called (dbt_command), SQL (dbt_project) and
+anything that leaves (release).
 """
 
-import hashlib
-import importlib.metadata
 import json
-import os
-import shutil
-import subprocess
-import sys
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from functools import cache, cached_property
+from contextlib import AbstractContextManager
 from graphlib import TopologicalSorter
 from importlib import import_module
 from pathlib import Path
@@ -22,30 +15,20 @@ from typing import Any
 
 import dagster as dg
 import duckdb
-from dagster_dbt import DagsterDbtTranslator, DbtCliInvocation, DbtCliResource, DbtProject, dbt_assets
+from dagster_dbt import DagsterDbtTranslator, DbtCliInvocation, DbtProject, dbt_assets
 from dagster_dbt.errors import DagsterDbtCliRuntimeError
-from packaging.version import Version
 
-from contracts.loading import CODES, POLICIES, load_feeds
-from contracts.whole_files import (
-    NotReadable,
-    duckdb_reads,
-    parquet_reads,
-    read_json,
-    sha256_of,
-    write_json,
-    write_parquet,
-)
+from contracts.loading import load_feeds
+from contracts.whole_files import NotReadable, duckdb_reads, parquet_reads, write_parquet
 from orchestration.derived import linkage, review_words, roads, survey_estimates
 from orchestration.holding import alone, this_command
 from orchestration.intake import days, ledger, taking_in
-from orchestration.paths import DBT_PROJECT, TIME_ZONE, DataDirectory, data_directory
+from orchestration.paths import DBT_PROJECT, DataDirectory, data_directory
 from orchestration.warehouse import column_lineage, failures, inputs, texts
+from orchestration.warehouse.dbt_command import Dbt, manifest, models_checksum
 
 # One slot: whoever writes the warehouse holds it, whether the night or a person started the run.
 POOL = "warehouse"
-# What dbt leaves of a build (the project it read, the SQL it sent): 10 to 20 MB, of as many builds as there may be questions about.
-KEPT_BUILDS = 7
 # How a log line begins that tells of a finished model: the night's progress counts them.
 BUILT = "built"
 # How the warning begins that a damaged warehouse gives.
@@ -61,7 +44,6 @@ HOW = {
 }
 # What it says of a table that failed, or is made from one that did.
 KEPT = "kept: readers see the content of the last release, because"
-PROCESS = ("-m", "orchestration.warehouse.dbt_process")  # dbt, which ends with whoever began it
 
 
 class _Translator(DagsterDbtTranslator):
@@ -103,88 +85,6 @@ class _Translator(DagsterDbtTranslator):
         return [answers] if answers else super().get_owners(dbt_resource_props)
 
 
-def environment(data: DataDirectory) -> dict[str, str]:
-    """What dbt reads from its surroundings."""
-    return {
-        "MINSHENG_DATA": str(data.root),
-        "DBT_TARGET_PATH": str(data.dbt_target),
-        "DBT_LOG_PATH": str(data.dbt_target / "logs"),
-        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
-        # What dbt says is in Dagster's log and every statement in target/: telling both to a file again costs seconds a night.
-        "DBT_LOG_LEVEL_FILE": "none",
-        # The day it is: no model asks the clock.
-        "MINSHENG_RUN_DATE": data.today().isoformat(),
-        "MINSHENG_RUN_MONTH": data.today().replace(day=1).isoformat(),
-        # Whose clock a moment is shown by.
-        "MINSHENG_TIME_ZONE": TIME_ZONE,
-        # Whose end is dbt's end.
-        "MINSHENG_PROCESS": str(os.getpid()),
-        # Tables that are kept from night to night are built whole where what builds them has changed.
-        "MINSHENG_MODELS": models_checksum(),
-    }
-
-
-@cache
-def models_checksum() -> str:
-    """SHA-256 (16 digits) over the SQL of models and macros, whatever folder they lie in."""
-    digest = hashlib.sha256()
-    for path in sorted(p for part in ("models", "macros") for p in (DBT_PROJECT / part).rglob("*.sql")):
-        digest.update(path.relative_to(DBT_PROJECT).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()[:16]
-
-
-def manifest(data: DataDirectory) -> Path:
-    """The parsed project, parsed again only when a file of it has changed."""
-    path = data.dbt_target / "manifest.json"
-    read = (p for folder in (DBT_PROJECT, CODES, POLICIES) for p in folder.rglob("*"))
-    newest = max(p.stat().st_mtime for p in read if p.suffix in (".sql", ".yml", ".csv", ".md"))
-    if not path.is_file() or path.stat().st_mtime < newest or _parsed_for(path) != str(data.root):
-        data.dbt_target.mkdir(parents=True, exist_ok=True)
-        run = subprocess.run(
-            [sys.executable, *PROCESS, "--quiet", "parse", "--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)],
-            env={**os.environ, **environment(data)}, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        if run.returncode:
-            raise RuntimeError(f"dbt cannot read dbt_project/: {run.stdout.strip()[-2000:]}{run.stderr.strip()[-500:]}")
-        os.utime(path)
-        write_json(path.with_name("parsed_for"), {"data": str(data.root), "sha256": sha256_of(path)})
-    return path
-
-
-class _Dbt(DbtCliResource):
-    """dbt without what Dagster asks of it first: its version, which is the installed one, and a connection to read metadata by, which
-    is read here after dbt has ended (`_table_metadata`). Each of the two starts dbt once more: seven seconds a night."""
-
-    @cached_property
-    def _cli_version(self) -> Version:
-        return Version(importlib.metadata.version("dbt-core"))
-
-    def _initialize_dbt_core_adapter(self, args: Sequence[str]) -> Any:
-        return None
-
-
-def dbt_resource() -> DbtCliResource:
-    """dbt of this environment, whatever PATH says, in a process that ends with this one."""
-    return _Dbt(
-        project_dir=str(DBT_PROJECT), profiles_dir=str(DBT_PROJECT), dbt_executable=sys.executable,
-        global_config_flags=[*PROCESS],
-    )  # fmt: skip
-
-
-def is_parsed(data: DataDirectory) -> bool:
-    """Whether the parsed project is this directory's: one that was copied still names the files of the other."""
-    return _parsed_for(data.dbt_target / "manifest.json") == str(data.root)
-
-
-def _parsed_for(path: Path) -> str | None:
-    """The data directory that a parsed project names; None where it is not as dbt has written it."""
-    try:
-        said = read_json(path.with_name("parsed_for"))
-        return str(said["data"]) if said["sha256"] == sha256_of(path) else None
-    except (FileNotFoundError, NotReadable, KeyError):
-        return None
-
-
 def only_writer(data: DataDirectory, log: Any = None) -> AbstractContextManager[None]:
     """Holds the warehouse's lock: a second writer waits, in whichever process it is."""
     return alone(writer_lock(data), this_command(), log.info if log else None)
@@ -198,16 +98,14 @@ def writer_lock(data: DataDirectory) -> Path:
 def warehouse_assets() -> list[dg.AssetsDefinition]:
     """The dbt project as assets, parsed for the present data directory."""
     data = data_directory()
-    os.environ.update(environment(data))
     project = DbtProject(project_dir=DBT_PROJECT, target_path=data.dbt_target)
     read = manifest(data)
 
     @dbt_assets(manifest=read, project=project, dagster_dbt_translator=_Translator(), pool=POOL)
-    def warehouse(context: dg.AssetExecutionContext, dbt: DbtCliResource) -> Iterator[Any]:
+    def warehouse(context: dg.AssetExecutionContext, dbt: Dbt) -> Iterator[Any]:
         where = data_directory()
         _ensure_typed(where)
         with only_writer(where, context.log):
-            os.environ.update(environment(where))  # the day may have changed since this process began
             parsed = _parsed(where, context.log)
             tonight, before = inputs.keys(where, parsed), inputs.built(where)
             # What a person has chosen is built, due or not; of the whole project, what is due.
@@ -218,7 +116,7 @@ def warehouse_assets() -> list[dg.AssetsDefinition]:
             first, early, early_results = set[str](), list[Any](), list[Any]()
             if is_whole and roads.given(where):
                 if first := inputs.leading_to(parsed, roads.BETWEEN) & due:
-                    with _building(context, dbt, read, target, first) as invocation:
+                    with dbt.building(where, first, target, parsed, _Translator(), context) as invocation:
                         early, _ = _events(context, invocation)
                     early_results = _results(invocation)
                     _remember(where, before, first, tonight, early_results)
@@ -236,7 +134,7 @@ def warehouse_assets() -> list[dg.AssetsDefinition]:
                 yield from unchanged.values()
                 return
             wanted = due if is_whole else _chosen(context)
-            with _building(context, dbt, read, target, wanted) as invocation:
+            with dbt.building(where, wanted, target, parsed, _Translator(), context) as invocation:
                 # The audit's library takes seconds to import, and Dagster seconds to note what is unchanged: dbt works meanwhile.
                 Thread(target=import_module, args=["great_expectations"], daemon=True).start()
                 yield from unchanged.values()
@@ -281,13 +179,6 @@ def _parsed(data: DataDirectory, log: Any) -> dict[str, Any]:
     return dict(json.loads(manifest(data).read_text(encoding="utf-8")))
 
 
-def forget_builds(runs: Path) -> None:
-    """Removes what dbt left of older builds, before one begins; only the writer of the warehouse may."""
-    left = sorted(runs.glob("*"), key=lambda folder: folder.stat().st_mtime, reverse=True)
-    for folder in left[KEPT_BUILDS - 1 :]:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
 def _ensure_typed(data: DataDirectory) -> None:
     """A file, without rows if need be, wherever dbt reads."""
     for feed in load_feeds().values():
@@ -296,27 +187,6 @@ def _ensure_typed(data: DataDirectory) -> None:
         derived.ensure_typed(data)
     if not parquet_reads(ledger.path(data)):
         write_parquet(ledger.path(data), ledger.table(data))
-
-
-@contextmanager
-def _building(
-    context: dg.AssetExecutionContext, dbt: DbtCliResource, read: Path, target: Path, wanted: Iterable[str]
-) -> Iterator[DbtCliInvocation]:
-    """dbt, which builds and tests these nodes in a process of its own; it has ended when this is left."""
-    forget_builds(target.parent)
-    # Unit tests try the code, not the data: `make test` runs them.
-    arguments = ["build", "--exclude-resource-type", "unit_test", "--indirect-selection", "empty"]
-    arguments += inputs.selection(wanted, target / "wanted")
-    invocation = dbt.cli(arguments, manifest=read, dagster_dbt_translator=_Translator(), target_path=target)
-    # Told here and not above: dagster-dbt would select by names that a folder may have too.
-    invocation.context = context
-    try:
-        yield invocation
-    finally:
-        # Whatever stopped us, dbt must not go on writing after the lock is given back.
-        if invocation.process.poll() is None:
-            invocation.process.terminate()
-            invocation.process.wait(timeout=30)
 
 
 def _remember(

@@ -25,7 +25,7 @@ from contracts.model import Feed
 from orchestration.derived import linkage, review_words, roads, survey_estimates
 from orchestration.intake import feeds, ledger
 from orchestration.paths import DBT_PROJECT, NEVER_CAME, PROJECT, DataDirectory
-from orchestration.warehouse.dbt_assets import environment
+from orchestration.warehouse.dbt_command import environment
 
 RUN_DATE = date(2026, 3, 1)
 # Nothing of what dbt writes down about a run is read here, and it takes seconds each time.

@@ -31,7 +31,7 @@ from demo.plan import Plan
 from orchestration.derived import linkage, review_words, survey_estimates
 from orchestration.intake import feeds, ledger
 from orchestration.paths import DBT_PROJECT, ZONE, DataDirectory
-from orchestration.warehouse.dbt_assets import environment
+from orchestration.warehouse.dbt_command import environment
 
 CITY = Plan(communities=40, days=61)
 LATE_FEED, LATE_DAYS = "evaluation.reviews", 20

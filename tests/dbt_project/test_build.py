@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 import pytest
 import sqlglot
-from building import build, compiled, dbt
+from building import build, compiled, copy_project, dbt
 from sqlglot import exp
 from sqlglot.optimizer.annotate_types import annotate_types
 from sqlglot.optimizer.qualify import qualify
@@ -209,3 +209,32 @@ def test_spring_festival_2026_and_its_make_up_days(nothing_sent: Any) -> None:
         day: nothing_sent.execute(query, [day]).fetchone()[0] for day in ("2026-02-14", "2026-02-17", "2026-02-28")
     }
     assert answers == {"2026-02-14": True, "2026-02-17": False, "2026-02-28": True}
+
+
+OTHER_COLUMNS = {
+    "another type": ("cast(weekday as bigint) as weekday", "cast(weekday as double) as weekday"),
+    "another name": ("as weekday,\n        is_workday,", "as day_of_week,\n        is_workday,"),
+    "one too many": (
+        "is_provisional,\n        exception_zh",
+        "is_provisional,\n        1 as more,\n        exception_zh",
+    ),
+    "one missing": ("exception_zh,\n        exception_en\n    from judged", "exception_zh\n    from judged"),
+}
+
+
+@pytest.mark.parametrize("what", OTHER_COLUMNS)
+def test_a_model_gives_the_columns_it_promises_or_is_not_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """By our own comparison (macros/same_columns.sql), and in dbt's words."""
+    project = copy_project(tmp_path)
+    model = project / "models" / "catalogue" / "dim_date.sql"
+    written = model.read_text(encoding="utf-8")
+    model.write_text(written.replace(*OTHER_COLUMNS[what]), encoding="utf-8")
+    assert model.read_text(encoding="utf-8") != written
+    monkeypatch.setattr("building.DBT_PROJECT", project)
+    run = dbt(
+        DataDirectory(tmp_path / "data"), "build", "--select", "+dim_date", "--exclude-resource-type", "unit_test"
+    )
+    assert not run.success
+    assert "enforced contract that failed" in str([result.message for result in run.results])

@@ -26,6 +26,13 @@ from orchestration.paths import DataDirectory
 
 # As small as a city can be that still has every feed, every sender and files that are refused.
 SMALL = Plan(seed=7, communities=40, days=31)
+# What a disk leaves of a file → the content it leaves.
+CUT_SHORT: dict[str, Callable[[bytes], bytes]] = {
+    "half": lambda content: content[: len(content) // 2],
+    "nearly all": lambda content: content[:-1000],
+    "nothing": lambda _: b"",
+    "garbage": lambda content: bytes(range(256)) * (len(content) // 256),
+}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -20,7 +20,7 @@ from orchestration.intake import arriving
 from orchestration.night import quiet
 from orchestration.paths import DataDirectory
 from orchestration.release import certificates, publishing, taking_over
-from orchestration.warehouse import dbt_assets, inputs
+from orchestration.warehouse import dbt_command, inputs
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def moved(night_city: Any, tmp_path_factory: pytest.TempPathFactory) -> DataDire
     data = DataDirectory(tmp_path_factory.mktemp("rested") / "city")
     shutil.copytree(night_city.data.root, data.root, symlinks=True)
     _parsed_here(data)
-    parsed = json.loads(dbt_assets.manifest(data).read_text(encoding="utf-8"))
+    parsed = json.loads(dbt_command.manifest(data).read_text(encoding="utf-8"))
     inputs.remember(data, {}, (), inputs.keys(data, parsed))
     released = {name: p for name, p in load_products().items() if not p.is_made_by_release}
     now = certificates.current(data)

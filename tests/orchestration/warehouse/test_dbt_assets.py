@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
-from collections.abc import Callable
-from functools import cached_property
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,11 +12,11 @@ from typing import Any
 import dagster as dg
 import duckdb
 import pytest
-from dagster_dbt import DbtCliResource
 
 from orchestration.paths import DataDirectory
 from orchestration.warehouse import dbt_assets, failures, inputs
-from orchestration.warehouse.dbt_assets import _building, _Dbt, _how_written, _is_told, _sentence, dbt_resource
+from orchestration.warehouse.dbt_assets import _how_written, _is_told, _sentence
+from tests.orchestration.conftest import CUT_SHORT
 
 KEEPS_TOTALS = {
     "unique_id": "test.minsheng.keeps_totals", "status": "fail", "failures": 2, "message": "Got 2 results, configured to fail if != 0",
@@ -98,54 +95,12 @@ def test_a_table_was_built_or_updated(tmp_path: Path) -> None:
     assert _how_written(tmp_path) == {"updated": "updated", "whole": "rebuilt"}
 
 
-def test_dagster_starts_dbt_once_a_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """dagster-dbt asks for dbt's version and a connection by the two names that `_Dbt` overrides, and in no other way."""
-    asked: list[str] = []
-    for name in ("_cli_version", "_initialize_dbt_core_adapter"):
-        assert name in vars(DbtCliResource), f"dagster-dbt has no {name} any more: _Dbt overrides nothing"
-        monkeypatch.setattr(_Dbt, name, _noted(name, vars(_Dbt)[name], asked))
-    started: list[Any] = []
-    popen = subprocess.Popen
-    monkeypatch.setattr(subprocess, "Popen", lambda args, *a, **k: (started.append(args), popen(args, *a, **k))[1])
-    invocation = dbt_resource().cli(["--version"], target_path=tmp_path)
-    assert invocation.wait().is_successful()
-    assert set(asked) == {"_cli_version", "_initialize_dbt_core_adapter"}
-    assert len(started) == 1
-
-
-def _noted(name: str, own: Any, asked: list[str]) -> property | Callable[..., Any]:
-    """The override `own`, which also notes that it was used."""
-    if isinstance(own, cached_property):
-        return property(lambda self: (asked.append(name), own.func(self))[1])
-    return lambda self, args: (asked.append(name), own(self, args))[1]
-
-
-def test_dbt_has_ended_when_a_build_is_left_however_it_is(tmp_path: Path) -> None:
-    working = SimpleNamespace(process=subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]))
-    dbt: Any = SimpleNamespace(cli=lambda *_, **__: working)
-    context: Any = None
-    with (
-        pytest.raises(KeyboardInterrupt),
-        _building(context, dbt, tmp_path / "manifest.json", tmp_path / "runs" / "a", []),
-    ):
-        raise KeyboardInterrupt
-    assert working.process.returncode is not None
-
-
 class Log:
     def __init__(self) -> None:
         self.said: list[str] = []
 
     def warning(self, sentence: str) -> None:
         self.said.append(sentence)
-
-
-CUT_SHORT: dict[str, Callable[[bytes], bytes]] = {
-    "half": lambda content: content[: len(content) // 2],
-    "nearly all": lambda content: content[:-1000],
-    "nothing": lambda _: b"",
-    "garbage": lambda content: bytes(range(256)) * (len(content) // 256),
-}
 
 
 @pytest.mark.parametrize("left", CUT_SHORT)
@@ -192,45 +147,3 @@ def test_where_nobody_knows_what_failed_everything_is_looked_at_again(
         inputs.remember(data, {}, (), {"model.p.t": "key"})
         dbt_assets._parsed(data, Log())
         assert inputs.built(data) == {}
-
-
-@pytest.mark.parametrize("left", CUT_SHORT)
-def test_a_parsed_project_that_is_damaged_is_parsed_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: str
-) -> None:
-    """It was read as it lay there, and every night after ended in a traceback."""
-    asked: list[int] = []
-    data = DataDirectory(tmp_path)
-    data.dbt_target.mkdir()
-    path = data.dbt_target / "manifest.json"
-
-    def parse(command: list[str], **_: Any) -> Any:
-        asked.append(1)
-        assert {*dbt_assets.PROCESS} < {*command}  # it ends with whoever began it
-        path.write_text('{"nodes": {}, "sources": {}}' * 50, encoding="utf-8")
-        return subprocess.CompletedProcess([], 0, "", "")
-
-    monkeypatch.setattr(dbt_assets.subprocess, "run", parse)
-    assert dbt_assets.manifest(data) == dbt_assets.manifest(data) == path
-    assert dbt_assets.is_parsed(data)
-    assert len(asked) == 1
-    for damaged in (path, path.with_name("parsed_for")):
-        damaged.write_bytes(CUT_SHORT[left](damaged.read_bytes()))
-        assert not dbt_assets.is_parsed(data)
-        dbt_assets.manifest(data)
-        assert dbt_assets.is_parsed(data)
-    assert len(asked) == 3
-
-
-def test_what_dbt_leaves_of_old_builds_goes_and_of_the_newest_stays(tmp_path: Path) -> None:
-    kept = dbt_assets.KEPT_BUILDS
-    for n in range(kept + 3):
-        path = tmp_path / f"{n:08x}" / "compiled" / "a.sql"
-        path.parent.mkdir(parents=True)
-        path.write_text("select 1", encoding="utf-8")
-        os.utime(path.parent.parent, (n, n))
-    dbt_assets.forget_builds(tmp_path)
-    newest = {f"{n:08x}" for n in range(4, kept + 3)}
-    assert {p.name for p in tmp_path.iterdir()} == newest
-    assert len(newest) == kept - 1  # the one that begins is the last of them
-    dbt_assets.forget_builds(tmp_path / "of nobody")
