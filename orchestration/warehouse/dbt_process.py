@@ -4,7 +4,6 @@ With arguments it is dbt's command line. Without, it reads the project and waits
 which arguments dbt goes on; where none comes, it ends.
 """
 
-import gc
 import json
 import os
 import sys
@@ -14,6 +13,7 @@ from typing import Any
 
 from dbt.cli.main import cli, dbtRunner
 
+from orchestration import garbage
 from orchestration.holding import end_with_parent
 
 
@@ -24,7 +24,7 @@ def _project_read() -> Any:
 
 
 if __name__ == "__main__":
-    gc.disable()  # it ends after one command: looking for rings of objects costs a tenth of its time, and spares some 80 MB
+    garbage.look_for_rarely()
     end_with_parent(int(os.environ.get("MINSHENG_PROCESS") or os.getppid()))
     if len(sys.argv) > 1:
         cli()
