@@ -64,7 +64,6 @@ class Seen:
     def __exit__(self, *_: object) -> None:
         if self._numbers:
             fetch(f"drop table {self._table}")
-            self._numbers.clear()
 
     def holds(self, file: Path) -> bool:
         return file.stem in self._numbers
@@ -74,22 +73,17 @@ class Seen:
         new = [file for file in files if not self.holds(file)]
         if not new:
             return
-        if not self._numbers:
-            fetch(f"create table {self._table} (nth integer, place bigint, key ubigint, content ubigint)")
-        self._numbers |= {file.stem: n for n, file in enumerate(new, start=len(self._numbers))}
+        fetch(f"create table if not exists {self._table} (nth integer, place bigint, key ubigint, content ubigint)")
         # Only of what is sent again is asked whether it has changed.
         content = [
             f.stored_as for f in self.feed.stored if f.name not in self.feed.key and self.feed.delivery == "upsert"
         ]
         fetch(
-            f"insert into {self._table} select {self._number('filename')}, file_row_number, hash({_names(self.feed.stored_key)}),"
-            f" {f'hash({_names(content)})' if content else '0'} from {_rows(new)}",
-            [[file.stem for file in new], len(self._numbers) - len(new)],
+            f"insert into {self._table} select ? + list_position(?, parse_filename(filename, true)) - 1, file_row_number,"
+            f" hash({_names(self.feed.stored_key)}), {f'hash({_names(content)})' if content else '0'} from {_rows(new)}",
+            [len(self._numbers), [file.stem for file in new]],
         )
-
-    @staticmethod
-    def _number(file: str) -> str:
-        return f"list_position(?, parse_filename({file}, true)) - 1 + ?"
+        self._numbers |= {file.stem: n for n, file in enumerate(new, start=len(self._numbers))}
 
     def repeats_a_key(self, file: Path) -> bool:
         """Whether a key may stand twice in a file."""
@@ -113,7 +107,8 @@ class Seen:
         """Keys of a file of an `upsert` feed that are new, and those of which the newest of the earlier rows says something else."""
         unknown = [path for path in earlier if not self.holds(path)]
         with_keys = _files_with_keys_of(self.feed, file, unknown)
-        self.take([path for path in unknown if path.name in with_keys] + [file])
+        self.take([path for path in unknown if path.name in with_keys])
+        self.take([file])
         this = f"nth = {self._numbers[file.stem]}"
         added, changed = _one(
             f"with new as (select key, max(content) as content from {self._table} where {this} group by key),"
