@@ -5,7 +5,7 @@ from __future__ import annotations
 import dagster as dg
 
 from contracts.loading import load_feeds, load_products
-from orchestration import access, schedules
+from orchestration import access, garbage, schedules
 from orchestration.derived import linkage, review_words, roads, survey_estimates
 from orchestration.intake import days, feeds, ledger
 from orchestration.release import asset
@@ -49,3 +49,4 @@ def build_defs(**overrides: object) -> dg.Definitions:
 
 access.keep_private()  # a run of the UI or of a schedule writes with this process's umask
 defs = build_defs()
+garbage.look_for_rarely()

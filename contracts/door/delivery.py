@@ -15,6 +15,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -66,11 +67,13 @@ class Before:
         barred: where a key must not stand already, or is told of (`keys_of` of the contract).
         own: of the same sender: what guards and counts of changes compare with.
         namesakes: of `own`, those sent under the same name: an `append` file can take the place of one of them.
+        seen: what was found in any of them before, by who takes in one file after the other.
     """
 
     barred: Sequence[Path] = ()
     own: Sequence[Path] = ()
     namesakes: Sequence[Path] = ()
+    seen: keys.Seen | None = None
 
 
 @dataclass
@@ -235,9 +238,10 @@ def settle_file(
 
     def settle(outcome: Outcome) -> None:
         compared = before or Before()
-        _settle_keys(delivery, outcome, accepted, quarantine, compared)
-        if guards:
-            _ask_the_guards(delivery, outcome, accepted, compared)
+        with nullcontext(compared.seen) if compared.seen else keys.Seen(delivery.feed) as seen:
+            _settle_keys(delivery, outcome, accepted, quarantine, compared, seen)
+            if guards:
+                _ask_the_guards(delivery, outcome, accepted, compared, seen)
         stored = outcome.row_checksum or checksum(accepted)
         outcome.row_checksum = stored if outcome.verdict == "accepted" else None
 
@@ -260,7 +264,7 @@ def check_alone(delivery: Delivery, opened: Opened, *, key: Key, accepted: Path,
                 _count_warned(delivery, outcome, quarantine, found)
             elif found.height:
                 _count_rejected(delivery, outcome, quarantine, found)
-        _ask_the_guards(delivery, outcome, accepted, Before())
+        _ask_the_guards(delivery, outcome, accepted, Before(), keys.Seen(delivery.feed))
 
     outcome = read_file(
         delivery, key=key, accepted=accepted, quarantine=quarantine, opened=opened, second_opinion=False
@@ -465,6 +469,7 @@ def _settle_keys(
     accepted: Path,
     quarantine: Path,
     before: Before,
+    seen: keys.Seen,
 ) -> None:
     """Moves rows whose key stands already to quarantine and counts what the file changes; finds a re-send."""
     feed = delivery.feed
@@ -475,13 +480,13 @@ def _settle_keys(
         outcome.supersedes = compared[0].stem if compared else None
         earlier = [path for path in earlier if path not in compared]
     if outcome.rows_accepted and (feed.delivery != "upsert" or feed.bars_keys):
-        found = keys.repeated(feed, accepted, earlier)
+        found = keys.repeated(feed, accepted, earlier, seen)
         if feed.delivery == "upsert":
             _count_warned(delivery, outcome, quarantine, found)
         else:
             _reject(delivery, outcome, accepted, quarantine, found)
     if compared:
-        made = keys.changes(feed, accepted, compared)
+        made = keys.changes(feed, accepted, compared, seen)
         outcome.rows_added, outcome.rows_changed, outcome.rows_removed = made.added, made.changed, made.removed
 
 
@@ -514,13 +519,14 @@ def _count_warned(delivery: Delivery, outcome: Outcome, quarantine: Path, found:
     outcome.reasons = _commonest(pl.concat([pl.DataFrame(outcome.reasons, schema=_TOLD), _counted(reasons)]))
 
 
-def _ask_the_guards(delivery: Delivery, outcome: Outcome, accepted: Path, before: Before) -> None:
+def _ask_the_guards(delivery: Delivery, outcome: Outcome, accepted: Path, before: Before, seen: keys.Seen) -> None:
     """A file that a guard holds is told so; what a guard merely warns of goes into the receipt."""
     found = file_guards.findings(
         delivery.feed,
         delivery.layout,
         accepted,
         before.own,
+        seen,
         rows_in_scope=outcome.rows_received - outcome.rows_out_of_scope,
         rows_rejected=outcome.rows_quarantined - outcome.rows_out_of_scope,
         name=delivery.name,

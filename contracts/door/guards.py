@@ -12,6 +12,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from contracts.door.keys import Seen
 from contracts.door.writing import fetch, parquet_files
 from contracts.messages import message
 from contracts.model import Continuity, Feed, Layout
@@ -34,6 +35,7 @@ def findings(
     layout: Layout | None,
     file: Path,
     earlier: Sequence[Path],
+    seen: Seen,
     *,
     rows_in_scope: int,
     rows_rejected: int,
@@ -46,6 +48,7 @@ def findings(
         file: its accepted rows, as Parquet.
         earlier: accepted files of the same sender that count, oldest first; without any, only the share of rejected
             rows is judged.
+        seen: what is known of them.
         rows_in_scope: rows received, less those the layout sets aside.
         rows_rejected: of these.
         name: of the file as sent, for the sentence.
@@ -54,7 +57,7 @@ def findings(
     found = [
         *_rejected(feed, layout, rows_in_scope, rows_rejected, facts),
         *_size(feed, _rows([file]), _rows(earlier[-1:]), facts),
-        *_continuity(feed, file, earlier, facts),
+        *_continuity(feed, file, earlier, seen, facts),
     ]
     return sorted(found, key=lambda finding: not finding.holds)
 
@@ -80,14 +83,16 @@ def _size(feed: Feed, rows: int, before: int, facts: dict[str, Any]) -> Iterable
         yield _finding("rows_exploded", rows=f"{rows:,}", before=f"{before:,}", limit=f"{high:g}", **facts)
 
 
-def _continuity(feed: Feed, file: Path, earlier: Sequence[Path], facts: dict[str, Any]) -> Iterable[Finding]:
+def _continuity(
+    feed: Feed, file: Path, earlier: Sequence[Path], seen: Seen, facts: dict[str, Any]
+) -> Iterable[Finding]:
     rule = feed.guards.continuity
     if rule is None or not earlier:
         return
-    column = f'"{feed.by_name[rule.field].stored_as}"'
-    last = _values(f"select max({column}) from read_parquet({parquet_files(earlier)})")
-    present = _values(f"select distinct {column} from read_parquet({parquet_files([file])})")
-    if missing := missing_periods(rule, last, present):
+    column = feed.by_name[rule.field].stored_as
+    period = f'"{column}"' if rule.step == "year" else f'cast("{column}" as date)'
+    present = _values(f"select distinct {period} from read_parquet({parquet_files([file])})")
+    if missing := missing_periods(rule, seen.last(column, earlier), present):
         more = "" if len(missing) <= SHOWN else f" … ({len(missing)})"
         shown = "、".join(missing[:SHOWN]) + more
         label = feed.by_name[rule.field]

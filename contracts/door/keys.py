@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -18,6 +20,7 @@ from contracts.messages import message
 from contracts.model import Feed, Severity
 from contracts.quoting import literal
 
+_NUMBERS = count()  # of tables of the engine
 # Of an earlier file's keys, how many a file of the same name must repeat to be the same delivery sent again.
 SAME_DELIVERY = 0.5
 
@@ -42,7 +45,94 @@ def share_repeated(feed: Feed, file: Path, earlier: Path) -> float:
     return common / total if total else 0.0
 
 
-def changes(feed: Feed, file: Path, earlier: Sequence[Path]) -> Changes:
+class Seen:
+    """Files of one feed, as far as they have come: a hash of the key and one of the content of each of their rows.
+
+    Who takes in many files one after the other holds it from the first to the last, so that each is read once and not again for every
+    later one. It is a table of the engine, which goes to disk beyond its memory. A file is called by its receipt.
+    """
+
+    def __init__(self, feed: Feed) -> None:
+        self.feed = feed
+        self._numbers: dict[str, int] = {}
+        self._last: dict[str, Any] = {}
+        self._table = f"seen_{next(_NUMBERS)}"
+
+    def __enter__(self) -> Seen:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._numbers:
+            fetch(f"drop table {self._table}")
+
+    def holds(self, file: Path) -> bool:
+        return file.stem in self._numbers
+
+    def take(self, files: Sequence[Path]) -> None:
+        """Takes in the rows of files that it does not hold."""
+        new = [file for file in files if not self.holds(file)]
+        if not new:
+            return
+        fetch(f"create table if not exists {self._table} (nth integer, place bigint, key ubigint, content ubigint)")
+        # Only of what is sent again is asked whether it has changed.
+        content = [
+            f.stored_as for f in self.feed.stored if f.name not in self.feed.key and self.feed.delivery == "upsert"
+        ]
+        fetch(
+            f"insert into {self._table} select ? + list_position(?, parse_filename(filename, true)) - 1, file_row_number,"
+            f" hash({_names(self.feed.stored_key)}), {f'hash({_names(content)})' if content else '0'} from {_rows(new)}",
+            [len(self._numbers), [file.stem for file in new]],
+        )
+        self._numbers |= {file.stem: n for n, file in enumerate(new, start=len(self._numbers))}
+
+    def repeats_a_key(self, file: Path) -> bool:
+        """Whether a key may stand twice in a file."""
+        self.take([file])
+        ((twice,),) = fetch(
+            f"select count(*) > count(distinct key) from {self._table} where nth = {self._numbers[file.stem]}"
+        )
+        return bool(twice)
+
+    def sharing(self, file: Path, earlier: Sequence[Path]) -> list[Path]:
+        """Of the earlier files those that may hold a key of `file`; one that is not held may."""
+        self.take([file])
+        found = fetch(
+            f"select distinct nth from {self._table} where nth <> {self._numbers[file.stem]}"
+            f" and key in (select key from {self._table} where nth = {self._numbers[file.stem]})"
+        )
+        with_keys = {nth for (nth,) in found}
+        return [path for path in earlier if not self.holds(path) or self._numbers[path.stem] in with_keys]
+
+    def changes(self, file: Path, earlier: Sequence[Path]) -> Changes:
+        """Keys of a file of an `upsert` feed that are new, and those of which the newest of the earlier rows says something else."""
+        unknown = [path for path in earlier if not self.holds(path)]
+        with_keys = _files_with_keys_of(self.feed, file, unknown)
+        self.take([path for path in unknown if path.name in with_keys])
+        self.take([file])
+        this = f"nth = {self._numbers[file.stem]}"
+        added, changed = _one(
+            f"with new as (select key, max(content) as content from {self._table} where {this} group by key),"
+            f" again as materialized (select * from {self._table} where not {this} and key in (select key from {self._table} where {this})),"
+            " counting as (select unnest(?::integer[]) as nth, generate_subscripts(?::integer[], 1) as position),"
+            " old as (select key, content, row_number() over (partition by key order by position desc, place desc) as newest"
+            " from again join counting using (nth))"
+            " select count(*) filter (where old.key is null), count(*) filter (where old.content <> new.content)"
+            " from new left join (select * from old where newest = 1) old using (key)",
+            [[self._numbers[path.stem] for path in earlier if self.holds(path)]] * 2,
+        )
+        return Changes(added, changed, 0)
+
+    def last(self, column: str, files: Sequence[Path]) -> list[Any]:
+        """The largest value of a column in each of these files."""
+        if unknown := [file for file in files if file.stem not in self._last]:
+            told = fetch(
+                f"select parse_filename(filename, true), max({_column(column)}) from {_rows(unknown)} group by 1"
+            )
+            self._last |= dict.fromkeys((file.stem for file in unknown), None) | dict(told)
+        return [self._last[file.stem] for file in files]
+
+
+def changes(feed: Feed, file: Path, earlier: Sequence[Path], seen: Seen) -> Changes:
     """Rows of `file` added, changed and removed against the newest of `earlier` that speaks of the same.
 
     A snapshot with a period is compared with rows of its own periods alone. An `upsert` file removes nothing, and
@@ -52,32 +142,28 @@ def changes(feed: Feed, file: Path, earlier: Sequence[Path]) -> Changes:
         earlier: accepted files in the order they count, oldest first.
     """
     if feed.delivery == "upsert":
-        with_keys = _files_with_keys_of(feed, file, earlier)
-        earlier = [path for path in earlier if path.name in with_keys]
-    elif feed.period:
+        return seen.changes(file, earlier)
+    if feed.period:
         with_periods = _files_with_periods_of(feed, file, earlier)
-        earlier = [path for path in earlier if path.name in with_periods][-1:]
-    else:
-        earlier = earlier[-1:]
+        earlier = [path for path in earlier if path.name in with_periods]
     new = f"select {_hashes(feed)} from {_rows([file])}"
     if not earlier:
         return Changes(*_one(f"select count(distinct key), 0, 0 from ({new})"))
     within = (
         f" where {_column(feed.period)} in (select {_column(feed.period)} from {_rows([file])})" if feed.period else ""
     )
-    newest = "row_number() over (partition by key order by list_position(?, parse_filename(file)) desc, place desc) = 1"
-    old = f"select key, content from (select {_hashes(feed)}, filename as file, file_row_number as place from {_rows(earlier)}{within}) qualify {newest}"
-    removed = "0" if feed.delivery == "upsert" else "count(*) filter (where new.key is null)"
+    newest = "row_number() over (partition by key order by place desc) = 1"
+    old = f"select key, content from (select {_hashes(feed)}, file_row_number as place from {_rows(earlier[-1:])}{within}) qualify {newest}"
     return Changes(
         *_one(
-            f"select count(*) filter (where old.key is null), count(*) filter (where old.content <> new.content), {removed}"
-            f" from (select key, max(content) as content from ({new}) group by key) new full join ({old}) old on new.key = old.key",
-            [[path.name for path in earlier]],
+            "select count(*) filter (where old.key is null), count(*) filter (where old.content <> new.content),"
+            " count(*) filter (where new.key is null)"
+            f" from (select key, max(content) as content from ({new}) group by key) new full join ({old}) old on new.key = old.key"
         )
     )
 
 
-def repeated(feed: Feed, file: Path, earlier: Sequence[Path] = ()) -> pl.DataFrame:
+def repeated(feed: Feed, file: Path, earlier: Sequence[Path], seen: Seen) -> pl.DataFrame:
     """Rows whose key stands already: place (in the file), `_row`, code (the reason).
 
     Args:
@@ -86,8 +172,10 @@ def repeated(feed: Feed, file: Path, earlier: Sequence[Path] = ()) -> pl.DataFra
     """
     is_told = feed.delivery == "upsert"
     rows = _rows([file])
-    found = _repeated_in_file(feed, file, "key_twice" if is_told else "key_repeated")
-    if earlier:
+    found = pl.DataFrame(schema={"place": pl.Int64, "_row": pl.Int64, "code": pl.String})
+    if feed.delivery == "snapshot" or seen.repeats_a_key(file):
+        found = _repeated_in_file(feed, file, "key_twice" if is_told else "key_repeated")
+    if earlier := seen.sharing(file, earlier) if earlier else ():
         code = "key_of_another_sender" if feed.keys_of == "first_sender" else "key_already_delivered"
         same = " and ".join(f"a.{_column(n)} = b.{_column(n)}" for n in feed.stored_key)
         before = _frame(

@@ -5,21 +5,31 @@
 -#}
 {% macro case_serial(case_no) -%}
     cast(
-        nullif(coalesce(
-            nullif(regexp_extract({{ case_no }}, '{{ digits_before_a_code() }}', 2), ''),
-            regexp_extract({{ case_no }}, '([0-9]{1,4})$', 1)
-        ), '') as bigint
+        case
+            when {{ ends_in_digits(case_no) }} then regexp_extract({{ case_no }}, '([0-9]{1,4})$', 1)
+            else nullif(coalesce(
+                nullif(regexp_extract({{ case_no }}, '{{ digits_before_a_code() }}', 2), ''),
+                regexp_extract({{ case_no }}, '([0-9]{1,4})$', 1)
+            ), '')
+        end as bigint
     )
 {%- endmacro %}
 
 {% macro case_series(case_no) -%}
     case
+        when {{ ends_in_digits(case_no) }}
+            then substr({{ case_no }}, 1, length({{ case_no }}) - length(regexp_extract({{ case_no }}, '([0-9]{1,4})$', 1)))
         when regexp_extract({{ case_no }}, '{{ digits_before_a_code() }}', 2) <> ''
             then
                 regexp_extract({{ case_no }}, '{{ digits_before_a_code() }}', 1) || '#'
                 || regexp_extract({{ case_no }}, '{{ digits_before_a_code() }}', 3)
         else substr({{ case_no }}, 1, length({{ case_no }}) - length(regexp_extract({{ case_no }}, '([0-9]{1,4})$', 1)))
     end
+{%- endmacro %}
+
+{#- Most numbers end in three digits or more. No code stands behind those, and it need not be looked for, which takes long. -#}
+{% macro ends_in_digits(case_no) -%}
+    length({{ case_no }}) > 2 and translate(substr({{ case_no }}, length({{ case_no }}) - 2), '0123456789', '') = ''
 {%- endmacro %}
 
 {% macro digits_before_a_code() -%}

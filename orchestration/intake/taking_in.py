@@ -25,6 +25,7 @@ import polars as pl
 
 from contracts.door.approvals import Approval, Withdrawal, approvals, withdrawals
 from contracts.door.delivery import Before, Delivery, Outcome, empty_accepted, empty_quarantine, read_file, settle_file
+from contracts.door.keys import Seen
 from contracts.door.privacy import Key, load_key, refuse_a_lost_key
 from contracts.loading import load_feeds, load_layouts
 from contracts.messages import message
@@ -49,24 +50,26 @@ def take_in(
         The attempts made now, in the order the files came. Each is also in the ledger.
     """
     tell = log.info if log else _nobody
-    with landing.only_taker(data, tell), unpacking_in(data.unpacked):
+    with landing.only_taker(data, tell), unpacking_in(data.unpacked), Seen(feed) as seen:
         for sentence in landing.repair(data, feed):
             (log.warning if log else _nobody)(sentence)
-        return _take_in(data, feed, first, last, replay=replay, log=log)
+        return _take_in(data, feed, first, last, seen, replay=replay, log=log)
 
 
 def _nobody(_sentence: str) -> None:
     """Nobody is told."""
 
 
-def _take_in(data: DataDirectory, feed: Feed, first: date, last: date, *, replay: bool, log: Any) -> list[Attempt]:
+def _take_in(
+    data: DataDirectory, feed: Feed, first: date, last: date, seen: Seen, *, replay: bool, log: Any
+) -> list[Attempt]:
     made: list[Attempt] = [_refuse(data, feed, trouble) for trouble in arriving.troubles(data, feed.id)]
     for arrival in arriving.arrivals(data, feed.id):
         made += _land(data, feed, arrival, log)
     ensure_typed(data, feed)
     context = IntakeContext(data, feed)
     outcomes = dict(landing.latest(landing.attempts(data, feed.id)))
-    standing = Standing(feed)
+    standing = Standing(feed, seen)
     items = in_order(landing.archived(data, feed.id, date.min, date.max), context.approved)
     untried = [i for i in items if i.receipt not in outcomes and first <= i.received_on <= last and i.is_whole]
     ahead = context.read_ahead(untried)
@@ -168,6 +171,7 @@ class Standing:
     """The accepted deliveries of a feed that count, as far as one has come in their order."""
 
     feed: Feed
+    seen: Seen | None = None
     deliveries: list[Archived] = field(default_factory=list)
     superseded: set[str] = field(default_factory=set)
     _chain: dict[str, str] = field(default_factory=dict)
@@ -195,6 +199,7 @@ class Standing:
             namesakes=[
                 stored_at(data, d) for d in own if d.file_name == item.file_name and d.received_at < item.received_at
             ],
+            seen=self.seen,
         )
 
     def _barring(self, item: Archived) -> list[Archived]:

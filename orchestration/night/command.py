@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from orchestration import access
+from orchestration import access, garbage
 from orchestration.intake.landing import Attempt
 from orchestration.night.dagster_home import opened, prepare
 from orchestration.paths import DataDirectory
@@ -56,6 +56,7 @@ class Night:
 def run(data: DataDirectory, console: Console) -> Night:
     """One night: takes in what has come, builds and releases from what was accepted."""
     prepare(data)
+    garbage.look_for_rarely()
     with console.status("looking whether anything has come or changed"):
         from contracts.door.privacy import refuse_a_lost_key
         from orchestration.intake.taking_in import pseudonyms_stand

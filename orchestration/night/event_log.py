@@ -41,6 +41,7 @@ class BatchedEventLog(SqliteEventLogStorage):
         self._batch: dict[str, Connection] = {}
         self._transaction: ExitStack | None = None
         self._waits_for: dict[str, list[str]] = {}
+        self._tables: set[str] = set()
         super().__init__(base_dir, inst_data)
         self._db_lock = RLock()  # type: ignore[assignment]  # a batch holds it while its events are stored
 
@@ -65,6 +66,12 @@ class BatchedEventLog(SqliteEventLogStorage):
             owners.unsign(event.run_id)
             with suppress(OSError, SQLAlchemyError):  # what is not pruned now is after the next run
                 self.prune()
+
+    def has_table(self, table_name: str) -> bool:
+        """Whether the index has a table; Dagster asks for the same two with each event, by a connection of its own."""
+        if table_name not in self._tables and super().has_table(table_name):
+            self._tables.add(table_name)
+        return table_name in self._tables
 
     def prune(self) -> list[str]:
         """Forgets what is older than `keep_days` and no longer shown; returns the runs it was of."""

@@ -13,6 +13,7 @@ import polars as pl
 
 from orchestration.statistics.design import (
     Columns,
+    Design,
     Method,
     as_list,
     degrees_of_freedom,
@@ -44,12 +45,13 @@ def estimate_difference(
     calibration: Method = "raking",
     confidence: float = 0.95,
     minimum_df: int = 1,
+    design: Design | None = None,
 ) -> pl.DataFrame:
     """Mean of `comparison` minus mean of `baseline` (two values of `group`), with test, per domain.
 
     `independent`: the groups are separate samples, such as two waves drawn anew, so strata, PSUs
     and margins are read within each. Otherwise they share the design (modes of one wave, a panel)
-    and their covariance is taken into account. Degrees of freedom: of independent samples Satterthwaite's, so that two
+    and their covariance is taken into account; it may have been read before (`design`). Degrees of freedom: of independent samples Satterthwaite's, so that two
     units in one wave are not lent the certainty of fifty in the other; of a shared design its own.
     No interval and no p where a stratum has one unit, or with fewer degrees of freedom than `minimum_df`.
     Columns: `by`…, n_baseline, n_comparison, baseline, comparison, difference, se, lo, hi, df,
@@ -62,7 +64,15 @@ def estimate_difference(
         frame = frame.with_columns(crossed)
         strata = [group, *(key for key in as_list(strata) if key != group)]
     design = read_design(
-        frame, weight, strata, psu, fpc, base_weight=base_weight, margins=margins, calibration=calibration
+        frame,
+        weight,
+        strata,
+        psu,
+        fpc,
+        base_weight=base_weight,
+        margins=margins,
+        calibration=calibration,
+        design=design,
     )
     domains = read_domains(frame, by, design)
     values, answered = read_answers(frame, y)

@@ -103,6 +103,7 @@ class DesignOptions(TypedDict, total=False):
     auxiliaries: Sequence[str]
     ssu: str | None
     fpc_ssu: str | None
+    design: Design | None
 
 
 def read_design(
@@ -118,6 +119,7 @@ def read_design(
     auxiliaries: Sequence[str] = (),
     ssu: str | None = None,
     fpc_ssu: str | None = None,
+    design: Design | None = None,
 ) -> Design:
     """The design described by columns of `frame`, one row per respondent.
 
@@ -129,8 +131,11 @@ def read_design(
     as well, which is regression: `calibration="linear"`.
     `ssu`, `fpc_ssu`: the unit drawn within a PSU (null: the row) and their number in the population of the row's PSU;
     then the variance within PSUs is added, which counts only beside `fpc`.
+    `design`: as it was read before of the same rows, which then is the answer: who estimates much of a wave reads it once.
     Refused: weights ≤ 0; null strata or PSUs; an fpc that varies in a stratum or is below n_h.
     """
+    if design is not None:
+        return design
     require_choice("calibration", calibration, ("raking", "linear"))
     strata_keys, psu_keys = as_list(strata), as_list(psu)
     roles = {"weight": weight, "fpc": fpc, "base weight": base_weight, "second-stage fpc": fpc_ssu}

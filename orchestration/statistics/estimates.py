@@ -347,13 +347,8 @@ def _finish(
 
 
 def flag_list(conditions: dict[str, npt.NDArray[np.bool_]]) -> pl.Series:
-    columns = pl.DataFrame(
-        {
-            name: pl.Series(holds).replace_strict({True: name}, default=None, return_dtype=pl.String)
-            for name, holds in conditions.items()
-        }
-    )
-    return columns.select(flags=pl.concat_list(pl.all()).list.drop_nulls()).to_series()
+    told = [pl.when(name).then(pl.lit(name)) for name in conditions]
+    return pl.DataFrame(conditions).select(flags=pl.concat_list(told).list.drop_nulls()).to_series()
 
 
 def with_keys(domains: Domains, table: pl.DataFrame) -> pl.DataFrame:

@@ -19,6 +19,7 @@ import numpy.typing as npt
 import polars as pl
 
 from orchestration.statistics.errors import StatisticsError, as_array, as_numbers, name_some, require_columns
+from orchestration.statistics.estimates import flag_list
 from orchestration.statistics.intervals import z_quantile
 
 Floats = npt.NDArray[np.float64]
@@ -249,9 +250,15 @@ def _interval(
     # No distribution has that much of it further from its mean (Cantelli).
     reach = sd / np.sqrt(tail)
 
+    # An area's values stand together, so that those of the areas still sought are taken out at once.
+    at, scale, share_of = (
+        np.ascontiguousarray(of.reshape(-1, len(centre)).T) for of in np.broadcast_arrays(mean, spread, weight)
+    )
+
     def beyond(value: Floats, area: npt.NDArray[np.int64], probability: Floats) -> Floats:
-        below = ndtr((value - mean[..., area]) / spread[..., area])
-        return (weight[..., area] * below).sum(axis=(0, 1)) - probability
+        z = value[..., None] - at[area]
+        z /= scale[area]
+        return np.einsum("...k,...k->...", share_of[area], ndtr(z, out=z)) - probability
 
     found = find_root(
         beyond, (centre - reach, centre + reach), args=(np.arange(len(centre)), np.array([[tail], [1 - tail]])),
@@ -274,10 +281,9 @@ def _log_likelihood(sigma: Floats, y: Floats, psi: Floats, x: Floats) -> tuple[F
 
 
 def _area_flags(used: npt.NDArray[np.bool_], flat: npt.NDArray[np.bool_], variance: float) -> pl.Series:
-    flags = [
-        ["zero_variance"] if is_flat else [] if is_used else ["no_direct_estimate"]
-        for is_used, is_flat in zip(used, flat, strict=True)
-    ]
-    if variance == 0:
-        flags = [[*names, "no_area_effect"] for names in flags]
-    return pl.Series(flags, dtype=pl.List(pl.String))
+    said = {
+        "zero_variance": flat,
+        "no_direct_estimate": ~(flat | used),
+        "no_area_effect": np.full(len(used), variance == 0),
+    }
+    return flag_list(said)

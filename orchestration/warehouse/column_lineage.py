@@ -18,6 +18,7 @@ from sqlglot import exp, parse_one
 from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import Scope, build_scope
+from sqlglot.schema import MappingSchema
 
 from contracts.loading import load_feeds
 from contracts.whole_files import NotReadable, read_json, write_json
@@ -29,17 +30,17 @@ Origin = tuple[str, str, str]
 Columns = dict[str, Any]  # schema → table → column → type
 
 
-def origins(sql: str, known: Columns) -> dict[str, set[Origin]]:
+def origins(sql: str, known: Columns | MappingSchema) -> dict[str, set[Origin]]:
     """Column of a query → columns of tables that its value is made of; what only filters or orders is not counted.
 
     Args:
         sql: one DuckDB query, every table written with its schema.
-        known: the columns of the tables it reads.
+        known: the columns of the tables it reads; who asks of many queries has them read once, as sqlglot's schema.
 
     Raises:
         sqlglot.errors.SqlglotError: the query cannot be read, or names a column that no table has.
     """
-    query: Any = qualify(parse_one(sql, dialect="duckdb"), schema=known, dialect="duckdb")
+    query: Any = qualify(parse_one(sql, dialect="duckdb"), schema=known, dialect="duckdb", quote_identifiers=False)
     scope = build_scope(query)
     found: dict[tuple[int, int], set[Origin]] = {}
     return {name: _of_output(scope, place, found) for place, name in enumerate(query.named_selects)} if scope else {}
@@ -122,12 +123,12 @@ def _read(paths: Iterable[Path], warehouse: Path) -> dict[str, dict[str, list[Or
         known.setdefault(feed.department, {})[feed.table] = dict.fromkeys(feed.accepted_columns, "varchar")
     for schema, table, column, kind in rows:
         known.setdefault(schema, {}).setdefault(table, {})[column] = kind
-    found = {}
+    schema_of_all, found = MappingSchema(known, dialect="duckdb"), {}
     for path in paths:
         # What staging reads are files: named as the feed is.
         sql = ACCEPTED.sub(r'"\1"."\2"', path.read_text(encoding="utf-8"))
         try:
-            found[path.stem] = {column: sorted(made_of) for column, made_of in origins(sql, known).items()}
+            found[path.stem] = {column: sorted(made_of) for column, made_of in origins(sql, schema_of_all).items()}
         except SqlglotError:
             found[path.stem] = {}
     return found

@@ -12,19 +12,33 @@ sent as (
     {{ of_touched_contacts() }}
 ),
 
+-- Nearly every contact comes once: only the others need to be put in order.
+repeated_keys as (
+    select
+        case_no,
+        contact_no
+    from sent
+    group by case_no, contact_no
+    having count(*) > 1
+),
+
 -- A contact may be sent open and again once it is closed. An older file that comes late does not open it again, and what another
 -- sender says of it does not count.
 ranked as (
     select
         sent.*,
         row_number() over (
-            partition by case_no, contact_no
+            partition by sent.case_no, sent.contact_no
             order by
-                (case when is_of_first_sender then 0 else 1 end) asc,
-                (case when closed_at is null then 1 else 0 end) asc,
-                _received_at desc, _receipt desc, _row desc
+                (case when sent.is_of_first_sender then 0 else 1 end) asc,
+                (case when sent.closed_at is null then 1 else 0 end) asc,
+                sent._received_at desc, sent._receipt desc, sent._row desc
         ) as newest
     from sent
+    inner join repeated_keys
+        on
+            sent.case_no = repeated_keys.case_no
+            and sent.contact_no = repeated_keys.contact_no
 ),
 
 contacts as (
@@ -45,6 +59,28 @@ contacts as (
         _receipt
     from ranked
     where newest = 1
+    union all
+    select
+        sent.case_no,
+        sent.contact_no,
+        sent.department_code,
+        sent.service_item_code,
+        sent.division_code,
+        sent.facility_code,
+        sent.window_no,
+        sent.channel,
+        sent.opened_at,
+        sent.closed_at,
+        sent.promised_days,
+        sent.named,
+        sent._sender,
+        sent._receipt
+    from sent
+    left join repeated_keys
+        on
+            sent.case_no = repeated_keys.case_no
+            and sent.contact_no = repeated_keys.contact_no
+    where repeated_keys.case_no is null
 ),
 
 {{ unit_code_ctes() }},

@@ -14,6 +14,7 @@ import polars as pl
 from orchestration.derived.surveys.scores import KEY, SEPARATOR, Cut, column, cuts, respondent_scores
 from orchestration.derived.surveys.wave import Wave
 from orchestration.statistics.changes import estimate_difference
+from orchestration.statistics.design import Design, read_design
 from orchestration.statistics.errors import StatisticsError
 from orchestration.statistics.intervals import benjamini_hochberg, satterthwaite, t_quantile, t_two_sided
 from orchestration.statistics.overlap import change_covariances
@@ -65,12 +66,13 @@ def _mode_effects(wave: Wave, frame: pl.DataFrame) -> pl.DataFrame:
 
     Modes are chosen, not drawn: the difference is of who answered that way as much as of the way itself.
     """
+    design = read_design(frame, "weight", **wave.design)
     modes = [m for m in wave.respondents["mode"].unique().sort() if m != "unknown"]
     dimensions = sorted(set(wave.questions["dimension"])) if len(modes) > 1 else []
     found = [
         _difference(
             wave, frame.with_columns((pl.col("mode") == mode).alias("_is_mode")), (dimension, "all"),
-            "_is_mode", False, True, group_name="mode", group_value=mode,
+            design, "_is_mode", False, True, group_name="mode", group_value=mode,
         )
         for dimension in dimensions
         for mode in modes
@@ -80,10 +82,12 @@ def _mode_effects(wave: Wave, frame: pl.DataFrame) -> pl.DataFrame:
 
 def _urban_rural_gaps(wave: Wave, frame: pl.DataFrame) -> pl.DataFrame:
     """Mean of urban residents minus that of rural ones, of everybody and in each area that is told by them; tested together."""
+    design = read_design(frame, "weight", **wave.design)
     subjects = [c.split(SEPARATOR)[1:] for c in frame.columns if c.startswith(f"score{SEPARATOR}")]
     found = [
         _difference(
-            wave, frame, (dimension, question), "area_type", "rural", "urban", cut.area, group_name="area_type", group_value="urban"
+            wave, frame, (dimension, question), design, "area_type", "rural", "urban", cut.area,
+            group_name="area_type", group_value="urban",
         )
         for cut in cuts(wave)
         if cut.group == "area_type"
@@ -96,6 +100,7 @@ def _difference(
     wave: Wave,
     frame: pl.DataFrame,
     subject: tuple[str, str],
+    design: Design,
     group: str,
     baseline: object,
     comparison: object,
@@ -106,7 +111,7 @@ def _difference(
     try:
         rows = estimate_difference(
             frame, column("score", *subject), "weight", group, baseline, comparison, by=area,
-            confidence=wave.policy.number("confidence"), minimum_df=int(wave.policy.number("interval_minimum_df")), **wave.design,
+            confidence=wave.policy.number("confidence"), minimum_df=int(wave.policy.number("interval_minimum_df")), design=design,
         )  # fmt: skip
     except StatisticsError:
         return pl.DataFrame()

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import polars as pl
 
 from orchestration.derived.surveys.wave import ACSI_SCALES, GROUPS, Wave, wording_of
+from orchestration.statistics.design import Design, read_design
 from orchestration.statistics.estimates import estimate_means, estimate_proportions
 from orchestration.statistics.quality import without_flagged
 
@@ -88,7 +90,8 @@ class Cut:
 def score_wave(wave: Wave) -> pl.DataFrame:
     """Columns `SCHEMA`, one row a `KEY`; respondents without an answer to a question are out of its base."""
     frame, subjects = _wide(wave)
-    table = pl.concat([_estimate(frame, subjects, wave, cut) for cut in cuts(wave)])
+    design = read_design(frame, "weight", **wave.design)
+    table = pl.concat([_estimate(frame, subjects, wave, design, cut) for cut in cuts(wave)])
     return (
         table.with_columns(
             pl.lit(wave.name).alias("wave"),
@@ -150,8 +153,18 @@ def _described(wave: Wave) -> pl.DataFrame:
     return pl.concat([questions.select(columns), dimensions.select(columns)])
 
 
+# What was made of a wave's answers is made once, for as long as the wave is held.
+_WIDE: WeakKeyDictionary[Wave, tuple[pl.DataFrame, list[tuple[str, str]]]] = WeakKeyDictionary()
+
+
 def _wide(wave: Wave) -> tuple[pl.DataFrame, list[tuple[str, str]]]:
     """One row per respondent, a column per measure of every question and dimension; subjects = (dimension, question)."""
+    if wave not in _WIDE:
+        _WIDE[wave] = _made_wide(wave)
+    return _WIDE[wave]
+
+
+def _made_wide(wave: Wave) -> tuple[pl.DataFrame, list[tuple[str, str]]]:
     good = (pl.col("place") >= wave.policy.number("good_position_min")).cast(pl.Float64)
     refused = pl.when(pl.col("status").is_in(["answered", "dont_know", "refused"])).then(
         (pl.col("status") == "refused").cast(pl.Float64)
@@ -200,9 +213,11 @@ def _with_unflagged(frame: pl.DataFrame, wave: Wave) -> pl.DataFrame:
     )
 
 
-def _estimate(frame: pl.DataFrame, subjects: Sequence[tuple[str, str]], wave: Wave, cut: Cut) -> pl.DataFrame:
+def _estimate(
+    frame: pl.DataFrame, subjects: Sequence[tuple[str, str]], wave: Wave, design: Design, cut: Cut
+) -> pl.DataFrame:
     options: dict[str, Any] = {
-        **wave.design,
+        "design": design,
         "by": cut.by or None,
         "confidence": wave.policy.number("confidence"),
         "minimum_df": int(wave.policy.number("interval_minimum_df")),

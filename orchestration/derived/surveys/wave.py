@@ -28,7 +28,7 @@ STATES = ("dont_know", "refused", "not_asked")
 ACSI_SCALES = ("acsi_overall", "acsi_expectancy", "acsi_ideal")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Wave:
     """One wave, ready to be estimated.
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from contracts.door import delivery, pandera_check
+from contracts.door import delivery, keys, pandera_check
 from contracts.door.approvals import NotHeld, approvals, approve
 from contracts.door.delivery import Before, Delivery, Outcome, checksum, pass_file
 from contracts.door.guards import missing_periods
@@ -155,6 +155,35 @@ def test_an_upsert_file_may_hold_a_key_twice(pass_through) -> None:
         header + "A1,1,1,2026-02-01 09:00:00\nA1,1,1,2026-02-02 09:00:00\n", "evaluation.rectifications"
     )
     assert (passed.outcome.rows_accepted, passed.outcome.rows_quarantined) == (2, 0)
+
+
+def test_files_are_compared_alike_whether_the_earlier_ones_were_seen_on_the_way_or_not(pass_through) -> None:
+    """Of the earlier files of an upsert feed some are seen, some are not; the newest of what they say of a case counts."""
+    header, row = "办件编号,服务次数,评价次数,受理差评时间\n", "A{},1,1,2026-02-01 09:0{}:00\n".format
+    files = [[(1, 0), (2, 0)], [(2, 1), (3, 0)], [(1, 0), (2, 0), (3, 0), (4, 0), (4, 1)], [(9, 0)]]
+    told = []
+    for names in ([], [0], [1], [0, 1], [1, 0]):
+        with keys.Seen(load_feeds()["evaluation.rectifications"]) as seen:
+            earlier = []
+            for n, rows in enumerate(files):
+                content = header + "".join(row(*r) for r in rows)
+                own = Before(own=list(earlier), seen=seen if n in (*names, 2, 3) else None)
+                passed = pass_through(content, "evaluation.rectifications", before=own)
+                earlier.append(passed.accepted)
+                found = passed.outcome
+                told.append((n, found.rows_added, found.rows_changed, found.rows_removed))
+    assert sorted(set(told)) == [(0, None, None, None), (1, 1, 1, 0), (2, 1, 1, 0), (3, 1, 0, 0)]
+
+
+def test_a_key_is_rejected_whether_the_file_before_was_seen_on_the_way_or_not(pass_through) -> None:
+    for is_seen in (True, False):
+        with keys.Seen(load_feeds()["sports.openings"]) as seen:
+            first = pass_through(openings(("TY00001", "2026-02-01", 1)), before=Before(seen=seen if is_seen else None))
+            rows = [("TY00001", "2026-02-01", 9), ("TY00002", "2026-02-02", 9), ("TY00002", "2026-02-02", 8)]
+            again = pass_through(openings(*rows), before=Before(barred=[first.accepted], seen=seen))
+            later = pass_through(openings(rows[1]), before=Before(barred=[first.accepted, again.accepted], seen=seen))
+        assert [(row, rule) for row, rule, _ in again.reasons()] == [(2, "key_already_delivered"), (4, "key_repeated")]
+        assert [rule for _, rule, _ in later.reasons()] == ["key_already_delivered"]
 
 
 def test_melted_rows_of_one_line_are_told_apart_by_their_place(pass_through) -> None:

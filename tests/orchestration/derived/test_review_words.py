@@ -78,6 +78,18 @@ def test_a_text_is_cut_into_what_can_say_something_of_a_service(cut, text, held,
     assert not found & not_held
 
 
+def test_the_same_sentence_is_cut_once(tmp_path, deliver, monkeypatch) -> None:
+    from jieba import posseg
+
+    cut, texts = posseg.cut, []
+    monkeypatch.setattr(posseg, "cut", lambda text: texts.append(text) or cut(text))
+    deliver("r1", ("1", 1, "窗口排队"), ("2", 1, "窗口排队"), ("3", 2, "材料不全"))
+    deliver("r2", ("4", 1, "窗口排队"))
+    assert review_words.cut_new(DataDirectory(tmp_path)) == (2, 2)
+    assert sorted(texts) == ["材料不全", "窗口排队"]
+    assert words(tmp_path)["4", "r2"] == words(tmp_path)["1", "r1"] >= {"窗口"}
+
+
 def test_only_bad_levels_with_a_text_are_cut_and_the_earliest_row_of_a_copy(tmp_path, deliver) -> None:
     deliver(
         "r1", ("1", 1, "窗口排队"), ("1", 1, "系统故障"), ("2", 5, "窗口很好"), ("3", 2, None), ("4", 2, "材料不全")

@@ -67,6 +67,19 @@ def test_a_batch_holds_what_dagster_would_have_stored(tmp_path: Path, monkeypatc
     assert own.get_materialized_partitions(rows.key) == {f"2026-01-0{n}" for n in range(1, 5)}
 
 
+def test_the_index_is_asked_once_whether_it_has_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def has_table(_: SqliteEventLogStorage, name: str) -> bool:
+        asked.append(name)
+        return True
+
+    monkeypatch.setattr(SqliteEventLogStorage, "has_table", has_table)
+    _night(tmp_path / "ours", STORAGE, monkeypatch)
+    assert asked
+    assert len(asked) == len(set(asked))
+
+
 def test_a_batch_that_breaks_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     instance = _night(tmp_path / "ours", STORAGE, monkeypatch)
     storage = instance.event_log_storage

@@ -8,9 +8,11 @@ import numpy as np
 import polars as pl
 import pytest
 from designs import TOTALS_A, TOTALS_B, random_design
+from polars.testing import assert_frame_equal
 from scipy.stats import binom
 
 from orchestration.statistics.changes import estimate_change, estimate_difference
+from orchestration.statistics.design import read_design
 from orchestration.statistics.errors import StatisticsError
 from orchestration.statistics.estimates import (
     estimate_mean,
@@ -319,3 +321,13 @@ def test_the_san_diego_survey_with_dont_know_out_of_the_base(shared_data: Path) 
     by_district = estimate_mean(frame, "y", "w", by="district")
     assert by_district["n"].sum() == overall["n"]
     assert by_district.filter(pl.col("n") > 100)["se"].max() < 3
+
+
+def test_a_design_that_was_read_before_gives_the_same_figures() -> None:
+    frame = random_design(3, n=120)
+    before = read_design(frame, "w", "h", "p")
+    assert_frame_equal(
+        estimate_means(frame, ["y"], "w", by="d", design=before), estimate_means(frame, ["y"], "w", "h", "p", by="d")
+    )
+    difference = estimate_difference(frame, "y", "w", "b", "u", "v", design=before)
+    assert_frame_equal(difference, estimate_difference(frame, "y", "w", "b", "u", "v", "h", "p"))
