@@ -21,11 +21,14 @@ from contracts.whole_files import NotReadable, read_json
 from orchestration.derived import roads
 from orchestration.paths import DataDirectory
 from orchestration.release import certificates, code_names, periods, public_changes, revisions, violations, worklists
+from orchestration.release.bulletin import charts
 from orchestration.release.bulletin import pages as bulletin
 from orchestration.release.certificates import Certificate
 from orchestration.release.names import DATABASE, INTERNAL, PUBLIC, PUBLIC_DATABASE, RECEIPTS
 from orchestration.release.tables import comment, schemas_of
 from orchestration.release.targets import files, sdmx, workbooks
+
+DRAWINGS = "drawings.json"  # beside the cells of a release: its charts, for the next one
 
 
 def write_log(data: DataDirectory, candidate: Path, certificate: Certificate) -> None:
@@ -186,7 +189,9 @@ def _write_bulletin(
         feeds_of=revisions.feeds_of_tables(data, certificate.tables),
         roads=certificate.roads.get("files", ()),
     )
-    bulletin.write(now, candidate / bulletin.FOLDER, about, last if previous else None)
+    kept = [data.disclosed / str(release_id) / DRAWINGS for release_id in (about.last, about.release)]
+    with charts.taken_over(*kept):
+        bulletin.write(now, candidate / bulletin.FOLDER, about, last if previous else None)
 
 
 def _log_row(certificate: Certificate) -> dict[str, Any]:
