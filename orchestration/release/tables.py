@@ -1,7 +1,7 @@
 """The tables of a candidate for release, in both editions: written from the warehouse, or taken over from the last release.
 
 What is published is what the product contracts list, column by column. Belongs here: which rows a table of the candidate has, its
-comments. Does not belong here: its files and what goes with the tables (completing), the audit and the swap (publishing).
+comments. Does not belong here: how its files are written (targets.files), what goes with the tables (completing), the audit and the swap (publishing).
 """
 
 import hashlib
@@ -36,6 +36,7 @@ from orchestration.release.names import (
     RECEIPTS,
     STORAGE_VERSION,
 )
+from orchestration.release.targets import files
 
 # Of a table of so many rows what a night touches is looked for by period, and the rest taken over row for row, as it is sorted.
 LARGE = 100_000
@@ -92,16 +93,20 @@ def write(
         told=certificates.last_told(data),
     )  # fmt: skip
     # A table by which another is told goes before it.
-    for product in sorted(products.values(), key=lambda p: len(taking_over.reads(p.id))):
-        _write_table(given, product)
+    with files.Early(con) as early:
+        for product in sorted(products.values(), key=lambda p: len(taking_over.reads(p.id))):
+            _write_table(given, product)
+            early.write("release", product.id, candidate)
+            if _is_there(con, product.id):
+                early.write("public", product.id, candidate / PUBLIC)
+        public_tables = {
+            p.id: previous.public_tables[p.id]
+            if previous and p.id in given.taken and p.id in previous.public_tables
+            else _facts(con, p, "public")
+            for p in products.values()
+            if _is_there(con, p.id)
+        }
     tables, disclosure = given.tables, given.disclosure
-    public_tables = {
-        p.id: previous.public_tables[p.id]
-        if previous and p.id in given.taken and p.id in previous.public_tables
-        else _facts(con, p, "public")
-        for p in products.values()
-        if _is_there(con, p.id)
-    }
     con.execute("detach public; detach release")
     con.close()
     receipts = certificates.receipts(data)

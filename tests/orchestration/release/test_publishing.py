@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
 from pathlib import Path
@@ -324,17 +325,22 @@ def test_a_column_that_was_promised_and_is_not_there_stops_the_release(data, una
         "completing.write_log",
         "publishing.write_json",
         "publishing._publish",
-        "completing._write_bulletin",
+        "completing.write_bulletin",
+        "completing.write_worklists",
+        "completing.sdmx.write",
+        "tables.files._write_csv",
     ],
 )
 def test_a_night_that_dies_while_it_writes_leaves_no_half_release(data, unaudited, monkeypatch, dies_in) -> None:
     publishing.release(data)
     seen = {name: content for name, content in published(data).items() if name.startswith(("current", "certificates"))}
     fill(data, departments("health"))
+    threads = threading.active_count()
     with monkeypatch.context() as dying:
         dying.setattr(f"orchestration.release.{dies_in}", lambda *_, **__: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             publishing.release(data)
+    assert threading.active_count() <= threads, "nothing runs on"
     left = published(data)
     assert {name: left.get(name) for name in seen} == seen
     assert certificates.current(data).release_id == "2026-03-01.1"
