@@ -224,17 +224,17 @@ def _write_rows(
     where = table.where.replace("from dim_division", f"from {_register('dim_division')}")
     earlier = f"read_parquet({literal(kept_before)})" if known and kept_before else ""
     told = _told_rows(table, f"select * from {source} where {where}" + (f" and {moved.rows}" if moved else ""), known, earlier)  # fmt: skip
-    order, state = _listed(product.key), f"select {_listed([*table.cell, *states])} from ({told})"
+    state = f"select {_listed([*table.cell, *states])} from ({told})"
     selected = _columns(product, table, f"({told}) as source", "source")
     if moved:
         names = _listed(f.name for f in product.fields)
         selected += f' union all select {names} from last_public."{product.id}" where not {moved.rows}'
         state += f" union all select {_listed([*table.cell, *states])} from {earlier} where not {moved.rows}"
-    con.execute(f'create table public."{product.id}" as select * from ({selected}) order by {order}')
+    # The bureau's rows lie in the order of their key; what was joined or put together does not.
+    order = f" order by {_listed(product.key)}" if known else ""
+    con.execute(f'create table public."{product.id}" as select * from ({selected}){order}')
     with whole(kept_now) as staged:
-        con.execute(
-            f"copy (select * from ({state}) order by {order}) to {literal(staged)} (format parquet, compression zstd)"
-        )
+        con.execute(f"copy ({state}) to {literal(staged)} (format parquet, compression zstd)")
     say_how(con, product, table)
     below = " + ".join(f'count(*) filter (where "{m}" is null)' for m in table.tens)
     ((rows, below_ten),) = con.execute(f'select count(*), {below} from public."{product.id}"').fetchall()
