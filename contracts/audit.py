@@ -89,10 +89,10 @@ def _asked(promise: Any, table: str) -> _Question | None:
 
 
 def _of_rows(table: str, asked: str, breach: str, shown: str) -> _Question:
-    """A promise that each row keeps or breaks by itself."""
+    """A promise that each row keeps or breaks by itself. DuckDB counts so several times faster than with `filter`."""
     return _Question(
-        f"count(*) filter (where {asked})",
-        f"count(*) filter (where {asked} and {breach})",
+        f"coalesce(count_if({asked}), 0)",
+        f"coalesce(count_if({asked} and {breach}), 0)",
         f"select {shown} from {table} where {asked} and {breach} limit {QUOTED}",
     )
 
@@ -103,7 +103,7 @@ def _of_keys(table: str, columns: Sequence[str]) -> _Question:
     keyed = " or ".join(f"{_name(c)} is not null" for c in columns)
     repeated = f"from {table} where {keyed} group by {key} having count(*) > 1"
     return _Question(
-        f"count(*) filter (where {keyed})",
+        f"coalesce(count_if({keyed}), 0)",
         f"(select coalesce(sum(copies), 0) from (select count(*) as copies {repeated}))",
         f"select {f'({key})' if len(columns) > 1 else key} {repeated} limit {QUOTED}",
     )
@@ -140,7 +140,7 @@ def _answer(
         return ExpectationValidationResult(success=False, expectation_config=config, exception_info=said)
     result = {
         "element_count": total,
-        "missing_count": total - asked,
+        "missing_count": total - int(asked),
         "unexpected_count": int(broken),
         "unexpected_percent": 100 * broken / asked if asked else None,
         "partial_unexpected_list": examples,

@@ -19,7 +19,7 @@ from contracts.loading import seed
 from contracts.model import SUPPRESSED, Product
 from contracts.public_edition import Table, load_public_edition
 from contracts.quoting import literal
-from contracts.whole_files import NotReadable, parquet_reads, write_parquet
+from contracts.whole_files import NotReadable, parquet_reads, whole, write_parquet
 from orchestration.disclosure.attack import COLUMNS, relations_of
 from orchestration.disclosure.samples import as_told, stands, withheld_samples
 from orchestration.disclosure.tens import FAR, RATE_MIN, TEN, Counts, chained
@@ -56,6 +56,20 @@ PLAIN, TENS, DERIVED, ROUNDED, MEANS, SHARES, IMPLIED, COPIED, LEFT_OUT, EXACT =
 
 
 @dataclass(frozen=True)
+class Moved:
+    """The periods in which a table has other rows than in the last release, which told the public the others as they are told now."""
+
+    column: str
+    periods: tuple[Any, ...]
+
+    @property
+    def rows(self) -> str:
+        """SQL: whether a row is of such a period."""
+        days = ", ".join(f"date '{p}'" for p in self.periods if p is not None)
+        return f'coalesce("{self.column}" in ({days}), {None in self.periods})' if days else str(None in self.periods)
+
+
+@dataclass(frozen=True)
 class Told:
     """`rows`: the key of every row that leaves, with its counts as they are told. `state`: what the next release has to know.
     `facts`: what the certificate says."""
@@ -82,9 +96,15 @@ def write(
     source: str,
     kept_before: Path | None,
     kept_now: Path,
+    moved: Moved | None = None,
 ) -> dict[str, Any]:
     """One table of the public edition out of the bureau's (`source`, and the registers of the same release); returns what the
-    certificate says of it."""
+    certificate says of it.
+
+    `moved`: where the last release, attached as `last_public`, told the other periods by the same rules.
+    """
+    if _is_told_row_by_row(product, table):
+        return _write_rows(con, product, table, source, kept_before, kept_now, moved)
     where = table.where.replace("from dim_division", f"from {_register('dim_division')}")
     free = _exempt(product)
     leaves = f"({free}) or ({where})" if free else where
@@ -104,7 +124,7 @@ def write(
     if table.means and before is not None and not {*product.by_name} <= {*before.columns}:
         before = None
     as_before = stands(table, rows, before) if table.means and before is not None else pl.DataFrame()
-    selected = _select(product, table, source, leaves, free)
+    selected = f"{_select(product, table, source, leaves, free)} order by {_listed(product.key) or 'all'}"
     if as_before.height and before is not None:
         # Never written and deleted again: a file keeps what it no longer shows.
         wave, columns = table.people["at_once"], _listed(f.name for f in product.fields)
@@ -170,22 +190,113 @@ def _exempt(product: Product, rows: str = "") -> str | None:
     return " or ".join(conditions) or None
 
 
+def _is_told_row_by_row(product: Product, table: Table) -> bool:
+    """Whether no figure of a table hangs together with one of another row, so that millions of rows need not be looked at together."""
+    together = (
+        table.levels,
+        table.parts,
+        table.sums,
+        table.within,
+        table.periods,
+        table.means,
+        table.people,
+        table.copied,
+    )
+    return bool(table.tens) and not any(together) and not _exempt(product) and {*table.cell} == {*product.key}
+
+
+def _write_rows(
+    con: duckdb.DuckDBPyConnection,
+    product: Product,
+    table: Table,
+    source: str,
+    kept_before: Path | None,
+    kept_now: Path,
+    moved: Moved | None,
+) -> dict[str, Any]:
+    """`write` for a table that is told row by row: as `tell` says it, without relations, in SQL."""
+    known = {*pl.read_parquet_schema(kept_before)} if kept_before and _is_kept(kept_before) else set[str]()
+    if not {*table.cell} <= known:
+        known = set()
+    states = [f"{what}_{m}" for m in table.tens for what in ("told", "since")]
+    if not {*states} <= known:
+        moved = None
+    where = table.where.replace("from dim_division", f"from {_register('dim_division')}")
+    earlier = f"read_parquet({literal(kept_before)})" if known and kept_before else ""
+    told = _told_rows(table, f"select * from {source} where {where}" + (f" and {moved.rows}" if moved else ""), known, earlier)  # fmt: skip
+    state = f"select {_listed([*table.cell, *states])} from ({told})"
+    selected = _columns(product, table, f"({told}) as source", "source")
+    if moved:
+        names = _listed(f.name for f in product.fields)
+        selected += f' union all select {names} from last_public."{product.id}" where not {moved.rows}'
+        state += f" union all select {_listed([*table.cell, *states])} from {earlier} where not {moved.rows}"
+    # The bureau's rows lie in the order of their key; what was joined or put together does not.
+    order = f" order by {_listed(product.key)}" if known else ""
+    con.execute(f'create table public."{product.id}" as select * from ({selected}){order}')
+    with whole(kept_now) as staged:
+        con.execute(f"copy ({state}) to {literal(staged)} (format parquet, compression zstd)")
+    say_how(con, product, table)
+    below = " + ".join(f'count(*) filter (where "{m}" is null)' for m in table.tens)
+    ((rows, below_ten),) = con.execute(f'select count(*), {below} from public."{product.id}"').fetchall()
+    return {"rule": "tens", "k": TEN, "rows": rows, "figures": rows * len(table.tens), "below_ten": below_ten}
+
+
+def _told_rows(table: Table, rows: str, known: set[str], earlier: str) -> str:
+    """SQL: rows with each count as it is told (`t_`), at most (`most_`), and what the next release has to know of it."""
+    figures = [f'cast(floor(coalesce("{m}", 0)) as bigint) as "n_{m}"' for m in table.tens]
+    stands = {
+        m: f'"then_{m}" >= 0 and abs("n_{m}" - "then_{m}") < {TEN}'
+        for m in table.tens
+        if {f"told_{m}", f"since_{m}"} <= known
+    }
+    read = [f'coalesce(b."told_{m}", -1) as "before_{m}", coalesce(b."since_{m}", -1) as "then_{m}"' for m in stands]
+    same = " and ".join(f's."{c}" is not distinct from b."{c}"' for c in table.cell)
+    joined = f"({rows}) as s" + (f" left join {earlier} as b on {same}" if stands else "")
+    own = {m: f'cast(floor("n_{m}" / {TEN}) as bigint) * {TEN}' for m in table.tens}
+    told = [
+        f'case when {stands[m]} then "before_{m}" else {own[m]} end as "told_{m}"'
+        if m in stands
+        else f'{own[m]} as "told_{m}"'
+        for m in table.tens
+    ]
+    since = [
+        f'case when {stands[m]} then "then_{m}" else "n_{m}" end as "since_{m}"'
+        if m in stands
+        else f'"n_{m}" as "since_{m}"'
+        for m in table.tens
+    ]
+    shown = [
+        f'case when "{m}" is not null and "told_{m}" >= {TEN} then "told_{m}" + {TEN // 2} end as "t_{m}", "told_{m}" + {TEN - 1} as "most_{m}"'
+        for m in table.tens
+    ]
+    few = " or ".join(f'("{m}" is not null and "told_{m}" < {TEN})' for m in table.tens)
+    return (
+        f"select *, {', '.join(shown)}, false as _hidden, false as _untold, {few} as _few from (select *, {', '.join([*told, *since])} "
+        f"from (select {', '.join(['s.*', *figures, *read])} from {joined}))"
+    )
+
+
 def _select(product: Product, table: Table, source: str, leaves: str, free: str | None) -> str:
-    """The columns of a public table: the counts as they are told, what follows from them, and what is no figure."""
+    """The rows of a public table, each beside what is told of it."""
+    same = " and ".join(f'source."{c}" is not distinct from told_rows."{c}"' for c in table.cell)
+    inner = f"(select * from {source} where {leaves}) as source left join told_rows on {same}"
+    if table.copied:
+        inner += f' left join public."{table.copied["table"]}" as told on {table.copied["match"]}'
+    return _columns(product, table, inner, "told_rows")
+
+
+def _columns(product: Product, table: Table, rows: str, told: str) -> str:
+    """The columns of a public table: the counts as they are told (in `told`), what follows from them, and what is no figure."""
     read = [
         f'source."{f.name}"' for f in product.fields if kind(table, f.name) in (PLAIN, ROUNDED, MEANS, SHARES, IMPLIED)
     ]
-    tens = [f'told_rows."t_{m}" as "{m}", told_rows."most_{m}" as "{m}__most"' for m in table.tens]
+    tens = [f'{told}."t_{m}" as "{m}", {told}."most_{m}" as "{m}__most"' for m in table.tens]
     copied = [f'told."{c}"' for c in table.copied.get("columns", ())]
-    given = [*read, *tens, *copied, *_factor(table), "told_rows._hidden", "told_rows._untold", "told_rows._few"]
+    given = [*read, *tens, *copied, *_factor(table), f"{told}._hidden", f"{told}._untold", f"{told}._few"]
     if table.shares or _exempt(product):
         given.append("source as _source")
-    same = " and ".join(f'source."{c}" is not distinct from told_rows."{c}"' for c in table.cell)
-    inner = f"select {', '.join(given)} from (select * from {source} where {leaves}) as source left join told_rows on {same}"
-    if table.copied:
-        inner += f' left join public."{table.copied["table"]}" as told on {table.copied["match"]}'
     columns = [_column(f.name, f.sql_type, product, table) for f in product.fields]
-    return f"select {', '.join(columns)} from ({inner}) order by {_listed(product.key) or 'all'}"
+    return f"select {', '.join(columns)} from (select {', '.join(given)} from {rows})"
 
 
 def _factor(table: Table) -> list[str]:
@@ -332,8 +443,13 @@ def _earlier(table: Table, rows: pl.DataFrame, before: pl.DataFrame | None) -> d
 
 def read_state(path: Path) -> pl.DataFrame | None:
     """What the last release told, from beside the published folder."""
+    return pl.read_parquet(path) if _is_kept(path) else None
+
+
+def _is_kept(path: Path) -> bool:
+    """Whether the last release kept what it told of a table."""
     if not path.is_file():
-        return None
+        return False
     if not parquet_reads(path):
         # Without it nobody knows what two releases together would tell.
         raise NotReadable(
@@ -341,4 +457,4 @@ def read_state(path: Path) -> pl.DataFrame | None:
             "请从备份恢复；或删除它，本次发布将不与上一次比较。",
             "restore it from a backup; or remove it, and this release is not compared with the last.",
         )
-    return pl.read_parquet(path)
+    return True

@@ -24,8 +24,13 @@ def parameter(table: str, name: str, day: date) -> int:
     return int(max(rows, key=lambda r: (r["table_name"] == table, r["valid_from"]))["value"])
 
 
-def records(product: Product, frame: pl.DataFrame, day: date) -> dict[str, Any]:
-    """How recognisable the rows of a record-level table are."""
+def records(product: Product, frame: pl.DataFrame, day: date, records: str | None = None) -> dict[str, Any]:
+    """How recognisable the rows of a record-level table are; `records` as in `k_anonymity`."""
     columns = list(product.disclosure["quasi_identifiers"])
     k = parameter(product.id, "records_k", day)
-    return {"rule": "records", "by": columns, "k": k, **k_anonymity(frame, columns, k=k).row(0, named=True)}
+    return {
+        "rule": "records",
+        "by": columns,
+        "k": k,
+        **k_anonymity(frame, columns, k=k, records=records).row(0, named=True),
+    }

@@ -165,8 +165,14 @@ def records_sharing(frame: pl.DataFrame, quasi_identifiers: Sequence[str]) -> pl
     require_columns(frame, {f"quasi-identifier {key}": key for key in keys})
     if not keys:
         return pl.Series("n_sharing", [frame.height] * frame.height, dtype=pl.Int64)
+    shared = _patterns_sharing(frame.group_by(keys).agg(_records=pl.len()), keys)
+    return frame.select(keys).join(shared, on=keys, how="left", nulls_equal=True, maintain_order="left")["n_sharing"]
+
+
+def _patterns_sharing(patterns: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
+    """The combinations of values that occur, `_records` times each, with `n_sharing`."""
     missing = pl.struct(pl.col(key).is_null() for key in keys)
-    patterns = frame.group_by(keys).agg(n=pl.len()).with_columns(_missing=missing)
+    patterns = patterns.select(*keys, n=pl.col("_records").cast(pl.Int64)).with_columns(_missing=missing)
     parts = patterns.partition_by("_missing")
     counted = []
     for part in parts:
@@ -181,21 +187,31 @@ def records_sharing(frame: pl.DataFrame, quasi_identifiers: Sequence[str]) -> pl
             sharing = sharing.with_columns(
                 n_sharing=pl.col("n_sharing") + pl.col("_matches").fill_null(0).cast(pl.Int64)
             ).drop("_matches")
-        counted.append(sharing.select(*keys, "n_sharing"))
-    return frame.select(keys).join(
-        pl.concat(counted), on=keys, how="left", nulls_equal=True, maintain_order="left"
-    )["n_sharing"] if counted else pl.Series("n_sharing", [], dtype=pl.Int64)  # fmt: skip
+        counted.append(sharing.select(*keys, "n", "n_sharing"))
+    return pl.concat(counted) if counted else patterns.select(*keys, "n", n_sharing="n")
 
 
-def k_anonymity(frame: pl.DataFrame, quasi_identifiers: Sequence[str], *, k: int = 10) -> pl.DataFrame:
-    """One row on a record-level product: n, smallest (the k it reaches), n_unique, n_below_k, is_safe."""
-    sharing = records_sharing(frame, quasi_identifiers)
-    below = int((sharing < k).sum())
+def k_anonymity(
+    frame: pl.DataFrame, quasi_identifiers: Sequence[str], *, k: int = 10, records: str | None = None
+) -> pl.DataFrame:
+    """One row on a record-level product: n, smallest (the k it reaches), n_unique, n_below_k, is_safe.
+
+    `records`: the column that says how many records each row of `frame` stands for; without it, one each.
+    """
+    keys = list(quasi_identifiers)
+    require_columns(frame, {f"quasi-identifier {key}": key for key in keys})
+    counted = frame.select(*keys, _records=pl.col(records) if records else pl.lit(1))
+    if keys:
+        shared = _patterns_sharing(counted.group_by(keys).agg(pl.col("_records").sum()), keys)
+    else:
+        n = int(counted["_records"].sum())
+        shared = pl.DataFrame({"n": [n], "n_sharing": [n]}).filter(pl.col("n") > 0)
+    below = int(shared.filter(pl.col("n_sharing") < k)["n"].sum())
     return pl.DataFrame(
         {
-            "n": [frame.height],
-            "smallest": pl.Series([sharing.min()], dtype=pl.Int64),
-            "n_unique": [int((sharing == 1).sum())],
+            "n": [int(shared["n"].sum())],
+            "smallest": pl.Series([shared["n_sharing"].min()], dtype=pl.Int64),
+            "n_unique": [int(shared.filter(pl.col("n_sharing") == 1)["n"].sum())],
             "n_below_k": [below],
             "is_safe": [below == 0],
         }

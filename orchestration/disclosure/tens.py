@@ -171,7 +171,7 @@ def chained(
                 for cell in _furthest_apart(high - low, values[more] - values[less], every):
                     at_most[more][cell] = int(high[cell]) - TEN
                     waiting.add(more)
-    return found
+    return {m: found[m] for m in values}
 
 
 def _furthest_apart(apart: Counts, truly: Counts, parts: Parts) -> set[int]:

@@ -6,7 +6,6 @@ worklists, targets, bulletin).
 
 import shutil
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,11 +20,14 @@ from contracts.whole_files import NotReadable, read_json
 from orchestration.derived import roads
 from orchestration.paths import DataDirectory
 from orchestration.release import certificates, code_names, periods, public_changes, revisions, violations, worklists
+from orchestration.release.bulletin import charts
 from orchestration.release.bulletin import pages as bulletin
 from orchestration.release.certificates import Certificate
 from orchestration.release.names import DATABASE, INTERNAL, PUBLIC, PUBLIC_DATABASE, RECEIPTS
 from orchestration.release.tables import comment, schemas_of
 from orchestration.release.targets import files, sdmx, workbooks
+
+DRAWINGS = "drawings.json"  # beside the cells of a release: its charts, for the next one
 
 
 def write_log(data: DataDirectory, candidate: Path, certificate: Certificate) -> None:
@@ -114,35 +116,29 @@ def _contained(path: Path) -> dict[str, str] | None:
         return None
 
 
-def write_forms(
-    data: DataDirectory,
-    candidate: Path,
-    products: Mapping[str, Product],
-    certificate: Certificate,
-    previous: Certificate | None,
-    same: frozenset[str],
-) -> None:
-    """The rows of the finished databases in forms that others open: Parquet, CSV, the bulletin, workbooks, SDMX, descriptions.
-
-    DuckDB writes the tables' files while Python writes pages and workbooks: each keeps about one core busy.
-    """
-    databases = {".": candidate / DATABASE, PUBLIC: candidate / PUBLIC / PUBLIC_DATABASE}
-    every = load_products()
-    with ThreadPoolExecutor(1) as beside:
-        tables_written = beside.submit(files.write_tables, candidate, databases)
-        _write_worklists(data, candidate, products, certificate, same)
-        _write_bulletin(data, candidate, certificate, previous)
-        sdmx.write(candidate, databases, every, certificate.release_id, certificate.released_at)
-        if workbooks.TABLE in every:
-            workbooks.write(
-                candidate / DATABASE, every[workbooks.TABLE], candidate / workbooks.FOLDER, certificate.release_id, certificate.notes,
-            )  # fmt: skip
-        tables_written.result()
-    # Last: it describes what the release holds.
-    files.describe(candidate, databases, every, certificate.release_id, certificate.released_at, certificate.notes)
+def write_forms(candidate: Path, certificate: Certificate) -> None:
+    """The rows of the finished databases in forms that others open: Parquet, CSV, SDMX, workbooks."""
+    databases, every = databases_of(candidate), load_products()
+    files.write_tables(candidate, databases)
+    sdmx.write(candidate, databases, every, certificate.release_id, certificate.released_at)
+    if workbooks.TABLE in every:
+        workbooks.write(
+            candidate / DATABASE, every[workbooks.TABLE], candidate / workbooks.FOLDER, certificate.release_id, certificate.notes,
+        )  # fmt: skip
 
 
-def _write_worklists(
+def describe(candidate: Path, certificate: Certificate) -> None:
+    """What the release holds, when all is in it."""
+    at, notes = certificate.released_at, certificate.notes
+    files.describe(candidate, databases_of(candidate), load_products(), certificate.release_id, at, notes)
+
+
+def databases_of(candidate: Path) -> dict[str, Path]:
+    """Edition, as a folder of the release → its database."""
+    return {".": candidate / DATABASE, PUBLIC: candidate / PUBLIC / PUBLIC_DATABASE}
+
+
+def write_worklists(
     data: DataDirectory,
     candidate: Path,
     products: Mapping[str, Product],
@@ -165,7 +161,7 @@ def _write_worklists(
         )  # fmt: skip
 
 
-def _write_bulletin(
+def write_bulletin(
     data: DataDirectory, candidate: Path, certificate: Certificate, previous: Certificate | None
 ) -> None:
     """The pages for everybody, from the public edition; of the bureau's log of revisions only the kinds of cause."""
@@ -186,7 +182,9 @@ def _write_bulletin(
         feeds_of=revisions.feeds_of_tables(data, certificate.tables),
         roads=certificate.roads.get("files", ()),
     )
-    bulletin.write(now, candidate / bulletin.FOLDER, about, last if previous else None)
+    kept = [data.disclosed / str(release_id) / DRAWINGS for release_id in (about.last, about.release)]
+    with charts.taken_over(*kept):
+        bulletin.write(now, candidate / bulletin.FOLDER, about, last if previous else None)
 
 
 def _log_row(certificate: Certificate) -> dict[str, Any]:

@@ -8,7 +8,7 @@ What is published is what the product contracts list, column by column.
 """
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from orchestration.release import (
     taking_over,
     worklists,
 )
+from orchestration.release.beside import beside
 from orchestration.release.bulletin import pages as bulletin
 from orchestration.release.certificates import Certificate
 from orchestration.release.names import DATABASE, INTERNAL, NOTICE, PUBLIC
@@ -70,23 +71,16 @@ def release(data: DataDirectory, log: Any = None) -> tuple[Certificate, bool]:
                 periods.settle(data, previous.release_id)
                 taking_over.remember(data, previous.release_id, taking_over.tonight(data, products), kept)
                 return previous, False
-            checked, broken = _audited(data, candidate, certificate, previous, products, kept, log)
+            with beside() as run:
+                checked, broken = _audited(data, candidate, certificate, previous, products, kept, same, run, log)
+                if not broken:
+                    _complete(data, candidate, certificate, checked)
             if not broken:
                 break
             kept = _kept_too(data, products, kept, broken)
             same -= set(kept)
-        last_docs = data.published / "current" / data_docs.FOLDER
-        charts.write(candidate / DATABASE, candidate / "charts")
-        data_docs.write(
-            checked,
-            load_products(),
-            candidate / data_docs.FOLDER,
-            certificate.release_id,
-            certificate.judged,
-            last_docs,
-        )
-        (candidate / NOTICE).write_text(INTERNAL + "\n", encoding="utf-8")
-        completing.write_forms(data, candidate, products, certificate, previous, same)
+        # Last: it describes what the release holds.
+        completing.describe(candidate, certificate)
         write_json(candidate / "certificate.json", asdict(certificate))
         _publish(data, candidate, certificate.release_id)
         periods.settle(data, certificate.release_id)
@@ -104,17 +98,24 @@ def _audited(
     previous: Certificate | None,
     products: Mapping[str, Product],
     kept: Mapping[str, keeping.Cause],
+    same: frozenset[str],
+    run: Callable[..., None],
     log: Any,
 ) -> tuple[Any, dict[str, list[str]]]:
-    """Completes a candidate by its log and audits it: the results for the Data Docs, and table → broken promises."""
+    """Completes a candidate by its log and audits it: the results for the Data Docs, and table → broken promises.
+
+    Python writes worklists and the bulletin beside it (`run`), while DuckDB compares and counts.
+    """
     from contracts.audit import audit, broken_promises
 
+    run(completing.write_worklists, data, candidate, products, certificate, same)
     if previous:
         certificate.changed_tables = sorted(
             t for t, facts in certificate.tables.items() if previous.tables.get(t) != facts
         )
     completing.write_log(data, candidate, certificate)
     completing.write_revisions(data, candidate, certificate, previous, products)
+    run(completing.write_bulletin, data, candidate, certificate, previous)
     if log:
         log.info(f"auditing the candidate {certificate.release_id}")
     # What is taken over was audited in the release that wrote it.
@@ -123,6 +124,21 @@ def _audited(
         certificate.judged[table] = {"release": certificate.release_id, "promises": len(suite.results)}
     certificate.expectations = sum(facts["promises"] for facts in certificate.judged.values())
     return checked, broken_promises(checked) or keeping.lost_keys(str(candidate / DATABASE), products, kept)
+
+
+def _complete(data: DataDirectory, candidate: Path, certificate: Certificate, checked: Any) -> None:
+    """What a sound candidate has beside its tables, worklists and bulletin."""
+    charts.write(candidate / DATABASE, candidate / "charts")
+    data_docs.write(
+        checked,
+        load_products(),
+        candidate / data_docs.FOLDER,
+        certificate.release_id,
+        certificate.judged,
+        data.published / "current" / data_docs.FOLDER,
+    )
+    (candidate / NOTICE).write_text(INTERNAL + "\n", encoding="utf-8")
+    completing.write_forms(candidate, certificate)
 
 
 def stands(data: DataDirectory) -> bool:

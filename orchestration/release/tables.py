@@ -1,7 +1,7 @@
 """The tables of a candidate for release, in both editions: written from the warehouse, or taken over from the last release.
 
 What is published is what the product contracts list, column by column. Belongs here: which rows a table of the candidate has, its
-comments. Does not belong here: its files and what goes with the tables (completing), the audit and the swap (publishing).
+comments. Does not belong here: how its files are written (targets.files), what goes with the tables (completing), the audit and the swap (publishing).
 """
 
 import hashlib
@@ -17,11 +17,12 @@ import duckdb
 
 from contracts.model import FieldSpec, Product
 from contracts.public_edition import load_public_edition
-from contracts.quoting import literal
+from contracts.quoting import identifier, literal
 from contracts.whole_files import link, write_json
 from orchestration.derived import roads
 from orchestration.disclosure import public_edition
 from orchestration.disclosure.attack import COLUMNS
+from orchestration.disclosure.public_edition import Moved
 from orchestration.disclosure.records import records
 from orchestration.paths import DataDirectory
 from orchestration.release import certificates, code_names, keeping, periods, revisions, taking_over, violations
@@ -35,6 +36,10 @@ from orchestration.release.names import (
     RECEIPTS,
     STORAGE_VERSION,
 )
+from orchestration.release.targets import files
+
+# Of a table of so many rows what a night touches is looked for by period, and the rest taken over row for row, as it is sorted.
+LARGE = 100_000
 
 
 class AuditFailed(Exception):
@@ -88,16 +93,20 @@ def write(
         told=certificates.last_told(data),
     )  # fmt: skip
     # A table by which another is told goes before it.
-    for product in sorted(products.values(), key=lambda p: len(taking_over.reads(p.id))):
-        _write_table(given, product)
+    with files.Early(con) as early:
+        for product in sorted(products.values(), key=lambda p: len(taking_over.reads(p.id))):
+            _write_table(given, product)
+            early.write("release", product.id, candidate)
+            if _is_there(con, product.id):
+                early.write("public", product.id, candidate / PUBLIC)
+        public_tables = {
+            p.id: previous.public_tables[p.id]
+            if previous and p.id in given.taken and p.id in previous.public_tables
+            else _facts(con, p, "public")
+            for p in products.values()
+            if _is_there(con, p.id)
+        }
     tables, disclosure = given.tables, given.disclosure
-    public_tables = {
-        p.id: previous.public_tables[p.id]
-        if previous and p.id in given.taken and p.id in previous.public_tables
-        else _facts(con, p, "public")
-        for p in products.values()
-        if _is_there(con, p.id)
-    }
     con.execute("detach public; detach release")
     con.close()
     receipts = certificates.receipts(data)
@@ -158,6 +167,9 @@ class _Given:
     tables: dict[str, dict[str, Any]] = field(default_factory=dict)
     disclosure: dict[str, dict[str, Any]] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
+    moved: dict[str, Moved] = field(
+        default_factory=dict
+    )  # large table → the periods in which its rows are others than in the last
     told: str | None = None  # the newest release that was ever shown, whose cells these are compared with
 
     @property
@@ -216,10 +228,50 @@ def _tell_public(given: _Given, product: Product) -> None:
         disclosed, before = given.data.disclosed, given.told or "none"
         given.disclosure[name] = public_edition.write(
             con, product, listed[name], f'release."{name}"', disclosed / before / f"{name}.parquet", disclosed / given.release_id / f"{name}.parquet",
+            _moved_for_public(given, product),
         )  # fmt: skip
     elif product.is_public and product.disclosure["rule"] == "none":
         con.execute(f'create table public."{name}" as select * from release."{name}" order by {_order(product)}')
         public_edition.say_how(con, product, None)
+
+
+def _moved_for_public(given: _Given, product: Product) -> Moved | None:
+    """The periods of a large table that have to be told anew; None where all have, because what it is told by is another now."""
+    moved = given.moved.get(product.id)
+    if moved is None or not taking_over.reads(product.id) <= given.taken or not given.has_cells_of_last(product):
+        return None
+    with suppress(duckdb.IOException):
+        given.con.execute(
+            f"attach if not exists {literal(given.last / PUBLIC / PUBLIC_DATABASE)} as last_public (read_only)"
+        )
+        return moved if _columns(given.con, "last_public", product) == [f.name for f in product.fields] else None
+    return None
+
+
+def _columns(con: duckdb.DuckDBPyConnection, database: str, product: Product) -> list[str]:
+    query = "select column_name from duckdb_columns() where database_name = ? and table_name = ? order by column_index"
+    return [name for (name,) in con.execute(query, [database, product.id]).fetchall()]
+
+
+def _moved(given: _Given, product: Product, source: str) -> Moved | None:
+    """The periods in which a large table has other rows than in the last release; None where they are most, or nobody can say."""
+    con, column, previous = given.con, periods.period_column(product), given.previous
+    if column is None or product.id == violations.TABLE or not given.is_by_same_rules or previous is None:
+        return None
+    if previous.tables.get(product.id, {}).get("rows", 0) < LARGE:
+        return None
+    con.execute(f"attach if not exists {literal(given.last / DATABASE)} as last (read_only)")
+    names = [f.name for f in product.fields]
+    if _columns(con, "last", product) != names:
+        return None
+    row = f'"{column}" as period, hash({", ".join(map(identifier, names))})::hugeint as row_hash'
+    found = con.execute(f"""
+        select period, sum(side) <> 0 or sum(side * row_hash) <> 0 from (
+            select {row}, 1 as side from last."{product.id}" union all select {row}, -1 as side from {source}
+        ) group by period
+    """).fetchall()
+    others = tuple(period for period, is_other in found if is_other)
+    return Moved(column, others) if 2 * len(others) < len(found) else None
 
 
 def _order(product: Product) -> str:
@@ -240,9 +292,11 @@ def _take(given: _Given, product: Product) -> dict[str, Any]:
     con, data = given.con, given.data
     columns = ", ".join(f'source."{f.name}"' for f in product.fields)
     source = given.named.get(product.id, product.id)
-    con.execute(
-        f'create or replace table release."{product.id}" as select {columns} from {source} as source order by {_order(product)}'
-    )
+    rows = f"select {columns} from {source} as source"
+    if moved := _moved(given, product, source):
+        given.moved[product.id] = moved
+        rows = f'{rows} where {moved.rows} union all select {columns} from last."{product.id}" as source where not {moved.rows}'
+    con.execute(f'create or replace table release."{product.id}" as select * from ({rows}) order by {_order(product)}')
     if product.id == violations.TABLE:  # what becomes of a violation is told whatever period it is of
         violations.carry(con, product, given.named, given.last / DATABASE, given.release_id, data.today())
     else:
@@ -250,7 +304,8 @@ def _take(given: _Given, product: Product) -> dict[str, Any]:
     if product.disclosure["rule"] != "records":
         return dict(product.disclosure)
     wanted = ", ".join(f'"{c}"' for c in product.disclosure["quasi_identifiers"])
-    return records(product, con.sql(f'select {wanted} from release."{product.id}"').pl(), data.today())
+    counted = f'select {wanted}, count(*) as _alike from release."{product.id}" group by all'
+    return records(product, con.sql(counted).pl(), data.today(), "_alike")
 
 
 def _is_there(con: duckdb.DuckDBPyConnection, name: str) -> bool:

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from typing import Any
 
 from contracts.loading import sender_names
@@ -81,7 +82,7 @@ class Reviews:
         found = [u for u in real if (u.now["good_rate_change"] > 0) == better]
         return sorted(found, key=lambda u: -abs(u.now["good_rate_change"]))
 
-    @property
+    @cached_property
     def lowest(self) -> float:
         """Where the scale of good rates begins: a multiple of 5 % below all but the widest intervals of departments and halls."""
         lows = sorted(u.now["good_rate_lo"] for k in WITH_PAGE for u in self.units.get(k, ()) if u.now["good_rate_lo"])

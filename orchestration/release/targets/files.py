@@ -8,7 +8,8 @@ Does not belong here: which tables and rows there are (release.tables) and the d
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -36,17 +37,47 @@ def write_tables(folder: Path, databases: Mapping[str, Path]) -> None:
         databases: edition (a folder below `folder`, `.` the release itself) → its DuckDB file.
     """
     for edition, database in databases.items():
-        for form in ("parquet", CSV):
-            (folder / edition / form).mkdir(parents=True, exist_ok=True)
         with duckdb.connect(str(database), read_only=True) as con:
             # As whoever else has the file open in this process: the setting is theirs too, and the same rows are the same bytes.
             con.execute("set disabled_optimizers = 'statistics_propagation'")
+            ((catalog,),) = con.execute("select current_database()").fetchall()
             for table in _tables(con):
-                parquet, csv = (folder / edition / form / f"{table}.{form}" for form in ("parquet", CSV))
-                if not parquet.is_file():
-                    con.execute(f'copy "{table}" to {literal(parquet)} (format parquet, compression zstd)')
-                if not csv.is_file():
-                    _write_csv(con, table, csv)
+                _write_table(con, catalog, table, folder / edition)
+
+
+class Early:
+    """Writes tables' files in a thread while other tables of the same databases are made; what has not begun when all are made is left to
+    `write_tables`."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
+        self._con, self._pool = con.cursor(), ThreadPoolExecutor(1)
+        self._begun: list[Future[None]] = []
+
+    def write(self, catalog: str, table: str, place: Path) -> None:
+        """A table that no longer changes; `place`: the folder of its edition."""
+        self._begun.append(self._pool.submit(_write_table, self._con, catalog, table, place))
+
+    def __enter__(self) -> Early:
+        return self
+
+    def __exit__(self, failure: type[BaseException] | None, *_: object) -> None:
+        if failure:
+            self._con.interrupt()
+        self._pool.shutdown(cancel_futures=True)
+        self._con.close()
+        for one in self._begun:
+            if not failure and not one.cancelled():
+                one.result()
+
+
+def _write_table(con: duckdb.DuckDBPyConnection, catalog: str, table: str, place: Path) -> None:
+    parquet, csv = (place / form / f"{table}.{form}" for form in ("parquet", CSV))
+    if not parquet.is_file():
+        parquet.parent.mkdir(parents=True, exist_ok=True)
+        con.execute(f'copy {catalog}."{table}" to {literal(parquet)} (format parquet, compression zstd)')
+    if not csv.is_file():
+        csv.parent.mkdir(parents=True, exist_ok=True)
+        _write_csv(con, catalog, table, csv)
 
 
 def describe(
@@ -65,10 +96,18 @@ def describe(
             counts = {t: _count(con, t) for t in _tables(con)}
         known = {t: products[t] for t in counts if t in products}
         parquet = {t: place / "parquet" / f"{t}.parquet" for t in known}
-        described = package(known, parquet, place, counts, about)
-        write_json(place / PACKAGE, {**described, "resources": [*described["resources"], *_others(place)]})
         csv = {t: place / CSV / f"{t}.csv" for t in known}
-        write_json(place / CSV / PACKAGE, package(known, csv, place / CSV, counts, about))
+        sums = _checksums([*parquet.values(), *csv.values()])
+        described = package(known, parquet, place, counts, about, sums)
+        write_json(place / PACKAGE, {**described, "resources": [*described["resources"], *_others(place)]})
+        write_json(place / CSV / PACKAGE, package(known, csv, place / CSV, counts, about, sums))
+
+
+def _checksums(files: Iterable[Path]) -> dict[Path, str]:
+    """Of files that are there; a core each, for hashing needs no Python."""
+    there = [path for path in files if path.is_file()]
+    with ThreadPoolExecutor() as pool:
+        return dict(zip(there, pool.map(sha256_of, there), strict=True))
 
 
 def point(published: Path, release_id: str, at: datetime) -> None:
@@ -89,9 +128,14 @@ def package(
     base: Path,
     rows: Mapping[str, int],
     about: Mapping[str, str],
+    checksums: Mapping[Path, str],
 ) -> dict[str, Any]:
-    """A Data Package of some tables; `base` is the folder it will lie in."""
-    resources = [_resource(products[t], products, files[t], base, rows[t]) for t in products if files[t].is_file()]
+    """A Data Package of some tables; `base` is the folder it will lie in, `checksums` has the files that are there."""
+    resources = [
+        _resource(products[t], products, files[t], base, rows[t], checksums[files[t]])
+        for t in products
+        if files[t] in checksums
+    ]
     return {
         "profile": "data-package",
         "name": "minsheng",
@@ -103,7 +147,9 @@ def package(
     }
 
 
-def _resource(product: Product, products: Mapping[str, Product], file: Path, base: Path, rows: int) -> dict[str, Any]:
+def _resource(
+    product: Product, products: Mapping[str, Product], file: Path, base: Path, rows: int, checksum: str
+) -> dict[str, Any]:
     is_csv = file.suffix == ".csv"
     described: dict[str, Any] = {
         "name": product.id,
@@ -113,7 +159,7 @@ def _resource(product: Product, products: Mapping[str, Product], file: Path, bas
         "format": file.suffix[1:],
         "mediatype": "text/csv" if is_csv else "application/vnd.apache.parquet",
         "bytes": file.stat().st_size,
-        "hash": f"sha256:{sha256_of(file)}",
+        "hash": f"sha256:{checksum}",
         "rows": rows,
         "schema": _schema(product, products),
     }
@@ -203,17 +249,18 @@ def _field(f: FieldSpec) -> dict[str, Any]:
     return described
 
 
-def _write_csv(con: duckdb.DuckDBPyConnection, table: str, path: Path) -> None:
+def _write_csv(con: duckdb.DuckDBPyConnection, catalog: str, table: str, path: Path) -> None:
     """Dates and times as ISO 8601, null as nothing, an empty text as "", formulas as the texts they are."""
     columns = con.execute(
-        "select column_name, data_type from duckdb_columns() where table_name = ? order by column_index", [table]
+        "select column_name, data_type from duckdb_columns() where database_name = ? and table_name = ? order by column_index",
+        [catalog, table],
     )
     (first, first_type), *others = columns.fetchall()
     selected = ", ".join(
         [_for_spreadsheets(first, first_type, BOM + first), *(_for_spreadsheets(n, t, n) for n, t in others)]
     )
     con.execute(
-        f"copy (select {selected} from \"{table}\") to {literal(path)} (format csv, header, timestampformat '%Y-%m-%dT%H:%M:%S')"
+        f"copy (select {selected} from {catalog}.\"{table}\") to {literal(path)} (format csv, header, timestampformat '%Y-%m-%dT%H:%M:%S')"
     )
 
 

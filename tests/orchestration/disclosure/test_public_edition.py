@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,9 @@ from contracts.indicators import load_indicators
 from contracts.loading import load_products, seed
 from contracts.model import SUPPRESSED
 from contracts.public_edition import forgotten, load_public_edition
-from orchestration.disclosure import records
+from orchestration.disclosure import public_edition, records
 from orchestration.disclosure.attack import Relation, attack, bracket, summary
-from orchestration.disclosure.public_edition import read_state
+from orchestration.disclosure.public_edition import Moved, read_state, tell
 from orchestration.disclosure.samples import withheld_samples
 from orchestration.disclosure.tens import TEN, chained, tens_of
 from orchestration.paths import DataDirectory
@@ -141,6 +141,66 @@ def test_night_after_night_a_figure_stays_until_ten_people_have_moved_it() -> No
 
 
 # ── the list beside the contracts ───────────────────────────────────────────────────────────────
+
+
+VOLUME = load_public_edition()["fct_service_volume"]
+USUAL: Mapping[str, str] = {
+    "string": "'x'",
+    "date": "date '2026-03-01'",
+    "boolean": "true",
+    "number": "1.0",
+    "integer": "7",
+}
+
+
+def volumes(rng: np.random.Generator, before: pl.DataFrame | None) -> pl.DataFrame:
+    """Visits to two halls on thirty days; another night moves those of two days, by few people and by many, and adds a day."""
+    if before is None:
+        days = [date(2026, 1, 1) + timedelta(n // 2) for n in range(60)]
+        counts = {m: [int(n) if n < 60 else None for n in rng.integers(0, 65, 60)] for m in VOLUME.tens}
+        return pl.DataFrame({"facility_id": ["a", "b"] * 30, "period_start": days, **counts})
+    moved = pl.col("period_start").is_in([date(2026, 1, int(n)) for n in rng.integers(1, 28, 2)])
+    more = pl.when(moved).then(pl.lit(int(rng.integers(1, 14)))).otherwise(0)
+    kept = before.with_columns(pl.col(m) + more for m in VOLUME.tens)
+    return pl.concat([kept, kept.tail(2).with_columns(pl.col("period_start") + timedelta(1))])
+
+
+@pytest.mark.parametrize("seed_", range(3))
+def test_a_table_told_row_by_row_is_told_as_figures_without_relations_are(tmp_path, seed_) -> None:
+    product, rng = load_products()["fct_service_volume"], np.random.default_rng(seed_)
+    rows: pl.DataFrame | None = None
+    with duckdb.connect() as con:
+        for catalog in ("release", "public", "last", "last_public"):
+            con.execute(f"attach ':memory:' as {catalog}")
+        public_edition.prepare(con)
+        for night in range(4):
+            rows = volumes(rng, rows)
+            con.register("given_rows", rows.to_arrow())
+            columns = [
+                f'{f"{f.name}" if f.name in rows.columns else USUAL[f.kind]}::{f.sql_type} as "{f.name}"'
+                for f in product.fields
+            ]
+            con.execute(f"create or replace table release.{product.id} as select {', '.join(columns)} from given_rows")
+            kept = [tmp_path / f"{n}.parquet" for n in (night - 1, night)]
+            given = con.sql(f"select * from release.{product.id} order by {', '.join(VOLUME.cell)}").pl()
+            whole = tell(VOLUME, given, lambda name: pl.DataFrame(), read_state(kept[0]))
+            ways: list[Moved | None] = [None]
+            if night:
+                others = f"select period_start from (from release.{product.id} except all from last.{product.id})"
+                ways.append(Moved("period_start", tuple(p for (p,) in con.sql(f"{others} group by 1").fetchall())))
+                assert 0 < len(ways[-1].periods) <= 3  # type: ignore[union-attr]
+            for moved in ways:
+                con.execute(f"drop table if exists public.{product.id}")
+                facts = public_edition.write(con, product, VOLUME, f"release.{product.id}", kept[0], kept[1], moved)
+                assert facts == whole.facts
+                public = con.sql(f"from public.{product.id} order by {', '.join(VOLUME.cell)}").pl()
+                assert public.select(VOLUME.cell).equals(whole.rows.sort(VOLUME.cell).select(VOLUME.cell))
+                assert all(public[m].equals(whole.rows[f"t_{m}"].alias(m)) for m in VOLUME.tens)
+                kept_now = read_state(kept[1])
+                assert kept_now is not None
+                assert kept_now.select(whole.state.columns).sort(VOLUME.cell).equals(whole.state)
+            for catalog, of in (("last", "release"), ("last_public", "public")):
+                con.execute(f"create or replace table {catalog}.{product.id} as from {of}.{product.id}")
 
 
 @pytest.mark.parametrize("product", load_products().values(), ids=lambda p: p.id)

@@ -12,9 +12,11 @@ from typing import Any
 
 import duckdb
 import pytest
+import vl_convert
 
 from contracts.loading import load_products
 from contracts.whole_files import read_json
+from orchestration.release.bulletin import charts
 from orchestration.release.bulletin.edition import Names, Row, open_edition, slug
 from orchestration.release.bulletin.figures import Indicator
 from orchestration.release.bulletin.pages import PAGES, About, _environment, write
@@ -286,6 +288,27 @@ def test_a_score_without_a_margin_says_why(tmp_path: Path) -> None:
     assert "no margin can be told: a stratum with one sampling unit" in (site / "en" / "surveys.html").read_text(
         "utf-8"
     )
+
+
+def test_a_chart_that_would_be_drawn_as_before_is_the_one_that_was(tmp_path: Path, monkeypatch) -> None:
+    months = [Row(SHOWN), Row(SHOWN, period_start=date(2026, 1, 1), good_rate=0.9)]
+    first, second, third = (tmp_path / f"{n}.json" for n in "123")
+    with charts.taken_over(tmp_path / "none.json", first):
+        drawn = charts.trend(months, "zh")
+    asked: list[Any] = []
+    convert = vl_convert.vegalite_to_svg
+    monkeypatch.setattr(vl_convert, "vegalite_to_svg", lambda *a, **k: asked.append(a) or convert(*a, **k))
+    with charts.taken_over(first, second):
+        assert charts.trend(months, "zh") == charts.trend(months, "zh") == drawn
+        assert not asked
+        assert charts.trend(months[:1], "zh") != drawn
+    assert len(asked) == 1
+    # A file that a disk has harmed, or somebody changed, is none; what is no longer drawn is not kept for ever.
+    second.write_text(second.read_text(encoding="utf-8").replace("<svg", "<SVG"), encoding="utf-8")
+    with charts.taken_over(second, third):
+        assert charts.trend(months, "zh") == drawn
+    assert len(asked) == 2
+    assert (len(read_json(first)["drawings"]), len(read_json(third)["drawings"])) == (1, 1)
 
 
 def test_of_many_communities_the_map_says_that_it_draws_squares(tmp_path: Path, monkeypatch) -> None:

@@ -6,12 +6,14 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import polars as pl
 import pytest
 
 import contracts.audit
@@ -323,17 +325,22 @@ def test_a_column_that_was_promised_and_is_not_there_stops_the_release(data, una
         "completing.write_log",
         "publishing.write_json",
         "publishing._publish",
-        "completing._write_bulletin",
+        "completing.write_bulletin",
+        "completing.write_worklists",
+        "completing.sdmx.write",
+        "tables.files._write_csv",
     ],
 )
 def test_a_night_that_dies_while_it_writes_leaves_no_half_release(data, unaudited, monkeypatch, dies_in) -> None:
     publishing.release(data)
     seen = {name: content for name, content in published(data).items() if name.startswith(("current", "certificates"))}
     fill(data, departments("health"))
+    threads = threading.active_count()
     with monkeypatch.context() as dying:
         dying.setattr(f"orchestration.release.{dies_in}", lambda *_, **__: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             publishing.release(data)
+    assert threading.active_count() <= threads, "nothing runs on"
     left = published(data)
     assert {name: left.get(name) for name in seen} == seen
     assert certificates.current(data).release_id == "2026-03-01.1"
@@ -457,6 +464,59 @@ def test_where_most_rows_are_taken_over_the_bureau_s_file_begins_as_the_last_one
             assert len(comments) == len(PRODUCTS)
             assert all(FICTIONAL in comment for (comment,) in comments)
     assert {t: f["rows"] for t, f in second.tables.items()} == {"dim_department": 50, "dim_division": 1}
+
+
+def volumes(data: DataDirectory, visits: Mapping[str, int]) -> None:
+    """The warehouse with the visits to a hall on some days of a large table, not in their order."""
+    fields = VOLUME["fct_service_volume"].fields
+    fill(data, departments("health"))
+    with duckdb.connect(str(data.warehouse)) as con:
+        con.execute(f"create table products.fct_service_volume ({', '.join(f'{f.name} {f.sql_type}' for f in fields)})")
+        rows = [
+            row(VOLUME["fct_service_volume"], facility_id="a", period_start=date.fromisoformat(day), period_end=date.fromisoformat(day), visits=n)
+            for day, n in visits.items()
+        ]  # fmt: skip
+        con.executemany(f"insert into products.fct_service_volume values ({', '.join('?' for _ in fields)})", rows)
+
+
+VOLUME = {"fct_service_volume": load_products()["fct_service_volume"]}
+
+
+def test_of_a_large_table_the_periods_that_stand_are_taken_over_row_for_row(data, unaudited, promise, monkeypatch, tmp_path) -> None:  # fmt: skip
+    promise({**PRODUCTS, **VOLUME})
+    days = {f"2026-02-{day:02}": 3 * day for day in range(9, 0, -1)}
+    columns = "period_start::varchar, visits"
+
+    def nights(folder: Path) -> list[Any]:
+        """What two nights publish: both editions, their order, what the next one is compared with."""
+        city = DataDirectory(folder)
+        city.set_calendar(date(2026, 3, 1), date(2026, 1, 1))
+        found = []
+        for visits in (days, {"2026-02-10": 40, **days, "2026-02-04": 19, "2026-02-05": 16}):
+            volumes(city, visits)
+            certificate, _ = publishing.release(city)
+            for database in (names.DATABASE, f"public/{names.PUBLIC_DATABASE}"):
+                with duckdb.connect(str(city.published / "current" / database), read_only=True) as con:
+                    found.append(con.execute(f"select {columns} from fct_service_volume").fetchall())
+            kept = city.disclosed / certificate.release_id / "fct_service_volume.parquet"
+            found += [
+                sorted(pl.read_parquet(kept).rows()),
+                certificate.tables,
+                certificate.public_tables,
+                certificate.disclosure,
+            ]
+        return found
+
+    whole = nights(tmp_path / "whole")
+    assert all(whole[edition] == sorted(whole[edition]) for edition in (0, 1)), "in the order of their key"
+    moved: list[Any] = []
+    of_periods = tables._moved
+    monkeypatch.setattr(tables, "LARGE", 1)
+    monkeypatch.setattr(tables, "_moved", lambda *a: moved.append(of_periods(*a)) or moved[-1])
+    assert nights(tmp_path / "by_period") == whole
+    assert [sorted(map(str, m.periods)) for m in moved if m] == [["2026-02-04", "2026-02-05", "2026-02-10"]]
+    # 12 people became 19 on the fourth, fewer than ten more; 40 came on a new day.
+    assert [n for day, n in whole[-5] if day in ("2026-02-04", "2026-02-10")] == [15, 45]
 
 
 def built(data: DataDirectory, **keys: str) -> None:
