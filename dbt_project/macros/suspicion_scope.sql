@@ -13,7 +13,7 @@
             place_before as place,
             review_month_before as review_month
         from {{ ref('review_delta') }}
-        where place_before is not null
+        where review_month_before is not null
         union all
         select
             place,
@@ -64,9 +64,11 @@
     {%- endif %}
 {%- endmacro %}
 
-{#- The months in which a review counts that is suspected anew: a query of `month`. -#}
-{% macro suspected_months() -%}
-    select distinct judgements.counted_month as month
+{#- The months and places in which a review counts that is suspected anew: a query of `month` and `place`. -#}
+{% macro suspected_places() -%}
+    select distinct
+        judgements.counted_month as month,
+        judgements.place
     from {{ ref('review_judgements') }} as judgements
     inner join ({{ suspicion_scope() }}) as touched
         on

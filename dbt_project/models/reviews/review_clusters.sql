@@ -1,6 +1,6 @@
 {{ config(
     materialized=kept(),
-    pre_hook="{{ take_out('month in (' ~ touched_months() ~ ' union distinct ' ~ suspected_months() ~ ')') }}",
+    pre_hook="{{ take_out('(month, ' ~ place_of_unit() ~ ') in (' ~ touched_places() ~ ' union distinct ' ~ suspected_places() ~ ')') }}",
     post_hook="{{ say_updated() }}",
 ) }}
 {#- what of the reviews of a facility each grouping keeps apart -#}
@@ -18,9 +18,9 @@ suspicions as (
 
 {% if is_incremental() -%}
 touched as (
-    {{ touched_months() }}
+    {{ touched_places() }}
     union distinct
-    {{ suspected_months() }}
+    {{ suspected_places() }}
 ),
 
 {% endif -%}
@@ -44,7 +44,7 @@ days as (
         and judgements.validity = 'valid'
         and suspicions.review_id is null
         {%- if is_incremental() %}
-        and judgements.counted_month in (select touched.month from touched)
+        and (judgements.counted_month, judgements.place) in (select touched.month, touched.place from touched)
         {%- endif %}
     group by
         judgements.counted_month,
