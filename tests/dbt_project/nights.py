@@ -22,7 +22,7 @@ CHAIN = (
     "review_counts_as_judged", "review_counts",
 )  # fmt: skip
 # What tells of the way a state was reached, not of the state.
-OF_THE_WAY = {"review_deliveries", "review_delta", "volume_deliveries"}
+OF_THE_WAY = {"review_deliveries", "review_delta", "volume_deliveries", "indicator_changes"}
 Row = dict[str, Any]
 
 
