@@ -63,16 +63,3 @@
             and judgements.reviewed_on <= {{ add_days("cast('" ~ days[1] ~ "' as date)", after) }}
     {%- endif %}
 {%- endmacro %}
-
-{#- The months and places in which a review counts that is suspected anew: a query of `month` and `place`. -#}
-{% macro suspected_places() -%}
-    select distinct
-        judgements.counted_month as month,
-        judgements.place
-    from {{ ref('review_judgements') }} as judgements
-    inner join ({{ suspicion_scope() }}) as touched
-        on
-            judgements.place = touched.place
-            and judgements.reviewed_on >= touched.from_day
-            and judgements.reviewed_on <= {{ add_days('touched.to_day', suspicion_reach()) }}
-{%- endmacro %}
