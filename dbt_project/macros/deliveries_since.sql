@@ -4,7 +4,6 @@
   `days`: staging model → the column that is the day of a row, for one row a day of a delivery; none for one row a delivery.
 -#}
 {% macro deliveries_since(days) -%}
-{%- set former = former_deliveries() -%}
 attempts as (
     select * from {{ source('ledger', 'receipts') }}
 ),
@@ -36,6 +35,12 @@ standing as (
             and attempts.is_latest
 ),
 
+{{ since_last_built() }}
+{%- endmacro %}
+
+{#- CTEs up to `final`: what stands (`standing`: feed, receipt, day, content) beside what stood when the model in hand was last built. -#}
+{% macro since_last_built() -%}
+{%- set former = former_deliveries() -%}
 stood as (
     select
         feed,

@@ -74,7 +74,24 @@
     {{ return(steps_by_deliveries(this, inputs, [adapter.get_relation(this.database, this.schema, 'service_volume_sums')])) }}
 {%- endmacro %}
 
-{#- The steps of `tables` that are made of `deliveries` and of `inputs` (columns, relation); no way leads where it `is_barred`. -#}
+{#- The same for what is added up from standard tables: a year's residents and villages are read beside every month of it. -#}
+{% macro find_indicator_steps() -%}
+    {{ return(adapter.dispatch('find_indicator_steps', 'minsheng')()) }}
+{%- endmacro %}
+
+{% macro default__find_indicator_steps() -%}{{ return([invocation_id, '', '']) }}{%- endmacro %}
+
+{% macro duckdb__find_indicator_steps() -%}
+    {%- set names = ['indicators', 'indicator_groups', 'indicator_rules', 'division_levels', 'dim_division_history', 'division_restatement'] -%}
+    {%- for table in indicator_measures() if table.is_yearly %}{% do names.append(table.table) %}{% endfor -%}
+    {%- set inputs = [] -%}
+    {%- for name in names %}{% do inputs.append(['kept', ref(name)]) %}{% endfor -%}
+    {%- if not execute or load_relation(inputs[0][1]) is none %}{{ return([invocation_id, '', '']) }}{% endif -%}
+    {{ return(steps_by_deliveries(this, inputs, [])) }}
+{%- endmacro %}
+
+{#- The steps of `tables` that are made of `deliveries` and of `inputs` (columns, relation); no way leads where it `is_barred`.
+  Without `tables` each is in a state of its own, and asks whether the way leads from there (is_updatable). -#}
 {% macro steps_by_deliveries(deliveries, inputs, tables, is_barred=false) -%}
     {%- set query -%}
         select

@@ -13,7 +13,7 @@
             place_before as place,
             review_month_before as review_month
         from {{ ref('review_delta') }}
-        where place_before is not null
+        where review_month_before is not null
         union all
         select
             place,
@@ -62,15 +62,4 @@
             and judgements.reviewed_on >= {{ add_days("cast('" ~ days[0] ~ "' as date)", -before) }}
             and judgements.reviewed_on <= {{ add_days("cast('" ~ days[1] ~ "' as date)", after) }}
     {%- endif %}
-{%- endmacro %}
-
-{#- The months in which a review counts that is suspected anew: a query of `month`. -#}
-{% macro suspected_months() -%}
-    select distinct judgements.counted_month as month
-    from {{ ref('review_judgements') }} as judgements
-    inner join ({{ suspicion_scope() }}) as touched
-        on
-            judgements.place = touched.place
-            and judgements.reviewed_on >= touched.from_day
-            and judgements.reviewed_on <= {{ add_days('touched.to_day', suspicion_reach()) }}
 {%- endmacro %}

@@ -19,10 +19,10 @@ from orchestration.paths import NEVER_CAME, DataDirectory
 CHAIN = (
     "contact_namesakes", "review_deliveries", "review_delta", "fct_contact", "review_judgements", "review_rule_hits",
     "review_suspicions", "fct_review", "fct_rectification", "contact_refusals", "review_refusals", "review_without_contact", "review_heard_contacts", "review_exclusions", "review_moved_contacts",
-    "review_counts_as_judged", "review_counts",
+    "review_counts_as_judged", "review_clusters", "review_counts",
 )  # fmt: skip
 # What tells of the way a state was reached, not of the state.
-OF_THE_WAY = {"review_deliveries", "review_delta", "volume_deliveries"}
+OF_THE_WAY = {"review_deliveries", "review_delta", "volume_deliveries", "indicator_changes"}
 Row = dict[str, Any]
 
 

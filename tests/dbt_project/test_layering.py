@@ -127,6 +127,22 @@ def test_a_model_reads_its_own_subject_and_those_before_it(models: Mapping[str, 
     assert found == set()
 
 
+def test_what_indicators_are_updated_by_is_all_that_they_are_made_of(models: Mapping[str, Any]) -> None:
+    """Each way from an indicator that is kept up to a file leads through a table whose rows `indicator_changes` compares."""
+    steps = "indicator_changes"
+    compared = read_by(models[steps], "ref")
+    waiting = [name for name, node in models.items() if node.config.meta.get("steps") == steps]
+    assert len(waiting) >= 6
+    seen: set[str] = set()
+    while waiting:
+        if (name := waiting.pop()) in seen | compared | {steps}:
+            continue
+        seen.add(name)
+        assert name in models, f"{name} is no table that {steps} compares"
+        assert not read_by(models[name], "source"), f"{name} is made of files, and no table that {steps} compares"
+        waiting += read_by(models[name], "ref")
+
+
 def test_feeds_are_read_by_staging_alone(models: Mapping[str, Any]) -> None:
     found = {
         name: read_by(node, "source") - OWN_SOURCES for name, node in models.items() if LAYER_OF[name] != "staging"

@@ -31,7 +31,7 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> City:
     reviews = [city.review(c, 5, tags="510") for c in burst] + [city.review(c, 33, tags="517") for c in steady[:6]]
     city.deliver("evaluation.contacts", "c_programs", burst + steady, FIRST + timedelta(days=40))
     city.deliver("evaluation.reviews", "r_programs", reviews, FIRST + timedelta(days=40))
-    city.night("+review_counts", "+fct_review")
+    city.night("+review_counts", "+review_clusters", "+fct_review")
     return city
 
 

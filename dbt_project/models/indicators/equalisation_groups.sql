@@ -1,7 +1,15 @@
+{{ config(
+    materialized=kept(),
+    meta={'steps': 'indicator_changes'},
+    pre_hook="{{ take_out('(indicator_code, period) in (' ~ touched_indicators() ~ ')') }}",
+    post_hook="{{ say_updated() }}",
+) }}
+{{ after('indicator_changes') }}
 with
 
 units as (
     select * from {{ ref('equalisation_units') }}
+    {{ of_touched_indicators() }}
 ),
 
 groupings as (

@@ -1,7 +1,14 @@
+{{ config(
+    materialized=kept(),
+    meta={'steps': 'indicator_changes'},
+    pre_hook="{{ take_out('(indicator_code, period) in (' ~ touched_indicators() ~ ')') }}",
+    post_hook="{{ say_updated() }}",
+) }}
 {%- set levels = ['province', 'city', 'county', 'town', 'village'] -%}
 {%- set by_value = 'partition by indicator_code, period, area_code, division_level order by value asc, division_code asc' -%}
 {%- set of_all = by_value ~ ' rows between unbounded preceding and unbounded following' -%}
 {%- set up_to_here = by_value ~ ' rows between unbounded preceding and current row' -%}
+{{ after('indicator_changes') }}
 with
 
 -- Inequality is between units with residents (or beds, households …) and a known resource; the others are counted.
@@ -13,6 +20,7 @@ cells as (
         and has_denominator
         and numerator >= 0.0
         and denominator > 0.0
+        {{ of_touched_indicators('and') }}
 ),
 
 areas_above as (

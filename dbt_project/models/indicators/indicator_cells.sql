@@ -1,4 +1,16 @@
+{{ config(
+    materialized=kept(),
+    meta={'steps': 'indicator_changes'},
+    pre_hook="{{ take_out('(indicator_code, period) in (' ~ touched_indicators() ~ ')') }}",
+    post_hook="{{ say_updated() }}",
+) }}
 {%- set levels = ['province', 'city', 'county', 'town', 'village'] -%}
+{#- what a cell is put together from: part, the measure it is, of which period -#}
+{%- set parts = [
+    ('n', 'numerator', 'period'), ('d', 'denominator', 'denominator_period'), ('expected', 'expected', 'expected_period'),
+    ('unstated', 'scope', 'period'),
+] -%}
+{{ after('indicator_changes') }}
 with
 
 indicators as (
@@ -8,18 +20,6 @@ indicators as (
 
 sums as (
     select * from {{ ref('indicator_sums') }}
-),
-
--- What each part is looked for in: most measures are none of it, and the engine would hold them all.
-{% for part in ['numerator', 'denominator', 'expected'] %}
-{{ part }}_sums as (
-    select * from sums
-    where measure in (select {{ part }} from indicators)
-),
-{% endfor %}
-not_stated_sums as (
-    select * from sums
-    where area_type = 'not_stated'
 ),
 
 scopes as (
@@ -64,7 +64,13 @@ spoken as (
         scopes.scope_kind,
         scopes.scope_code,
         population_years.population_period,
-        cast(extract(year from scopes.period) as bigint) as year
+        cast(extract(year from scopes.period) as bigint) as year,
+        case when wanted.is_denominator_yearly = 'yes' then population_years.population_period else scopes.period end
+            as denominator_period,
+        case
+            when wanted.is_expected_yearly = 'yes' then cast(date_trunc('year', scopes.period) as date)
+            else scopes.period
+        end as expected_period
     from wanted
     inner join scopes on wanted.scope = scopes.measure
     left join population_years
@@ -72,10 +78,22 @@ spoken as (
             scopes.scope_kind = population_years.scope_kind
             and scopes.scope_code = population_years.scope_code
             and scopes.period = population_years.period
+    {%- if is_incremental() %}
+    where (wanted.code, scopes.period) in ({{ touched_indicators() }})
+    {%- endif %}
 ),
 
+-- What each part is looked for in: most sums are none of it, and the engine would hold them all.
+{% for part, measure, period in parts -%}
+{{ part }}_sums as (
+    select * from sums
+    where (measure, period) in (select spoken.{{ measure }}, spoken.{{ period }} from spoken)
+    {%- if part == 'unstated' %} and area_type = 'not_stated'{% endif %}
+),
+
+{% endfor -%}
 last_vintage as (
-    select max(restated_vintage) as vintage from sums
+    select max(restated_vintage) as vintage from {{ ref('division_restatement') }}
 ),
 
 -- Units of the period, and units of the vintage that series are restated to.
@@ -148,12 +166,7 @@ cells as (
         unit_years.{{ name }}_code,
         {%- endfor %}
         unit_years.area_type as own_area_type,
-        unit_years.was_in_force,
-        case when spoken.is_denominator_yearly = 'yes' then spoken.population_period else spoken.period end as denominator_period,
-        case
-            when spoken.is_expected_yearly = 'yes' then cast(date_trunc('year', spoken.period) as date)
-            else spoken.period
-        end as expected_period
+        unit_years.was_in_force
     from spoken
     inner join unit_years
         on
@@ -179,21 +192,16 @@ parts as (
         d.restated_value as restated_d,
         coalesce(n.restated_vintage, d.restated_vintage) as restated_vintage
     from cells
-    {%- for alias, measure, period in [
-        ('n', 'numerator', 'period'), ('d', 'denominator', 'denominator_period'), ('expected', 'expected', 'expected_period')
-    ] %}
-    left join {{ measure }}_sums as {{ alias }}
+    {%- for part, measure, period in parts %}
+    left join {{ part }}_sums as {{ part }}
         on
-            cells.{{ measure }} = {{ alias }}.measure
-            and cells.{{ period }} = {{ alias }}.period
-            and cells.division_code = {{ alias }}.division_code
-            and cells.area_type = {{ alias }}.area_type
+            cells.{{ measure }} = {{ part }}.measure
+            and cells.{{ period }} = {{ part }}.period
+            and cells.division_code = {{ part }}.division_code
+            {%- if part != 'unstated' %}
+            and cells.area_type = {{ part }}.area_type
+            {%- endif %}
     {%- endfor %}
-    left join not_stated_sums as unstated
-        on
-            cells.scope = unstated.measure
-            and cells.period = unstated.period
-            and cells.division_code = unstated.division_code
     left join scopes as known
         on
             cells.numerator = known.measure

@@ -1,3 +1,10 @@
+{{ config(
+    materialized=kept(),
+    meta={'steps': 'indicator_changes'},
+    pre_hook="{{ take_out('(indicator_code, period) in (' ~ touched_groups() ~ ')') }}",
+    post_hook="{{ say_updated() }}",
+) }}
+{{ after('indicator_changes') }}
 with
 
 groups as (
@@ -10,6 +17,9 @@ cells as (
         is_published
         and was_in_force
         and numerator is not null
+        {%- if is_incremental() %}
+        and (indicator_code, period) in ({{ touched_groups() }})
+        {%- endif %}
 ),
 
 sums as (

@@ -1,6 +1,23 @@
+{{ config(
+    materialized=kept(),
+    meta={'steps': 'indicator_changes'},
+    pre_hook="{{ take_out('(measure, period) in (' ~ touched_measures() ~ ')') }}",
+    post_hook="{{ say_updated() }}",
+) }}
 {%- set tables = indicator_measures() -%}
+{{ after('indicator_changes') }}
 with
 
+{% if is_incremental() -%}
+touched as (
+    select
+        feed as source_table,
+        day as period
+    from {{ ref('indicator_changes') }}
+    where change <> 'none'
+),
+
+{% endif -%}
 {% for table in tables %}
 {{ table.table }} as (
     select * from {{ ref(table.table) }}
@@ -22,7 +39,14 @@ with
         {%- endif %}
         {%- endfor %}
     from {{ table.table }}
-    where division_code <> 'unknown'
+    where
+        division_code <> 'unknown'
+        {%- if is_incremental() %}
+        and cast(date_trunc('{{ 'year' if 'year' in table.measures | map(attribute='period') else 'month' }}', month) as date) in (
+            select touched.period from touched
+            where touched.source_table = '{{ table.table }}'
+        )
+        {%- endif %}
     group by division_code, month
 ),
 
@@ -81,6 +105,11 @@ present as (
     where units > 0
 ),
 
+made as (
+    select * from present
+    {{ of_touched_measures() }}
+),
+
 -- A year's last value stands in the last month anybody has sent of it.
 stretches as (
     select
@@ -88,28 +117,28 @@ stretches as (
         period,
         max(month) as last_month,
         count(distinct month) as months
-    from present
+    from made
     group by measure, period
 ),
 
 final as (
     select
-        present.measure,
-        present.division_code,
-        present.period,
+        made.measure,
+        made.division_code,
+        made.period,
         case
-            when max(present.over_time) = 'sum' then sum(present.value)
-            when max(present.over_time) = 'average' then sum(present.value) / max(stretches.months)
-            else sum(case when present.month = stretches.last_month then present.value end)
+            when max(made.over_time) = 'sum' then sum(made.value)
+            when max(made.over_time) = 'average' then sum(made.value) / max(stretches.months)
+            else sum(case when made.month = stretches.last_month then made.value end)
         end as value,
-        cast(max(present.units) as bigint) as units,
-        cast(max(present.units_on_time) as bigint) as units_on_time
-    from present
+        cast(max(made.units) as bigint) as units,
+        cast(max(made.units_on_time) as bigint) as units_on_time
+    from made
     inner join stretches
         on
-            present.measure = stretches.measure
-            and present.period = stretches.period
-    group by present.measure, present.division_code, present.period
+            made.measure = stretches.measure
+            and made.period = stretches.period
+    group by made.measure, made.division_code, made.period
 )
 
 select * from final

@@ -1,3 +1,9 @@
+{{ config(
+    materialized=kept(),
+    meta={'steps': 'indicator_changes'},
+    pre_hook="{{ take_out('(measure, period) in (' ~ touched_measures() ~ ')') }}",
+    post_hook="{{ say_updated() }}",
+) }}
 {%- set levels = ['province', 'city', 'county', 'town', 'village'] -%}
 {%- set above = levels[:-1] -%}
 {%- set added_up -%}
@@ -7,10 +13,12 @@
         sum(restated_value) as restated_value,
         max(restated_vintage) as restated_vintage
 {%- endset -%}
+{{ after('indicator_changes') }}
 with
 
 measured as (
     select * from {{ ref('indicator_measured') }}
+    {{ of_touched_measures() }}
 ),
 
 places as (

@@ -1,6 +1,6 @@
 {{ config(
     materialized=kept(),
-    pre_hook="{{ take_out('month in (' ~ touched_months() ~ ' union distinct ' ~ suspected_months() ~ ')') }}",
+    pre_hook="{{ take_out('(month, ' ~ place_of_unit() ~ ') in (' ~ clustered_places() ~ ')') }}",
     post_hook="{{ say_updated() }}",
 ) }}
 {#- what of the reviews of a facility each grouping keeps apart -#}
@@ -18,9 +18,7 @@ suspicions as (
 
 {% if is_incremental() -%}
 touched as (
-    {{ touched_months() }}
-    union distinct
-    {{ suspected_months() }}
+    {{ clustered_places() }}
 ),
 
 {% endif -%}
@@ -35,16 +33,16 @@ days as (
         coalesce(judgements.facility_id, 'none') as facility_id,
         judgements.window_no,
         judgements.reviewed_on,
-        count(*) as reviews,
-        sum(case when judgements.verdict = 'good' then 1 else 0 end) as good
+        count(case when suspicions.review_id is null then 1 end) as reviews,
+        count(case when suspicions.review_id is null and judgements.verdict = 'good' then 1 end) as good,
+        count(suspicions.review_id) as suspects
     from {{ ref('review_judgements') }} as judgements
     left join suspicions on judgements.review_id = suspicions.review_id
     where
         judgements.review_no = 1
         and judgements.validity = 'valid'
-        and suspicions.review_id is null
         {%- if is_incremental() %}
-        and judgements.counted_month in (select touched.month from touched)
+        and (judgements.counted_month, judgements.place) in (select touched.month, touched.place from touched)
         {%- endif %}
     group by
         judgements.counted_month,
@@ -92,7 +90,8 @@ placed as (
             {%- endfor %}
         end as cluster,
         days.reviews,
-        days.good
+        days.good,
+        days.suspects
     from days
     cross join groupings
     cross join kinds
@@ -104,7 +103,8 @@ clusters as (
         cluster_kind,
         cluster,
         sum(reviews) as reviews,
-        sum(good) as good
+        sum(good) as good,
+        sum(suspects) as suspects
     from placed
     group by {{ grouped | join(', ') }}, cluster_kind, item_of_none, cluster
 ),
@@ -115,7 +115,8 @@ squared as (
         cluster_kind,
         reviews,
         good,
-        case when cluster is null then reviews else 1 end as clusters,
+        suspects,
+        case when cluster is null then reviews when reviews = 0 then 0 else 1 end as clusters,
         case when cluster is null then reviews else reviews * reviews end as reviews_squared,
         case when cluster is null then good else reviews * good end as reviews_by_good,
         case when cluster is null then good else good * good end as good_squared
@@ -127,6 +128,7 @@ final as (
         {{ grouped | join(',\n        ') }},
         cast(sum(case when cluster_kind = 'day' then reviews else 0 end) as bigint) as reviews,
         cast(sum(case when cluster_kind = 'day' then good else 0 end) as bigint) as good,
+        cast(sum(case when cluster_kind = 'day' then suspects else 0 end) as bigint) as suspects,
         {%- for kind in kinds %}
         {%- set last_kind = loop.last %}
         {%- for what in ['clusters', 'reviews_squared', 'reviews_by_good', 'good_squared'] %}

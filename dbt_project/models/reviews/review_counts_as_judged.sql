@@ -1,6 +1,6 @@
 {{ config(
     materialized=kept(),
-    pre_hook="{{ take_out('month in (' ~ touched_months() ~ ')') }}",
+    pre_hook="{{ take_out('(month, ' ~ place_of_unit() ~ ') in (' ~ touched_places() ~ ')') }}",
     post_hook="{{ say_updated() }}",
 ) }}
 {%- set unit = counted_unit() -%}
@@ -21,8 +21,8 @@ reviews as (
 ),
 
 {% if is_incremental() -%}
-touched_months as (
-    {{ touched_months() }}
+touched as (
+    {{ touched_places() }}
 ),
 
 {% endif -%}
@@ -37,7 +37,7 @@ contact_counts as (
     where
         closed_month is not null
         {%- if is_incremental() %}
-        and closed_month in (select touched_months.month from touched_months)
+        and (closed_month, {{ place_of_contact() }}) in (select touched.month, touched.place from touched)
         {%- endif %}
     group by
         closed_month,
@@ -68,7 +68,7 @@ review_counts as (
         sum(case when review_no = 1 and validity = 'valid' then points else 0 end) as points
     from reviews
     {%- if is_incremental() %}
-    where counted_month in (select touched_months.month from touched_months)
+    where (counted_month, place) in (select touched.month, touched.place from touched)
     {%- endif %}
     group by
         counted_month,

@@ -70,7 +70,7 @@ final as (
         touched.case_no,
         touched.contact_no,
         coalesce(former_contacts.closed_month, former_judgements.counted_month) as month_before,
-        former_judgements.place as place_before,
+        coalesce({{ place_of_contact('former_contacts') }}, former_judgements.place) as place_before,
         {{ month_start('former_judgements.reviewed_on') }} as review_month_before
     from touched
     left join former_contacts

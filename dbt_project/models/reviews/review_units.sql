@@ -1,8 +1,19 @@
-{%- set kinds = review_unit_columns('counts', 'divisions') -%}
+{%- set kinds = review_unit_columns('places', 'divisions') -%}
 {%- set counts = review_count_columns() -%}
 {%- set sums = cluster_sums() -%}
 {#- where the code of a row of clusters stands: its grouping → the column of a unit's key -#}
 {%- set grouped = {'department_code': 'department', 'service_item_code': 'service_item', 'contact_channel': 'channel'} -%}
+{#- what the counts are first added up by → its keys, and the units that are made of it -#}
+{%- set of_places = {} -%}
+{%- for dimension, unit in kinds.items() if dimension not in grouped.values() -%}
+    {%- do of_places.update({dimension: unit}) -%}
+{%- endfor -%}
+{%- set of_services = {} -%}
+{%- for column, dimension in grouped.items() %}{% do of_services.update({dimension: 'services.' ~ column}) %}{% endfor -%}
+{%- set sides = {
+    'places': (['division_code', 'facility_id'], of_places),
+    'services': (grouped.keys() | list, of_services),
+} -%}
 {%- set unit_keys = ['department_code', 'service_item_code', 'division_code', 'facility_id', 'contact_channel'] -%}
 with
 
@@ -54,14 +65,37 @@ kinds as (
     {{ review_unit_kinds(kinds) }}
 ),
 
-by_unit as (
+-- Added up once by where and once by what somebody was served: many units are made of a few such rows each.
+{% for side, (keys, columns) in sides.items() -%}
+{{ side }} as (
     select
-        counts.*,
-        kinds.dimension,
-        {{ review_unit_code(kinds) }} as code
+        month,
+        {{ keys | join(',\n        ') }},
+        {%- for count in counts %}
+        sum({{ count }}) as {{ count }}{{ ',' if not loop.last }}
+        {%- endfor %}
     from counts
-    left join divisions on counts.division_code = divisions.division_code
-    cross join kinds
+    group by month, {{ keys | join(', ') }}
+),
+
+{% endfor -%}
+by_unit as (
+    {%- for side, (keys, columns) in sides.items() %}
+    select
+        {{ side }}.month,
+        {%- for count in counts %}
+        {{ side }}.{{ count }},
+        {%- endfor %}
+        kinds.dimension,
+        {{ review_unit_code(columns) }} as code
+    from {{ side }}
+    {%- if 'division_code' in keys %}
+    left join divisions on {{ side }}.division_code = divisions.division_code
+    {%- endif %}
+    inner join kinds
+        on kinds.dimension in ('{{ columns | join("', '") }}')
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
 ),
 
 counted_months as (
