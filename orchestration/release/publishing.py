@@ -71,14 +71,13 @@ def release(data: DataDirectory, log: Any = None) -> tuple[Certificate, bool]:
                 periods.settle(data, previous.release_id)
                 taking_over.remember(data, previous.release_id, taking_over.tonight(data, products), kept)
                 return previous, False
-            with beside() as run:
-                checked, broken = _audited(data, candidate, certificate, previous, products, kept, same, run, log)
-                if not broken:
-                    _complete(data, candidate, certificate, checked)
-            if not broken:
+            try:
+                with beside() as run:
+                    _complete(data, candidate, certificate, previous, products, kept, same, run, log)
                 break
-            kept = _kept_too(data, products, kept, broken)
-            same -= set(kept)
+            except _Broken as audited:
+                kept = _kept_too(data, products, kept, audited.promises)
+                same -= set(kept)
         # Last: it describes what the release holds.
         completing.describe(candidate, certificate)
         write_json(candidate / "certificate.json", asdict(certificate))
@@ -91,7 +90,15 @@ def release(data: DataDirectory, log: Any = None) -> tuple[Certificate, bool]:
     return certificate, True
 
 
-def _audited(
+class _Broken(Exception):
+    """The candidate breaks promises: table → sentences. What was made of it beside, or could not be, does not count."""
+
+    def __init__(self, promises: dict[str, list[str]]) -> None:
+        super().__init__(promises)
+        self.promises = promises
+
+
+def _complete(
     data: DataDirectory,
     candidate: Path,
     certificate: Certificate,
@@ -101,10 +108,13 @@ def _audited(
     same: frozenset[str],
     run: Callable[..., None],
     log: Any,
-) -> tuple[Any, dict[str, list[str]]]:
-    """Completes a candidate by its log and audits it: the results for the Data Docs, and table → broken promises.
+) -> None:
+    """Completes a candidate by its log, audits it, and makes of it what others open.
 
     Python writes worklists and the bulletin beside it (`run`), while DuckDB compares and counts.
+
+    Raises:
+        _Broken: the audit found broken promises.
     """
     from contracts.audit import audit, broken_promises
 
@@ -123,11 +133,9 @@ def _audited(
     for table, suite in checked.items():
         certificate.judged[table] = {"release": certificate.release_id, "promises": len(suite.results)}
     certificate.expectations = sum(facts["promises"] for facts in certificate.judged.values())
-    return checked, broken_promises(checked) or keeping.lost_keys(str(candidate / DATABASE), products, kept)
-
-
-def _complete(data: DataDirectory, candidate: Path, certificate: Certificate, checked: Any) -> None:
-    """What a sound candidate has beside its tables, worklists and bulletin."""
+    if broken := broken_promises(checked) or keeping.lost_keys(str(candidate / DATABASE), products, kept):
+        raise _Broken(broken)
+    last_docs = data.published / "current" / data_docs.FOLDER
     charts.write(candidate / DATABASE, candidate / "charts")
     data_docs.write(
         checked,
@@ -135,7 +143,7 @@ def _complete(data: DataDirectory, candidate: Path, certificate: Certificate, ch
         candidate / data_docs.FOLDER,
         certificate.release_id,
         certificate.judged,
-        data.published / "current" / data_docs.FOLDER,
+        last_docs,
     )
     (candidate / NOTICE).write_text(INTERNAL + "\n", encoding="utf-8")
     completing.write_forms(candidate, certificate)

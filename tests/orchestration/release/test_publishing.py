@@ -232,6 +232,19 @@ def test_when_every_table_is_broken_what_is_published_stays_byte_for_byte(data) 
     assert published(data) == before
 
 
+@pytest.mark.parametrize("made", ["write_bulletin", "write_worklists"])
+def test_what_cannot_be_made_of_a_broken_table_does_not_hinder_its_being_kept(data, monkeypatch, made) -> None:
+    publishing.release(data)
+    fill(data, departments("health", "health"), fictional=False)
+    nights: list[Any] = []
+    real = getattr(publishing.completing, made)
+    monkeypatch.setattr(
+        publishing.completing, made, lambda *a: nights.append(a) or (1 / 0 if len(nights) == 1 else real(*a))
+    )
+    certificate, new = publishing.release(data)
+    assert (new, list(certificate.kept), len(nights)) == (True, ["dim_department"], 2)
+
+
 def test_a_table_that_breaks_a_promise_keeps_its_content_and_the_release_says_so(data) -> None:
     publishing.release(data)
     fill(data, departments("health", "health"), fictional=False)
