@@ -28,18 +28,31 @@ KEPT_PUBLIC = "releases/*/public/minsheng_public.duckdb"
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m orchestration", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("night", help="take in what lies in the inbox, build, audit, release")
-    demo = commands.add_parser("demo", help="a night of a fictional city, made on the spot")
-    demo.add_argument("--communities", type=int, default=400, help="the size of the city (default 400)")
-    demo.add_argument("--seed", type=int, default=7, help="the same seed makes the same bytes (default 7)")
-    commands.add_parser("real", help="a night on the public files beside the project")
-    tried = commands.add_parser("attack", help="what an outsider works out of the public editions about few people")
-    tried.add_argument("files", nargs="*", help="public files of releases, oldest first (default: all that are kept)")
+    commands.add_parser(
+        "night", help="一夜：收文、计算、核查、发布 · take in what lies in the inbox, build, audit, release"
+    )
+    demo = commands.add_parser("demo", help="虚构城市的一夜 · a night of a fictional city, made on the spot")
+    demo.add_argument("--communities", type=int, default=400, help="社区个数 · the size of the city (default 400)")
+    demo.add_argument(
+        "--seed", type=int, default=7, help="种子相同则数据相同 · the same seed makes the same bytes (default 7)"
+    )
+    commands.add_parser("real", help="用项目旁的公开文件运行一夜 · a night on the public files beside the project")
+    tried = commands.add_parser(
+        "attack", help="外人能从公开版推出多少 · what an outsider works out of the public editions about few people"
+    )
+    tried.add_argument(
+        "files",
+        nargs="*",
+        help="各次发布的公开版文件，由旧到新 · public files of releases, oldest first (default: all that are kept)",
+    )
     release_command.register(commands)
     desk_command.register(commands)
     explain_command.register(commands)
     reproduce_command.register(commands)
-    commands.add_parser("home", help="prepare the data directory and print where Dagster keeps its own")
+    commands.add_parser(
+        "home",
+        help="准备数据目录，打印 Dagster 的目录 · prepare the data directory and print where Dagster keeps its own",
+    )
     chosen = parser.parse_args(arguments)
     # Its own handle on the terminal: what tools print while they work is redirected into the night's log.
     width = None if sys.stdout.isatty() else 120

@@ -17,7 +17,7 @@ def register(group: Any) -> None:
     command = group.add_parser(
         "reproduce", help="由存档重做一次发布并核对 · make a release again from the archive and compare"
     )
-    command.add_argument("release", help="2026-03-01.1")
+    command.add_argument("release", help="发布编号 · 2026-03-01.1")
     command.add_argument(
         "--in", dest="folder", type=Path, help="在哪里重做 · an empty folder to make it in; else a temporary one"
     )
