@@ -7,6 +7,7 @@ import errno
 import os
 import shutil
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from rich.console import Console
@@ -64,7 +65,14 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     except Exception as error:
         if not _is_for_want_of_space(error, data):
-            raise
+            if not _is_unusable(data):
+                raise
+            console.print(
+                f" 数据目录 {data.root} 建不起来或不能写入（{_last_line(error)}）；请改 MINSHENG_DATA 或其权限。 · the data directory {data.root} cannot be made "
+                f"or written to ({_last_line(error)}); set MINSHENG_DATA to another, or give the right to it.",
+                markup=False,
+            )
+            return 1
         console.print(
             f"\n {data.root} 所在磁盘已满（{_last_line(error)}）。已发布的不受影响；腾出空间后再运行一次即可，未完成的会重做。 · the disk of {data.root} is full "
             f"({_last_line(error)}). What is published stands; make room and run it once more: what was left half-done is made again.",
@@ -80,6 +88,18 @@ def _is_for_want_of_space(error: BaseException | None, data: DataDirectory) -> b
             return True
         error = error.__cause__ or error.__context__
     return data.root.is_dir() and shutil.disk_usage(data.root).free < FULL_BELOW_BYTES
+
+
+def _is_unusable(data: DataDirectory) -> bool:
+    """Whether nobody could keep anything there: it is a file, cannot be made, or not be written to."""
+    there = next(path for path in (data.root, *data.root.parents) if path.exists())
+    return not there.is_dir() or not os.access(there, os.W_OK | os.X_OK) or not _can_be_made(data.root)
+
+
+def _can_be_made(root: Path) -> bool:
+    with suppress(OSError):
+        root.mkdir(parents=True, exist_ok=True)
+    return root.is_dir()
 
 
 def _last_line(error: BaseException) -> str:

@@ -718,3 +718,13 @@ def test_on_paper_a_department_takes_two_sides(site: Path) -> None:
         for path in sorted(pages, key=lambda path: path.stat().st_size)[-8:]:
             shown.goto(address(path))
             assert printed_sides(shown) <= 2, path.name
+
+
+def test_on_paper_no_page_is_wider_than_a_sheet(site: Path) -> None:
+    """A4 less its margins is 184 mm, 695 pixels of a style sheet."""
+    with browser() as opened, page(opened, (695, 1000)) as (shown, _):
+        shown.emulate_media(media="print")
+        for name in (*(f"{p}.html" for p in (*PAGES, "dictionary")), "en/board.html", "en/dictionary.html"):
+            shown.goto(address(site / name))
+            wide = shown.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            assert wide <= 0, f"{name} is cut on paper"
