@@ -311,14 +311,13 @@ def words(name: str) -> Mapping[str, str]:
 
 @lru_cache
 def _words(name: str, _changed_ns: int) -> Mapping[str, str]:
-    rows = [row for row in seed(name) if row.get("name_zh")]
-    return {
-        row.get("code")
-        or row.get("level")
-        or row.get("sender")
-        or "": f"{row['name_zh']} · {row.get('name_en') or row['name_zh']}"
-        for row in reversed(rows)
-    }
+    """In the order of the list; a code that stands in it several times (of several schemes, for several feeds) as it does first."""
+    found: dict[str, str] = {}
+    for row in seed(name):
+        if row.get("name_zh"):
+            code = row.get("code") or row.get("level") or row.get("sender") or ""
+            found.setdefault(code, f"{row['name_zh']} · {row.get('name_en') or row['name_zh']}")
+    return found
 
 
 def sender_names() -> Mapping[str, str]:

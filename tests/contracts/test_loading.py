@@ -26,6 +26,7 @@ from contracts.loading import (
     load_products,
     named,
     seed,
+    words,
 )
 from contracts.model import ContractError
 from contracts.validation import load_rule
@@ -415,3 +416,12 @@ def test_what_lists_and_policies_say_of_themselves_is_said_in_chinese_and_englis
         if re.search("[a-z]{3,}", row.get(column) or "") and not re.search("[一-鿿].* · .*[a-z]", row[column])
     }
     assert english == set()
+
+
+def test_names_stand_in_the_order_of_their_list_and_a_code_has_the_first_it_has_there() -> None:
+    assert list(words("departments")) == [row["code"] for row in seed("departments")]
+    first: dict[str, str] = {}
+    for row in seed("review_channels"):
+        first.setdefault(row["code"], f"{row['name_zh']} · {row['name_en']}")
+    assert dict(words("review_channels")) == first
+    assert len(first) < len(seed("review_channels"))
