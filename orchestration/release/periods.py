@@ -168,6 +168,17 @@ def told(closings: Iterable[Closing]) -> str | None:
     return ", ".join(f"{c.period} ({c.revision})" for c in sorted(closings, key=lambda c: c.days)) or None
 
 
+def in_no_closed(product: Product, said: str | None) -> str | None:
+    """SQL: whether a row lies in no period that was closed as `told` says; None for a table without periods, or where nothing was closed."""
+    column = period_column(product)
+    if column is None or not said:
+        return None
+    end = '"period_end"' if "period_end" in product.by_name else f'last_day("{column}")'
+    closed = [days_of(period.split(" ")[0]) for period in said.split(", ")]
+    covered = [f"(\"{column}\" >= date '{first}' and {end} <= date '{last}')" for first, last in closed]
+    return f"not coalesce({' or '.join(covered)}, false)"
+
+
 def add_approve(commands: Any) -> None:
     """`approve` among the subcommands of `release`."""
     parser: ArgumentParser = commands.add_parser(

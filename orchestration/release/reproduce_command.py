@@ -58,6 +58,11 @@ def tell(chosen: argparse.Namespace, data: DataDirectory, console: Console) -> i
         console.print(
             f" {table}: {then['rows']:,} → {now['rows'] if now else 0:,} 行 rows, 内容不同 other content", markup=False
         )
+    if found.closed:
+        console.print(
+            f" 已核准的时期 {found.certificate.closed_periods} 沿用当时核准的数、未核对 rows of closed periods stand as approved, not compared: {', '.join(sorted(found.closed))}",
+            markup=False,
+        )
     if kept:
         console.print(
             f" 当时沿用更早内容、未核对 kept an earlier content then, not compared: {', '.join(kept)}", markup=False
