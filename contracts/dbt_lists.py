@@ -6,6 +6,8 @@ Belongs here: seeds and macros made of contracts. Does not belong here: writing 
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -17,6 +19,7 @@ from contracts.place import Place, place
 from contracts.roles import PLACED_BY, Register
 
 FEED_LIST = Path("contracts/codes/feeds.csv")
+FIELD_LIST = Path("contracts/codes/feed_fields.csv")
 FACILITY_TYPES = Path("contracts/codes/facility_type_codes.csv")
 RECEIPT_MACRO = Path("dbt_project/macros/receipt_columns.sql")
 REGISTER_MACRO = Path("dbt_project/macros/register_columns.sql")
@@ -30,6 +33,7 @@ def list_files(feeds: list[Feed], products: Mapping[str, Product]) -> dict[Path,
     """Every list that is made from contracts, with its content."""
     return {
         FEED_LIST: _feed_list(feeds),
+        FIELD_LIST: _field_list(feeds),
         FACILITY_TYPES: _facility_types(feeds),
         FEED_MACRO: _feed_macro(feeds, passed_on(products["dim_facility_history"], "registers")),
         RECEIPT_MACRO: _column_macro(
@@ -56,6 +60,19 @@ def _feed_list(feeds: Iterable[Feed]) -> str:
         days = [f"{feed.days(name) or 0:g}" for name in ("frequency", "latency")]
         lines.append(",".join([feed.id, feed.label_zh, feed.label_en, feed.department, feed.delivery, *days]))
     return "\n".join(lines) + "\n"
+
+
+def _field_list(feeds: Iterable[Feed]) -> str:
+    """What fields are called, by name; a name that feeds use for different things has all that they call it."""
+    called: dict[str, tuple[dict[str, None], dict[str, None]]] = {}
+    for feed in sorted(feeds, key=lambda f: f.id):
+        for f in feed.fields:
+            zh, en = called.setdefault(f.name, ({}, {}))
+            zh[f.label_zh], en[f.label_en] = None, None
+    lines = [[name, "、".join(zh), ", ".join(en)] for name, (zh, en) in sorted(called.items())]
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([["code", "name_zh", "name_en"], *lines])
+    return text.getvalue()
 
 
 def _facility_types(feeds: Iterable[Feed]) -> str:

@@ -311,20 +311,30 @@ def words(name: str) -> Mapping[str, str]:
 
 @lru_cache
 def _words(name: str, _changed_ns: int) -> Mapping[str, str]:
-    rows = [row for row in seed(name) if row.get("name_zh")]
-    return {
-        row.get("code") or row.get("level") or "": f"{row['name_zh']} · {row.get('name_en') or row['name_zh']}"
-        for row in rows
-    }
+    """In the order of the list; a code that stands in it several times (of several schemes, for several feeds) as it does first."""
+    found: dict[str, str] = {}
+    for row in seed(name):
+        if row.get("name_zh"):
+            code = row.get("code") or row.get("level") or row.get("sender") or ""
+            found.setdefault(code, f"{row['name_zh']} · {row.get('name_en') or row['name_zh']}")
+    return found
 
 
 def sender_names() -> Mapping[str, str]:
     """Folder of a sender → "中文 · English", where policies/feed_senders.csv says what readers call it."""
-    return {
-        r["sender"]: f"{r['name_zh']} · {r.get('name_en') or r['name_zh']}"
-        for r in seed("feed_senders")
-        if r.get("name_zh")
-    }
+    return {"default": "未写明报送方 · sender not stated", **words("feed_senders")}
+
+
+def sender_called(sender: str) -> str:
+    """A sender in words; one without a name by its folder, and that it has none."""
+    return sender_names().get(sender) or f"{sender}（尚无名称 · no name yet）"
+
+
+# What to do about a sender without a name.
+UNNAMED_SENDER = (
+    "标“尚无名称”的按收件箱里的文件夹称呼：请管理员在 policies/feed_senders.csv 加一行，写明 feed、sender、name_zh、name_en。"
+    " · No name yet: called by its folder in the inbox until the administrator adds a row to policies/feed_senders.csv with feed, sender, name_zh and name_en."
+)
 
 
 def cited(f: FieldSpec) -> str | None:
@@ -342,14 +352,18 @@ def names_of(f: FieldSpec) -> Mapping[str, str]:
         return f.enum or f.parts
     with suppress(ContractError):
         if name := cited(f):
-            return words(name)
+            # The row of dim_department that what could not be placed joins to.
+            beside = {"unknown": "未识别部门 · Department not mapped"} if name == "departments" else {}
+            return {**words(name), **beside} if beside else words(name)
     return {}
 
 
 def named(f: FieldSpec, value: Any) -> str:
     """A value of a column in words, and each of several; what nothing names stays as it is."""
     known = names_of(f)
-    return "；".join(known.get(code.strip(), code) for code in (str(value).split(",") if f.parts else [str(value)]))
+    return "；".join(
+        known.get(code.strip(), code) for code in (str(value).split(",") if f.is_several else [str(value)])
+    )
 
 
 def code_spellings(name: str) -> Mapping[str, str]:

@@ -157,6 +157,11 @@ class FieldSpec:
         return self.custom.get("namedBy")
 
     @property
+    def is_several(self) -> bool:
+        """Whether a text holds several values, separated by commas: `parts`, or values of the list that names them (`several`)."""
+        return bool(self.parts or self.custom.get("several"))
+
+    @property
     def is_measured(self) -> bool:
         """Whether it says how a run went and not what came of it: another in each run, so no change of the rows."""
         return bool(self.custom.get("measured"))

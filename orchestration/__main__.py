@@ -7,6 +7,7 @@ import errno
 import os
 import shutil
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from rich.console import Console
@@ -28,18 +29,31 @@ KEPT_PUBLIC = "releases/*/public/minsheng_public.duckdb"
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m orchestration", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("night", help="take in what lies in the inbox, build, audit, release")
-    demo = commands.add_parser("demo", help="a night of a fictional city, made on the spot")
-    demo.add_argument("--communities", type=int, default=400, help="the size of the city (default 400)")
-    demo.add_argument("--seed", type=int, default=7, help="the same seed makes the same bytes (default 7)")
-    commands.add_parser("real", help="a night on the public files beside the project")
-    tried = commands.add_parser("attack", help="what an outsider works out of the public editions about few people")
-    tried.add_argument("files", nargs="*", help="public files of releases, oldest first (default: all that are kept)")
+    commands.add_parser(
+        "night", help="一夜：收文、计算、核查、发布 · take in what lies in the inbox, build, audit, release"
+    )
+    demo = commands.add_parser("demo", help="虚构城市的一夜 · a night of a fictional city, made on the spot")
+    demo.add_argument("--communities", type=int, default=400, help="社区个数 · the size of the city (default 400)")
+    demo.add_argument(
+        "--seed", type=int, default=7, help="种子相同则数据相同 · the same seed makes the same bytes (default 7)"
+    )
+    commands.add_parser("real", help="用项目旁的公开文件运行一夜 · a night on the public files beside the project")
+    tried = commands.add_parser(
+        "attack", help="外人能从公开版推出多少 · what an outsider works out of the public editions about few people"
+    )
+    tried.add_argument(
+        "files",
+        nargs="*",
+        help="各次发布的公开版文件，由旧到新 · public files of releases, oldest first (default: all that are kept)",
+    )
     release_command.register(commands)
     desk_command.register(commands)
     explain_command.register(commands)
     reproduce_command.register(commands)
-    commands.add_parser("home", help="prepare the data directory and print where Dagster keeps its own")
+    commands.add_parser(
+        "home",
+        help="准备数据目录，打印 Dagster 的目录 · prepare the data directory and print where Dagster keeps its own",
+    )
     chosen = parser.parse_args(arguments)
     # Its own handle on the terminal: what tools print while they work is redirected into the night's log.
     width = None if sys.stdout.isatty() else 120
@@ -51,7 +65,14 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     except Exception as error:
         if not _is_for_want_of_space(error, data):
-            raise
+            if not _is_unusable(data):
+                raise
+            console.print(
+                f" 数据目录 {data.root} 建不起来或不能写入（{_last_line(error)}）；请改 MINSHENG_DATA 或其权限。 · the data directory {data.root} cannot be made "
+                f"or written to ({_last_line(error)}); set MINSHENG_DATA to another, or give the right to it.",
+                markup=False,
+            )
+            return 1
         console.print(
             f"\n {data.root} 所在磁盘已满（{_last_line(error)}）。已发布的不受影响；腾出空间后再运行一次即可，未完成的会重做。 · the disk of {data.root} is full "
             f"({_last_line(error)}). What is published stands; make room and run it once more: what was left half-done is made again.",
@@ -67,6 +88,18 @@ def _is_for_want_of_space(error: BaseException | None, data: DataDirectory) -> b
             return True
         error = error.__cause__ or error.__context__
     return data.root.is_dir() and shutil.disk_usage(data.root).free < FULL_BELOW_BYTES
+
+
+def _is_unusable(data: DataDirectory) -> bool:
+    """Whether nobody could keep anything there: it is a file, cannot be made, or not be written to."""
+    there = next(path for path in (data.root, *data.root.parents) if path.exists())
+    return not there.is_dir() or not os.access(there, os.W_OK | os.X_OK) or not _can_be_made(data.root)
+
+
+def _can_be_made(root: Path) -> bool:
+    with suppress(OSError):
+        root.mkdir(parents=True, exist_ok=True)
+    return root.is_dir()
 
 
 def _last_line(error: BaseException) -> str:

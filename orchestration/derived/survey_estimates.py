@@ -100,7 +100,7 @@ def estimate_wave(feeds: Mapping[str, pl.DataFrame], data: DataDirectory) -> tup
     except StatisticsError as error:
         beside = [pl.lit(None, t).alias(c) for c, t in comparisons.BESIDE.items()]
         return {
-            "survey_estimates": scores.unestimated(name, str(error)).with_columns(beside),
+            "survey_estimates": scores.unestimated(name).with_columns(beside),
             "survey_drivers": pl.DataFrame(schema=drivers.SCHEMA),
             "survey_diagnostics": diagnostics.undiagnosed(name, str(error)),
             "survey_flags": pl.DataFrame(schema=TABLES["survey_flags"]),

@@ -13,7 +13,10 @@ PORT = 3100
 
 
 def register(commands: Any) -> None:
-    desk = commands.add_parser("desk", help="a page where a department checks its file and a person decides what waits")
+    desk = commands.add_parser(
+        "desk",
+        help="检查文件、处理待决定事项的网页 · a page where a department checks its file and a person decides what waits",
+    )
     desk.add_argument("--port", type=int, default=PORT)
     desk.set_defaults(do=serve)
 

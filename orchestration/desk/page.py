@@ -14,7 +14,7 @@ import secrets
 import shutil
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,15 @@ from starlette.routing import Route
 from contracts.desk.checking import Checked, NotKnown, check_file, find_feed, find_layout, senders
 from contracts.desk.telling import COLUMNS, HEADINGS, counted, opening, problems, whole_file
 from contracts.desk.workbooks import write_report, write_template
-from contracts.loading import POLICIES, load_feeds, load_products, named, sender_names
+from contracts.loading import (
+    POLICIES,
+    UNNAMED_SENDER,
+    load_feeds,
+    load_products,
+    named,
+    sender_called,
+    sender_names,
+)
 from contracts.model import ContractError
 from contracts.reading import Unreadable
 from orchestration.desk import decisions
@@ -62,11 +70,11 @@ def application(data: DataDirectory, policies: Path = POLICIES) -> Starlette:
                 "id": f.id,
                 "label": f"{f.label_zh} · {f.label_en}",
                 "label_zh": f.label_zh,
-                "senders": {s: sender_names().get(s, s) for s in senders(f)},
+                "senders": {s: sender_called(s) for s in senders(f)},
             }
             for f in load_feeds().values()
         ]
-        return _page("desk.j2", feeds=feeds)
+        return _page("desk.j2", feeds=feeds, unnamed=_unnamed(s for f in feeds for s in f["senders"]))
 
     async def check(request: Request) -> Response:
         if int(request.headers.get("content-length") or 0) > LARGEST_FILE:
@@ -201,9 +209,15 @@ def _told(checked: Checked) -> Mapping[str, Any]:
     }  # fmt: skip
 
 
+def _unnamed(senders: Iterable[str]) -> str:
+    """What to do about senders without a name; empty where all have one."""
+    return UNNAMED_SENDER if set(senders) - set(sender_names()) else ""
+
+
 def _waiting(data: DataDirectory, policies: Path, token: str, done: str = "") -> Response:
+    held = decisions.held(data)
     return _page(
-        "desk_decisions.j2", token=token, done=done, held=decisions.held(data), pairs=decisions.pairs(data, policies),
+        "desk_decisions.j2", token=token, done=done, held=held, called=sender_called, unnamed=_unnamed(f["sender"] for f in held), pairs=decisions.pairs(data, policies),
         units=decisions.units(data, policies), violations=decisions.violations(data, policies), most=decisions.SHOWN,
         named=lambda table, column, code: named(load_products()[table].by_name[column], code),
     )  # fmt: skip

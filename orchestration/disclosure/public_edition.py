@@ -53,6 +53,22 @@ create or replace temp macro tens_share(share, whole) as
 PLAIN, TENS, DERIVED, ROUNDED, MEANS, SHARES, IMPLIED, COPIED, LEFT_OUT, EXACT = (
     "plain", "tens", "derived", "rounded", "means", "shares", "implied", "copied", "left_out", "exact",
 )  # fmt: skip
+IN_WORDS: Mapping[str, tuple[str, str]] = {
+    EXACT: ("照原样，本表不涉及人数", "as it is: the table has no figures about people"),
+    PLAIN: ("照原样", "as it is"),
+    TENS: ("按十计：15 表示 10 至 19，不足十的为空", "by its ten: 15 is 10 to 19; null below ten"),
+    DERIVED: ("由按十计的数算出", "computed from counts told by their tens"),
+    ROUNDED: ("四舍五入", "rounded"),
+    MEANS: ("平均值，误差按回答人数放宽", "a mean, its margin as wide as so few answers allow"),
+    SHARES: ("比例，按十计的人数算出", "a share of counts told by their tens"),
+    IMPLIED: ("由所公布的数得出", "as the figures that are told say"),
+    COPIED: ("取自另一张公开的表", "copied from another public table"),
+    LEFT_OUT: ("不公布，公开版中为空", "not told: null in this edition"),
+}
+OF_COLUMNS: Mapping[str, str] = {
+    "table_name": "表 · Table", "column_name": "列 · Column", "told_as": "公布方式 · How it is told", "told_as_zh": "公布方式的中文说明 · The same in Chinese",
+    "told_as_en": "公布方式的英文说明 · The same in English",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -82,11 +98,12 @@ class Told:
 def prepare(con: duckdb.DuckDBPyConnection) -> None:
     """The functions that the list of columns is written in, and the table that says how each column is told."""
     con.execute(MACROS)
-    con.execute(f"create table public.{COLUMNS} (table_name varchar, column_name varchar, told_as varchar)")
+    con.execute(f"create table public.{COLUMNS} ({', '.join(f'{c} varchar' for c in OF_COLUMNS)})")
     con.execute(
-        f"comment on table public.{COLUMNS} is '公开版每一列如何公布 · How each column of the public edition is told: exact, plain, tens "
-        "(15 is 10 to 19), derived from tens, rounded, means of ten or more on either side, copied from another table, left_out'"
+        f"comment on table public.{COLUMNS} is '公开版每一列如何公布 · How each column of the public edition is told'"
     )
+    for column, text in OF_COLUMNS.items():
+        con.execute(f"comment on column public.{COLUMNS}.{column} is {literal(text)}")
 
 
 def write(
@@ -149,7 +166,7 @@ def write(
 def say_how(con: duckdb.DuckDBPyConnection, product: Product, table: Table | None) -> None:
     """Writes how each column of a table is told; one without figures about people is told as it is."""
     told = [(product.id, f.name, kind(table, f.name) if table else EXACT) for f in product.fields]
-    rows = ", ".join(f"({', '.join(map(literal, row))})" for row in told)
+    rows = ", ".join(f"({', '.join(map(literal, [*row, *IN_WORDS[row[2]]]))})" for row in told)
     con.execute(f"insert into public.{COLUMNS} values {rows}")
 
 

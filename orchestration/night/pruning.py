@@ -14,6 +14,9 @@ from dagster import DagsterInstance
 from sqlalchemy import Connection, text
 
 KEEP_DAYS = 90
+# Said of a run whose page is empty; the list of runs and the page itself show it.
+LOG = "minsheng/log"
+DELETED = "日志已按 keep_days 清理，本页为空 · deleted after keep_days, so this page is empty"
 SECONDS = 86_400
 NEWEST = """select max(id) from event_logs where dagster_event_type in
     ('ASSET_MATERIALIZATION', 'ASSET_OBSERVATION', 'ASSET_MATERIALIZATION_PLANNED') group by asset_key, partition, dagster_event_type"""
@@ -39,7 +42,8 @@ def old_runs(folder: Path, instance: DagsterInstance, index: Connection, keep_da
 
 
 def prune(folder: Path, instance: DagsterInstance, index: Connection, run_id: str) -> None:
-    """Takes a run's log, what it printed, and of its events in the index those that were said anew since."""
+    """Takes a run's log, what it printed, and of its events in the index those that were said anew since; the run says so itself."""
+    instance.add_run_tags(run_id, {LOG: DELETED})
     for statement in SUPERSEDED:
         index.execute(text(statement), {"run": run_id} if ":run" in statement else {})
     instance.compute_log_manager.delete_logs(prefix=[run_id])

@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 import duckdb
 
+from contracts.loading import load_products, named
+
 WIDTH, LEFT, RIGHT, LINE, TOP = 760, 220, 40, 26, 64
 INK, SOFT, MODEL = "#1b3a4b", "#9fb3bd", "#b5651d"
 
@@ -56,7 +58,7 @@ def interval_chart(title: str, caption: str, bars: Sequence[Bar], lowest: float 
         y = TOP + LINE * i + LINE / 2
         parts.append(f'<text x="{LEFT - 12}" y="{y + 4}" text-anchor="end" fill="{INK}">{escape(bar.label)}</text>')
         if bar.value is None:
-            parts.append(f'<text x="{LEFT + 6}" y="{y + 4}" fill="{SOFT}">{escape(bar.note)}</text>')
+            parts.append(f'<text x="{LEFT + 6}" y="{y + 4}" fill="{INK}">{escape(bar.note)}</text>')
             continue
         shift = 4 if bar.beside is not None else 0
         parts += mark(y - shift, bar.value, bar.low, bar.high, INK)
@@ -102,7 +104,7 @@ def survey_charts(database: Path) -> dict[str, str]:
                 charts[f"survey_{wave}_drivers.svg"] = interval_chart(
                     f"{wave} 什么与总体满意度相关 · What goes with overall satisfaction",
                     "占可解释部分的百分比及 95 % 区间，相关不是因果 · % of what is explained, association not effect",
-                    [Bar(*row) for row in drivers], 0, 50 if all((row[3] or 0) <= 50 for row in drivers) else 100,
+                    [Bar(_called("survey_driver", "driver", driver), *row) for driver, *row in drivers], 0, 50 if all((row[3] or 0) <= 50 for row in drivers) else 100,
                 )  # fmt: skip
     return charts
 
@@ -114,7 +116,18 @@ def _bars(con: duckdb.DuckDBPyConnection, where: str, label: str, order: str, wa
         f"from survey_score where wave = ? and {where} order by {order}",
         [wave],
     ).fetchall()
-    return [Bar(*row) for row in found]
+    return [
+        Bar(
+            _called("survey_score", label, name), mean, low, high, _called("survey_score", "null_reason", note), *beside
+        )
+        for name, mean, low, high, note, *beside in found
+    ]
+
+
+def _called(table: str, column: str, value: str) -> str:
+    """A value of a column in words; what its contract does not name stays as it is."""
+    spec = load_products()[table].by_name.get(column)
+    return named(spec, value) if spec and value else value
 
 
 def write(database: Path, folder: Path) -> None:

@@ -16,7 +16,7 @@ from contracts.model import FieldSpec, Product
 TABLE = "code_name"
 BETWEEN = " · "
 # The columns of code lists that hold what the list names.
-NAMED_BY = ("code", "level", "channel")
+NAMED_BY = ("code", "level", "channel", "sender")
 REASONS = "messages"
 Line = tuple[str, str, str, int, str, str, str | None]
 
@@ -31,7 +31,7 @@ def coded_by(f: FieldSpec, products: Iterable[str] = ()) -> tuple[str, str] | No
     if f.enum:
         return None
     if listed := f.code_list or (f.named_by if f.named_by != REASONS else None):
-        return listed, "code"
+        return listed, next(c for c in NAMED_BY if c in seed(listed)[0])
     known = set(products) or set(load_products())
     found = [
         (k.table, k.column) for k in f.foreign_keys if k.table not in known and not k.where and k.column in NAMED_BY
@@ -44,8 +44,9 @@ def _of_column(product: Product, f: FieldSpec) -> Iterator[Line]:
         zh, mark, en = label.partition(BETWEEN)
         yield product.id, f.name, code, position, zh or code, en if mark else zh or code, None
     if cited := coded_by(f):
-        names = {row[cited[1]]: row for row in reversed(seed(cited[0]))}
-        for position, row in enumerate(dict.fromkeys(row[cited[1]] for row in seed(cited[0])), 1):
+        listed = [row for row in seed(cited[0]) if row["name_zh"]]
+        names = {row[cited[1]]: row for row in reversed(listed)}
+        for position, row in enumerate(dict.fromkeys(row[cited[1]] for row in listed), 1):
             named = names[row]
             yield (
                 product.id,

@@ -30,9 +30,9 @@ SHOWN_COLUMNS = 6
 
 def register(commands: Any) -> None:
     """The group `release` with its commands; each sets `do`, which takes what was chosen, the data and the console."""
-    group = commands.add_parser("release", help="发布 · list, compare and go back to releases").add_subparsers(
-        dest="release_command", required=True
-    )
+    group = commands.add_parser(
+        "release", help="发布：列出、比较、回退、核准 · list, compare, go back to and approve releases"
+    ).add_subparsers(dest="release_command", required=True)
     for command in GROUP:
         command(group)
 

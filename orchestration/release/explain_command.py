@@ -22,12 +22,12 @@ SHOWN = 20
 
 def register(commands: Any) -> None:
     explain = commands.add_parser("explain", help="一个数怎么来的 · where a published figure comes from")
-    explain.add_argument("table", help="review_scorecard")
+    explain.add_argument("table", help="表 · the table: review_scorecard")
     explain.add_argument(
         "rest",
         nargs="+",
         metavar="key=value … COLUMN",
-        help="dimension=all period_kind=month period_start=2026-02 good_rate",
+        help="哪一行和哪一列 · which row and column: dimension=all period_kind=month period_start=2026-02 good_rate",
     )
     explain.add_argument("--page", type=Path, help="另存为网页 · where a page of it goes")
     explain.add_argument("--all", action="store_true", help="列出全部来文 · list every file")

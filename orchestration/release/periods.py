@@ -168,14 +168,26 @@ def told(closings: Iterable[Closing]) -> str | None:
     return ", ".join(f"{c.period} ({c.revision})" for c in sorted(closings, key=lambda c: c.days)) or None
 
 
+def in_no_closed(product: Product, said: str | None) -> str | None:
+    """SQL: whether a row lies in no period that was closed as `told` says; None for a table without periods, or where nothing was closed."""
+    column = period_column(product)
+    if column is None or not said:
+        return None
+    end = '"period_end"' if "period_end" in product.by_name else f'last_day("{column}")'
+    closed = [days_of(period.split(" ")[0]) for period in said.split(", ")]
+    covered = [f"(\"{column}\" >= date '{first}' and {end} <= date '{last}')" for first, last in closed]
+    return f"not coalesce({' or '.join(covered)}, false)"
+
+
 def add_approve(commands: Any) -> None:
     """`approve` among the subcommands of `release`."""
     parser: ArgumentParser = commands.add_parser(
-        "approve", help="close a period: from then on its figures change only as a numbered revision"
+        "approve",
+        help="核准一个时期，此后其数字只随编号修订而变 · close a period: from then on its figures change only as a numbered revision",
     )
-    parser.add_argument("period", help="2026-02, 2026Q1 or 2026")
-    parser.add_argument("--by", required=True, help="who approves, by name")
-    parser.add_argument("--reason", help="why; needed to revise a period that is closed")
+    parser.add_argument("period", help="时期 · 2026-02, 2026Q1 or 2026")
+    parser.add_argument("--by", required=True, help="核准人姓名 · who approves, by name")
+    parser.add_argument("--reason", help="原因，修订已核准的时期时必填 · why; needed to revise a period that is closed")
     parser.set_defaults(do=_approve)
 
 

@@ -267,7 +267,7 @@ def show(data: DataDirectory, release_id: str) -> None:
     files.point(data.published, release_id, data.now())
     through_current = (
         DATABASE, "parquet", files.CSV, sdmx.FOLDER, worklists.FOLDER, workbooks.FOLDER, "charts", data_docs.FOLDER, PUBLIC,
-        bulletin.FOLDER, NOTICE,
+        bulletin.FOLDER, NOTICE, files.PACKAGE,
     )  # fmt: skip
     for name in through_current:
         _link(data.published / name, Path("current") / name)

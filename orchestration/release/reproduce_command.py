@@ -17,7 +17,7 @@ def register(group: Any) -> None:
     command = group.add_parser(
         "reproduce", help="由存档重做一次发布并核对 · make a release again from the archive and compare"
     )
-    command.add_argument("release", help="2026-03-01.1")
+    command.add_argument("release", help="发布编号 · 2026-03-01.1")
     command.add_argument(
         "--in", dest="folder", type=Path, help="在哪里重做 · an empty folder to make it in; else a temporary one"
     )
@@ -57,6 +57,11 @@ def tell(chosen: argparse.Namespace, data: DataDirectory, console: Console) -> i
         then, now = found.certificate.tables[table], found.again.tables.get(table)
         console.print(
             f" {table}: {then['rows']:,} → {now['rows'] if now else 0:,} 行 rows, 内容不同 other content", markup=False
+        )
+    if found.closed:
+        console.print(
+            f" 已核准的时期 {found.certificate.closed_periods} 沿用当时核准的数、未核对 rows of closed periods stand as approved, not compared: {', '.join(sorted(found.closed))}",
+            markup=False,
         )
     if kept:
         console.print(

@@ -17,13 +17,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+import duckdb
+
 from contracts.door import approvals
+from contracts.loading import load_products
 from contracts.whole_files import NotReadable, link, read_json, write_json
 from orchestration.derived import roads
 from orchestration.paths import PROJECT, DataDirectory
-from orchestration.release import certificates, names, revisions
+from orchestration.release import certificates, names, periods, revisions
 from orchestration.release.certificates import Certificate
 from orchestration.release.management import between
+from orchestration.release.targets import checksums
 
 WITHOUT_BYTES = ("duplicate", "missing")
 # They tell of releases, not of a city: a directory made anew has one release.
@@ -36,11 +40,13 @@ class NotReproducible(ValueError):
 
 @dataclass(frozen=True)
 class Reproduced:
-    """Table → whether it is the same; None where the release had kept an earlier release's content."""
+    """Table → whether it is the same; None where the release had kept an earlier release's content. `closed`: tables that are the
+    same but for rows of closed periods, which stand as an earlier release had them and are computed nowhere."""
 
     certificate: Certificate
     again: Certificate
     same: dict[str, bool | None]
+    closed: frozenset[str] = frozenset()
 
 
 def reproduce(
@@ -87,11 +93,32 @@ def reproduce(
     then, now = (
         d.published / "releases" / c.release_id / names.DATABASE for d, c in ((data, certificate), (past, again))
     )
+    closed: frozenset[str] = frozenset()
     if False in same.values() and then.is_file():
         # A checksum is of rounded numbers: one that stands at a half turns with the order of adding up. Row by row it is the same.
         others = between(then, now)
         same |= {table: True for table, is_same in same.items() if is_same is False and table not in others}
-    return Reproduced(certificate, again, same)
+        differing = [table for table, is_same in same.items() if is_same is False]
+        closed = frozenset(t for t in differing if _same_but_for_closed(then, now, t, certificate.closed_periods))
+        same |= dict.fromkeys(closed, True)
+    return Reproduced(certificate, again, same, closed)
+
+
+def _same_but_for_closed(then: Path, now: Path, table: str, closed_periods: str | None) -> bool:
+    """Whether two databases have the same rows of a table outside the periods that were closed."""
+    product = load_products().get(table)
+    open_rows = periods.in_no_closed(product, closed_periods) if product else None
+    if product is None or open_rows is None:
+        return False
+    found = []
+    for database in (then, now):
+        with duckdb.connect(str(database), read_only=True) as con:
+            asked = "select column_name, data_type from duckdb_columns() where table_name = ? order by column_index"
+            columns = dict(con.execute(asked, [table]).fetchall())
+            found.append(
+                (columns, con.execute(checksums.in_duckdb(columns, f'"{table}" where {open_rows}')).fetchall())
+            )
+    return found[0] == found[1]
 
 
 def _same_rules(certificate: Certificate) -> None:

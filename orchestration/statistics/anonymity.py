@@ -40,7 +40,7 @@ def weighted_k_anonymity(
     if not quasi_identifiers or len({*quasi_identifiers}) < len(quasi_identifiers) or not frame.height:
         raise StatisticsError(
             "Expected at least one respondent and one column that others may know, none named twice.",
-            "至少需要一名受访者和一个可被他人知晓的列,且列名不得重复。",
+            "至少需要一名受访者和一个可被他人知晓的列，且列名不得重复。",
         )
     weights = as_array(frame[weight], weight, 1, 1e10)
     alike = (

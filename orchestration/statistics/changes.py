@@ -85,7 +85,7 @@ def estimate_difference(
         except (pl.exceptions.PolarsError, TypeError, ValueError, OverflowError) as error:
             raise StatisticsError(
                 f"Expected a value of {group!r}, which is {frame[group].dtype}; got {value!r}.",
-                f"应为 {group!r} 列({frame[group].dtype})的取值;现为 {value!r}。",
+                f"应为 {group!r} 列（{frame[group].dtype}）的取值；现为 {value!r}。",
             ) from error
         if not member.any():
             raise StatisticsError(

@@ -146,7 +146,7 @@ def read_design(
             raise StatisticsError(
                 f"Expected a value of {key!r} in every row; {frame[key].null_count()} are null. "
                 "A respondent without it has no place in the design.",
-                f"设计变量 {key!r} 有 {frame[key].null_count()} 行为空,请补全。",
+                f"设计变量 {key!r} 有 {frame[key].null_count()} 行为空，请补全。",
             )
     weights = checked_weights(frame[weight])
     stratum_of_row, labels = group_codes(frame, strata_keys)
@@ -228,7 +228,7 @@ def read_domains(frame: pl.DataFrame, by: Columns, design: Design) -> Domains:
     if taken := sorted({*keys} & RESULT_COLUMNS):
         raise StatisticsError(
             f"A domain column cannot be called {name_some(taken)}, as a column of the result is. Rename it.",
-            f"分组列不能命名为 {name_some(taken)}(与结果列重名),请改名。",
+            f"分组列不能命名为 {name_some(taken)}（与结果列重名），请改名。",
         )
     code, labels = group_codes(frame, keys)
     n_psus, n_strata = len(design.stratum), len(design.n_psus)
@@ -285,7 +285,7 @@ def auxiliary_matrix(frame: pl.DataFrame, auxiliaries: Sequence[str], *, with_in
         if not np.isfinite(values).all():
             raise StatisticsError(
                 f"Auxiliary {name!r} must be known of every respondent; it is not in {int((~np.isfinite(values)).sum())}.",
-                f"辅助变量 {name!r} 必须对每名受访者已知;有 {int((~np.isfinite(values)).sum())} 行缺失。",
+                f"辅助变量 {name!r} 必须对每名受访者已知；有 {int((~np.isfinite(values)).sum())} 行缺失。",
             )
         columns.append(values)
     return np.column_stack(columns)
@@ -346,7 +346,7 @@ def strata_flags(design: Design, domains: Domains) -> tuple[npt.NDArray[np.bool_
 def as_list(columns: Columns) -> list[str]:
     """One name, several or none, as a list."""
     if not isinstance(columns, str | Sequence | None):
-        raise StatisticsError(f"Expected names of columns, got {columns!r}.", f"应为列名,现为 {columns!r}。")
+        raise StatisticsError(f"Expected names of columns, got {columns!r}.", f"应为列名，现为 {columns!r}。")
     return [columns] if isinstance(columns, str) else list(columns or ())
 
 
@@ -382,12 +382,12 @@ def _population_psus(
     )
     if wrong.height:
         named = [
-            f"{labels.row(r['stratum'])}: {r['sampled']} PSUs sampled, {fpc} {r['low']} to {r['high']}"
+            f"{'/'.join(map(str, labels.row(r['stratum'])))}: {r['sampled']} / {r['low']}–{r['high']}"
             for r in wrong.rows(named=True)
         ]
         raise StatisticsError(
             f"Expected {fpc!r} to be one number per stratum, at least the PSUs sampled. Not so in {name_some(named)}.",
-            f"{fpc!r} 应为每层唯一的总体初级单元数,且不小于样本数;不符的层:{name_some(named)}。",
+            f"{fpc!r} 应为每层唯一的总体初级单元数，且不小于样本数；不符的层：{name_some(named)}。",
         )
     return sizes["low"].to_numpy()
 

@@ -29,7 +29,7 @@ MAX_DRIVERS = 12  # 4,096 regressions a replicate; beyond it the shares are too 
 @dataclass(frozen=True)
 class Drivers:
     """`shares`: driver, performance (weighted mean), lmg (part of R²), share = lmg/R², lo, hi (of
-    the share). `refused`: why there are none, in English and Chinese; then lmg, share, lo, hi are
+    the share). `refused`: why there are none, in Chinese and English; then lmg, share, lo, hi are
     null. `n`: respondents who answered everything; `n_incomplete`: those left out."""
 
     shares: pl.DataFrame
@@ -69,7 +69,7 @@ def lmg(
     if len(set(columns)) < len(columns) or len(drivers) < 2:
         raise StatisticsError(
             f"Expected at least two different drivers beside the outcome, got {list(drivers)}.",
-            f"至少需要两个不同的驱动因素,现为 {list(drivers)}。",
+            f"至少需要两个不同的驱动因素，现为 {list(drivers)}。",
         )
     if replicates < 1:
         raise StatisticsError(f"Expected at least 1 bootstrap sample, got {replicates}.", "自助抽样至少 1 次。")
@@ -82,11 +82,11 @@ def lmg(
     try:
         if len(drivers) > MAX_DRIVERS:
             raise _Refused(
-                f"{len(drivers)} drivers; at most {MAX_DRIVERS}", f"驱动因素 {len(drivers)} 个,最多 {MAX_DRIVERS} 个"
+                f"{len(drivers)} drivers; at most {MAX_DRIVERS}", f"驱动因素 {len(drivers)} 个，最多 {MAX_DRIVERS} 个"
             )
         needed = max(minimum_n, n_per_driver * len(drivers))
         if n < needed:
-            raise _Refused(f"{n} complete answers; {needed} needed", f"完整作答 {n} 份,至少需要 {needed} 份")
+            raise _Refused(f"{n} complete answers; {needed} needed", f"完整作答 {n} 份，至少需要 {needed} 份")
         design = read_design(complete, weight, strata, psu)
         moments = _psu_moments(complete, columns, design)
         parts = _explained(design, moments, columns)
@@ -136,7 +136,7 @@ def cronbach_alpha(frame: pl.DataFrame, items: Sequence[str], weight: str | None
     """
     require_columns(frame, {"weight if any": weight} | {f"item {i}": i for i in items})
     if len({*items}) < len(items):
-        raise StatisticsError(f"An item is named twice: {list(items)}.", f"项目重复:{list(items)}。")
+        raise StatisticsError(f"An item is named twice: {list(items)}.", f"项目重复：{list(items)}。")
     scored = frame.with_columns(as_numbers(frame[i], i).alias(i) for i in items)
     complete = scored.filter(pl.all_horizontal(pl.col(i).is_finite().fill_null(False) for i in items)) if items else scored.clear()  # fmt: skip
     values = complete.select(pl.col(i) for i in items).to_numpy()
@@ -169,7 +169,7 @@ def importance_performance(
 def _explained(design: Design, moments: Floats, columns: Sequence[str]) -> Floats:
     """LMG parts, or why there can be none."""
     if design.is_single.any():
-        raise _Refused("a stratum with one PSU cannot be resampled", "存在只有一个初级单元的层,无法重抽样")
+        raise _Refused("a stratum with one PSU cannot be resampled", "存在只有一个初级单元的层，无法重抽样")
     covariance = _covariance(moments.sum(axis=0), len(columns))
     constant = [c for c, v in zip(columns, np.diag(covariance), strict=True) if v <= 1e-12]
     if constant:
@@ -180,7 +180,7 @@ def _explained(design: Design, moments: Floats, columns: Sequence[str]) -> Float
     parts = shapley_r2(correlation)
     r2 = float(parts.sum())
     if not _is_significant(r2, kish(design.weight), len(parts)):
-        raise _Refused(f"R² = {r2:.3f} may be chance", f"R² = {r2:.3f},可能只是偶然")
+        raise _Refused(f"R² = {r2:.3f} may be chance", f"R² = {r2:.3f}，可能只是偶然")
     return parts
 
 
@@ -250,7 +250,7 @@ def _replicates(moments: Floats, design: Design, n_columns: int, replicates: int
             return
     raise StatisticsError(
         f"Only {produced} of {10 * replicates} bootstrap samples had varying answers; too few PSUs.",
-        f"自助抽样仅有 {produced} 次可用,初级单元过少。",
+        f"自助抽样仅有 {produced} 次可用，初级单元过少。",
     )
 
 
@@ -259,11 +259,11 @@ def _alpha_row(
 ) -> tuple[str | None, float | None, int, str | None]:
     k = len(kept)
     if k < 2:
-        return item, None, n, "fewer than two items"
+        return item, None, n, "too_few_items"
     if n < 2:
-        return item, None, n, "fewer than two complete answers"
+        return item, None, n, "too_few_answers"
     part = covariance[np.ix_(kept, kept)]
     total = float(part.sum())
     if total <= 1e-12:
-        return item, None, n, "the scale does not vary"
+        return item, None, n, "no_variance"
     return item, k / (k - 1) * (1 - float(np.trace(part)) / total), n, None

@@ -20,19 +20,19 @@ OPTIONAL = ("fpc", "base weight", "second-stage fpc", "df", "strata", "populatio
 
 
 class StatisticsError(ValueError):
-    """What was expected, what came, where, what to do: one sentence in English, one in Chinese."""
+    """What was expected, what came, where, what to do: one sentence in English, one in Chinese; its text is "中文 · English"."""
 
     def __init__(self, english: str, chinese: str) -> None:
-        super().__init__(f"{english} / {chinese}")
+        super().__init__(f"{chinese} · {english}")
         self.english = english
         self.chinese = chinese
 
 
 def name_some(items: Iterable[object], limit: int = 5) -> str:
-    """`a, b, c and 4 more`: enough to find the fault, short enough to read."""
+    """`a, b, c, … (+4)`: enough to find the fault, short enough to read, in any language."""
     names = [str(item) for item in items]
     rest = len(names) - limit
-    return ", ".join(names[:limit]) + (f" and {rest} more" if rest > 0 else "")
+    return ", ".join(names[:limit]) + (f", … (+{rest})" if rest > 0 else "")
 
 
 def require_columns(frame: pl.DataFrame, needed: Mapping[str, str | None]) -> None:
@@ -40,7 +40,7 @@ def require_columns(frame: pl.DataFrame, needed: Mapping[str, str | None]) -> No
     if not isinstance(frame, pl.DataFrame):
         raise StatisticsError(
             f"Expected a polars DataFrame, got {type(frame).__name__}; collect a LazyFrame first.",
-            f"应为 polars DataFrame,现为 {type(frame).__name__}。",
+            f"应为 polars DataFrame，现为 {type(frame).__name__}。",
         )
     present = frame.columns
     missing = [
@@ -51,7 +51,7 @@ def require_columns(frame: pl.DataFrame, needed: Mapping[str, str | None]) -> No
     if missing:
         raise StatisticsError(
             f"Expected columns {name_some(missing)}; the frame has {name_some(present, 12)}.",
-            f"缺少列:{name_some(missing)};现有列:{name_some(present, 12)}。",
+            f"缺少列：{name_some(missing)}；现有列：{name_some(present, 12)}。",
         )
 
 
@@ -70,7 +70,7 @@ def as_numbers(values: pl.Series | Iterable[object], name: str) -> pl.Series:
             if (np.isfinite(sizes) & (sizes > LARGEST)).any():
                 raise StatisticsError(
                     f"Expected numbers up to {LARGEST:g} in {name!r}, got {numbers.abs().max()!r}.",
-                    f"{name!r} 中的数值不应超过 {LARGEST:g},现为 {numbers.abs().max()!r}。",
+                    f"{name!r} 中的数值不应超过 {LARGEST:g}，现为 {numbers.abs().max()!r}。",
                 )
             return numbers
     except StatisticsError:
@@ -79,7 +79,7 @@ def as_numbers(values: pl.Series | Iterable[object], name: str) -> pl.Series:
         series = pl.Series(name, [str(values)])
     raise StatisticsError(
         f"Expected numbers in {name!r}, got {series.dtype}, e.g. {series.drop_nulls().head(1).to_list()}. Score the answers first.",
-        f"{name!r} 应为数值,现为 {series.dtype},例如 {series.drop_nulls().head(1).to_list()}。",
+        f"{name!r} 应为数值，现为 {series.dtype}，例如 {series.drop_nulls().head(1).to_list()}。",
     )
 
 
@@ -88,7 +88,7 @@ def require_confidence(confidence: float) -> None:
     if isinstance(confidence, bool) or not isinstance(confidence, int | float) or not 0 < confidence < 1:
         raise StatisticsError(
             f"Expected a confidence between 0 and 1, got {confidence}.",
-            f"置信水平应在 0 与 1 之间,现为 {confidence}。",
+            f"置信水平应在 0 与 1 之间，现为 {confidence}。",
         )
 
 
@@ -97,7 +97,7 @@ def require_choice(name: str, value: object, allowed: Sequence[str]) -> None:
     if value not in allowed:
         raise StatisticsError(
             f"Expected {name} to be one of {name_some(allowed, 12)}; got {value!r}.",
-            f"{name} 应为 {name_some(allowed, 12)} 之一;现为 {value!r}。",
+            f"{name} 应为 {name_some(allowed, 12)} 之一；现为 {value!r}。",
         )
 
 
@@ -107,7 +107,7 @@ def require_number(name: str, value: Any, low: float, high: float, *, whole: boo
     if isinstance(value, bool) or not isinstance(value, kinds) or not low <= value <= high:
         raise StatisticsError(
             f"Expected {name} to be a {'whole ' if whole else ''}number from {low:g} to {high:g}; got {value!r}.",
-            f"{name} 应为 {low:g} 到 {high:g} 之间的{'整数' if whole else '数值'};现为 {value!r}。",
+            f"{name} 应为 {low:g} 到 {high:g} 之间的{'整数' if whole else '数值'}；现为 {value!r}。",
         )
 
 
@@ -125,13 +125,13 @@ def as_array(values: pl.Series | npt.ArrayLike, name: str, low: float = -LARGEST
         found = given.astype(np.float64)
     except (TypeError, ValueError, OverflowError):
         raise StatisticsError(
-            f"Expected numbers in {name!r}, got {values!r:.60}.", f"{name!r} 应为数值,现为 {values!r:.60}。"
+            f"Expected numbers in {name!r}, got {values!r:.60}.", f"{name!r} 应为数值，现为 {values!r:.60}。"
         ) from None
     wrong = ~(np.isfinite(found) & (found >= low) & (found <= high))
     if wrong.any():
         first = int(np.flatnonzero(wrong.ravel())[0])
         raise StatisticsError(
             f"Expected finite numbers from {low:g} to {high:g} in {name!r}; element {first} is {found.ravel()[first]:g}.",
-            f"{name!r} 应为 {low:g} 到 {high:g} 之间的有限数值;第 {first} 个为 {found.ravel()[first]:g}。",
+            f"{name!r} 应为 {low:g} 到 {high:g} 之间的有限数值；第 {first} 个为 {found.ravel()[first]:g}。",
         )
     return found

@@ -182,7 +182,7 @@ def estimate_proportions(
             wrong = float(values[~np.isin(values, (0, 1))][0])
             raise StatisticsError(
                 f"A proportion needs 0 and 1 or true and false; {y!r} contains {wrong:g}.",
-                f"比例估计只接受 0/1 或真/假;{y!r} 含有 {wrong:g}。",
+                f"比例估计只接受 0/1 或真/假；{y!r} 含有 {wrong:g}。",
             )
         parts.append(_ratio(design, domains, values, answered, ones, srs))
     table = _stacked(domains, parts, ys)
@@ -249,7 +249,7 @@ def read_answers(frame: pl.DataFrame, y: str) -> tuple[Floats, Floats]:
         row = int(np.flatnonzero(~np.isfinite(values))[0])
         raise StatisticsError(
             f"Expected a finite number or null in {y!r}; row {row} is {column[row]}.",
-            f"{y!r} 应为有限数值或空值;第 {row} 行为 {column[row]}。",
+            f"{y!r} 应为有限数值或空值；第 {row} 行为 {column[row]}。",
         )
     return values, answered.astype(np.float64)
 

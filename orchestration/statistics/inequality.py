@@ -37,7 +37,7 @@ def theil_l(resource: npt.ArrayLike, people: npt.ArrayLike | None = None, *, bas
             out would make the spread look more equal than it is.
     """
     if isinstance(base, bool) or not isinstance(base, int | float) or not 1 < base < 1e100:
-        raise StatisticsError(f"Expected a base above 1, got {base!r}.", f"对数底应大于 1,现为 {base!r}。")
+        raise StatisticsError(f"Expected a base above 1, got {base!r}.", f"对数底应大于 1，现为 {base!r}。")
     y, p = _shares(resource, people)
     nothing = y <= 1e-15 * p
     if nothing.any():

@@ -100,7 +100,7 @@ def wilson(successes: npt.ArrayLike, n: npt.ArrayLike, confidence: float = 0.95)
         first = int(np.flatnonzero(wrong.ravel())[0])
         raise StatisticsError(
             f"Expected 0 ≤ successes ≤ n; element {first} has {s.ravel()[first]:g} of {count.ravel()[first]:g}.",
-            f"成功数应在 0 与 n 之间;第 {first} 个为 {s.ravel()[first]:g}/{count.ravel()[first]:g}。",
+            f"成功数应在 0 与 n 之间；第 {first} 个为 {s.ravel()[first]:g}/{count.ravel()[first]:g}。",
         )
     z2 = z_quantile(confidence) ** 2
     # Written with counts instead of the rate, so that n = 0 needs no special case.
@@ -232,7 +232,7 @@ def empirical_bayes_rates(
     if s.shape != count.shape or s.ndim != 1 or count.sum() == 0:
         raise StatisticsError(
             f"Expected units with at least one observation in all, got {s.size} units with {count.sum():g}.",
-            f"至少需要一个观测;现有 {s.size} 个单位、{count.sum():g} 个观测。",
+            f"至少需要一个观测；现有 {s.size} 个单位、{count.sum():g} 个观测。",
         )
     known, of_known = s / design_effect, count / design_effect
     centre, size = (_prior_by_moments if prior == "moments" else _prior_by_likelihood)(known, of_known)
@@ -350,7 +350,7 @@ def show_rate(rate: float | None) -> str:
     if rate is None:
         return "–"
     if isinstance(rate, str) or not 0 <= rate <= 1:
-        raise StatisticsError(f"Expected a share between 0 and 1, got {rate}.", f"比率应在 0 与 1 之间,现为 {rate}。")
+        raise StatisticsError(f"Expected a share between 0 and 1, got {rate}.", f"比率应在 0 与 1 之间，现为 {rate}。")
     if rate in (0, 1):
         return f"{rate * 100:.0f} %"
     for digits in range(1, 7):

@@ -93,7 +93,7 @@ def straight_lining(
         respondent,
         "straight_lining",
         run_share,
-        pl.format("{} of {} answers in a row are the same", "longest_run", "answered"),
+        _said("连续 {} 个答案相同，共 {} 个 · {} of {} answers in a row are the same", "longest_run", "answered"),
     )
 
 
@@ -106,7 +106,7 @@ def speeding(frame: pl.DataFrame, respondent: str, seconds: str, *, speed_share:
         respondent,
         "speeding",
         speed_share,
-        pl.format("{} s; the median is {} s", seconds, pl.col("_median").round(0)),
+        _said("用时 {} 秒，中位数为 {} 秒 · {} s; the median is {} s", seconds, pl.col("_median").round(0)),
     )
 
 
@@ -121,7 +121,7 @@ def item_nonresponse(
         respondent,
         "item_nonresponse",
         missing_share,
-        pl.format("{} of {} items unanswered", "_missing", pl.lit(len(items))),
+        _said("{} 题未答，共 {} 题 · {} of {} items unanswered", "_missing", pl.lit(len(items))),
     )
 
 
@@ -134,7 +134,7 @@ def duplicate_respondents(frame: pl.DataFrame, respondent: str) -> pl.DataFrame:
         respondent,
         "duplicate_respondent",
         1,
-        pl.format("{} questionnaires under one respondent", "value"),
+        _said("一名受访者有 {} 份答卷 · {} questionnaires under one respondent", "value"),
     )
 
 
@@ -159,11 +159,11 @@ def duplicate_answers(
         respondent,
         "duplicate_answers",
         1,
-        pl.format(
-            "{} questionnaires with the same {} answers, first {}",
-            "value",
-            pl.lit(len(items)),
-            "_first",
+        pl.concat_str(
+            _said(
+                "{} 份答卷的 {} 个答案相同 · {} questionnaires with the same {} answers", "value", pl.lit(len(items))
+            ),
+            pl.format(", first {}", "_first"),
         ),
     )
 
@@ -177,7 +177,13 @@ def out_of_range(frame: pl.DataFrame, respondent: str, ranges: Mapping[str, tupl
             respondent,
             "out_of_range",
             high,
-            pl.format("{} = {}, expected {} to {}", pl.lit(item), pl.col(item), pl.lit(low), pl.lit(high)),
+            _said(
+                "{} = {}，应为 {} 至 {} · {} = {}, expected {} to {}",
+                pl.lit(item),
+                pl.col(item),
+                pl.lit(low),
+                pl.lit(high),
+            ),
         )
         for item, (low, high) in ranges.items()
     ]
@@ -191,6 +197,11 @@ def without_flagged(frame: pl.DataFrame, respondent: str, items: Sequence[str], 
     """
     flagged = pl.col(respondent).cast(pl.String).is_in(flags["respondent"].unique().implode()).fill_null(False)
     return frame.with_columns(pl.when(~flagged).then(pl.col(i)).alias(i) for i in items)
+
+
+def _said(both: str, *facts: str | pl.Expr) -> pl.Expr:
+    """A sentence "中文 · English" whose halves name the same facts in the same order."""
+    return pl.format(both, *facts, *facts)
 
 
 def _flags(found: pl.DataFrame, respondent: str, rule: str, threshold: float, evidence: pl.Expr) -> pl.DataFrame:

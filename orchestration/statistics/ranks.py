@@ -48,7 +48,7 @@ def rank_rates(successes: Values, n: Values, *, confidence: float = 0.95, highes
     if len(hits) != len(counts):
         raise StatisticsError(
             f"Expected as many counts as successes, got {len(counts)} and {len(hits)}.",
-            f"成功数与总数应等长,现为 {len(hits)} 与 {len(counts)}。",
+            f"成功数与总数应等长，现为 {len(hits)} 与 {len(counts)}。",
         )
     wilson(np.nan_to_num(hits), np.nan_to_num(counts), confidence)  # the same conditions on the counts
     known = np.nan_to_num(counts) > 0

@@ -60,7 +60,7 @@ def replicate_weights(
     require_number("replicates", replicates, 2, 1e6, whole=True)
     require_number("seed", seed, 0, 2**63, whole=True)
     if method == "jk1" and strata:
-        raise StatisticsError("JK1 knows no strata; use jkn.", "JK1 不适用于分层设计,请使用 jkn。")
+        raise StatisticsError("JK1 knows no strata; use jkn.", "JK1 不适用于分层设计，请使用 jkn。")
     design = read_design(frame, weight, strata, psu)
     if design.is_single.any() or not frame.height:
         raise StatisticsError(
@@ -105,7 +105,7 @@ def estimate_by_replicates(
     if len(replicates.weight) != frame.height:
         raise StatisticsError(
             f"The replicates are of {len(replicates.weight)} respondents, the frame has {frame.height}.",
-            f"重复权数为 {len(replicates.weight)} 名受访者,数据为 {frame.height} 行。",
+            f"重复权数为 {len(replicates.weight)} 名受访者，数据为 {frame.height} 行。",
         )
     estimate = float(statistic(frame, replicates.weight))
     again = np.array([float(statistic(frame, weights)) for weights in replicates.weights.T])

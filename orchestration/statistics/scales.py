@@ -39,12 +39,12 @@ class Scale:
         if len(ordered) < 2 or len(ordered) != len(self.values):
             raise StatisticsError(
                 f"A scale needs at least two different values, got {list(self.values)}.",
-                f"量表至少需要两个不同的取值,现为 {list(self.values)}。",
+                f"量表至少需要两个不同的取值，现为 {list(self.values)}。",
             )
         if self.points is not None and set(self.points) != set(self.values):
             raise StatisticsError(
                 f"Points are needed for exactly the values {ordered}, got {sorted(self.points)}.",
-                f"分值映射应恰好覆盖取值 {ordered},现为 {sorted(self.points)}。",
+                f"分值映射应恰好覆盖取值 {ordered}，现为 {sorted(self.points)}。",
             )
         codes = [_code(value) for value in self.values]
         codes += [*self.dont_know, *self.refused, *self.not_asked]
@@ -52,7 +52,7 @@ class Scale:
         if repeated:
             raise StatisticsError(
                 f"A code can mean one thing only; repeated: {name_some(repeated)}.",
-                f"一个代码只能有一种含义;重复:{name_some(repeated)}。",
+                f"一个代码只能有一种含义；重复：{name_some(repeated)}。",
             )
 
     def ranked(self) -> list[float]:
@@ -97,7 +97,7 @@ def score_answers(frame: pl.DataFrame, answer: str, question: str, scales: Mappi
     if unknown:
         raise StatisticsError(
             f"No scale for questions {name_some(unknown)}. Describe them in the codebook feed.",
-            f"以下题目没有量表:{name_some(unknown)}。请在题目代码簿中说明。",
+            f"以下题目没有量表：{name_some(unknown)}。请在题目代码簿中说明。",
         )
     codebook = pl.concat(
         [
@@ -178,7 +178,7 @@ def mapped_score(counts: Sequence[float], points: Sequence[float]) -> float | No
     if len(points) != len(counts):
         raise StatisticsError(
             f"Expected as many points as counts, got {len(points)} and {len(counts)}.",
-            f"分值个数与频数个数不一致:{len(points)} 与 {len(counts)}。",
+            f"分值个数与频数个数不一致：{len(points)} 与 {len(counts)}。",
         )
     total = _checked_total(counts, 2)
     return sum(c * p for c, p in zip(counts, points, strict=True)) / total if total else None
@@ -198,7 +198,7 @@ def net_rating(counts: Sequence[float]) -> NetRating | None:
     if len(counts) != 5:
         raise StatisticsError(
             f"A net rating needs five counts, got {len(counts)}.",
-            f"净评分需要五个频数,现有 {len(counts)} 个。",
+            f"净评分需要五个频数，现有 {len(counts)} 个。",
         )
     _checked_total(counts, 5)
     negative, positive = 2 * counts[0] + counts[1], counts[3] + 2 * counts[4]
@@ -211,7 +211,7 @@ def nps(counts: Sequence[float]) -> float | None:
     if len(counts) != 11:
         raise StatisticsError(
             f"NPS needs eleven counts (0 to 10), got {len(counts)}.",
-            f"NPS 需要 11 个频数(0—10),现有 {len(counts)} 个。",
+            f"NPS 需要 11 个频数（0—10），现有 {len(counts)} 个。",
         )
     total = _checked_total(counts, 11)
     return 100 * (sum(counts[9:]) - sum(counts[:7])) / total if total else None
@@ -228,7 +228,7 @@ def acsi(
     if abs(sum(weights) - 1) > 1e-6 or not all(1 <= mean <= 10 for mean in means):
         raise StatisticsError(
             f"Expected means from 1 to 10 and weights that sum to 1, got {means} and {weights}.",
-            f"ACSI 需要 1—10 的均值及合计为 1 的权重,现为 {means} 与 {weights}。",
+            f"ACSI 需要 1—10 的均值及合计为 1 的权重，现为 {means} 与 {weights}。",
         )
     return sum((mean - 1) * w for mean, w in zip(means, weights, strict=True)) / 9 * 100
 
@@ -241,6 +241,6 @@ def _checked_total(counts: Sequence[float], least: int) -> float:
     if len(counts) < least or any(not count >= 0 for count in counts):
         raise StatisticsError(
             f"Expected at least {least} counts ≥ 0, got {list(counts)}.",
-            f"至少需要 {least} 个非负频数,现为 {list(counts)}。",
+            f"至少需要 {least} 个非负频数，现为 {list(counts)}。",
         )
     return sum(counts)

@@ -75,7 +75,7 @@ def fay_herriot(
     if len(told) and told.max() > 1e9 * float(np.median(told)):
         raise StatisticsError(
             f"A standard error of {told.max():g} beside {float(np.median(told)):g} in the middle says nothing: leave it null.",
-            f"标准误 {told.max():g} 远大于中位数 {float(np.median(told)):g},没有意义,请留空。",
+            f"标准误 {told.max():g} 远大于中位数 {float(np.median(told)):g}，没有意义，请留空。",
         )
     if np.isinf(direct).any() or np.isinf(error).any():
         raise StatisticsError(
@@ -92,7 +92,7 @@ def fay_herriot(
             f"{int(used.sum())} areas with a direct estimate and standard error cannot carry "
             f"{n_terms} coefficients ({name_some(['intercept', *covariates])}). "
             "Use fewer covariates, or none that is a combination of the others.",
-            f"可用区域 {int(used.sum())} 个,不足以估计 {n_terms} 个系数,或协变量共线。请减少协变量。",
+            f"可用区域 {int(used.sum())} 个，不足以估计 {n_terms} 个系数，或协变量共线。请减少协变量。",
         )
     degrees = np.full(len(direct), np.inf)
     if df is not None:
@@ -143,7 +143,7 @@ def _model_matrix(frame: pl.DataFrame, covariates: Sequence[str]) -> Floats:
             raise StatisticsError(
                 f"Covariate {name!r} must be known in every area; it is not in "
                 f"{int((~np.isfinite(values)).sum())} of {len(values)}.",
-                f"协变量 {name!r} 必须覆盖所有区域;有 {int((~np.isfinite(values)).sum())} 个区域缺失。",
+                f"协变量 {name!r} 必须覆盖所有区域；有 {int((~np.isfinite(values)).sum())} 个区域缺失。",
             )
         columns.append(values)
     return np.column_stack(columns)

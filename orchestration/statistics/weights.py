@@ -60,8 +60,8 @@ def checked_weights(weights: pl.Series | Sequence[float] | Floats) -> Floats:
             f"Expected a positive weight in every row of {weights.name!r}; {int(wrong.sum())} of "
             f"{len(values)} are not, the first in row {row}: {weights[row]}. "
             "Remove the respondent from the sample or correct its weight.",
-            f"权重列 {weights.name!r} 必须为正数;{len(values)} 行中有 {int(wrong.sum())} 行不是,"
-            f"首个在第 {row} 行:{weights[row]}。请更正权重或剔除该样本。",
+            f"权重列 {weights.name!r} 必须为正数；{len(values)} 行中有 {int(wrong.sum())} 行不是，"
+            f"首个在第 {row} 行：{weights[row]}。请更正权重或剔除该样本。",
         )
     return values
 
@@ -93,7 +93,7 @@ def base_weights(
     if bool(probabilities) == (population is not None):
         raise StatisticsError(
             "Expected either selection probabilities or stratum population sizes, not both or none.",
-            "请提供各阶段入样概率或层总体数,二者只取其一。",
+            "请提供各阶段入样概率或层总体数，二者只取其一。",
         )
     require_columns(frame, {"strata": strata, "population": population})
     require_columns(frame, {f"stage {i + 1}": p for i, p in enumerate(probabilities)})
@@ -112,7 +112,7 @@ def base_weights(
                 raise StatisticsError(
                     f"Expected probabilities in (0, 1] in {stage!r}; {outside.height} rows are "
                     f"outside, e.g. {outside[stage][0]}.",
-                    f"{stage!r} 的入样概率应在 (0, 1] 之内;有 {outside.height} 行不符。",
+                    f"{stage!r} 的入样概率应在 (0, 1] 之内；有 {outside.height} 行不符。",
                 )
         weights = frame.select(
             base_weight=1 / pl.fold(pl.lit(1.0), lambda a, b: a * b, [pl.col(p) for p in probabilities])
@@ -128,7 +128,7 @@ def adjust_nonresponse(frame: pl.DataFrame, weight: str, responded: str, cells: 
     A cell in which nobody answered is an error: only a wider cell can carry its people.
     """
     if not isinstance(cells, str | Sequence):
-        raise StatisticsError(f"Expected names of columns, got {cells!r}.", f"应为列名,现为 {cells!r}。")
+        raise StatisticsError(f"Expected names of columns, got {cells!r}.", f"应为列名，现为 {cells!r}。")
     keys = [cells] if isinstance(cells, str) else list(cells)
     require_columns(frame, {"weight": weight, "responded": responded})
     require_columns(frame, {f"cell {i + 1}": key for i, key in enumerate(keys)})
@@ -138,18 +138,18 @@ def adjust_nonresponse(frame: pl.DataFrame, weight: str, responded: str, cells: 
         raise StatisticsError(
             f"Expected true or false in every row of {responded!r}; {answered.null_count()} are null, and it holds "
             f"{answered.unique().head(5).to_list()}.",
-            f"{responded!r} 每行应为是或否;有 {answered.null_count()} 行为空,现有取值 {answered.unique().head(5).to_list()}。",
+            f"{responded!r} 每行应为是或否；有 {answered.null_count()} 行为空，现有取值 {answered.unique().head(5).to_list()}。",
         )
     frame = frame.with_columns((answered == 1).alias(responded))
     answering = pl.col(weight).filter(pl.col(responded)).sum()
     silent = frame.group_by(keys).agg(answering=answering, sampled=pl.len()).filter(pl.col("answering") == 0)
     if silent.height:
         rows = silent.sort(keys).rows(named=True)
-        cells_named = [f"{tuple(r[k] for k in keys)} ({r['sampled']} sampled)" for r in rows]
+        cells_named = [f"{tuple(r[k] for k in keys)} ({r['sampled']})" for r in rows]
         raise StatisticsError(
             f"Nobody answered in {silent.height} non-response cells: {name_some(cells_named)}. "
             "Merge each with a neighbouring cell.",
-            f"有 {silent.height} 个无应答调整单元没有任何应答者:{name_some(cells_named)}。请与相近单元合并。",
+            f"有 {silent.height} 个无应答调整单元没有任何应答者：{name_some(cells_named)}。请与相近单元合并。",
         )
     factor = pl.col(weight).sum().over(keys) / answering.over(keys)
     return frame.select(adjusted_weight=pl.when(pl.col(responded)).then(pl.col(weight) * factor)).to_series()
@@ -163,7 +163,7 @@ def margins_from(frame: pl.DataFrame) -> dict[str, dict[str, float]]:
         names = [f"{r['margin']}={r['category']}" for r in repeated.unique().rows(named=True)]
         raise StatisticsError(
             f"A margin category is given twice: {name_some(names)}.",
-            f"边际类别重复:{name_some(names)}。",
+            f"边际类别重复：{name_some(names)}。",
         )
     margins: dict[str, dict[str, float]] = {}
     for margin, category, population in frame.select("margin", "category", "population").iter_rows():
@@ -176,7 +176,7 @@ def _populations(given: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     if not isinstance(given, Mapping):
         raise StatisticsError(
             f"Expected {name} as a mapping of names to figures, got {type(given).__name__}.",
-            f"{name} 应为名称到数值的映射,现为 {type(given).__name__}。",
+            f"{name} 应为名称到数值的映射，现为 {type(given).__name__}。",
         )
     return given
 
@@ -223,7 +223,7 @@ def rake(
     if not margins or not len(base):
         raise StatisticsError(
             f"Expected at least one margin and one respondent, got {len(margins)} and {len(base)}.",
-            f"至少需要一个边际和一名受访者,现有 {len(margins)} 个边际、{len(base)} 名受访者。",
+            f"至少需要一个边际和一名受访者，现有 {len(margins)} 个边际、{len(base)} 名受访者。",
         )
     sides = [_Margin.read(frame[name], name, totals, spread_empty) for name, totals in margins.items()]
     _require_equal_totals(sides)
@@ -269,7 +269,9 @@ def calibrate(
         raise StatisticsError("Expected a respondent and a total.", "至少需要一名受访者和一个总量。")
     wanted = as_numbers(totals.values(), "totals").fill_null(np.nan).to_numpy()
     if not np.isfinite(wanted).all():
-        raise StatisticsError(f"Expected finite totals, got {dict(totals)}.", f"总量应为有限数值,现为 {dict(totals)}。")
+        raise StatisticsError(
+            f"Expected finite totals, got {dict(totals)}.", f"总量应为有限数值，现为 {dict(totals)}。"
+        )
     sides = [_Margin.read(frame[name], name, population, False) for name, population in named.items()]
     if sides:
         _require_equal_totals(sides)
@@ -288,7 +290,7 @@ def calibrate(
         raise StatisticsError(
             f"The totals cannot be met with positive weights (largest miss {error:.2g}, {int((g <= 0).sum())} weights ≤ 0). "
             "Check the totals against the sample, or use fewer.",
-            f"无法以正权数满足这些总量(最大偏差 {error:.2g},{int((g <= 0).sum())} 个权数不为正)。请核对总量或减少总量。",
+            f"无法以正权数满足这些总量（最大偏差 {error:.2g}，{int((g <= 0).sum())} 个权数不为正）。请核对总量或减少总量。",
         )
     continuous = pl.DataFrame(
         {
@@ -315,7 +317,7 @@ def trim(weights: pl.Series, *, upper: float, lower: float = 0.0, max_iterations
         raise StatisticsError(
             f"The limits {low:.6g} to {high:.6g} exclude the mean weight {total / len(w):.6g}; "
             "no trimming can keep the sum. Widen the limits.",
-            f"截尾范围 {low:.6g}—{high:.6g} 不含平均权重 {total / len(w):.6g},请放宽范围。",
+            f"截尾范围 {low:.6g}—{high:.6g} 不含平均权重 {total / len(w):.6g}，请放宽范围。",
         )
     for _ in range(max_iterations):
         w = np.clip(w, low, high)
@@ -407,12 +409,12 @@ class _Margin:
         text = column.cast(pl.String)
         sampled = text.value_counts(name="n").rows()
         counts: dict[str | None, int] = dict(sampled)
-        unknown = [f"{c} ({n} respondents)" for c, n in counts.items() if c is None or c not in wanted]
+        unknown = [f"{c} ({n})" for c, n in counts.items() if c is None or c not in wanted]
         if unknown:
             raise StatisticsError(
                 f"Margin {name!r} has no population for {name_some(sorted(unknown))}; it knows "
                 f"{name_some(sorted(wanted), 12)}. Recode the sample or complete the margin.",
-                f"边际 {name!r} 缺少以下类别的总体数:{name_some(sorted(unknown))}。请补全边际或重编码样本。",
+                f"边际 {name!r} 缺少以下类别的总体数：{name_some(sorted(unknown))}。请补全边际或重编码样本。",
             )
         impossible = [
             f"{c}: {p:g}" for c, p in wanted.items() if not np.isfinite(p) or p < 0 or (p == 0 and c in counts)
@@ -420,15 +422,15 @@ class _Margin:
         if impossible:
             raise StatisticsError(
                 f"Margin {name!r} gives a population that cannot be for {name_some(impossible)}.",
-                f"边际 {name!r} 的总体数不合理:{name_some(impossible)}。",
+                f"边际 {name!r} 的总体数不合理：{name_some(impossible)}。",
             )
         empty = {c: p for c, p in wanted.items() if c not in counts and p > 0}
         if empty and not spread_empty:
-            named = [f"{c} (population {p:g})" for c, p in empty.items()]
+            named = [f"{c} ({p:g})" for c, p in empty.items()]
             raise StatisticsError(
                 f"Margin {name!r} has no respondent in {name_some(named)}. Merge the category with "
                 "another, or spread its population with spread_empty.",
-                f"边际 {name!r} 的以下类别没有受访者:{name_some(named)}。请合并类别,或使用 spread_empty。",
+                f"边际 {name!r} 的以下类别没有受访者：{name_some(named)}。请合并类别，或使用 spread_empty。",
             )
         categories = sorted(c for c in counts if c is not None)
         target = np.array([wanted[c] for c in categories])
@@ -469,5 +471,5 @@ def _require_equal_totals(sides: Sequence[_Margin]) -> None:
         raise StatisticsError(
             f"Margins must describe one population, but their totals differ: {name_some(named, 12)}. "
             "Use margins of the same date and population.",
-            f"各边际的总数不一致:{name_some(named, 12)}。请使用同一时点、同一总体的边际。",
+            f"各边际的总数不一致：{name_some(named, 12)}。请使用同一时点、同一总体的边际。",
         )

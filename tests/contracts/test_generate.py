@@ -16,6 +16,7 @@ import pytest
 import yaml
 from open_data_contract_standard.model import OpenDataContractStandard
 
+from contracts.dbt_lists import FIELD_LIST
 from contracts.dbt_properties import BANNER, EXPOSURE, MODELS, SOURCES
 from contracts.generate import DICTIONARY, PRODUCT_TABLE, PROJECT, README, stale
 from contracts.loading import load_feeds, load_products
@@ -82,7 +83,11 @@ def test_a_change_of_the_contract_makes_what_is_generated_stale(copy, generate) 
     contract.write_text(text.replace(label, "Another label"), encoding="utf-8")
     code, told = generate("--check")
     assert code == 1
-    assert [line.split(" ")[0] for line in told.splitlines()] == [str(SOURCES / "sports.yml"), str(DICTIONARY)]
+    assert [line.split(" ")[0] for line in told.splitlines()] == [
+        str(SOURCES / "sports.yml"),
+        str(FIELD_LIST),
+        str(DICTIONARY),
+    ]
 
 
 def sources() -> dict[str, dict[str, str | None]]:

@@ -14,6 +14,7 @@ import yaml
 
 from contracts.indicators import load_indicator
 from contracts.loading import (
+    CODES,
     FEEDS,
     POLICIES,
     PRODUCTS,
@@ -25,6 +26,7 @@ from contracts.loading import (
     load_products,
     named,
     seed,
+    words,
 )
 from contracts.model import ContractError
 from contracts.validation import load_rule
@@ -372,7 +374,14 @@ def test_what_a_policy_says_of_its_values_is_said_in_both_languages() -> None:
         ("dim_facility_history", "changed_fields", "type_code,area_m2", "类型 · type；面积 · area"),
         ("indicator_value", "unit", "m2_per_resident", "m²/人 · m² per resident"),
         ("validation_result", "area_type", "all", "全部 · all"),
-        ("feed_health", "sender", "shifan", "shifan"),
+        (
+            "feed_health",
+            "sender",
+            "shifan",
+            "示范市政务服务平台（虚构） · Government service platform of Shifan (fictional)",
+        ),
+        ("feed_health", "commonest_field", "held_on, seats", "举办日期 · Day held；阅览座席 · Seats"),
+        ("feed_health", "sender", "大厅一", "大厅一"),
     ],
 )
 def test_a_value_is_said_as_the_contract_or_the_list_that_it_cites_has_it(table, column, value, said) -> None:
@@ -394,3 +403,25 @@ def test_what_a_contract_says_of_a_column_is_said_in_both_languages() -> None:
         and not re.search("[一-鿿].* · ", text, re.DOTALL)
     ]
     assert english == []
+
+
+def test_what_lists_and_policies_say_of_themselves_is_said_in_chinese_and_english() -> None:
+    """Sources and notes are published (dim_service_item, review_policy) or shown in the Dagster UI; a number of a document is its name in both."""
+    english = {
+        f"{path.stem}.{column}: {row[column]}"
+        for folder in (CODES, POLICIES)
+        for path in folder.glob("*.csv")
+        for row in seed(path.stem)
+        for column in ("source", "note", "meaning")
+        if re.search("[a-z]{3,}", row.get(column) or "") and not re.search("[一-鿿].* · .*[a-z]", row[column])
+    }
+    assert english == set()
+
+
+def test_names_stand_in_the_order_of_their_list_and_a_code_has_the_first_it_has_there() -> None:
+    assert list(words("departments")) == [row["code"] for row in seed("departments")]
+    first: dict[str, str] = {}
+    for row in seed("review_channels"):
+        first.setdefault(row["code"], f"{row['name_zh']} · {row['name_en']}")
+    assert dict(words("review_channels")) == first
+    assert len(first) < len(seed("review_channels"))

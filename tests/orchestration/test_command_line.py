@@ -41,6 +41,17 @@ def test_a_full_disk_is_a_sentence_in_both_languages(monkeypatch, tmp_path, caps
     assert "Traceback" not in said
 
 
+@pytest.mark.parametrize("command", [["night"], ["home"], ["demo"]])
+@pytest.mark.parametrize("place", ["a file", "/proc/none"])
+def test_a_data_directory_that_cannot_be_is_a_sentence(monkeypatch, tmp_path, capsys, command, place) -> None:
+    root = tmp_path / "file" if place == "a file" else Path(place)
+    (tmp_path / "file").write_text("x", encoding="utf-8")
+    monkeypatch.setenv("MINSHENG_DATA", str(root))
+    assert command_line.main(command) == 1
+    said = " ".join(capsys.readouterr().out.split())
+    assert (f"数据目录 {root} 建不起来或不能写入" in said, "set MINSHENG_DATA to another" in said) == (True, True)
+
+
 def test_a_fault_of_ours_is_not_called_a_full_disk(monkeypatch, tmp_path) -> None:
     with pytest.raises(KeyError):
         _fails(monkeypatch, tmp_path / "data", KeyError("x"), 10**8)

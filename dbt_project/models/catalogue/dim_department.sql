@@ -23,7 +23,7 @@ final as (
         cast(null as string) as national_name_zh,
         cast(null as string) as feed_department,
         'project' as status,
-        'department_codes.csv has no row for the code that was sent' as source
+        'department_codes.csv 中没有所报的代码 · department_codes.csv has no row for the code that was sent' as source
 )
 
 select * from final

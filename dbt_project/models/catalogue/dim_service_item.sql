@@ -39,7 +39,7 @@ final as (
         'project' as name_status,
         'project' as category_status,
         'project' as department_status,
-        'service_item_codes.csv has no row for the code that was sent' as note
+        'service_item_codes.csv 中没有所报的代码 · service_item_codes.csv has no row for the code that was sent' as note
 )
 
 select * from final

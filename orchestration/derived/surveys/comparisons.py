@@ -175,7 +175,7 @@ def _small_areas(wave: Wave, table: pl.DataFrame) -> pl.DataFrame:
         frame = frame.with_columns(_smoothed(frame))
         n_usable = int(frame.select((pl.col("mean").is_not_null() & (pl.col("sampling_se") > 0)).sum()).item())
         if n_usable < MINIMUM_AREAS:
-            reason = f"{n_usable} areas with an estimate; {MINIMUM_AREAS} needed · 可用地区 {n_usable} 个,至少需要 {MINIMUM_AREAS} 个"
+            reason = f"可用地区 {n_usable} 个，至少需要 {MINIMUM_AREAS} 个 · {n_usable} areas with an estimate; {MINIMUM_AREAS} needed"
             parts.append(_no_model(rows, reason))
             continue
         try:

@@ -82,7 +82,7 @@ def _margins(wave: Wave) -> list[dict[str, Any]]:
         {
             "topic": "margin", "item": r["margin"], "category": r["category"], "respondents": r["respondents"],
             "population": r["population"], "weighted_before": r["before"], "weighted_after": r["after"], "is_problem": r["is_empty"],
-            "evidence": "Nobody of this category answered; its population is spread over the others. · 该类别无受访者,其人口分摊至其他类别。"
+            "evidence": "该类别无受访者，其人口分摊至其他类别。 · Nobody of this category answered; its population is spread over the others."
             if r["is_empty"] else None,
         }
         for r in wave.calibrated.margins.rows(named=True)

@@ -10,7 +10,8 @@ from typing import Any
 
 import polars as pl
 
-from orchestration.derived.surveys.scores import column, respondent_scores
+from contracts.loading import words
+from orchestration.derived.surveys.scores import SEPARATOR, column, respondent_scores
 from orchestration.derived.surveys.wave import Wave
 from orchestration.statistics.drivers import cronbach_alpha, importance_performance, lmg
 from orchestration.statistics.errors import StatisticsError
@@ -71,10 +72,25 @@ def _shares(wave: Wave, frame: pl.DataFrame, y: str, names: Mapping[str, str]) -
     except StatisticsError as error:  # fewer than two drivers, or too few sampling units to resample
         empty = dict.fromkeys(["lmg", "share", "lo", "hi", "performance"], pl.lit(None, pl.Float64))
         shares = pl.DataFrame({"driver": list(names)}).with_columns(**empty, quadrant=pl.lit(None, pl.String))
-        return _published(shares), {"n": None, "n_incomplete": None, "r2": None, "null_reason": str(error)}
+        return _published(shares), {
+            "n": None, "n_incomplete": None, "r2": None, "null_reason": _in_words(str(error), wave, y, names),
+        }  # fmt: skip
     shares = importance_performance(found.shares)
-    facts = {"n": found.n, "n_incomplete": found.n_incomplete, "r2": found.r2, "null_reason": found.refused}
+    refused = found.refused and _in_words(found.refused, wave, y, names)
+    facts = {"n": found.n, "n_incomplete": found.n_incomplete, "r2": found.r2, "null_reason": refused}
     return _published(shares), facts
+
+
+def _in_words(reason: str, wave: Wave, y: str, names: Mapping[str, str]) -> str:
+    """A reason "中文 · English" with drivers by the names of their dimensions, and the outcome by its text, in place of columns."""
+    (asked,) = wave.questions.filter(pl.col("question_id") == y.rsplit(SEPARATOR, 1)[1])["text"]
+    called = {c: words("survey_dimensions").get(d, f"{d} · {d}") for c, d in names.items()}
+    called[y] = f"{asked} · {asked}"
+    zh, _, en = reason.partition(" · ")
+    for name, (of_zh, _, of_en) in ((c, n.partition(" · ")) for c, n in called.items()):
+        for spelled in (name, repr(name)[1:-1]):
+            zh, en = zh.replace(spelled, of_zh), en.replace(spelled, of_en)
+    return f"{zh} · {en}"
 
 
 def _published(shares: pl.DataFrame) -> pl.DataFrame:

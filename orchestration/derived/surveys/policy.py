@@ -46,7 +46,7 @@ class SurveyPolicy:
             raise StatisticsError(
                 f"Scale {own!r} has points for {name_some(known)} levels, the question has {len(values)}. "
                 "Correct lowest and highest, or add the scheme to policies/survey_scales.csv.",
-                f"量表 {own!r} 只有 {name_some(known)} 级的分值,题目为 {len(values)} 级。请更正最低分、最高分或补充量表。",
+                f"量表 {own!r} 只有 {name_some(known)} 级的分值，题目为 {len(values)} 级。请更正最低分、最高分或补充量表。",
             )
         return {value: scheme[i + 1] for i, value in enumerate(ranked)} if scheme else None
 

@@ -105,15 +105,15 @@ def score_wave(wave: Wave) -> pl.DataFrame:
     )
 
 
-def unestimated(wave: str, reason: str) -> pl.DataFrame:
-    """The one row of a wave that cannot be estimated: why."""
+def unestimated(wave: str) -> pl.DataFrame:
+    """The one row of a wave that cannot be estimated; its diagnostics say why."""
     row = dict.fromkeys(SCHEMA) | dict.fromkeys(KEY, "all")
     row |= {
         "wave": wave,
         "wording": "none",
         "n": 0,
         "is_weighted": False,
-        "null_reason": reason,
+        "null_reason": "not_estimated",
         "interval_null_reason": "not_estimated",
     }
     return pl.DataFrame([row], schema=SCHEMA)
@@ -260,7 +260,7 @@ def _estimate(
         *cut.labels(),
         *(c for c in SCHEMA if c in main.columns and c not in cut.by),
         pl.when(flags != "").then(flags).alias("flags"),
-        pl.when(pl.col("mean").is_null()).then(flags).alias("null_reason"),
+        pl.when(pl.col("mean").is_null()).then(pl.lit("no_answers")).alias("null_reason"),
         pl.when(pl.col("mean_lo").is_null()).then(pl.coalesce(reasons)).alias("interval_null_reason"),
         pl.when(pl.col("n") < wave.policy.number("verdict_minimum_n")).then(pl.lit("too_few_answers"))
         .when(pl.col("df") < wave.policy.number("verdict_minimum_df")).then(pl.lit("too_few_units"))

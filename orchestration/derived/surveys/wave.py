@@ -81,7 +81,7 @@ def read_wave(
     respondents, weighting = _weighted(samples, margins, policy)
     answers = _answers(responses, respondents, asked, scales)
     if answers.filter(pl.col("status") == "answered").height == 0:
-        raise StatisticsError("The wave has no answer on a scale.", "本批次没有任何有效的量表答案。")
+        raise StatisticsError("The wave has no answer on a scale.", "本波次没有任何有效的量表答案。")
     as_given = _as_given(respondents, asked, answers)
     flags = _flags(samples, as_given, asked, answers, policy)
     respondents = _copies_as_one_unit(respondents, as_given, flags, weighting)
@@ -137,7 +137,7 @@ def _scales(questions: pl.DataFrame, policy: SurveyPolicy) -> dict[str, Scale]:
             row["scale"], int(row["lowest"]), int(row["highest"]), is_reversed=bool(row["is_reversed"]), codes=codes
         )
     if not scales:
-        raise StatisticsError("The wave has no question with a scale.", "本批次没有带量表的题目。")
+        raise StatisticsError("The wave has no question with a scale.", "本波次没有带量表的题目。")
     return scales
 
 
@@ -170,7 +170,7 @@ def _weighted(
     answered = pl.col("outcome").is_null() | pl.col("outcome").is_in(ANSWERING)
     sampled = sampled.with_columns(answered.alias("_answered"))
     if not sampled["_answered"].any():
-        raise StatisticsError("The wave has no respondent.", "本批次没有受访者。")
+        raise StatisticsError("The wave has no respondent.", "本波次没有受访者。")
     design: dict[str, Any] = {
         "strata": _whole(sampled.filter("_answered"), "stratum"),
         "psu": _whole(sampled.filter("_answered"), "psu"),
@@ -179,7 +179,7 @@ def _weighted(
     has_weight = _whole(sampled.filter("_answered"), "base_weight") is not None
     sampled = sampled.with_columns((pl.col("base_weight") if has_weight else pl.lit(1.0)).alias("base"))
     if not has_weight:
-        notes["base_weight"] = "No base weights were sent: everybody counts 1. · 未提供基础权数,每人计 1。"
+        notes["base_weight"] = "未提供基础权数，每人计 1。 · No base weights were sent: everybody counts 1."
     frame = _carrying_the_silent(sampled, design["strata"], notes)
     frame = frame.with_columns(pl.col("base").alias("weight"), *(pl.col(g).fill_null("unknown") for g in GROUPS))
     calibrated, n_trimmed = None, 0
@@ -189,7 +189,7 @@ def _weighted(
             if name not in frame.columns:
                 raise StatisticsError(
                     f"Margin {name!r} is no field of the sample; use one of {name_some((*GROUPS, 'stratum', 'division_code'))}.",
-                    f"边际 {name!r} 不是样本表的字段,请使用 {name_some((*GROUPS, 'stratum', 'division_code'))}。",
+                    f"边际 {name!r} 不是样本表的字段，请使用 {name_some((*GROUPS, 'stratum', 'division_code'))}。",
                 )
         calibrated, n_trimmed = rake_trimmed(
             frame, "base", totals,
@@ -198,7 +198,7 @@ def _weighted(
         frame = frame.with_columns(calibrated.weight.alias("weight"))
         design |= {"base_weight": "base", "margins": list(totals)}
     else:
-        notes["margins"] = "No population margins were sent: weights are not raked. · 未提供总体边际,权数未校准。"
+        notes["margins"] = "未提供总体边际，权数未校准。 · No population margins were sent: weights are not raked."
     return frame.drop("_answered"), {
         "design": {k: v for k, v in design.items() if v},
         "is_weighted": has_weight or calibrated is not None,
@@ -215,14 +215,15 @@ def _carrying_the_silent(sampled: pl.DataFrame, strata: str | None, notes: dict[
     stated = sampled["base"].null_count() == 0 and (strata is None or sampled[strata].null_count() == 0)
     if not stated:
         notes["nonresponse"] = (
-            "Non-respondents have no weight or stratum: not adjusted for. · 未应答者缺少权数或层,未作无应答调整。"
+            "未应答者缺少权数或层，未作无应答调整。 · Non-respondents have no weight or stratum: not adjusted for."
         )
         return sampled.filter("_answered")
     cells = [strata] if strata else []
     silent = sampled.group_by(cells).agg(pl.col("_answered").any()).filter(~pl.col("_answered")) if cells else sampled.clear()  # fmt: skip
     if silent.height:
+        named = name_some(silent[cells[0]].sort())
         notes["nonresponse"] = (
-            f"Nobody answered in strata {name_some(silent[cells[0]].sort())}: adjusted over the whole wave. · 部分层无人应答,按全样本调整。"
+            f"{named} 层无人应答，按全样本调整。 · Nobody answered in strata {named}: adjusted over the whole wave."
         )
     frame = sampled.with_columns(pl.lit("all").alias("_cell"))
     adjusted = adjust_nonresponse(frame, "base", "_answered", cells if cells and not silent.height else ["_cell"])
@@ -235,7 +236,7 @@ def _whole(frame: pl.DataFrame, column: str) -> str | None:
     if 0 < missing < frame.height:
         raise StatisticsError(
             f"{column} is missing for {missing} of {frame.height} respondents; state it for all or for none.",
-            f"{frame.height} 名受访者中有 {missing} 名缺少 {column};请全部填写或全部留空。",
+            f"{frame.height} 名受访者中有 {missing} 名缺少 {column}；请全部填写或全部留空。",
         )
     return None if missing else column
 
@@ -281,8 +282,8 @@ def _copies_as_one_unit(
     weighting["design"]["psu"] = "psu"
     units = unit.to_series().n_unique()
     weighting["notes"]["copies"] = (
-        f"{respondents.height} questionnaires are {units} different ones; the same answers count as one sampling unit. · "
-        f"{respondents.height} 份答卷中不同的只有 {units} 份,相同答卷按一个抽样单元计。"
+        f"{respondents.height} 份答卷中不同的只有 {units} 份，相同答卷按一个抽样单元计。 · "
+        f"{respondents.height} questionnaires are {units} different ones; the same answers count as one sampling unit."
     )
     return respondents.with_columns(unit.to_series().alias("psu"))
 

@@ -203,7 +203,7 @@ class _Site:
             [r for w in self.waves for r in (*w.dimensions, *w.questions, *w.areas, *w.groups)],
         )
         self._csv("survey-drivers", "survey_driver", [r for w in self.waves for r in w.drivers])
-        self._csv("feeds", "sender_coverage", [Row(r, sender=r["sender_name"].both) for r in self.feeds])
+        self._csv("feeds", "sender_coverage", self.feeds)
         self._csv(
             "communities",
             "dim_division",
@@ -240,7 +240,11 @@ class _Site:
         known = product.by_name if product else {}
         found = list({id(r): r for r in rows}.values())  # a row that two charts show is one
         have = set(found[0]) if found else set()
-        wanted = [c for c in columns or (list(known) or sorted(have)) if not found or c in have]
+        wanted = [
+            c
+            for c in columns or (list(known) or sorted(have))
+            if (not found or c in have) and not self.edition.leaves_out(table, c)
+        ]
         shown = [
             (c, known.get(c), is_name)
             for c in wanted
@@ -257,7 +261,10 @@ class _Site:
 
 def _is_key_of_a_list(f: Any) -> bool:
     """Whether a column is the code that its row is joined by, which keeps its own column beside its name."""
-    return bool(f and f.key_position is not None and not f.enum and names_of(f))
+    # What names some of its rows only (a unit that is a department) stands in a column of its own.
+    return bool(
+        f and f.key_position is not None and not f.enum and names_of(f) and not any(k.where for k in f.foreign_keys)
+    )
 
 
 def _described(name: str, table: str, columns: Sequence[tuple[str, Any, bool]], rows: int) -> dict[str, Any]:
@@ -284,7 +291,7 @@ def _heading(column: str, field: Any, is_name: bool) -> str:
 
 def _said_by(field: Any, is_name: bool) -> Callable[[Any], str]:
     """What says a value of a column: its names, but for the code that rows are joined by. Names are looked up once a value."""
-    if field is None or not names_of(field) or (_is_key_of_a_list(field) and not is_name):
+    if field is None or not names_of(field) or (field.key_position is not None and not field.enum and not is_name):
         return str
     return cache(partial(named, field))
 

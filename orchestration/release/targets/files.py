@@ -19,6 +19,8 @@ import duckdb
 from contracts.model import FieldSpec, Product
 from contracts.quoting import literal
 from contracts.whole_files import sha256_of, write_json
+from orchestration.disclosure.attack import COLUMNS
+from orchestration.disclosure.public_edition import EXACT, OF_COLUMNS, PLAIN
 from orchestration.paths import ZONE
 
 POINTER, PACKAGE, CSV = "pointer.json", "datapackage.json", "csv"
@@ -94,13 +96,24 @@ def describe(
         place = folder / edition
         with duckdb.connect(str(database), read_only=True) as con:
             counts = {t: _count(con, t) for t in _tables(con)}
+            told = _told(con) if COLUMNS in counts else {}
         known = {t: products[t] for t in counts if t in products}
-        parquet = {t: place / "parquet" / f"{t}.parquet" for t in known}
-        csv = {t: place / CSV / f"{t}.csv" for t in known}
-        sums = _checksums([*parquet.values(), *csv.values()])
-        described = package(known, parquet, place, counts, about, sums)
-        write_json(place / PACKAGE, {**described, "resources": [*described["resources"], *_others(place)]})
-        write_json(place / CSV / PACKAGE, package(known, csv, place / CSV, counts, about, sums))
+        sums = _checksums(place / form / f"{t}.{form}" for form in ("parquet", CSV) for t in counts)
+        for form, base in (("parquet", place), (CSV, place / CSV)):
+            files = {t: place / form / f"{t}.{form}" for t in counts}
+            described = package(known, files, base, counts, about, told, sums)
+            if told:
+                how = _file(files[COLUMNS], base, counts[COLUMNS], sums) | {
+                    "name": COLUMNS,
+                    "title": "公开版每一列如何公布 · How each column of the public edition is told",
+                    "schema": {
+                        "fields": [{"name": c, "type": "string", "title": text} for c, text in OF_COLUMNS.items()],
+                        "primaryKey": ["table_name", "column_name"], "missingValues": [""],
+                    },
+                }  # fmt: skip
+                described["resources"].append(how)
+            others = _others(place) if base == place else []
+            write_json(base / PACKAGE, {**described, "resources": [*described["resources"], *others]})
 
 
 def _checksums(files: Iterable[Path]) -> dict[Path, str]:
@@ -128,14 +141,19 @@ def package(
     base: Path,
     rows: Mapping[str, int],
     about: Mapping[str, str],
+    told: Mapping[str, Mapping[str, tuple[str, str]]],
     checksums: Mapping[Path, str],
 ) -> dict[str, Any]:
-    """A Data Package of some tables; `base` is the folder it will lie in, `checksums` has the files that are there."""
+    """A Data Package of some tables; `base` is the folder it will lie in, `told` how an edition tells the columns of its tables,
+    `checksums` has the files that are there."""
     resources = [
-        _resource(products[t], products, files[t], base, rows[t], checksums[files[t]])
-        for t in products
+        {
+            "name": p.id, "title": f"{p.label_zh} · {p.label_en}", "description": p.description,
+            **_file(files[t], base, rows[t], checksums), "schema": _schema(p, products, told.get(t, {})),
+        }
+        for t, p in products.items()
         if files[t] in checksums
-    ]
+    ]  # fmt: skip
     return {
         "profile": "data-package",
         "name": "minsheng",
@@ -147,21 +165,24 @@ def package(
     }
 
 
-def _resource(
-    product: Product, products: Mapping[str, Product], file: Path, base: Path, rows: int, checksum: str
-) -> dict[str, Any]:
+def _told(con: duckdb.DuckDBPyConnection) -> dict[str, dict[str, tuple[str, str]]]:
+    """Table → column → how a public edition tells it, as a word and in words."""
+    found: dict[str, dict[str, tuple[str, str]]] = {}
+    for table, column, way, zh, en in con.execute(f"select {', '.join(OF_COLUMNS)} from {COLUMNS}").fetchall():
+        found.setdefault(table, {})[column] = (way, f"{zh} · {en}")
+    return found
+
+
+def _file(file: Path, base: Path, rows: int, checksums: Mapping[Path, str]) -> dict[str, Any]:
+    """What a package says of a table's file."""
     is_csv = file.suffix == ".csv"
     described: dict[str, Any] = {
-        "name": product.id,
         "path": file.relative_to(base).as_posix(),
-        "title": f"{product.label_zh} · {product.label_en}",
-        "description": product.description,
         "format": file.suffix[1:],
         "mediatype": "text/csv" if is_csv else "application/vnd.apache.parquet",
         "bytes": file.stat().st_size,
-        "hash": f"sha256:{checksum}",
+        "hash": f"sha256:{checksums[file]}",
         "rows": rows,
-        "schema": _schema(product, products),
     }
     if is_csv:
         described |= {
@@ -212,7 +233,7 @@ def _others(folder: Path) -> list[dict[str, Any]]:
     return others
 
 
-def _schema(product: Product, products: Mapping[str, Product]) -> dict[str, Any]:
+def _schema(product: Product, products: Mapping[str, Product], told: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
     """Types, labels, the primary key; keys that hold for every row as foreign keys, those with a condition in words."""
     keys = [
         {
@@ -223,7 +244,10 @@ def _schema(product: Product, products: Mapping[str, Product]) -> dict[str, Any]
         for key in f.foreign_keys
         if key.table in products and key.column in products[key.table].by_name and not (key.where or key.unless)
     ]
-    schema: dict[str, Any] = {"fields": [_field(f) for f in product.fields], "missingValues": [""]}
+    schema: dict[str, Any] = {
+        "fields": [_field(f, *told.get(f.name, (PLAIN, ""))) for f in product.fields],
+        "missingValues": [""],
+    }
     if product.key:
         schema["primaryKey"] = list(product.key)
     if keys:
@@ -231,7 +255,8 @@ def _schema(product: Product, products: Mapping[str, Product]) -> dict[str, Any]
     return schema
 
 
-def _field(f: FieldSpec) -> dict[str, Any]:
+def _field(f: FieldSpec, way: str, in_words: str) -> dict[str, Any]:
+    """A column; in an edition that tells it otherwise than it is, how, and a value may be missing that is there in the bureau's."""
     described: dict[str, Any] = {
         "name": f.name,
         "type": FRICTIONLESS[f.kind],
@@ -240,7 +265,9 @@ def _field(f: FieldSpec) -> dict[str, Any]:
     }
     if f.unit:
         described["unit"] = f.unit
-    constraints: dict[str, Any] = {"required": True} if f.required else {}
+    if in_words:
+        described |= {"toldAs": way, "told": in_words}
+    constraints: dict[str, Any] = {"required": True} if f.required and way in (PLAIN, EXACT) else {}
     if f.enum:
         constraints["enum"] = list(f.enum)
         described["labels"] = dict(f.enum)

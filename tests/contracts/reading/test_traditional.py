@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import contracts
-from contracts.loading import load_feeds
+from contracts.loading import load_feeds, seed
 from contracts.reading import fold
 from contracts.reading.traditional import SIMPLIFIED
 
@@ -21,11 +21,17 @@ ALIKE = (
 )
 
 
+# Lists of names for readers, which nobody sends.
+FOR_READERS = ("review_parameters", "feed_fields", "file_formats", "file_encodings", "survey_items", "survey_groups")
+
+
 def words() -> str:
-    lists = (Path(contracts.__file__).parent / "codes").glob("*.csv")
-    codes = [path for path in lists if path.stem != "review_parameters"]  # names for readers, which nobody sends
+    lists = [path.stem for path in (Path(contracts.__file__).parent / "codes").glob("*.csv")]
+    codes = [row for name in lists if name not in FOR_READERS for row in seed(name)]
     headers = (spelling for feed in load_feeds().values() for spelling in feed.spellings)
-    return "".join([*headers, *(path.read_text(encoding="utf-8-sig") for path in codes)])
+    return "".join(
+        [*headers, *(text or "" for row in codes for column, text in row.items() if column not in ("source", "note"))]
+    )
 
 
 def test_every_character_of_the_contracts_is_known_as_simplified_or_alike() -> None:

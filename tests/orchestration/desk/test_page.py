@@ -7,6 +7,7 @@ import html
 import io
 import re
 import tempfile
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 
@@ -243,6 +244,20 @@ def test_what_waits_is_told_in_words_and_with_its_reasons(desk) -> None:
     assert not re.findall(r"\b[a-z]+_[a-z_]+\b|\bhealth\.institutions\b", said)
     offered = re.sub(r"<script.*?</script>|<style.*?</style>|<[^>]+>", " ", desk.get("/").text, flags=re.DOTALL)
     assert not re.findall(r"\b(?:health|evaluation|sports)\.[a-z_]+\b", offered)
+
+
+def test_a_sender_without_a_name_is_called_by_its_folder_and_it_is_said_what_to_do(desk, data) -> None:
+    """Both where a layout is chosen and where a file waits."""
+    told = "请管理员在 policies/feed_senders.csv 加一行"
+    chosen = desk.get("/").text
+    assert ("示范市健康云平台（虚构） · Health cloud of Shifan" in chosen, ">jiankangyun<" in chosen) == (True, False)
+    assert "tainan_parks（尚无名称 · no name yet）" in chosen
+    assert told in chosen
+    waits = desk.get("/decisions").text
+    assert ("<td>未写明报送方 · sender not stated</td>" in waits, told in waits) == (True, False)
+    landing.record(data, replace(landing.attempts(data)[0], receipt="0" * 16, sender="大厅一"))
+    waits = desk.get("/decisions").text
+    assert ("<td>大厅一（尚无名称 · no name yet）</td>" in waits, told in waits) == (True, True)
 
 
 def test_a_decision_that_is_not_taken_is_no_result_of_a_check(desk, data) -> None:

@@ -17,6 +17,7 @@ import pytest
 
 from contracts.loading import load_feeds
 from orchestration import schedules
+from orchestration.night import pruning
 from orchestration.paths import DataDirectory, days
 from orchestration.release import certificates, names
 
@@ -247,6 +248,8 @@ def test_what_is_shown_of_assets_partitions_and_checks_outlives_old_runs(ui) -> 
     assert {night, again[1]} & {*gone} == set(), "the last run that made an asset goes"
     assert not [run_id for run_id in gone if list(folder.glob(f"{run_id}.db*"))]
     assert {r.run_id for r in ui.instance.get_runs()} == runs
+    said = {r.run_id for r in ui.instance.get_runs() if r.tags.get(pruning.LOG) == pruning.DELETED}
+    assert said == {*gone}, "an empty page of a run does not say why"
     assert ui.ask(SHOWN, keys=keys) == before
     # Dagster keeps what it has worked out; made anew from the events it is the same.
     storage.wipe_asset_cached_status(dg.AssetKey(["accepted", "evaluation", "reviews"]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from html.parser import HTMLParser
@@ -46,8 +47,21 @@ def edition(folder: Path, **tables: list[dict[str, Any]]) -> Path:
     return path
 
 
-def written(folder: Path, about: About = ABOUT, **tables: list[dict[str, Any]]) -> Path:
-    write(edition(folder, **tables), folder / "site", about)
+def written(
+    folder: Path,
+    about: About = ABOUT,
+    untold: Mapping[str, Sequence[str]] | None = None,
+    **tables: list[dict[str, Any]],
+) -> Path:
+    """A site of an edition that has these rows; `untold`: columns that it leaves out, by table."""
+    folder.mkdir(exist_ok=True)
+    database = edition(folder, **tables)
+    if untold:
+        with duckdb.connect(str(database)) as con:
+            con.execute("create table public_columns (table_name varchar, column_name varchar, told_as varchar)")
+            left_out = [(table, column, "left_out") for table, columns in untold.items() for column in columns]
+            con.executemany("insert into public_columns values (?, ?, ?)", left_out)
+    write(database, folder / "site", about)
     return folder / "site"
 
 
@@ -311,6 +325,66 @@ def test_a_chart_that_would_be_drawn_as_before_is_the_one_that_was(tmp_path: Pat
     assert (len(read_json(first)["drawings"]), len(read_json(third)["drawings"])) == (1, 1)
 
 
+def test_what_an_edition_does_not_tell_has_no_column_on_a_page_or_in_a_download(tmp_path: Path) -> None:
+    """Empty columns and dashes for it looked as if there were no data."""
+    score = {
+        "wave": "w",
+        "group_name": "all",
+        "question_id": "all",
+        "dimension": "overall",
+        "role": "outcome",
+        "n": 75,
+        "mean": 71.2,
+    }
+    tables = {
+        "review_scorecard": [SHOWN | {"dimension": d, "code": c} for d, c in (("all", "all"), ("department", "health"))],
+        "survey_score": [score | {"area_level": "all", "mean_lo": 70.0, "mean_hi": 72.0}, score | {"area_level": "county", "division_code": "C"}],
+    }  # fmt: skip
+    untold = {
+        "review_scorecard": ("excluded_reviews", "more_reviews_to_decide"),
+        "survey_score": ("interval_null_reason", "net"),
+    }
+    told, silent = written(tmp_path / "told", **tables), written(tmp_path / "silent", untold=untold, **tables)
+    for site, is_told in ((told, True), (silent, False)):
+        board, data = (site / "board.html").read_text("utf-8"), site / "data"
+        assert ("还需多少评价" in board, "它们的条数不公布" in board) == (is_told, not is_told)
+        assert ("未计入评价数" in (data / "reviews-department.csv").read_text("utf-8")) is is_told
+        assert ("净满意度 Net [" in (data / "surveys.csv").read_text("utf-8")) is is_told
+        assert ("误差不公布：回答的人少" in (site / "surveys.html").read_text("utf-8")) is not is_told
+
+
+def test_a_wave_that_could_not_be_estimated_says_so(tmp_path: Path) -> None:
+    site = written(
+        tmp_path,
+        survey_score=[
+            {"wave": "w", "area_level": "all", "group_name": "all", "question_id": "all", "dimension": "all", "n": 0}
+        ],
+    )
+    assert "本期未能估计" in (site / "surveys.html").read_text("utf-8")
+    assert "could not be estimated" in (site / "en" / "surveys.html").read_text("utf-8")
+
+
+def test_a_decomposition_that_is_refused_says_why(tmp_path: Path) -> None:
+    score = {
+        "wave": "w",
+        "area_level": "all",
+        "group_name": "all",
+        "question_id": "all",
+        "dimension": "overall",
+        "role": "outcome",
+        "mean": 71.2,
+    }
+    refused = {
+        "wave": "w",
+        "outcome": "Q1",
+        "driver": "health",
+        "null_reason": "完整作答 40 份，至少需要 50 份 · 40 complete answers; 50 needed",
+    }
+    site = written(tmp_path, survey_score=[score], survey_driver=[refused])
+    assert "无法分解：完整作答 40 份，至少需要 50 份<" in (site / "surveys.html").read_text("utf-8")
+    assert "not told apart: 40 complete answers; 50 needed<" in (site / "en" / "surveys.html").read_text("utf-8")
+
+
 def test_of_many_communities_the_map_says_that_it_draws_squares(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr("orchestration.release.bulletin.charts.MANY_POINTS", 5)
     monkeypatch.setitem(_environment().globals, "MANY_POINTS", 5)
@@ -388,7 +462,7 @@ def test_a_download_names_its_codes_and_columns(tmp_path: Path) -> None:
         tmp_path, indicator_value=[value], dim_division=[place], sender_coverage=[owed], review_policy=[rule]
     )
     for name, told in [
-        ("indicators", ["household_size", "户均人口 · "]), ("feeds", ["好差评评价 · ", "示范市政务服务平台"]),
+        ("indicators", ["household_size", "户均人口 · "]), ("feeds", ["好差评评价 · ", ",shifan,示范市政务服务平台"]),
         ("policy", ["national_2020", "全国（2020 年） · ", "差线 · "]), ("communities", []),
     ]:  # fmt: skip
         text = (site / "data" / f"{name}.csv").read_text("utf-8-sig")
@@ -490,11 +564,25 @@ def test_the_first_page_is_light(site: Path) -> None:
     assert sum((site / f).stat().st_size for f in ("index.html", "bulletin.css", "bulletin.js")) < 2_000_000
 
 
+# Cells of a table in which a word of four Chinese letters takes two lines or more.
+ON_END = """() => {
+  document.querySelectorAll('details').forEach(d => { d.open = true; });
+  return [...document.querySelectorAll('main td, main th')].filter(cell => {
+    const style = getComputedStyle(cell), room = cell.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+    return cell.offsetParent && /[\\u4e00-\\u9fff]{4}/.test(cell.textContent) && room < 3.5 * parseFloat(style.fontSize);
+  }).map(cell => cell.textContent.trim().slice(0, 30));
+}"""
+
+
 @pytest.mark.slow
 def test_in_a_browser_every_page_is_quiet_accessible_and_fits_the_screen(site: Path) -> None:
     units = [next(iter(sorted(p.name for p in site.glob(f"{kind}-*.html")))) for kind in ("department", "facility")]
     with browser() as opened:
         # Both languages are made from the same templates: each page is tried in one of them, at one width.
+        with page(opened, TELEPHONE) as (shown, _):
+            for name in (*(f"{p}.html" for p in (*PAGES, "dictionary")), units[0]):
+                shown.goto(address(site / name))
+                assert shown.evaluate(ON_END) == [], f"{name}: words stand on end, a letter or two a line"
         for number, name in enumerate([*(f"{p}.html" for p in (*PAGES, "dictionary")), *units, "index.html", units[0]]):
             folder, size = (site / "en", TELEPHONE) if number % 2 else (site, DESK)
             with page(opened, size) as (shown, said):
@@ -653,3 +741,13 @@ def test_on_paper_a_department_takes_two_sides(site: Path) -> None:
         for path in sorted(pages, key=lambda path: path.stat().st_size)[-8:]:
             shown.goto(address(path))
             assert printed_sides(shown) <= 2, path.name
+
+
+def test_on_paper_no_page_is_wider_than_a_sheet(site: Path) -> None:
+    """A4 less its margins is 184 mm, 695 pixels of a style sheet."""
+    with browser() as opened, page(opened, (695, 1000)) as (shown, _):
+        shown.emulate_media(media="print")
+        for name in (*(f"{p}.html" for p in (*PAGES, "dictionary")), "en/board.html", "en/dictionary.html"):
+            shown.goto(address(site / name))
+            wide = shown.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            assert wide <= 0, f"{name} is cut on paper"

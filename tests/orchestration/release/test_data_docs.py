@@ -12,6 +12,7 @@ import pytest
 from contracts.audit import audit
 from contracts.loading import load_products
 from orchestration.release import data_docs
+from tests.browser import TELEPHONE, address, browser, page
 
 PRODUCT = load_products()["dim_department"]
 
@@ -83,6 +84,14 @@ def test_a_page_says_which_promises_were_kept_and_what_broke_the_others(pages) -
 
 
 def test_a_page_opens_offline(pages) -> None:
-    for page in pages.values():
-        assert page.loaded == [], page.path
-        assert not re.search(r"https?:|//[a-z]|@import|url\(", page.path.read_text(encoding="utf-8")), page.path
+    for found in pages.values():
+        assert found.loaded == [], found.path
+        assert not re.search(r"https?:|//[a-z]|@import|url\(", found.path.read_text(encoding="utf-8")), found.path
+
+
+def test_in_a_browser_the_pages_fit_a_telephone(pages) -> None:
+    with browser() as opened, page(opened, TELEPHONE) as (shown, _):
+        for found in pages.values():
+            shown.goto(address(found.path))
+            wide = shown.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            assert wide <= 0, f"{found.path.name} is wider than the screen"

@@ -77,3 +77,36 @@ def test_a_checksum_that_turned_with_the_order_of_adding_up_is_no_difference(
 
     monkeypatch.setattr("orchestration.release.reproducing.subprocess.run", night)
     assert reproduce(data, made, tmp_path / "again").same == {"department_habit": is_same}
+
+
+@pytest.mark.parametrize(("changed", "is_same"), [("2026-01-01", True), ("2026-02-01", False)])
+def test_rows_of_a_closed_period_stand_as_approved_and_are_no_difference(
+    tmp_path: Path, monkeypatch, changed: str, is_same: bool
+) -> None:
+    """They are another release's: a file that came late changes what is computed of the month, and not what stands."""
+    data = DataDirectory(tmp_path / "data")
+    data.set_calendar(date(2026, 3, 1), date(2026, 1, 1))
+    rows = {day: f"(date '{day}', 'health', 'late', 1, 0.5)" for day in ("2026-01-01", "2026-02-01")}
+    made = make(data, 1, ", ".join(rows.values()), receipts={})
+    for rule in ("_same_rules", "_same_network"):
+        monkeypatch.setattr(f"orchestration.release.reproducing.{rule}", lambda *_: None)
+    for path in (
+        data.published / "certificates" / f"{made}.json",
+        data.published / "releases" / made / "certificate.json",
+    ):
+        write_json(path, read_json(path) | {"closed_periods": "2026-01 (1)"})
+
+    def night(*_: object, env: dict[str, str], **__: object) -> None:
+        past = DataDirectory(Path(env["MINSHENG_DATA"]))
+        other = rows | {changed: f"(date '{changed}', 'health', 'late', 2, 0.25)"}
+        make(past, 1, ", ".join(other.values()), receipts={})
+        for path in (
+            past.published / "certificates" / f"{made}.json",
+            past.published / "releases" / made / "certificate.json",
+        ):
+            write_json(path, read_json(path) | {"tables": {"department_habit": {"rows": 2, "checksum": "another"}}})
+
+    monkeypatch.setattr("orchestration.release.reproducing.subprocess.run", night)
+    found = reproduce(data, made, tmp_path / "again")
+    assert found.same == {"department_habit": is_same}
+    assert found.closed == ({"department_habit"} if is_same else frozenset())

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from contracts.loading import load_products
 from orchestration.statistics.drivers import cronbach_alpha, importance_performance, lmg
 from orchestration.statistics.errors import StatisticsError
 
@@ -85,6 +86,9 @@ def test_a_sample_that_cannot_carry_it_is_refused_with_the_reason(
     result = lmg(frame, "overall", drivers, "w", "h", "p")
     assert result.refused is not None
     assert reason in result.refused
+    chinese, _, english = result.refused.partition(" · ")
+    assert any("\u4e00" <= sign <= "\u9fff" for sign in chinese)
+    assert not any("\u4e00" <= sign <= "\u9fff" for sign in english)
     assert result.r2 is None
     assert result.shares["share"].null_count() == len(drivers)
     assert result.shares["performance"].null_count() == 0
@@ -112,15 +116,16 @@ def test_cronbach_alpha_of_parallel_items_and_without_each() -> None:
 @pytest.mark.parametrize(
     ("frame", "reason"),
     [
-        (pl.DataFrame({"a": [1.0, 2.0]}), "fewer than two items"),
-        (pl.DataFrame({"a": [1.0, None], "b": [1.0, 2.0]}), "fewer than two complete answers"),
-        (pl.DataFrame({"a": [1.0, 1.0], "b": [2.0, 2.0]}), "the scale does not vary"),
+        (pl.DataFrame({"a": [1.0, 2.0]}), "too_few_items"),
+        (pl.DataFrame({"a": [1.0, None], "b": [1.0, 2.0]}), "too_few_answers"),
+        (pl.DataFrame({"a": [1.0, 1.0], "b": [2.0, 2.0]}), "no_variance"),
     ],
 )
 def test_no_alpha_without_a_reason(frame: pl.DataFrame, reason: str) -> None:
     row = cronbach_alpha(frame, frame.columns).row(0, named=True)
     assert row["alpha"] is None
     assert row["reason"] == reason
+    assert reason in load_products()["survey_driver"].by_name["alpha_null_reason"].enum
 
 
 def test_quadrants() -> None:

@@ -173,7 +173,7 @@ def test_the_ratio_of_means_per_domain() -> None:
     [
         ({"w": [3.0] * 7 + [0.0]}, "first in row 7"),
         ({"h": [1] * 7 + [None]}, "'h' in every row; 1 are null"),
-        ({"N": [15] * 4 + [14] + [12] * 3}, "5 PSUs sampled, N 14.0 to 15.0"),
+        ({"N": [15] * 4 + [14] + [12] * 3}, "5 / 14.0–15.0"),
         ({"N": [3] * 5 + [12] * 3}, "at least the PSUs sampled"),
         ({"y": [float("nan")] + [1.0] * 7}, "row 0 is nan"),
     ],

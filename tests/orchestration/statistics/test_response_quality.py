@@ -45,28 +45,33 @@ def test_longest_run(answers: list[int | None], run: int) -> None:
 
 def test_a_straight_line_is_flagged_with_its_evidence() -> None:
     flags = straight_lining(wave([[5] * 9 + [4], [5] * 5 + [4] * 5, [5] * 4 + [None] * 6]), "id", ITEMS)
-    assert flags.rows() == [("r0", "straight_lining", 0.9, 0.9, "9 of 10 answers in a row are the same")]
+    assert flags.rows() == [
+        ("r0", "straight_lining", 0.9, 0.9, "连续 9 个答案相同，共 10 个 · 9 of 10 answers in a row are the same")
+    ]
 
 
 def test_speeding_against_the_median() -> None:
     frame = wave(careful(5)).with_columns(seconds=pl.Series([300, 310, 290, 60, None]))
     flags = speeding(frame, "id", "seconds")
     assert flags["respondent"].to_list() == ["r3"]
-    assert flags["evidence"][0].startswith("60 s; the median is 295")
+    assert "· 60 s; the median is 295" in flags["evidence"][0]
 
 
 def test_copies_are_flagged_but_not_people_content_with_everything() -> None:
     copied: list[int | None] = [1, 2, 3, 4, 5, 5, 4, 3, 2, 1]
     flags = duplicate_answers(wave([copied, copied, [5] * 10, [5] * 10]), "id", ITEMS)
     assert flags["respondent"].to_list() == ["r0", "r1"]
-    assert flags["evidence"].to_list() == ["2 questionnaires with the same 10 answers, first r0"] * 2
+    assert (
+        flags["evidence"].to_list()
+        == ["2 份答卷的 10 个答案相同 · 2 questionnaires with the same 10 answers, first r0"] * 2
+    )
 
 
 def test_out_of_range_names_item_and_value() -> None:
     rows = careful(1)
     rows[0][3] = 11
     flags = out_of_range(wave(rows), "id", dict.fromkeys(ITEMS, (1, 5)))
-    assert flags.select("respondent", "evidence").rows() == [("r0", "q3 = 11, expected 1 to 5")]
+    assert flags.select("respondent", "evidence").rows() == [("r0", "q3 = 11，应为 1 至 5 · q3 = 11, expected 1 to 5")]
 
 
 def test_a_careful_wave_has_no_flags_and_a_careless_one_all() -> None:

@@ -67,9 +67,12 @@ def test_a_wave_that_fails_is_one_row_with_its_reason_and_the_others_stand(data)
         pl.read_parquet(survey_estimates.path(data, "survey_diagnostics")),
     )
     rows = table.filter(pl.col("wave") == "2025Q1").select("n", "mean", "null_reason").rows()
-    assert rows == [(0, None, failed["2025Q1"])]
-    assert "positive weight" in failed["2025Q1"]
-    assert found.filter(pl.col("wave") == "2025Q1").select("item", "is_problem").rows() == [("not_estimated", True)]
+    assert rows == [(0, None, "not_estimated")]
+    chinese, _, english = failed["2025Q1"].partition(" · ")
+    assert ("权重" in chinese, "positive weight" in english) == (True, True)
+    assert found.filter(pl.col("wave") == "2025Q1").select("item", "is_problem", "evidence").rows() == [
+        ("not_estimated", True, failed["2025Q1"])
+    ]
     assert table.filter(pl.col("wave") == "2026Q1").height > 50
 
 

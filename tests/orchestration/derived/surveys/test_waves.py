@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
@@ -60,7 +61,10 @@ FIRST = pl.int_range(pl.len()) == 0
 def test_a_wave_that_cannot_be_estimated_says_what_to_mend(spoil: Callable[[Rows], Rows], sentence: str) -> None:
     with pytest.raises(StatisticsError, match=sentence) as refused:
         scores.score_wave(read(spoil(wave())))
-    assert " / " in str(refused.value), "the department reads Chinese"
+    chinese, _, english = str(refused.value).partition(" · ")
+    assert re.search("[一-鿿]", chinese), "the department reads Chinese"
+    assert not re.search("[一-鿿]", english)
+    assert not re.search("[a-z]{3,} [a-z]{3,}", chinese), "English within the Chinese sentence"
 
 
 def test_a_stratum_with_one_sampling_unit_is_estimated_and_says_so() -> None:
@@ -266,7 +270,7 @@ def test_modes_of_an_area_ranks_and_models() -> None:
     assert sorted(towns["rank"].to_list()) == [1, 2]
     assert (
         towns["modelled_null_reason"].to_list()
-        == ["2 areas with an estimate; 5 needed · 可用地区 2 个,至少需要 5 个"] * 2
+        == ["可用地区 2 个，至少需要 5 个 · 2 areas with an estimate; 5 needed"] * 2
     )
 
 
@@ -278,7 +282,21 @@ def test_drivers_are_shared_out_or_refused_with_the_reason() -> None:
     assert found.filter(pl.col("driver") == "health")["alpha"].item() > 0.4
     few = drivers.drive_wave(read(wave(each=5)))
     assert few["importance"].null_count() == 2
-    assert few["null_reason"][0].startswith("40 complete answers; 50 needed")
+    assert few["null_reason"][0] == "完整作答 40 份，至少需要 50 份 · 40 complete answers; 50 needed"
+
+
+def test_a_refusal_names_dimensions_and_questions_and_no_column() -> None:
+    (same,) = set(drivers.drive_wave(read(answered(wave(), "Q4", ["5"] * 240)))["null_reason"])
+    assert same == "公共交通 的所有回答相同 · all answers to Public transport are equal"
+    alone = change(
+        wave(),
+        "survey_questions",
+        role=pl.when(pl.col("dimension") == "transport").then(pl.lit("background")).otherwise("role"),
+    )
+    (refused,) = set(drivers.drive_wave(read(alone))["null_reason"])
+    assert refused == (
+        "至少需要两个不同的驱动因素，现为 ['医疗卫生']。 · Expected at least two different drivers beside the outcome, got ['Health care']."
+    )
 
 
 def test_weights_are_trimmed_and_the_margins_still_hold() -> None:

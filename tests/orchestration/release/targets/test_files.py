@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import openpyxl
@@ -14,8 +16,10 @@ import pytest
 import small_release
 from small_release import PRODUCTS, TABLES
 
+from contracts.quoting import literal
 from contracts.whole_files import read_json
 from orchestration.release.targets import checksums, files, workbooks
+from tests.orchestration.conftest import City
 
 AT = datetime(2026, 3, 1, 23, 59, 59)
 OTHERS = (
@@ -143,3 +147,43 @@ def test_every_department_has_a_workbook_of_its_scorecard(release: Path, tmp_pat
     assert not (rows.sheet_properties.pageSetUpPr and rows.sheet_properties.pageSetUpPr.fitToPage)
     assert (rows.page_setup.orientation, rows.page_setup.scale) == ("landscape", 70)
     assert (rows.print_title_rows, rows.print_title_cols) == ("$1:$1", "$A:$C")
+
+
+def test_what_the_descriptions_of_a_release_promise_holds_for_its_rows(night_city: City) -> None:
+    """In both editions: every table is described, and each required value, list, key and foreign key is true."""
+    for place in (night_city.data.published, night_city.data.published / "public"):
+        (database,) = place.glob("*.duckdb")
+        with duckdb.connect(str(database), read_only=True) as con:
+            there = {name for (name,) in con.execute("select table_name from duckdb_tables()").fetchall()}
+            for package in (place / "datapackage.json", place / "csv" / "datapackage.json"):
+                described = {r["name"]: r for r in read_json(package)["resources"] if "schema" in r}
+                assert set(described) == there, package
+                for name, resource in described.items():
+                    assert (package.parent / resource["path"]).is_file()
+                    assert [*_broken(con, name, resource["schema"])] == [], f"{package}: {name}"
+        told = {f["name"]: f.get("told") for f in described["review_scorecard"]["schema"]["fields"]}
+        assert told["reviews"] == (
+            "不公布，公开版中为空 · not told: null in this edition" if "public" in str(place) else None
+        )
+
+
+def _broken(con: duckdb.DuckDBPyConnection, table: str, schema: Mapping[str, Any]) -> Iterator[str]:
+    def count(condition: str) -> int:
+        return int(con.execute(f'select count(*) from "{table}" as a where {condition}').fetchall()[0][0])
+
+    for f in schema["fields"]:
+        asked = f.get("constraints", {})
+        if asked.get("required") and count(f'"{f["name"]}" is null'):
+            yield f"{f['name']}: required"
+        listed = ", ".join(literal(str(v)) for v in asked.get("enum", ()))
+        if listed and count(f'cast("{f["name"]}" as varchar) not in ({listed})'):
+            yield f"{f['name']}: not in its list"
+    key = ", ".join(f'"{c}"' for c in schema["primaryKey"])
+    if con.execute(f'select {key} from "{table}" group by all having count(*) > 1').fetchall():
+        yield f"{key}: repeated"
+    for k in schema.get("foreignKeys", ()):
+        (column,), (target,), other = k["fields"], k["reference"]["fields"], k["reference"]["resource"] or table
+        if count(
+            f'"{column}" is not null and not exists (select 1 from "{other}" as b where b."{target}" = a."{column}")'
+        ):
+            yield f"{column}: not in {other}.{target}"
