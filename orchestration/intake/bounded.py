@@ -22,7 +22,19 @@ from contracts.door.bounds import LOOK_SECONDS, TOO_LONG, TOO_MUCH, Bounds, boun
 from contracts.door.delivery import Outcome
 from orchestration.paths import PROJECT
 
-__all__ = ["CODES", "Beyond", "Bounds", "bounds", "costs_little", "done", "read", "refusal", "sentences", "used"]
+__all__ = [
+    "CODES",
+    "Beyond",
+    "Bounds",
+    "begin",
+    "bounds",
+    "costs_little",
+    "done",
+    "read",
+    "refusal",
+    "sentences",
+    "used",
+]
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -92,6 +104,11 @@ def done(work: Callable[[Item], Answer], item: Item, within: Bounds) -> Answer:
     if is_done:
         return cast(Answer, made)
     raise made if isinstance(made, BaseException) else TypeError(type(made).__name__)
+
+
+def begin() -> None:
+    """Begins the process that reads, for whom files will wait: what it reads with is loaded meanwhile."""
+    _reader()
 
 
 def refusal(code: str, name: str, within: Bounds) -> Outcome:

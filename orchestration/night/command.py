@@ -65,6 +65,7 @@ def run(data: DataDirectory, console: Console) -> Night:
         refuse_a_lost_key(data.root, lambda: pseudonyms_stand(data))
         if has_nothing_to_do(data):
             return _ended_early(data, console)
+        _begin(data)
     with console.status("loading the code location"):
         from orchestration import schedules
 
@@ -101,6 +102,17 @@ def run(data: DataDirectory, console: Console) -> Night:
     night.broken, night.kept = failures.remembered(data), now.kept if now else {}
     night.released = bool(now and (previous is None or previous.release_id != now.release_id))
     return night
+
+
+def _begin(data: DataDirectory) -> None:
+    """What the run will need and takes seconds to load is loaded while Dagster is."""
+    from orchestration.intake import bounded
+    from orchestration.night.quiet import is_empty
+    from orchestration.warehouse import dbt_command
+
+    dbt_command.begin(data)
+    if not is_empty(data.inbox):
+        bounded.begin()
 
 
 def _ended_early(data: DataDirectory, console: Console) -> Night:

@@ -74,8 +74,7 @@ def models_checksum() -> str:
 def manifest(data: DataDirectory) -> Path:
     """The parsed project, parsed again only when a file of it has changed."""
     path = data.dbt_target / "manifest.json"
-    newest = max(status.st_mtime for _, status in _project())
-    if not path.is_file() or path.stat().st_mtime < newest or not is_parsed(data):
+    if not _is_current(data):
         data.dbt_target.mkdir(parents=True, exist_ok=True)
         run = subprocess.run(
             [sys.executable, *PROCESS, "--quiet", "parse", *FOLDERS],
@@ -96,6 +95,12 @@ def is_parsed(data: DataDirectory) -> bool:
         return (str(said["data"]), said["sha256"]) == (str(data.root), sha256_of(path))
     except (FileNotFoundError, NotReadable, KeyError):
         return False
+
+
+def _is_current(data: DataDirectory) -> bool:
+    """Whether the project was parsed for this directory since a file of it last changed."""
+    path = data.dbt_target / "manifest.json"
+    return path.is_file() and path.stat().st_mtime >= max(s.st_mtime for _, s in _project()) and is_parsed(data)
 
 
 def _project() -> list[tuple[str, os.stat_result]]:
@@ -144,14 +149,25 @@ class _Begun:
             self.process.wait(timeout=END_SECONDS)
 
 
+# Begun before Dagster was loaded, for the next run of this process.
+_EARLY: list[_Begun] = []
+
+
+def begin(data: DataDirectory) -> None:
+    """Begins dbt for the run that this process is about to make, where it need not parse the whole project first."""
+    if _is_current(data):
+        _EARLY.append(_Begun.for_(data))
+
+
 class Dbt(dg.ConfigurableResource[Any]):
     """dbt of this environment, whatever PATH says, which has been begun by the time a run needs it."""
 
     _begun: _Begun | None = PrivateAttr(None)
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
-        if is_parsed(data := data_directory()):
-            self._begun = _Begun.for_(data)
+        if not _EARLY:
+            begin(data_directory())
+        self._begun = _EARLY.pop() if _EARLY else None
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
         if self._begun:

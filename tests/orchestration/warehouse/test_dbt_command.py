@@ -39,7 +39,10 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DataDirectory:
     monkeypatch.setattr(dbt_command, "PROCESS", ("-c", STAND_IN))
     monkeypatch.setenv("MINSHENG_DATA", str(tmp_path))
     monkeypatch.setattr(dbt_command, "is_parsed", lambda _: True)
-    return DataDirectory(tmp_path)
+    found = DataDirectory(tmp_path)
+    found.dbt_target.mkdir()
+    (found.dbt_target / "manifest.json").write_text("{}", encoding="utf-8")
+    return found
 
 
 @pytest.fixture
@@ -114,6 +117,25 @@ def test_what_has_changed_since_is_read_again(data: DataDirectory, began: list[A
     assert build(dbt, data)[0] == "build"
     assert len(began) == 2
     assert began[0].returncode not in (None, 0)  # it was ended, and built nothing
+
+
+def test_what_is_begun_before_dagster_is_loaded_is_the_next_run_s(data: DataDirectory, began: list[Any]) -> None:
+    dbt_command.begin(data)
+    with dg.build_init_resource_context() as context:
+        for runs in (1, 2):
+            resource = Dbt()
+            resource.setup_for_execution(context)
+            assert len(began) == runs  # the second run begins its own
+            resource.teardown_after_execution(context)
+    assert all(process.returncode is not None for process in began)
+
+
+def test_a_project_that_has_to_be_parsed_whole_is_not_parsed_twice_at_once(
+    data: DataDirectory, began: list[Any]
+) -> None:
+    (data.dbt_target / "manifest.json").unlink()
+    dbt_command.begin(data)
+    assert not began
 
 
 def test_a_run_that_needs_no_build_leaves_no_process(data: DataDirectory, began: list[Any]) -> None:
