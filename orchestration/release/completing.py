@@ -52,14 +52,13 @@ def _write_own(candidate: Path, product: Product, editions: Sequence[Sequence[Se
         found = pl.DataFrame(
             rows, schema=[f.name for f in product.fields], orient="row", infer_schema_length=None
         ).to_arrow()
-        con = duckdb.connect()
-        con.execute(f"attach {literal(database)} as release")
-        con.execute(f'create or replace table release."{product.id}" ({columns})')
-        con.register("found", found)
-        con.execute(f'insert into release."{product.id}" select * from found')
-        comment(con, "release", product, fictional, INTERNAL if database.name == DATABASE else "")
-        con.execute("detach release")
-        con.close()
+        with duckdb.connect() as con:
+            con.execute(f"attach {literal(database)} as release")
+            con.execute(f'create or replace table release."{product.id}" ({columns})')
+            con.register("found", found)
+            con.execute(f'insert into release."{product.id}" select * from found')
+            comment(con, "release", product, fictional, INTERNAL if database.name == DATABASE else "")
+            con.execute("detach release")
 
 
 def write_revisions(

@@ -65,50 +65,49 @@ def write(
         raise AuditFailed(f"{len(kept)} of {len(products)} tables cannot be released, first: {first.why} The last release stands.")  # fmt: skip
     shutil.rmtree(candidate, ignore_errors=True)
     candidate.mkdir(parents=True)
-    con = duckdb.connect()
-    con.execute("set preserve_insertion_order = true")
-    # DuckDB draws wrong conclusions from column statistics in some queries (see dbt_project/profiles.yml).
-    con.execute("set disabled_optimizers = 'statistics_propagation'")
-    # Under the name it has when dbt writes it: views say it in full.
-    warehouse = data.warehouse.stem
-    con.execute(f"attach {literal(data.warehouse)} as {warehouse} (read_only)")
-    schemas = schemas_of(con, warehouse)
-    named = {table: f'{warehouse}."{schema}"."{table}"' for table, schema in schemas.items()}
-    (fictional,) = _one(con, f"select coalesce(bool_or(is_fictional), false) from {named['dim_division']}")
-    is_by_same_rules = is_by_same_rules and previous is not None and previous.fictional == fictional
-    # Where most rows are taken over the file is, too, and its other tables are replaced. Not of the public edition: a file keeps
-    # pages of tables that it no longer has, and what was published by mistake must not go on in the next.
-    is_copied = bool(is_by_same_rules and previous and _most_rows(previous, same))
-    if is_copied:
-        shutil.copyfile(data.published / "current" / DATABASE, candidate / DATABASE)
-    con.execute(f"attach {literal(candidate / DATABASE)} as release (storage_version '{STORAGE_VERSION}')")
-    (candidate / PUBLIC).mkdir()
-    con.execute(
-        f"attach {literal(candidate / PUBLIC / PUBLIC_DATABASE)} as public (storage_version '{STORAGE_VERSION}')"
-    )
-    public_edition.prepare(con)
-    release_id, before, closings = certificates.next_id(data), certificates.standing_id(data), periods.closed(data)
-    given = _Given(
-        con, data, candidate, named, release_id, fictional, closings, previous, set(kept), same, is_by_same_rules, is_copied,
-        told=certificates.last_told(data),
-    )  # fmt: skip
-    # A table by which another is told goes before it.
-    with files.Early(con) as early:
-        for product in sorted(products.values(), key=lambda p: len(taking_over.reads(p.id))):
-            _write_table(given, product)
-            early.write("release", product.id, candidate)
-            if _is_there(con, product.id):
-                early.write("public", product.id, candidate / PUBLIC)
-        public_tables = {
-            p.id: previous.public_tables[p.id]
-            if previous and p.id in given.taken and p.id in previous.public_tables
-            else _facts(con, p, "public")
-            for p in products.values()
-            if _is_there(con, p.id)
-        }
-    tables, disclosure = given.tables, given.disclosure
-    con.execute("detach public; detach release")
-    con.close()
+    with duckdb.connect() as con:  # closed however this ends: a file that is attached somewhere cannot be written anew
+        con.execute("set preserve_insertion_order = true")
+        # DuckDB draws wrong conclusions from column statistics in some queries (see dbt_project/profiles.yml).
+        con.execute("set disabled_optimizers = 'statistics_propagation'")
+        # Under the name it has when dbt writes it: views say it in full.
+        warehouse = data.warehouse.stem
+        con.execute(f"attach {literal(data.warehouse)} as {warehouse} (read_only)")
+        schemas = schemas_of(con, warehouse)
+        named = {table: f'{warehouse}."{schema}"."{table}"' for table, schema in schemas.items()}
+        (fictional,) = _one(con, f"select coalesce(bool_or(is_fictional), false) from {named['dim_division']}")
+        is_by_same_rules = is_by_same_rules and previous is not None and previous.fictional == fictional
+        # Where most rows are taken over the file is, too, and its other tables are replaced. Not of the public edition: a file keeps
+        # pages of tables that it no longer has, and what was published by mistake must not go on in the next.
+        is_copied = bool(is_by_same_rules and previous and _most_rows(previous, same))
+        if is_copied:
+            shutil.copyfile(data.published / "current" / DATABASE, candidate / DATABASE)
+        con.execute(f"attach {literal(candidate / DATABASE)} as release (storage_version '{STORAGE_VERSION}')")
+        (candidate / PUBLIC).mkdir()
+        con.execute(
+            f"attach {literal(candidate / PUBLIC / PUBLIC_DATABASE)} as public (storage_version '{STORAGE_VERSION}')"
+        )
+        public_edition.prepare(con)
+        release_id, before, closings = certificates.next_id(data), certificates.standing_id(data), periods.closed(data)
+        given = _Given(
+            con, data, candidate, named, release_id, fictional, closings, previous, set(kept), same, is_by_same_rules, is_copied,
+            told=certificates.last_told(data),
+        )  # fmt: skip
+        # A table by which another is told goes before it.
+        with files.Early(con) as early:
+            for product in sorted(products.values(), key=lambda p: len(taking_over.reads(p.id))):
+                _write_table(given, product)
+                early.write("release", product.id, candidate)
+                if _is_there(con, product.id):
+                    early.write("public", product.id, candidate / PUBLIC)
+            public_tables = {
+                p.id: previous.public_tables[p.id]
+                if previous and p.id in given.taken and p.id in previous.public_tables
+                else _facts(con, p, "public")
+                for p in products.values()
+                if _is_there(con, p.id)
+            }
+        tables, disclosure = given.tables, given.disclosure
+        con.execute("detach public; detach release")
     receipts = certificates.receipts(data)
     write_json(candidate / RECEIPTS, receipts)
     moment = data.now()
