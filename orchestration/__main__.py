@@ -92,14 +92,10 @@ def _is_for_want_of_space(error: BaseException | None, data: DataDirectory) -> b
 
 def _is_unusable(data: DataDirectory) -> bool:
     """Whether nobody could keep anything there: it is a file, cannot be made, or not be written to."""
-    there = next(path for path in (data.root, *data.root.parents) if path.exists())
-    return not there.is_dir() or not os.access(there, os.W_OK | os.X_OK) or not _can_be_made(data.root)
-
-
-def _can_be_made(root: Path) -> bool:
     with suppress(OSError):
-        root.mkdir(parents=True, exist_ok=True)
-    return root.is_dir()
+        data.root.mkdir(parents=True, exist_ok=True)
+        return not os.access(data.root, os.W_OK | os.X_OK)
+    return True
 
 
 def _last_line(error: BaseException) -> str:

@@ -194,26 +194,25 @@ def pairs(facilities: pl.DataFrame, with_policy: Policy) -> pl.DataFrame:
 
     if facilities.height < 2:
         return pl.DataFrame(schema={c: t for c, t in LINKS.items() if c not in ("decision", "decided_by")})
-    con = duckdb.connect()
-    table = DuckDBAPI(connection=con).register(features(facilities, with_policy.rules).to_arrow())
-    settings = SettingsCreator(
-        link_type="dedupe_only",
-        unique_id_column_name="facility_id",
-        probability_two_random_records_match=with_policy.prior,
-        comparisons=_comparisons(with_policy),
-        blocking_rules_to_generate_predictions=[
-            block_on("phone"), block_on("house"), block_on("cell"), block_on("shifted_cell"),
-        ],
-        retain_matching_columns=True,
-    )  # fmt: skip
-    linker = Linker(table, settings, log_level="ERROR")
-    scored = linker.inference.predict(
-        threshold_match_probability=with_policy.rules["review_from"], warning_mode="never"
-    )
-    found = con.sql(
-        f"select *, case when longitude_l + longitude_r is not null then {METRES_APART} end as distance_m from {scored.physical_name}"
-    ).pl()
-    con.close()
+    with duckdb.connect() as con:
+        table = DuckDBAPI(connection=con).register(features(facilities, with_policy.rules).to_arrow())
+        settings = SettingsCreator(
+            link_type="dedupe_only",
+            unique_id_column_name="facility_id",
+            probability_two_random_records_match=with_policy.prior,
+            comparisons=_comparisons(with_policy),
+            blocking_rules_to_generate_predictions=[
+                block_on("phone"), block_on("house"), block_on("cell"), block_on("shifted_cell"),
+            ],
+            retain_matching_columns=True,
+        )  # fmt: skip
+        linker = Linker(table, settings, log_level="ERROR")
+        scored = linker.inference.predict(
+            threshold_match_probability=with_policy.rules["review_from"], warning_mode="never"
+        )
+        found = con.sql(
+            f"select *, case when longitude_l + longitude_r is not null then {METRES_APART} end as distance_m from {scored.physical_name}"
+        ).pl()
     return _named(found, with_policy)
 
 

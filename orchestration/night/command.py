@@ -107,11 +107,11 @@ def run(data: DataDirectory, console: Console) -> Night:
 def _begin(data: DataDirectory) -> None:
     """What the run will need and takes seconds to load is loaded while Dagster is."""
     from orchestration.intake import bounded
-    from orchestration.night.quiet import is_empty
     from orchestration.warehouse import dbt_command
 
     dbt_command.begin(data)
-    if not is_empty(data.inbox):
+    waiting = (path for path in data.inbox.rglob("*") if path.is_file())
+    if any(not bounded.costs_little(path, path.stat().st_size) for path in waiting):
         bounded.begin()
 
 

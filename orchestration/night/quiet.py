@@ -39,7 +39,7 @@ def has_nothing_to_do(data: DataDirectory) -> bool:
 
 
 def _is_all_taken_in(data: DataDirectory) -> bool:
-    if not is_empty(data.inbox):
+    if not _is_empty(data.inbox):
         return False
     for feed in load_feeds().values():
         if arriving.troubles(data, feed.id) or pending(data, feed):
@@ -50,7 +50,7 @@ def _is_all_taken_in(data: DataDirectory) -> bool:
     return True
 
 
-def is_empty(inbox: Path) -> bool:
+def _is_empty(inbox: Path) -> bool:
     """Whether nothing but folders lies there; a list of deliveries names files that have to be opened to see whether they are others."""
     return not any(
         names or any((Path(place) / folder).is_symlink() for folder in folders)

@@ -59,11 +59,10 @@ def tell_real(data: DataDirectory, console: Console) -> None:
     if not path.is_file():
         console.print(" Nothing has been published, so there are no figures to show.")
         return
-    con = duckdb.connect(str(path), read_only=True)
-    for query, headings in TABLES:
-        console.print()
-        console.print(_table(con, query, headings))
-    con.close()
+    with duckdb.connect(str(path), read_only=True) as con:
+        for query, headings in TABLES:
+            console.print()
+            console.print(_table(con, query, headings))
 
 
 FILES = """

@@ -17,10 +17,8 @@ def headlines(data: DataDirectory) -> list[str]:
 
     if not duckdb_reads(data.published / "minsheng.duckdb"):
         return []  # the release says it
-    con = duckdb.connect(str(data.published / "minsheng.duckdb"), read_only=True)
-    lines = [line for query in (_participation, _survey, _coverage, _violations) if (line := query(con))]
-    con.close()
-    return lines
+    with duckdb.connect(str(data.published / "minsheng.duckdb"), read_only=True) as con:
+        return [line for query in (_participation, _survey, _coverage, _violations) if (line := query(con))]
 
 
 def _violations(con: Any) -> str | None:

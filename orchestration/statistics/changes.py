@@ -60,6 +60,11 @@ def estimate_difference(
     require_columns(frame, {"group": group})
     require_number("minimum_df", minimum_df, 1, 1e6, whole=True)
     if independent:
+        if design is not None:
+            raise StatisticsError(
+                "Separate samples have a design each, which is read here; give its columns and no design.",
+                "各自独立的样本须分别读取设计；请给出设计的列，不要给出已读取的设计。",
+            )
         crossed = [pl.struct(group, m).rank("dense").alias(m) for m in margins]
         frame = frame.with_columns(crossed)
         strata = [group, *(key for key in as_list(strata) if key != group)]

@@ -132,9 +132,14 @@ def read_design(
     `ssu`, `fpc_ssu`: the unit drawn within a PSU (null: the row) and their number in the population of the row's PSU;
     then the variance within PSUs is added, which counts only beside `fpc`.
     `design`: as it was read before of the same rows, which then is the answer: who estimates much of a wave reads it once.
-    Refused: weights ≤ 0; null strata or PSUs; an fpc that varies in a stratum or is below n_h.
+    Refused: weights ≤ 0; null strata or PSUs; an fpc that varies in a stratum or is below n_h; a `design` of other rows.
     """
     if design is not None:
+        if len(design.weight) != frame.height:
+            raise StatisticsError(
+                f"Expected the design of these {frame.height} rows; the one given is of {len(design.weight)}.",
+                f"应为这 {frame.height} 行的抽样设计；给出的是 {len(design.weight)} 行的。",
+            )
         return design
     require_choice("calibration", calibration, ("raking", "linear"))
     strata_keys, psu_keys = as_list(strata), as_list(psu)
@@ -386,8 +391,8 @@ def _population_psus(
             for r in wrong.rows(named=True)
         ]
         raise StatisticsError(
-            f"Expected {fpc!r} to be one number per stratum, at least the PSUs sampled. Not so in {name_some(named)}.",
-            f"{fpc!r} 应为每层唯一的总体初级单元数，且不小于样本数；不符的层：{name_some(named)}。",
+            f"Expected {fpc!r} to be one number per stratum, at least the PSUs sampled. Not so in (stratum: sampled / as stated) {name_some(named)}.",
+            f"{fpc!r} 应为每层唯一的总体初级单元数，且不小于样本数；不符的层（层：样本数 / 所填总数）：{name_some(named)}。",
         )
     return sizes["low"].to_numpy()
 

@@ -147,9 +147,9 @@ def adjust_nonresponse(frame: pl.DataFrame, weight: str, responded: str, cells: 
         rows = silent.sort(keys).rows(named=True)
         cells_named = [f"{tuple(r[k] for k in keys)} ({r['sampled']})" for r in rows]
         raise StatisticsError(
-            f"Nobody answered in {silent.height} non-response cells: {name_some(cells_named)}. "
+            f"Nobody answered in {silent.height} non-response cells (in brackets how many were sampled): {name_some(cells_named)}. "
             "Merge each with a neighbouring cell.",
-            f"有 {silent.height} 个无应答调整单元没有任何应答者：{name_some(cells_named)}。请与相近单元合并。",
+            f"有 {silent.height} 个无应答调整单元没有任何应答者（括号内为抽样人数）：{name_some(cells_named)}。请与相近单元合并。",
         )
     factor = pl.col(weight).sum().over(keys) / answering.over(keys)
     return frame.select(adjusted_weight=pl.when(pl.col(responded)).then(pl.col(weight) * factor)).to_series()
@@ -412,9 +412,9 @@ class _Margin:
         unknown = [f"{c} ({n})" for c, n in counts.items() if c is None or c not in wanted]
         if unknown:
             raise StatisticsError(
-                f"Margin {name!r} has no population for {name_some(sorted(unknown))}; it knows "
+                f"Margin {name!r} has no population for {name_some(sorted(unknown))} (in brackets how many answered); it knows "
                 f"{name_some(sorted(wanted), 12)}. Recode the sample or complete the margin.",
-                f"边际 {name!r} 缺少以下类别的总体数：{name_some(sorted(unknown))}。请补全边际或重编码样本。",
+                f"边际 {name!r} 缺少以下类别（括号内为受访人数）的总体数：{name_some(sorted(unknown))}。请补全边际或重编码样本。",
             )
         impossible = [
             f"{c}: {p:g}" for c, p in wanted.items() if not np.isfinite(p) or p < 0 or (p == 0 and c in counts)
@@ -428,9 +428,9 @@ class _Margin:
         if empty and not spread_empty:
             named = [f"{c} ({p:g})" for c, p in empty.items()]
             raise StatisticsError(
-                f"Margin {name!r} has no respondent in {name_some(named)}. Merge the category with "
+                f"Margin {name!r} has no respondent in {name_some(named)} (in brackets its population). Merge the category with "
                 "another, or spread its population with spread_empty.",
-                f"边际 {name!r} 的以下类别没有受访者：{name_some(named)}。请合并类别，或使用 spread_empty。",
+                f"边际 {name!r} 的以下类别（括号内为总体数）没有受访者：{name_some(named)}。请合并类别，或使用 spread_empty。",
             )
         categories = sorted(c for c in counts if c is not None)
         target = np.array([wanted[c] for c in categories])

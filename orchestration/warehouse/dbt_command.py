@@ -124,7 +124,7 @@ class _Begun:
         reads = cls._reads(data)  # before it reads: what changes from now on is another project
         surroundings = {**os.environ, **environment(data), "DBT_LOG_FORMAT": "json", "PYTHONUNBUFFERED": "1"}
         process = subprocess.Popen(
-            [sys.executable, *PROCESS], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            [sys.executable, *PROCESS, "waiting", *FOLDERS], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             env=surroundings, cwd=DBT_PROJECT,
         )  # fmt: skip
         return cls(process, reads)

@@ -5,6 +5,11 @@
 ) }}
 {%- set unit = unit_codes('contacts') -%}
 {{ after('review_delta') }}
+{#- what is passed on of a contact as it was sent -#}
+{%- set columns = [
+    'case_no', 'contact_no', 'department_code', 'service_item_code', 'division_code', 'facility_code', 'window_no',
+    'channel', 'opened_at', 'closed_at', 'promised_days', 'named', '_sender', '_receipt',
+] -%}
 with
 
 sent as (
@@ -43,38 +48,14 @@ ranked as (
 
 contacts as (
     select
-        case_no,
-        contact_no,
-        department_code,
-        service_item_code,
-        division_code,
-        facility_code,
-        window_no,
-        channel,
-        opened_at,
-        closed_at,
-        promised_days,
-        named,
-        _sender,
-        _receipt
+        {{ columns | join(',\n        ') }}
     from ranked
     where newest = 1
     union all
     select
-        sent.case_no,
-        sent.contact_no,
-        sent.department_code,
-        sent.service_item_code,
-        sent.division_code,
-        sent.facility_code,
-        sent.window_no,
-        sent.channel,
-        sent.opened_at,
-        sent.closed_at,
-        sent.promised_days,
-        sent.named,
-        sent._sender,
-        sent._receipt
+        {%- for column in columns %}
+        sent.{{ column }}{{ ',' if not loop.last }}
+        {%- endfor %}
     from sent
     left join repeated_keys
         on

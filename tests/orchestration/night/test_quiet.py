@@ -66,7 +66,7 @@ CHANGES: dict[str, Patch] = {
     "another k": lambda patch, _: patch.setattr("orchestration.release.taking_over.parameter", lambda *_: 99),
     "a broken table": lambda patch, _: patch.setattr("orchestration.warehouse.failures.remembered", lambda _: {"model.x": "why"}),
     "a delivery to be taken in": lambda patch, _: patch.setattr(quiet, "pending", lambda *_: ["a file"]),
-    "a file that arrived": lambda patch, _: patch.setattr(quiet, "is_empty", lambda _: False),
+    "a file that arrived": lambda patch, _: patch.setattr(quiet, "_is_empty", lambda _: False),
     "a link in the inbox": lambda patch, _: patch.setattr(arriving, "troubles", lambda *_: ["a link"]),
     "somebody overdue": lambda patch, _: patch.setattr(quiet, "overdue", lambda *_: [_Late()]),
     "a warehouse somebody wrote": lambda patch, _: patch.setattr("orchestration.warehouse.inputs.built", lambda _: {}),
@@ -104,13 +104,13 @@ def test_an_inbox_is_empty_where_nothing_but_folders_lies_there(tmp_path: Path, 
         path.mkdir()
     else:
         path.write_bytes(b"x")
-    assert quiet.is_empty(tmp_path) is is_empty
-    assert quiet.is_empty(tmp_path / "none")
+    assert quiet._is_empty(tmp_path) is is_empty
+    assert quiet._is_empty(tmp_path / "none")
 
 
 def test_a_link_to_a_folder_is_no_folder(tmp_path: Path) -> None:
     (tmp_path / "sports.venues").symlink_to(tmp_path)
-    assert not quiet.is_empty(tmp_path)
+    assert not quiet._is_empty(tmp_path)
 
 
 def test_a_policy_that_does_not_read_ends_the_command_with_a_sentence(tmp_path: Path, monkeypatch, capsys) -> None:

@@ -34,6 +34,14 @@ SHOWN: dict[str, Any] = {
     "good_rate_hi": 0.8902, "participation_rate": 0.362, "verdict": "bad", "verdict_reason": "surely_below_bad_line", "good_line": 0.95, "bad_line": 0.9,
 }  # fmt: skip
 
+SCORE: dict[str, Any] = {
+    "wave": "w",
+    "group_name": "all",
+    "question_id": "all",
+    "dimension": "overall",
+    "role": "outcome",
+}
+
 
 def edition(folder: Path, **tables: list[dict[str, Any]]) -> Path:
     """A public edition with these tables and rows; what a row does not say is null."""
@@ -279,15 +287,7 @@ def test_the_circle_is_told_of_the_whole_place_and_of_its_parts_and_what_nobody_
 
 
 def test_a_score_without_a_margin_says_why(tmp_path: Path) -> None:
-    score = {
-        "wave": "2026Q1",
-        "held_on": date(2026, 2, 8),
-        "group_name": "all",
-        "question_id": "all",
-        "dimension": "overall",
-        "role": "outcome",
-        "n": 75,
-    }
+    score = SCORE | {"wave": "2026Q1", "held_on": date(2026, 2, 8), "n": 75}
     county = {"area_level": "county", "division_code": "C1", "division_name": "开发区", "mean": 71.2}
     site = written(
         tmp_path,
@@ -327,15 +327,7 @@ def test_a_chart_that_would_be_drawn_as_before_is_the_one_that_was(tmp_path: Pat
 
 def test_what_an_edition_does_not_tell_has_no_column_on_a_page_or_in_a_download(tmp_path: Path) -> None:
     """Empty columns and dashes for it looked as if there were no data."""
-    score = {
-        "wave": "w",
-        "group_name": "all",
-        "question_id": "all",
-        "dimension": "overall",
-        "role": "outcome",
-        "n": 75,
-        "mean": 71.2,
-    }
+    score = SCORE | {"n": 75, "mean": 71.2}
     tables = {
         "review_scorecard": [SHOWN | {"dimension": d, "code": c} for d, c in (("all", "all"), ("department", "health"))],
         "survey_score": [score | {"area_level": "all", "mean_lo": 70.0, "mean_hi": 72.0}, score | {"area_level": "county", "division_code": "C"}],
@@ -365,15 +357,7 @@ def test_a_wave_that_could_not_be_estimated_says_so(tmp_path: Path) -> None:
 
 
 def test_a_decomposition_that_is_refused_says_why(tmp_path: Path) -> None:
-    score = {
-        "wave": "w",
-        "area_level": "all",
-        "group_name": "all",
-        "question_id": "all",
-        "dimension": "overall",
-        "role": "outcome",
-        "mean": 71.2,
-    }
+    score = SCORE | {"area_level": "all", "mean": 71.2}
     refused = {
         "wave": "w",
         "outcome": "Q1",

@@ -331,3 +331,13 @@ def test_a_design_that_was_read_before_gives_the_same_figures() -> None:
     )
     difference = estimate_difference(frame, "y", "w", "b", "u", "v", design=before)
     assert_frame_equal(difference, estimate_difference(frame, "y", "w", "b", "u", "v", "h", "p"))
+
+
+def test_a_design_of_other_rows_or_of_separate_samples_is_refused() -> None:
+    """It would be taken for theirs, and give figures that look right."""
+    frame = random_design(3, n=120)
+    before = read_design(frame, "w", "h", "p")
+    with pytest.raises(StatisticsError, match="the one given is of 120"):
+        estimate_mean(frame.head(100), "y", "w", design=before)
+    with pytest.raises(StatisticsError, match="a design each"):
+        estimate_difference(frame, "y", "w", "b", "u", "v", independent=True, design=before)
