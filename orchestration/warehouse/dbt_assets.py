@@ -135,9 +135,10 @@ def warehouse_assets() -> list[dg.AssetsDefinition]:
                 return
             wanted = due if is_whole else _chosen(context)
             with dbt.building(where, wanted, target, parsed, _Translator(), context) as invocation:
-                # The audit's library takes seconds to import, and Dagster seconds to note what is unchanged: dbt works meanwhile.
-                Thread(target=import_module, args=["great_expectations"], daemon=True).start()
+                # Dagster takes seconds to note what is unchanged, and the audit's library to import: dbt works meanwhile. One after
+                # the other, as a thread that imports holds Python whenever a note has been written.
                 yield from unchanged.values()
+                Thread(target=import_module, args=["great_expectations"], daemon=True).start()
                 events, failure = _events(context, invocation)
             results = _results(invocation)
             _remember(where, before, due, tonight if is_whole else {}, results)
