@@ -120,7 +120,7 @@ def _dbt(data: DataDirectory, program: Path, target: str, *arguments: str) -> tu
     told = json.loads(results.read_text(encoding="utf-8"))["results"]
     results.unlink()
     bad = [
-        {"name": r["unique_id"].split(".")[2], "message": r["message"]}
+        {"name": ".".join(r["unique_id"].split(".")[2:]), "message": r["message"]}
         for r in told
         if r["status"] in ("error", "fail", "runtime error")
     ]
