@@ -147,6 +147,12 @@ class FieldSpec:
         return of_both[0] if of_both[0] == of_both[1] else " · ".join(of_both)
 
     @property
+    def told(self) -> str:
+        """Its labels and unit, and what else the contract says of it, as one text."""
+        unit = f" [{self.unit}]" if self.unit else ""
+        return " ".join(filter(None, (f"{self.label_zh} · {self.label_en}{unit}.", self.explanation)))
+
+    @property
     def parts(self) -> Mapping[str, str]:
         """The values that a text of several, separated by commas, is made of, with their names; empty for any other column."""
         return {str(part["value"]): str(part["label"]) for part in self.custom.get("parts") or ()}

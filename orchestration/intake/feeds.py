@@ -136,7 +136,7 @@ def _static_metadata(feed: Feed) -> dict[str, Any]:
         dg.TableColumn(
             f.stored_as,
             f.sql_type.lower(),
-            description=f"{f.label_zh} · {f.label_en}. {f.description}".strip(),
+            description=f.told,
             constraints=dg.TableColumnConstraints(nullable=not f.required),
             tags={"classification": f.classification},
         )
