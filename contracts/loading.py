@@ -352,7 +352,7 @@ def names_of(f: FieldSpec) -> Mapping[str, str]:
         return f.enum or f.parts
     with suppress(ContractError):
         if name := cited(f):
-            return words(name)
+            return {**words(name), **f.beside} if f.beside else words(name)
     return {}
 
 

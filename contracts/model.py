@@ -163,6 +163,11 @@ class FieldSpec:
         return self.custom.get("namedBy")
 
     @property
+    def beside(self) -> Mapping[str, str]:
+        """Values that stand beside those of the list that names a column's, with their names."""
+        return {str(value["value"]): str(value["label"]) for value in self.custom.get("beside") or ()}
+
+    @property
     def is_several(self) -> bool:
         """Whether a text holds several values, separated by commas: `parts`, or values of the list that names them (`several`)."""
         return bool(self.parts or self.custom.get("several"))
