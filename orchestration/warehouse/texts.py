@@ -60,8 +60,8 @@ def table(props: Props) -> str:
     product = load_products().get(props["name"])
     if product is None:
         feed = staged_feed(props["name"])
-        title = f"**{feed.label_zh} · {feed.label_en}** (staging)\n\n" if feed else ""
-        return title + str(props.get("description") or "").strip()
+        said = str(props.get("description") or "").strip()
+        return f"**{feed.label_zh} · {feed.label_en}** (staging)\n\n{said}\n\n{feed.purpose}" if feed else said
     return f"**{product.label_zh} · {product.label_en}**\n\n{product.description}\n\n{product.purpose}"
 
 
