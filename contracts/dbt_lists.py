@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from contracts.loading import register_named_by, seed
+from contracts.loading import register_named_by, seed, words
 from contracts.model import ContractError, Feed, FieldSpec, Product
 from contracts.place import Place, place
 from contracts.roles import PLACED_BY, Register
@@ -70,14 +70,12 @@ def _field_list(feeds: Iterable[Feed]) -> str:
             zh, en = called.setdefault(f.name, ({}, {}))
             zh[f.label_zh], en[f.label_en] = None, None
     lines = [[name, "、".join(zh), ", ".join(en)] for name, (zh, en) in sorted(called.items())]
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([["code", "name_zh", "name_en"], *lines])
-    return text.getvalue()
+    return _csv([["code", "name_zh", "name_en"], *lines])
 
 
 def _facility_types(feeds: Iterable[Feed]) -> str:
-    """Which standard type a register's own code means, as its code list (or its contract) says; every code has one."""
-    lines = ["feed,sent_code,facility_type"]
+    """Which standard type a register's own code means and what it is called, by its code list (or its contract); every code has one."""
+    lines = [["feed", "sent_code", "facility_type", "sent_type_zh", "sent_type_en"]]
     for feed in feeds:
         if not feed.register:
             continue
@@ -89,8 +87,17 @@ def _facility_types(feeds: Iterable[Feed]) -> str:
                     f"a code of facility_types.csv expected for {code!r} of {name or 'types'}, found {facility_type!r}"
                 )
                 raise ContractError(feed.path, "customProperties.register.type", problem)
-        lines += [",".join([feed.id, *item]) for item in codes.items()]
-    return "\n".join(lines) + "\n"
+        # A code that the staging model makes is called as the type it means.
+        of_types = words("facility_types")
+        called = words(name) if name else {code: of_types[facility_type] for code, facility_type in codes.items()}
+        lines += [[feed.id, code, facility_type, *called[code].split(" · ")] for code, facility_type in codes.items()]
+    return _csv(lines)
+
+
+def _csv(lines: Iterable[Sequence[str]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(lines)
+    return text.getvalue()
 
 
 MACRO = """{{#-

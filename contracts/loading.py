@@ -352,9 +352,7 @@ def names_of(f: FieldSpec) -> Mapping[str, str]:
         return f.enum or f.parts
     with suppress(ContractError):
         if name := cited(f):
-            # The row of dim_department that what could not be placed joins to.
-            beside = {"unknown": "未识别部门 · Department not mapped"} if name == "departments" else {}
-            return {**words(name), **beside} if beside else words(name)
+            return {**words(name), **f.beside} if f.beside else words(name)
     return {}
 
 

@@ -147,6 +147,12 @@ class FieldSpec:
         return of_both[0] if of_both[0] == of_both[1] else " · ".join(of_both)
 
     @property
+    def told(self) -> str:
+        """Its labels and unit, and what else the contract says of it, as one text."""
+        unit = f" [{self.unit}]" if self.unit else ""
+        return " ".join(filter(None, (f"{self.label_zh} · {self.label_en}{unit}.", self.explanation)))
+
+    @property
     def parts(self) -> Mapping[str, str]:
         """The values that a text of several, separated by commas, is made of, with their names; empty for any other column."""
         return {str(part["value"]): str(part["label"]) for part in self.custom.get("parts") or ()}
@@ -155,6 +161,11 @@ class FieldSpec:
     def named_by(self) -> str | None:
         """The code list that names what values may be, where one may also be what no list knows; `messages`: a reason of the door."""
         return self.custom.get("namedBy")
+
+    @property
+    def beside(self) -> Mapping[str, str]:
+        """Values that stand beside those of the list that names a column's, with their names."""
+        return {str(value["value"]): str(value["label"]) for value in self.custom.get("beside") or ()}
 
     @property
     def is_several(self) -> bool:

@@ -40,17 +40,25 @@ def job_and_schedule() -> dg.Definitions:
         NIGHT,
         selection=dg.AssetSelection.all(),
         description=(
-            "**一个按钮，一夜 · the night, by one button**: takes in every delivery that has come and not been read, builds all tables "
+            "**一个按钮，一夜 · the night, by one button**\n\n接收所有已到而未读的文件，用已接收的内容计算全部表，核查并发布；随时可以重跑。有文件被拒收或有表算不出时，作业记为失败，能发布的仍然发布。"
+            " · Takes in every delivery that has come and not been read, builds all tables "
             "from whatever was accepted, audits and releases them. Running it again is always safe. It ends as failed when a "
             "file was refused or a table could not be made; the release it could make is out all the same."
         ),
     )
     at, is_on = night_at()
     hour, minute = at.split(":")
-    why = f"On: {SETTING} is {at}." if is_on else f"Off by default: set {SETTING}={USUAL}, or switch it on here."
+    zh, en = (
+        (f"已开启：{SETTING} 为 {at}。", f"On: {SETTING} is {at}.")
+        if is_on
+        else (
+            f"默认关闭：请设 {SETTING}={USUAL}，或在此开启。",
+            f"Off by default: set {SETTING}={USUAL}, or switch it on here.",
+        )
+    )
     schedule = dg.ScheduleDefinition(
         name="nightly", job=night, cron_schedule=f"{int(minute)} {int(hour)} * * *", execution_timezone=TIME_ZONE,
         default_status=dg.DefaultScheduleStatus.RUNNING if is_on else dg.DefaultScheduleStatus.STOPPED,
-        description=f"The night, every day at {at} ({TIME_ZONE}). {why}",
+        description=f"每天 {at}（{TIME_ZONE}）运行一夜。{zh} · The night, every day at {at} ({TIME_ZONE}). {en}",
     )  # fmt: skip
     return dg.Definitions(jobs=[night], schedules=[schedule])

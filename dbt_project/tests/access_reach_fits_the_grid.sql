@@ -1,4 +1,5 @@
--- The widest reach of the policy fits into neighbouring cells of the grid, which are 0.01 degrees of latitude (1,111 m) high.
+-- 政策规定的最大范围不超出相邻网格，网格高 0.01 纬度（1,111 米）。
+-- · The widest reach of the policy fits into neighbouring cells of the grid, which are 0.01 degrees of latitude (1,111 m) high.
 -- depends_on: {{ ref('facility_access') }}
 {{ config(meta={'dagster': {'ref': {'name': 'facility_access'}}}) }}
 select

@@ -1,4 +1,5 @@
--- Residents times accessibility is the supply of the facilities that reach somebody (two-step floating catchment areas).
+-- 居民数乘可达性等于有人可达的设施的供给（两步移动搜索法）。
+-- · Residents times accessibility is the supply of the facilities that reach somebody (two-step floating catchment areas).
 {{ config(meta={'dagster': {'ref': {'name': 'facility_access'}}}) }}
 with
 

@@ -1,4 +1,5 @@
--- A circle, or a vintage that lost half its units, breaks every sum above it: the release waits, and a sentence says for what.
+-- 层级成环，或一版少了一半单位，会使其上的合计全错：暂停发布，并用一句话写明等什么。
+-- · A circle, or a vintage that lost half its units, breaks every sum above it: the release waits, and a sentence says for what.
 with
 
 broken as (

@@ -1,4 +1,5 @@
--- Restating moves residents between units and loses none: the sum of what was reported is the sum over the units that nothing
+-- 换算只在单位之间移动居民，不丢一人：报送之和等于最上级单位之和。
+-- · Restating moves residents between units and loses none: the sum of what was reported is the sum over the units that nothing
 -- stands above.
 {{ config(meta={'dagster': {'ref': {'name': 'division_population_restated'}}}) }}
 with

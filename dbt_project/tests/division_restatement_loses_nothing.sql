@@ -1,4 +1,5 @@
--- The weights of every unit of every vintage sum to one, so a restated total is the total.
+-- 每版每个单位的权重之和为一，因此换算后的合计不变。
+-- · The weights of every unit of every vintage sum to one, so a restated total is the total.
 select
     division_code,
     vintage,

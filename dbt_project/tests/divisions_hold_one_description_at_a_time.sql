@@ -1,4 +1,5 @@
--- The years of one code never overlap within one level.
+-- 同一级别内，一个代码的各段年份互不重叠。
+-- · The years of one code never overlap within one level.
 with
 
 followed as (

@@ -1,4 +1,5 @@
--- Every contact that was sent is in fct_contact once, and closed if any row of it says so. Only what the night has updated is
+-- 报送过的每个办件在 fct_contact 中各有一行，任一行写明办结即为办结。只看当晚更新的；整体重建后看全部。
+-- · Every contact that was sent is in fct_contact once, and closed if any row of it says so. Only what the night has updated is
 -- looked at; after a build of everything, everything is.
 {{ config(meta={'dagster': {'ref': {'name': 'fct_contact'}}}) }}
 with

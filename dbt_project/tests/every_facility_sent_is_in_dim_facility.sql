@@ -1,4 +1,5 @@
--- Every facility in the last delivery of a sender and day is in dim_facility, and what could not be placed is a problem of its
+-- 报送方每日最后一次报送的设施都在 dim_facility 中，无法归属的列为该数据流的问题；凡契约称为名录的数据流都算。代码自编的，各报送方各有其设施。
+-- · Every facility in the last delivery of a sender and day is in dim_facility, and what could not be placed is a problem of its
 -- feed; whichever feeds their contracts call registers. Where codes are each sender's own, a code has a facility for each sender.
 {{ config(meta={'dagster': {'ref': {'name': 'dim_facility'}}}) }}
 with

@@ -1,5 +1,6 @@
--- A figure of the last delivery of a sender and year counts for the division that was meant; where nobody knows the division, the
--- feed has a problem.
+-- 报送方每年最后一次报送的人口数都计入所指的区划；不知是哪个区划的，列为该数据流的问题。
+-- · A figure of the last delivery of a sender and year counts for the division that was meant; where nobody knows the division,
+-- the feed has a problem.
 {{ config(meta={'dagster': {'ref': {'name': 'division_population'}}}) }}
 with
 

@@ -1,4 +1,5 @@
--- Every key under which a review was sent is in fct_review, valid or not. Only what the night has updated is looked at; after a
+-- 报送过的每个评价主键都在 fct_review 中，不论是否有效。只看当晚更新的；整体重建后看全部。
+-- · Every key under which a review was sent is in fct_review, valid or not. Only what the night has updated is looked at; after a
 -- build of everything, everything is.
 {{ config(meta={'dagster': {'ref': {'name': 'fct_review'}}}) }}
 with

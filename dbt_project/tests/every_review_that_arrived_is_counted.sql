@@ -1,4 +1,5 @@
--- Every review that arrived is counted, once: a first one among the reviews where the door let it in, else among the refused.
+-- 到达的每条评价各计一次：接收的首次评价在评价数中，其余在被拒收数中。
+-- · Every review that arrived is counted, once: a first one among the reviews where the door let it in, else among the refused.
 {{ config(meta={'dagster': {'ref': {'name': 'review_counts'}}}) }}
 with
 

@@ -1,4 +1,5 @@
--- received = accepted + quarantined, for every delivery that was let in.
+-- 每份已接收的文件：收到 = 接收 + 隔离。
+-- · received = accepted + quarantined, for every delivery that was let in.
 select
     attempt_id,
     rows_received,

@@ -1,6 +1,7 @@
--- What feeds counted of a facility on a day is in fct_service_volume, none of it less; of the days of which something came since
--- the table of deliveries was last made. A month that is a snapshot is counted once, whoever sent it: there only its presence is
--- asked for.
+-- 各数据流所计的某设施某日的数量都在 fct_service_volume 中，一点不少；只看上次建表后有来文的日期。按月快照的只计一次，只查有没有。
+-- · What feeds counted of a facility on a day is in fct_service_volume, none of it less; of the days of which something came
+-- since the table of deliveries was last made. A month that is a snapshot is counted once, whoever sent it: there only its
+-- presence is asked for.
 {{ config(meta={'dagster': {'ref': {'name': 'fct_service_volume'}}}) }}
 {%- set measures = [] -%}
 {%- for feed in contract_feeds('volume') %}

@@ -1,4 +1,5 @@
--- A facility has one description a day, and dim_facility holds the newest.
+-- 一个设施一天只有一个描述，dim_facility 为最新的一个。
+-- · A facility has one description a day, and dim_facility holds the newest.
 {{ config(meta={'dagster': {'ref': {'name': 'dim_facility_history'}}}) }}
 select
     earlier.facility_id,

@@ -1,4 +1,5 @@
--- What lies right below a division adds up to it, its remainder included: numerators and denominators alike.
+-- 一个区划的直接下级（含余数）之和等于它自身，分子分母都是。
+-- · What lies right below a division adds up to it, its remainder included: numerators and denominators alike.
 {{ config(meta={'dagster': {'ref': {'name': 'indicator_value'}}}) }}
 with
 

@@ -1,4 +1,5 @@
--- Every value is as its indicator's file says: unit, period, level, area types, quotient, direction, target, why there is none.
+-- 每个值都合其指标文件所写：单位、时期、级别、城乡类别、商、方向、目标、为空的原因。
+-- · Every value is as its indicator's file says: unit, period, level, area types, quotient, direction, target, why there is none.
 {{ config(meta={'dagster': {'ref': {'name': 'indicator_value'}}}) }}
 with
 

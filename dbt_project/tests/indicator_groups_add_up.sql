@@ -1,4 +1,5 @@
--- The groups of an indicator, not_stated included, are all of its numerator; each of its groups is there.
+-- 一个指标的各组（含 not_stated）之和等于其分子；文件所列的组都在。
+-- · The groups of an indicator, not_stated included, are all of its numerator; each of its groups is there.
 {{ config(meta={'dagster': {'ref': {'name': 'indicator_group'}}}) }}
 with
 

@@ -1,4 +1,5 @@
--- Targets of an area that is no division: a code is misspelt, or the list is not there. They are nobody's, and this lists them.
+-- 目标所写的地区不是区划：代码写错，或缺该区划表。这样的目标不属于谁，在此列出。
+-- · Targets of an area that is no division: a code is misspelt, or the list is not there. They are nobody's, and this lists them.
 {{ config(severity='warn', meta={'dagster': {'ref': {'name': 'indicator_targets'}}}) }}
 select
     targets.indicator_code,

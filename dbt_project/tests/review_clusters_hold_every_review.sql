@@ -1,4 +1,5 @@
--- Each way of grouping reviews into clusters holds just the reviews that count, also what was corrected or is suspected now.
+-- 每种聚类方式恰好包含计入的评价，含后来更正和现在可疑的。
+-- · Each way of grouping reviews into clusters holds just the reviews that count, also what was corrected or is suspected now.
 {{ config(meta={'dagster': {'ref': {'name': 'review_clusters'}}}) }}
 with
 

@@ -1,4 +1,5 @@
--- A policy says everything once for every day it is in force, and what it says makes sense; otherwise nothing is judged by it.
+-- 一项政策在生效的每一天把各参数各规定一次，且合乎情理；否则不用它评判。
+-- · A policy says everything once for every day it is in force, and what it says makes sense; otherwise nothing is judged by it.
 {{ config(meta={'dagster': {'ref': {'name': 'dim_review_policy'}}}) }}
 {%- set parameters = review_policy_parameters() %}
 {%- set shares = [

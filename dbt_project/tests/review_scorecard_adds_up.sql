@@ -1,4 +1,5 @@
--- Counts add up in every row of the scorecard, and every kind of unit that holds each contact once sums to the whole period;
+-- 记分卡每行的计数相加无误，凡每个办件只属一个单位的类别合计等于全期；得分等于各部分之和，界限、名次、权重都不越界。
+-- · Counts add up in every row of the scorecard, and every kind of unit that holds each contact once sums to the whole period;
 -- the parts of the score sum to it, and no bound, rank or weight says more than it may.
 with
 

@@ -1,5 +1,6 @@
--- Every rate lies in its interval and from 0 to 1; it is null exactly where a reason stands beside it. Without a policy there is
--- a rate and no interval: nobody said how wide. A share below 1 is never shown as 100 %.
+-- 每个率都在其区间内、在 0 到 1 之间；为空时必有原因。没有政策时有率而无区间。小于 1 的比例不显示为 100 %。
+-- · Every rate lies in its interval and from 0 to 1; it is null exactly where a reason stands beside it. Without a policy there
+-- is a rate and no interval: nobody said how wide. A share below 1 is never shown as 100 %.
 {%- set rates = [
     'participation_rate', 'good_rate', 'strictly_good_rate', 'bad_rate', 'good_rate_all_contacts', 'not_reviewed_share',
     'rectification_rate', 'on_time_rate', 'reply_rate', 'revisit_rate', 'second_satisfaction_rate',

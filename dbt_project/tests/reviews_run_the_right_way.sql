@@ -1,4 +1,5 @@
--- Trap 1: two national sources number satisfaction in opposite directions. The level is the one the declared scheme gives.
+-- 陷阱一：两个国家标准的满意度方向相反；等级以所声明的方案为准。
+-- · Trap 1: two national sources number satisfaction in opposite directions. The level is the one the declared scheme gives.
 {{ config(meta={'dagster': {'ref': {'name': 'satisfaction_schemes'}}}) }}
 select
     reviews._sender,

@@ -1,4 +1,5 @@
--- Contacts and reviews are there once and under codes the platform knows. Only what the night has updated is looked at; after a
+-- 办件和评价各有一行，代码都是平台已知的。只看当晚更新的；整体重建后看全部。
+-- · Contacts and reviews are there once and under codes the platform knows. Only what the night has updated is looked at; after a
 -- build of everything, everything is.
 {{ config(meta={'dagster': {'ref': {'name': 'fct_contact'}}}) }}
 with

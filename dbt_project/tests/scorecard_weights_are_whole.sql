@@ -1,4 +1,5 @@
--- What a version of the weights says in an area, itself, by the versions before it or by the wider areas, holds every part and
+-- 每版权重在一个地区（自身的、以前版本的或上级地区的）含全部组成部分且和为一，日期无缺口、不重叠。
+-- · What a version of the weights says in an area, itself, by the versions before it or by the wider areas, holds every part and
 -- adds to one, and its days leave no gap and do not overlap.
 {{ config(meta={'dagster': {'ref': {'name': 'scorecard_weights'}}}) }}
 {%- set parts = ['reviews', 'participation', 'coverage', 'loop', 'survey', 'timeliness', 'quality'] %}

@@ -1,5 +1,6 @@
--- Survey tables keep their grain; every estimate lies in its interval, every share between 0 and 1; nothing is null
--- without a reason; a verdict follows from its interval.
+-- 调查各表每行唯一；估计值都在区间内，比例都在 0 到 1 之间；为空必有原因；判定由区间得出。
+-- · Survey tables keep their grain; every estimate lies in its interval, every share between 0 and 1; nothing is null without a
+-- reason; a verdict follows from its interval.
 {{ config(meta={'dagster': {'ref': {'name': 'survey_score'}}}) }}
 select
     'survey_score' as found_in,

@@ -1,4 +1,5 @@
--- Inequality between groups and within them is all of it, and no index is below zero.
+-- 组间差异与组内差异之和为全部差异，各指数都不小于零。
+-- · Inequality between groups and within them is all of it, and no index is below zero.
 select
     indicator_code,
     area_code,

@@ -351,8 +351,8 @@ def linkage_asset(accepted: list[dg.AssetKey], owner: str | None = None) -> dg.A
     """The links as an asset between the registers and dbt."""
     keys = [dg.AssetKey(["derived", name]) for name in ("facility_links", "facility_complexes")]
     texts = (
-        "**设施关联 · Facility links**: pairs of registrations that are, or may be, one building, with probability and evidence.",
-        "**设施综合体 · Facility complexes**: which facilities share a building.",
+        "**设施关联 · Facility links**\n\n是或可能是同一建筑的成对登记，附概率和依据。 · Pairs of registrations that are, or may be, one building, with probability and evidence.",
+        "**设施综合体 · Facility complexes**\n\n哪些设施在同一处建筑。 · Which facilities share a building.",
     )
     specs = [
         dg.AssetSpec(

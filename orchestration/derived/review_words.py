@@ -337,7 +337,7 @@ def words_asset(reviews: dg.AssetKey, owner: str | None = None) -> dg.AssetsDefi
         kinds={"polars", "parquet"},
         owners=[owner] if owner else None,
         tags={"layer": "derived"},
-        description="**差评用词 · Words of bad reviews**: what residents wrote, cut into words after redaction, a file a receipt.",
+        description="**差评用词 · Words of bad reviews**\n\n居民所写的文字，去除个人信息后切成词，每个回执一份文件。 · What residents wrote, cut into words after redaction, a file a receipt.",
     )
     def review_words() -> Iterator[dg.MaterializeResult]:
         cut, files = cut_new(data_directory())

@@ -236,9 +236,9 @@ def roads_asset(owner: str | None = None) -> dg.AssetsDefinition:
     """The network as assets before dbt; its distances are measured on the way through the models."""
     keys = [dg.AssetKey(["derived", table]) for table in TABLES]
     texts = (
-        "**步行路网距离 · Distances over walked ways**: from communities to facilities, where `roads/` holds an OpenStreetMap extract. The "
-        "network is read here; distances are measured once the models have placed both ends.",
-        "**到可能新设点的步行距离 · Distances over walked ways to new sites**: from communities that reach no facility to the points of "
+        "**步行路网距离 · Distances over walked ways**\n\n社区到设施的步行距离，roads/ 中有 OpenStreetMap 路网时才有；这里读取路网，两端归位后再量距离。 · From "
+        "communities to facilities, where `roads/` holds an OpenStreetMap extract. The network is read here; distances are measured once the models have placed both ends.",
+        "**到可能新设点的步行距离 · Distances over walked ways to new sites**\n\n够不着设施的社区到可能新设点（社区坐标）的步行距离。 · From communities that reach no facility to the points of "
         "communities, where one might be opened.",
     )
     said = "路网文件可以读取（没有也可以）。 · A network that was given can be read; none need be."

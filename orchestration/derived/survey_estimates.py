@@ -216,9 +216,9 @@ def _write_state(folder: Path, state: Mapping[str, Any]) -> None:
 def survey_asset(accepted: list[dg.AssetKey], owner: str | None = None) -> dg.AssetsDefinition:
     """The survey estimates, drivers and diagnostics as assets between the feeds and dbt; one step makes the three."""
     about = {
-        "survey_estimates": "**满意度估计 · Survey estimates**: weighted means 0–100 and shares of every wave with linearised standard errors, by area and population group.",
-        "survey_drivers": "**满意度成因 · Survey drivers**: how much each part of a service goes with overall satisfaction, by wave.",
-        "survey_diagnostics": "**调查质量 · Survey diagnostics**: what a wave's sample, weights and answers are worth.",
+        "survey_estimates": "**满意度估计 · Survey estimates**\n\n各波次按地区和人群的加权均值（0–100）和比例，附线性化标准误。 · Weighted means 0–100 and shares of every wave with linearised standard errors, by area and population group.",
+        "survey_drivers": "**满意度成因 · Survey drivers**\n\n各波次中，服务的各方面与总体满意度的关联程度。 · How much each part of a service goes with overall satisfaction, by wave.",
+        "survey_diagnostics": "**调查质量 · Survey diagnostics**\n\n每一波次的样本、权数和答卷可信到什么程度。 · What a wave's sample, weights and answers are worth.",
     }
     specs = [
         dg.AssetSpec(

@@ -37,6 +37,7 @@ __all__ = [
 # Nothing in a run waits for a feed, so that a feed can fail alone; what reads their rows comes after them all the same, for
 # the executor takes the highest first. Divisions before the others, whose references are checked against them.
 PRIORITY, OTHERS = {"reference": "20"}, "10"
+DELIVERIES = {"snapshot": "快照", "append": "追加", "upsert": "更新"}
 
 
 class FeedConfig(dg.Config):
@@ -103,10 +104,10 @@ def accepted_asset(feed: Feed) -> dg.AssetSpec:
         deps=[asset_key(feed)],
         group_name="accepted",
         description=(
-            f"**{feed.label_zh} · {feed.label_en}**: what was accepted, by the day on which the file was received.\n\n"
+            f"**{feed.label_zh} · {feed.label_en}**\n\n按收到日期排列的已接收内容。 · What was accepted, by the day on which the file was received.\n\n"
             f"绿：当天收到的都已接收；红：当天有文件被拒收或待处理，补来好文件后转绿；灰：当天没有文件。 · Green: all that came that day "
             "is in; red: a file of that day is refused or held, until the good one comes; grey: nothing came.\n\n"
-            f"Taken in by `{feed.department}/{feed.table}`: launch that."
+            f"由 `{feed.department}/{feed.table}` 接收，请启动它。 · Taken in by `{feed.department}/{feed.table}`: launch that."
         ),
         owners=[feed.owner_email] if feed.owner_email else None,
         kinds={"parquet"},
@@ -122,12 +123,15 @@ def accepted_asset(feed: Feed) -> dg.AssetSpec:
 def describe(feed: Feed) -> str:
     """The asset's description: what it is, who owes it, how often, what a row is."""
     every = feed.sla("frequency")
-    words = {"d": "day", "w": "week", "m": "month", "y": "year"}
-    cadence = f"every {every[0]:g} {words[every[1]]}(s)" if every else "no cadence promised"
+    zh, en = ("天", "周", "个月", "年"), ("day", "week", "month", "year")
+    unit = "dwmy".index(every[1]) if every else 0
+    key = ", ".join(f"`{name}`" for name in feed.key)
     return (
         f"**{feed.label_zh} · {feed.label_en}**\n\n{feed.purpose}\n\n{feed.description}\n\n"
-        f"Owner: {feed.owner}. Delivery: {feed.delivery}, {cadence}. Key: {', '.join(feed.key)}.\n\n"
-        f"What was accepted, day by day: `accepted/{feed.department}/{feed.table}`."
+        f"负责：{feed.owner.partition(' · ')[0]}。报送方式：{DELIVERIES[feed.delivery]}，{f'每 {every[0]:g} {zh[unit]}' if every else '未约定周期'}。"
+        f"主键：{key}。按日接收的内容见 `accepted/{feed.department}/{feed.table}`。"
+        f" · Owner: {feed.owner.rpartition(' · ')[2]}. Delivery: {feed.delivery}, {f'every {every[0]:g} {en[unit]}(s)' if every else 'no cadence promised'}. "
+        f"Key: {key}. What was accepted, day by day: `accepted/{feed.department}/{feed.table}`."
     )
 
 
@@ -136,7 +140,7 @@ def _static_metadata(feed: Feed) -> dict[str, Any]:
         dg.TableColumn(
             f.stored_as,
             f.sql_type.lower(),
-            description=f"{f.label_zh} · {f.label_en}. {f.description}".strip(),
+            description=f.told,
             constraints=dg.TableColumnConstraints(nullable=not f.required),
             tags={"classification": f.classification},
         )

@@ -64,8 +64,8 @@ def path(data: DataDirectory) -> Path:
 def ledger_asset(accepted: list[dg.AssetKey], owner: str | None = None) -> dg.AssetsDefinition:
     """The ledger and the quarantine as assets that every feed flows into."""
     about = {
-        "receipts": "**回执台账 · The ledger**: one row for every attempt to take a file in, failures above all.",
-        "quarantine": "**隔离行 · The quarantine**: one row for every row that was not accepted and each reason, beside its file's receipt.",
+        "receipts": "**回执台账 · The ledger**\n\n每行是接收一份文件的一次尝试，失败的也在内。 · One row for every attempt to take a file in, failures above all.",
+        "quarantine": "**隔离行 · The quarantine**\n\n每行是一条未被接收的数据及其一个原因，与文件的回执相对应。 · One row for every row that was not accepted and each reason, beside its file's receipt.",
     }
     specs = [
         dg.AssetSpec(

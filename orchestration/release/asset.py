@@ -29,8 +29,8 @@ def release_asset(products: list[dg.AssetKey], owner: str | None = None) -> dg.A
         tags={"layer": "release"},
         metadata={"readers": dg.MetadataValue.md(shown.readers())},
         description=(
-            "**发布 · What leaves**: one DuckDB file and Parquet, written beside, audited, and swapped in whole.\n\n"
-            "Below, of the last one: its certificate, the difference to the one before, headline figures and charts, where it lies."
+            "**发布 · What leaves**\n\n一个 DuckDB 文件和 Parquet：另处写成、核查后整体替换。下面是最近一次发布的证书、与上次的差别、主要数字和图、所在位置。"
+            " · One DuckDB file and Parquet, written beside, audited, and swapped in whole. Below, of the last one: its certificate, the difference to the one before, headline figures and charts, where it lies."
         ),
         check_specs=[dg.AssetCheckSpec("audit", asset=key, description=said)],
     )

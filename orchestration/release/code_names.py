@@ -40,13 +40,13 @@ def coded_by(f: FieldSpec, products: Iterable[str] = ()) -> tuple[str, str] | No
 
 
 def _of_column(product: Product, f: FieldSpec) -> Iterator[Line]:
-    for position, (code, label) in enumerate((f.enum or f.parts or _reasons(f)).items(), 1):
+    for position, (code, label) in enumerate((f.enum or f.parts or f.beside or _reasons(f)).items(), 1):
         zh, mark, en = label.partition(BETWEEN)
         yield product.id, f.name, code, position, zh or code, en if mark else zh or code, None
     if cited := coded_by(f):
         listed = [row for row in seed(cited[0]) if row["name_zh"]]
         names = {row[cited[1]]: row for row in reversed(listed)}
-        for position, row in enumerate(dict.fromkeys(row[cited[1]] for row in listed), 1):
+        for position, row in enumerate(dict.fromkeys(row[cited[1]] for row in listed), 1 + len(f.beside)):
             named = names[row]
             yield (
                 product.id,

@@ -112,12 +112,20 @@ def compare(data: DataDirectory, before: str, after: str) -> Difference:
     )  # fmt: skip
 
 
-def between(one: Path, two: Path) -> dict[str, TableChange]:
-    """How the tables of two released databases differ, row by row of every table's key; a table that is the same is not there."""
+def between(one: Path, two: Path, rows: Mapping[str, str] | None = None) -> dict[str, TableChange]:
+    """How the tables of two released databases differ, row by row of every table's key; a table that is the same is not there.
+
+    `rows`: table → SQL condition: these tables alone are compared, and of each the rows that it holds for.
+    """
     products = load_products()
     with duckdb.connect() as con:
         for name, database in (("one", one), ("two", two)):
-            con.execute(f"attach {literal(str(database))} as {name} (read_only)")
+            con.execute(f"attach {literal(str(database))} as {name if rows is None else f'all_{name}'} (read_only)")
+            if rows is not None:
+                con.execute(f"attach ':memory:' as {name}")
+                for table, condition in rows.items():
+                    of_all = f"all_{name}.{identifier(table)}"
+                    con.execute(f"create view {name}.{identifier(table)} as select * from {of_all} where {condition}")
         columns = {name: _columns(con, name) for name in ("one", "two")}
         return {
             table: change

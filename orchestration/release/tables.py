@@ -393,8 +393,7 @@ def comment(con: duckdb.DuckDBPyConnection, catalog: str, product: Product, fict
     )
     said = [f'comment on table {catalog}."{product.id}" is {literal(text)}']
     for f in product.fields:
-        unit = f" [{f.unit}]" if f.unit else ""
-        text = f"{f.label_zh} · {f.label_en}{unit}. {f.explanation} {_values(f)}".strip()
+        text = " ".join(filter(None, (f.told, _values(f))))
         said.append(f'comment on column {catalog}."{product.id}"."{f.name}" is {literal(text)}')
     # At once, or each of hundreds of comments is written to disk by itself.
     con.execute(f"begin; {'; '.join(said)}; commit")

@@ -60,8 +60,8 @@ def table(props: Props) -> str:
     product = load_products().get(props["name"])
     if product is None:
         feed = staged_feed(props["name"])
-        title = f"**{feed.label_zh} · {feed.label_en}** (staging)\n\n" if feed else ""
-        return title + str(props.get("description") or "").strip()
+        said = str(props.get("description") or "").strip()
+        return f"**{feed.label_zh} · {feed.label_en}** (staging)\n\n{said}\n\n{feed.purpose}" if feed else said
     return f"**{product.label_zh} · {product.label_en}**\n\n{product.description}\n\n{product.purpose}"
 
 
@@ -107,7 +107,7 @@ def schema(
             dg.TableColumn(
                 name,
                 kind or "string",
-                description=_told(fields[name]) if name in fields else described.get(name) or meant_by_name().get(name),
+                description=fields[name].told if name in fields else described.get(name) or meant_by_name().get(name),
                 constraints=dg.TableColumnConstraints(nullable=not fields[name].required if name in fields else True),
             )
             for name, kind in types.items()
@@ -126,11 +126,6 @@ def with_columns(definition: dg.AssetsDefinition) -> dg.AssetsDefinition:
         return spec.merge_attributes(metadata={"dagster/column_schema": schema(types)})
 
     return definition.map_asset_specs(described)
-
-
-def _told(field: FieldSpec) -> str:
-    unit = f" [{field.unit}]" if field.unit else ""
-    return f"{field.label_zh} · {field.label_en}{unit}. {field.explanation}".strip()
 
 
 @cache

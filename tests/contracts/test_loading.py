@@ -369,6 +369,7 @@ def test_what_a_policy_says_of_its_values_is_said_in_both_languages() -> None:
     [
         ("facility_link", "left_department_code", "health", "卫生健康委 · Health Commission"),
         ("facility_link", "left_department_code", "of_no_list", "of_no_list"),
+        ("facility_link", "left_department_code", "unknown", "未识别部门 · Department not mapped"),
         ("review_worklist", "policy", "national_2020", "全国（2020 年） · National (2020)"),
         ("department_scorecard", "missing_parts", "survey", "满意度调查 · survey"),
         ("dim_facility_history", "changed_fields", "type_code,area_m2", "类型 · type；面积 · area"),
@@ -425,3 +426,18 @@ def test_names_stand_in_the_order_of_their_list_and_a_code_has_the_first_it_has_
         first.setdefault(row["code"], f"{row['name_zh']} · {row['name_en']}")
     assert dict(words("review_channels")) == first
     assert len(first) < len(seed("review_channels"))
+
+
+@pytest.mark.parametrize("name", ["departments", "facility_types"])
+def test_what_nobody_mapped_has_its_name_in_its_list_and_nowhere_else(name: str) -> None:
+    """The warehouse, the dashboards and what people read take it from there, as they take every other name."""
+    (zh,) = (row["name_zh"] for row in seed(name) if row["code"] == "unknown")
+    root = CODES.parent.parent
+    files = [
+        path
+        for folder in ("contracts", "orchestration", "bi", "dbt_project/models", "dbt_project/macros")
+        for kind in ("*.py", "*.sql", "*.yml", "*.yaml", "*.j2")
+        for path in (root / folder).rglob(kind)
+    ]
+    assert len(files) > 500
+    assert [path.name for path in files if zh in path.read_text(encoding="utf-8")] == []

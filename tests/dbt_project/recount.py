@@ -290,9 +290,12 @@ def refusals(city: City) -> Iterator[tuple[dict[str, str], dict[str, float]]]:
 
 
 def _refuse(row: Mapping[str, str], contact: Mapping[str, str]) -> dict[str, float]:
-    """A review that the door refused; of a level that nobody can read it may be bad."""
-    received = min(datetime.fromisoformat(row["reviewed_at"]), LATER)
-    rules = rules_of(received.date(), contact["division_code"])
+    """A review that the door refused; of a level that nobody can read it may be bad.
+
+    One dated after its file came is of the day before that: nothing else of its file counts.
+    """
+    at = datetime.fromisoformat(row["reviewed_at"])
+    rules = rules_of((at if at <= LATER else LATER - timedelta(days=1)).date(), contact["division_code"])
     level = row["satisfaction"]
     bad = level not in "12345" or int(level) <= rules.said["bad_level_max"]
     return {"refused_reviews": 1, "excluded_reviews": 1, "excluded_bad": bad}

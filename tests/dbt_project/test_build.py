@@ -40,6 +40,8 @@ LATER_ROUNDS = {
 # test_indicator_values; a unit test of one model among them would show less. So is what validation rules say of any figures
 # (test_validation_rules).
 COUNTED_AGAIN = {"elderly_care_months", "institution_months"}
+# A code list under the names of a product.
+RENAMED = {"dim_department"}
 SUBJECTS_COUNTED_AGAIN = {"indicators", "validation"}
 
 
@@ -64,7 +66,7 @@ def test_every_branch_of_a_model_that_has_a_unit_test_does_what_it_says(empty_ci
     results = {r.node.unique_id: r.status for r in run.results if r.node.unique_id.startswith("unit_test.")}
     assert [name for name, status in results.items() if status != "pass"] == [], run.said[-5000:]
     models = {name.split(".")[2] for name in results}
-    assert without_unit_test(models) <= READ_THEMSELVES | PUT_TOGETHER | LATER_ROUNDS | COUNTED_AGAIN
+    assert without_unit_test(models) <= READ_THEMSELVES | PUT_TOGETHER | LATER_ROUNDS | COUNTED_AGAIN | RENAMED
 
 
 def without_unit_test(tested: set[str]) -> set[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import subprocess
 import sys
 import time
@@ -93,6 +94,21 @@ def test_every_asset_says_what_it_is_whose_it_is_and_of_what_kind(defs) -> None:
         assert node.tags, where
         assert node.kinds, where
         assert node.group_name != "default", where
+
+
+# A sentence in Chinese, and one in English behind the mark.
+BOTH = re.compile("[一-鿿].*[。：] ?· [^一-鿿]*[A-Za-z]{2,}", re.DOTALL)
+
+
+def test_every_asset_and_check_says_what_it_is_in_chinese_and_english(defs) -> None:
+    """A title in both does not do: the engineers who read it are of a Chinese bureau, and what is published is read elsewhere."""
+    graph = defs.resolve_asset_graph()
+    said = {node.key.to_user_string(): node.description or "" for node in nodes(defs)}
+    said |= {str(key): graph.get_check_spec(key).description or "" for node in nodes(defs) for key in node.check_keys}
+    said |= {job.name: job.description or "" for job in defs.jobs or ()}
+    said |= {schedule.name: schedule.description or "" for schedule in defs.schedules}
+    one_language = {where: text for where, text in said.items() if not BOTH.search(re.sub(r"\*\*.*?\*\*", "", text))}
+    assert one_language == {}
 
 
 def test_every_column_of_a_product_has_its_text_in_both_languages(defs) -> None:

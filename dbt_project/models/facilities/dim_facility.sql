@@ -24,6 +24,8 @@ final as (
         ranked.feed,
         ranked.facility_type,
         ranked.sent_type_code,
+        ranked.sent_type_zh,
+        ranked.sent_type_en,
         -- Named anew, so that a complex always bears the id of a facility that is here.
         min(ranked.facility_id) over (partition by coalesce(complexes.complex_id, ranked.facility_id)) as complex_id,
         ranked.division_code,

@@ -98,6 +98,8 @@ final as (
         starts.feed,
         coalesce(types.code, 'unknown') as facility_type,
         starts.type_code as sent_type_code,
+        type_codes.sent_type_zh,
+        type_codes.sent_type_en,
         places.division_code,
         places.division_method,
         starts.division_code as sent_division_code,

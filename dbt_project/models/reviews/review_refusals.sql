@@ -19,6 +19,11 @@ namesakes as (
     select * from {{ ref('contact_namesakes') }}
 ),
 
+feeds as (
+    select * from {{ ref('feeds') }}
+    where code = 'evaluation.reviews'
+),
+
 {{ refused_rows('evaluation.reviews', said, besides=no_review) }},
 
 -- Sent and refused again it is one review; a row without a key that reads is one of its own.
@@ -34,20 +39,42 @@ newest as (
     from known
 ),
 
+-- The last day that a file counts for: of a review after the end of the month it counts in, the end of that month.
+told_days as (
+    select
+        receipt,
+        max(least(reviewed_on, {{ month_end('counted_month') }})) as last_day
+    from judgements
+    group by receipt
+),
+
+-- Of a row whose day does not read, or lies after its file came, its file says the day: such a row opens no month. A file of
+-- which nothing counts tells of the days before it came.
+dated as (
+    select
+        newest.*,
+        coalesce(
+            case when newest.reviewed_at <= newest.received_at then cast(newest.reviewed_at as date) end,
+            told_days.last_day,
+            {{ add_days('cast(newest.received_at as date)', '-feeds.frequency_days') }}
+        ) as reviewed_on
+    from newest
+    cross join feeds
+    left join told_days on newest.receipt = told_days.receipt
+    where newest.nth = 1
+),
+
 final as (
     select
-        newest.refusal_id,
-        newest.receipt,
-        newest.sender,
-        newest.reason,
-        newest.case_no,
-        newest.contact_no,
-        coalesce(newest.review_no, 1) as review_no,
-        newest.satisfaction_level as level,
-        -- A review cannot have been given after its file came.
-        cast(
-            case when newest.reviewed_at <= newest.received_at then newest.reviewed_at else newest.received_at end as date
-        ) as reviewed_on,
+        dated.refusal_id,
+        dated.receipt,
+        dated.sender,
+        dated.reason,
+        dated.case_no,
+        dated.contact_no,
+        coalesce(dated.review_no, 1) as review_no,
+        dated.satisfaction_level as level,
+        dated.reviewed_on,
         contacts.contact_id,
         contacts.closed_month,
         contacts.department_code,
@@ -55,19 +82,19 @@ final as (
         contacts.division_code,
         contacts.facility_id,
         contacts.contact_channel
-    from newest
+    from dated
     left join contacts
         on
-            newest.case_no = contacts.case_no
-            and newest.contact_no = contacts.contact_no
+            dated.case_no = contacts.case_no
+            and dated.contact_no = contacts.contact_no
     left join judgements
         on
-            newest.case_no = judgements.case_no
-            and newest.contact_no = judgements.contact_no
-            and newest.review_no = judgements.review_no
+            dated.case_no = judgements.case_no
+            and dated.contact_no = judgements.contact_no
+            and dated.review_no = judgements.review_no
             and judgements.validity <> 'default'
     -- What was sent again and accepted is counted there.
-    where newest.nth = 1 and judgements.review_id is null
+    where judgements.review_id is null
 )
 
 select * from final

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import duckdb
 
-from contracts.loading import load_products, seed
+from contracts.loading import load_products, names_of, seed
+from contracts.model import FieldSpec, Product
 from contracts.reading.encoding import BOMS, WESTERN
 from orchestration.derived.surveys import diagnostics
 from orchestration.derived.surveys.wave import GROUPS
@@ -61,6 +64,45 @@ def test_every_reason_why_a_figure_is_null_has_a_name() -> None:
     assert {name for name, f in reasons.items() if not f.enum and not coded_by(f)} == IN_WORDS
 
 
+# What a column holds, by its name: names, sentences and sources; what one row or file, a version or a place is known by.
+IN_ANY_WORDS = re.compile(
+    r"name(_.*)?|.*_name|.*_zh|.*_en|.*_text|address|.*_address|evidence|note|notes|source|.*_source|suppressed_reason|reason|waived_.*"
+)
+KNOWN_BY = re.compile(
+    r".*_id|.*_key|.*_version|version|receipt|receipt_list|.*_checksum|superseded_by|.*_area|area|wave|found_in|window_no|file_name"
+)
+# As somebody sent it, mapped or not; a folder of feeds; a question, whose text stands beside it; what a row itself is about; a text
+# of a release: tables, a value as a text.
+ITSELF = {
+    "dim_division.division_code", "dim_department.department_code", "dim_service_item.service_item_code",
+    "dim_facility.facility_code", "dim_facility.sent_division_code", "dim_facility_history.sent_division_code", "feed_problem.sent_value",
+    "survey_driver.outcome", "survey_score.wording", "code_name.code", "code_name.code_list",
+    "revision_log.old_value", "revision_log.new_value", "release_log.changed_tables", "release_log.kept_tables",
+    "release_log.closed_periods",
+}  # fmt: skip
+
+
+def _is_told_beside(product: Product, f: FieldSpec) -> bool:
+    """Whether the row says in words what the code means: `domain_zh` beside `domain_no`, `name_zh` beside the code of a unit."""
+    stem = re.sub(r"_(code|no|value|feed)$", "", f.name)
+    beside = {f"{stem}_zh", f"{stem}_name"} | ({"name_zh", "unit_name"} if f.foreign_keys else set())
+    return bool(beside & set(product.by_name))
+
+
+def test_every_column_of_codes_is_named_by_its_contract_or_is_none() -> None:
+    """A new column of texts is an enumeration, cites a list, leads to a table of names, is told in its row, or is said to be no code."""
+    tables = load_products()
+    unnamed = {
+        f"{p.id}.{f.name}"
+        for p in tables.values()
+        for f in p.fields
+        if f.kind == "string"
+        and not (names_of(f) or coded_by(f) or f.named_by or any(k.table in tables and not k.where for k in f.foreign_keys))
+        and not (IN_ANY_WORDS.fullmatch(f.name) or KNOWN_BY.fullmatch(f.name) or _is_told_beside(p, f))
+    } - IN_WORDS  # fmt: skip
+    assert unnamed == ITSELF
+
+
 def test_a_list_names_every_format_and_every_thing_that_is_told_of_a_survey() -> None:
     assert {r["code"] for r in seed("file_formats")} == {
         "csv",
@@ -93,7 +135,12 @@ def test_no_text_of_a_release_is_english_alone(night_city: City) -> None:
     assert english == {}
 
 
+# A stratum is called as the sampling plan of its survey calls it.
+OF_A_PLAN = {"survey_diagnostics.category": "item <> 'stratum'"}
+
+
 def test_every_code_of_a_release_is_named_in_both_of_its_editions(night_city: City) -> None:
+    """By `code_name`, or, where a column holds codes of units as well, by the table of those units."""
     published = night_city.data.published
     for database in (published / "minsheng.duckdb", published / "public" / "minsheng_public.duckdb"):
         with duckdb.connect(str(database), read_only=True) as con:
@@ -110,10 +157,37 @@ def test_every_code_of_a_release_is_named_in_both_of_its_editions(night_city: Ci
                         if f.is_several
                         else f'cast("{f.name}" as varchar)'
                     )
+                    rows = f'"{product.id}" where {OF_A_PLAN.get(f"{product.id}.{f.name}", "true")}'
+                    known = [
+                        f"select code from code_name where table_name = '{product.id}' and column_name = '{f.name}'"
+                    ]
+                    known += [
+                        f'select cast("{k.column}" as varchar) from {k.table}'
+                        for k in f.foreign_keys
+                        if k.table in there
+                    ]
                     unnamed = con.execute(
-                        f"select distinct value from (select {values} as value from \"{product.id}\") where value is not null and not exists "
-                        f"(select 1 from code_name as c where c.table_name = '{product.id}' and c.column_name = '{f.name}' and c.code = value)"
+                        f"select distinct value from (select {values} as value from {rows}) where value is not null "
+                        f"except ({' union '.join(known)})"
                     ).fetchall()  # fmt: skip
                     assert unnamed == [], f"{product.id}.{f.name}"
                     tried += 1
             assert tried > 40
+
+
+def test_a_column_of_words_holds_no_lone_code(night_city: City) -> None:
+    """What goes by the name of a text in words is one, in both editions; what is named by a code of its own is not looked at."""
+    published, found = night_city.data.published, {}
+    for database in (published / "minsheng.duckdb", published / "public" / "minsheng_public.duckdb"):
+        with duckdb.connect(str(database), read_only=True) as con:
+            columns = con.execute(
+                "select table_name, column_name from duckdb_columns() where data_type = 'VARCHAR' and not internal "
+                "except select table_name, column_name from code_name"
+            ).fetchall()
+            for table, column in columns:
+                if IN_ANY_WORDS.fullmatch(column) and not re.search("_en$|^(table|column|file)_name$", column):
+                    codes = con.execute(
+                        f'select distinct "{column}" from "{table}" where regexp_full_match("{column}", \'[a-z0-9_.:-]+\') limit 3'
+                    ).fetchall()
+                    found |= {f"{table}.{column}": codes} if codes else {}
+    assert found == {}

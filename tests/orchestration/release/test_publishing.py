@@ -170,6 +170,17 @@ def test_comments_begin_with_the_grain_and_say_what_is_fictional(data, unaudited
                 assert (field.unit or "") in comment
 
 
+@pytest.mark.parametrize("product", load_products().values(), ids=lambda p: p.id)
+def test_no_comment_has_a_gap_where_a_contract_says_nothing(product) -> None:
+    with duckdb.connect() as con:
+        con.execute(f'create table "{product.id}" ({", ".join(f"{f.name} {f.sql_type}" for f in product.fields)})')
+        tables.comment(con, "memory", product, fictional=True)
+        told = con.execute(
+            "select comment from duckdb_columns() union all select comment from duckdb_tables()"
+        ).fetchall()
+    assert [text for (text,) in told if text is not None and text != " ".join(text.split())] == []
+
+
 def test_the_file_opens_in_a_client_of_duckdb_1_4(data, unaudited) -> None:
     """Most BI tools bundle one; `make .compat/duckdb` installs it."""
     if not OLD_CLIENT.is_dir() and not os.environ.get("CI"):
