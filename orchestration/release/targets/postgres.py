@@ -35,6 +35,10 @@ LOCK_MILLISECONDS, HELD_MILLISECONDS, PATIENCE_SECONDS = 50, 300, 120.0
 # An index costs more than it saves in a table that is read as fast without it.
 INDEXED_FROM_ROWS = 1000
 BATCH_ROWS = 65_536
+# What follows our name in the schema of a release. Another city's schema may begin as ours does: minsheng, minsheng_2.
+OF_A_RELEASE = "[0-9]{4}_[0-9]{2}_[0-9]{2}_[0-9]+_[0-9a-f]{12}"
+# Names that the schema of another city would take from us.
+OURS = ("_next", "_before")
 TYPES: Mapping[str, str] = {
     "VARCHAR": "text", "BIGINT": "bigint", "DOUBLE": "double precision", "BOOLEAN": "boolean",
     "DATE": "date", "TIMESTAMP": "timestamp",
@@ -96,10 +100,11 @@ def configured() -> Target | None:
     if not uri:
         return None
     schema, kept = os.environ.get(SCHEMA) or Target.schema, os.environ.get(KEPT) or str(Target.kept)
-    if not re.fullmatch("[a-z][a-z0-9_]{0,30}", schema):
+    if not re.fullmatch("[a-z][a-z0-9_]{0,30}", schema) or schema.endswith(OURS):
         raise NotServed(
-            f"{SCHEMA}={schema} 不能作为模式名：须以小写字母开头，只含小写字母、数字、下划线，不超过 31 个字符。",
-            f"{SCHEMA}={schema} cannot name a schema: a lower-case letter, then lower-case letters, digits and _, 31 at most.",
+            f"{SCHEMA}={schema} 不能作为模式名：须以小写字母开头，只含小写字母、数字、下划线，不超过 31 个字符，不以 {'、'.join(OURS)} 结尾。",
+            f"{SCHEMA}={schema} cannot name a schema: a lower-case letter, then lower-case letters, digits and _, 31 at most, and not "
+            f"{' or '.join(OURS)} at its end.",
         )
     if not kept.isdigit() or int(kept) < 1:
         raise NotServed(f"{KEPT}={kept} 应为不小于 1 的整数。", f"{KEPT}={kept} should be a whole number, at least 1.")
@@ -152,7 +157,7 @@ def loaded(con: Any, target: Target) -> dict[str, str]:
     rows = _ask(
         con,
         "select nspname, split_part(obj_description(oid, 'pg_namespace'), ' ', 2) from pg_namespace "
-        f"where nspname ~ {literal(f'^{target.schema}_[0-9]')} "
+        f"where nspname ~ {literal(f'^{target.schema}_{OF_A_RELEASE}$')} "
         "and obj_description(oid, 'pg_namespace') like 'Release %' order by oid",
     )
     return {release: schema for schema, release in rows}
