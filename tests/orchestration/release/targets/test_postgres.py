@@ -302,6 +302,42 @@ def test_another_city_whose_name_begins_like_ours_keeps_its_releases(
         assert list(postgres.loaded(con, target)) == [str(TWO), str(THREE)]
 
 
+def test_what_others_have_built_upon_the_views_stands_and_shows_the_next_release(
+    target: Target, tmp_path: Path, person
+) -> None:
+    serve(target, tmp_path)
+    analyst = person()
+    analyst.do("drop schema if exists analysts cascade")
+    analyst.do("create schema analysts")
+    analyst.do(
+        "create view analysts.mine as select r.review_id, r.department_code, l.release_id from tried.fct_review r cross join tried.release_log l"
+    )
+    analyst.do("create materialized view analysts.counted as select count(*) as n from tried.fct_review")
+    comment = "select obj_description('tried.fct_review'::regclass), col_description('tried.fct_review'::regclass, 1)"
+    said = analyst.ask(comment)
+    try:
+        for release, reviews in ((TWO, 4), (THREE, 8), (TWO, 4)):
+            serve(target, tmp_path, release, reviews=reviews)
+            assert analyst.ask("select distinct release_id, count(*) over () from analysts.mine") == [
+                (release.id, reviews)
+            ]
+            analyst.do("refresh materialized view analysts.counted")
+            assert analyst.ask("select n from analysts.counted") == [(reviews,)]
+            assert analyst.ask(comment) == said
+            # Who may see what is as before.
+            assert person("tried_department_health").ask("select distinct department_code from tried.fct_review") == [
+                ("health",)
+            ]
+        # A view that lost a column cannot stay as it was; the exchange is done all the same.
+        table = f"{target.schema_of(TWO)}.dim_date"
+        analyst.do(f"create or replace view tried.dim_date as select *, 1 as gone from {table}")
+        analyst.do("create view analysts.lost as select gone from tried.dim_date")
+        serve(target, tmp_path, THREE)
+        assert analyst.ask("select distinct release_id from analysts.mine") == [(THREE.id,)]
+    finally:
+        analyst.do("drop schema if exists analysts cascade")
+
+
 def test_codes_too_long_for_a_name_are_told_apart(target: Target, tmp_path: Path, person) -> None:
     long = ["department_of_" + "x" * 50 + end for end in "ab"]
     path = small_release.write(tmp_path / "long.duckdb")
