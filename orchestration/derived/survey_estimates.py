@@ -17,12 +17,13 @@ from contracts.loading import POLICIES
 from contracts.whole_files import NotReadable, parquet_reads, read_json, write_json, write_parquet
 from orchestration.derived.surveys import comparisons, diagnostics, drivers, scores
 from orchestration.derived.surveys.policy import survey_policy
-from orchestration.derived.surveys.wave import read_wave
+from orchestration.derived.surveys.wave import areas_of, read_wave
 from orchestration.paths import NEVER_CAME, PROJECT, DataDirectory, data_directory
 from orchestration.statistics.errors import StatisticsError
 from orchestration.statistics.quality import FLAG_SCHEMA
 
 FEEDS = ("survey_questions", "survey_samples", "survey_responses", "survey_margins")
+REGISTER = "reference.divisions"
 # Fields that later versions of a contract added: files accepted before are read as if they had said nothing.
 ADDED = {"survey_questions": ("refused_codes", "role")}
 # Table → columns of its file in derived/. Flags name respondents: dbt does not read them and nothing publishes them.
@@ -81,15 +82,30 @@ def _files(data: DataDirectory, feed: str) -> list[Path]:
     return sorted(folder.glob("*/*.parquet")) or sorted(folder.glob(NEVER_CAME))
 
 
-def estimate_wave(feeds: Mapping[str, pl.DataFrame], data: DataDirectory) -> tuple[dict[str, pl.DataFrame], str | None]:
-    """The tables of one wave from its accepted rows by feed, changes against other waves still missing.
+def _register(data: DataDirectory) -> list[Path]:
+    return sorted((data.accepted / REGISTER).glob("*/*.parquet"))
+
+
+def _unlisted(samples: pl.DataFrame, listed: set[str]) -> list[str]:
+    """The areas of a wave that the register of divisions does not have: their own rows were refused, or never sent."""
+    return sorted(areas_of(samples["division_code"].drop_nulls().unique()) - listed)
+
+
+def _codes(files: Sequence[Path]) -> set[str]:
+    return {code for file in files for code in pl.read_parquet(file, columns=["code"])["code"].drop_nulls()}
+
+
+def estimate_wave(
+    feeds: Mapping[str, pl.DataFrame], data: DataDirectory, unlisted: Sequence[str] = ()
+) -> tuple[dict[str, pl.DataFrame], str | None]:
+    """The tables of one wave from its accepted rows by feed, changes against other waves still missing; `unlisted` as in `read_wave`.
 
     Returns:
         Table by name, and the sentence that says why the wave could not be estimated, if it could not.
     """
     name = str(feeds["survey_questions"]["wave"][0])
     try:
-        wave = read_wave(*(feeds[feed] for feed in FEEDS), today=data.today())
+        wave = read_wave(*(feeds[feed] for feed in FEEDS), today=data.today(), unlisted=unlisted)
         estimated = scores.score_wave(wave)
         return {
             "survey_estimates": comparisons.beside(wave, estimated),
@@ -119,28 +135,34 @@ def estimate_all(data: DataDirectory) -> tuple[list[str], dict[str, str]]:
     if state.get("delivered") == delivered and all(parquet_reads(path(data, t)) for t in TABLES):
         return [], state["failed"]
     feeds = {feed: newest(data, feed) for feed in FEEDS}
-    waves, failed, estimated, rows_of = {}, {}, [], {}
+    listed = _codes(_register(data))
+    waves, failed, estimated, rows_of, unlisted = {}, {}, [], {}, {}
     for wave in sorted(feeds["survey_questions"]["wave"].unique()):
         of_wave = {feed: rows.filter(pl.col("wave") == wave) for feed, rows in feeds.items()}
-        waves[wave], rows_of[wave] = _content(of_wave), of_wave
+        unlisted[wave] = _unlisted(of_wave["survey_samples"], listed)
+        waves[wave], rows_of[wave] = _content(of_wave, unlisted[wave]), of_wave
         if state.get("waves", {}).get(wave) != waves[wave] or not all(
             parquet_reads(folder / f"wave-{wave}" / f"{table}.parquet") for table in TABLES
         ):
             estimated.append(wave)
-            tables, problem = estimate_wave(of_wave, data)
+            tables, problem = estimate_wave(of_wave, data, unlisted[wave])
             for table, frame in tables.items():
                 write_parquet(folder / f"wave-{wave}" / f"{table}.parquet", frame)
             if problem:
                 failed[wave] = problem
         elif wave in state["failed"]:
             failed[wave] = state["failed"][wave]
-    _put_together(data, folder, waves, rows_of)
+    _put_together(data, folder, waves, rows_of, unlisted)
     _write_state(folder, {"delivered": delivered, "waves": waves, "failed": failed})
     return estimated, failed
 
 
 def _put_together(
-    data: DataDirectory, folder: Path, waves: Mapping[str, str], rows_of: Mapping[str, Mapping[str, pl.DataFrame]]
+    data: DataDirectory,
+    folder: Path,
+    waves: Mapping[str, str],
+    rows_of: Mapping[str, Mapping[str, pl.DataFrame]],
+    unlisted: Mapping[str, Sequence[str]],
 ) -> None:
     """The files dbt reads: all waves one below the other, with the changes from wave to wave."""
     policy = survey_policy(data.today())
@@ -152,7 +174,7 @@ def _put_together(
         if table == "survey_estimates" and parts:
             compared = comparisons.with_changes(frame, rate, confidence).drop_nulls("change")
             pairs = compared.select("previous_wave", "wave").unique().sort("previous_wave", "wave").rows()
-            overlap = _overlap(folder, pairs, waves, rows_of, data)
+            overlap = _overlap(folder, pairs, waves, rows_of, unlisted, data)
             frame = comparisons.with_changes(frame, rate, confidence, overlap)
         write_parquet(path(data, table), frame.select(pl.col(c).cast(t) for c, t in schema.items()))
 
@@ -162,6 +184,7 @@ def _overlap(
     pairs: Sequence[tuple[str, str]],
     waves: Mapping[str, str],
     rows_of: Mapping[str, Mapping[str, pl.DataFrame]],
+    unlisted: Mapping[str, Sequence[str]],
     data: DataDirectory,
 ) -> pl.DataFrame:
     """What pairs of waves have in common, kept from night to night: a pair is read again when one of the two changed."""
@@ -176,7 +199,10 @@ def _overlap(
         file = folder / f"overlap-{made_of}.parquet"
         kept.add(file)
         if not parquet_reads(file):
-            read = [read_wave(*(rows_of[wave][feed] for feed in FEEDS), today=data.today()) for wave in pair]
+            read = [
+                read_wave(*(rows_of[wave][feed] for feed in FEEDS), today=data.today(), unlisted=unlisted[wave])
+                for wave in pair
+            ]
             write_parquet(file, comparisons.covariances(read[0], read[1]))
         found.append(pl.read_parquet(file))
     for old in set(folder.glob("overlap-*.parquet")) - kept:
@@ -187,13 +213,15 @@ def _overlap(
 def _fingerprint(data: DataDirectory) -> str:
     """What has been delivered, by the receipts' names (they are hashes of content), and what the estimates are made of."""
     made_of = [hashlib.sha256(f.read_bytes()).hexdigest() for f in MADE_OF]
-    names = [str(f.relative_to(data.accepted)) for feed in FEEDS for f in _files(data, feed)]
+    files = [*(f for feed in FEEDS for f in _files(data, feed)), *_register(data)]
+    names = [str(f.relative_to(data.accepted)) for f in files]
     return hashlib.sha256("\n".join([*made_of, *names]).encode()).hexdigest()
 
 
-def _content(of_wave: Mapping[str, pl.DataFrame]) -> str:
-    """A hash of a wave's rows, whatever files they came in, and of the code and policy."""
+def _content(of_wave: Mapping[str, pl.DataFrame], unlisted: Sequence[str]) -> str:
+    """A hash of a wave's rows, whatever files they came in, of its areas that no register lists, and of the code and policy."""
     digest = hashlib.sha256(b"".join(f.read_bytes() for f in MADE_OF))
+    digest.update(" ".join(unlisted).encode())
     for feed, rows in of_wave.items():
         columns = sorted(c for c in rows.columns if not c.startswith("_"))
         digest.update(feed.encode())

@@ -23,10 +23,11 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from contracts.desk.checking import Checked, NotKnown, check_file, find_feed, find_layout, senders
@@ -77,7 +78,8 @@ def application(data: DataDirectory, policies: Path = POLICIES) -> Starlette:
         return _page("desk.j2", feeds=feeds, unnamed=_unnamed(s for f in feeds for s in f["senders"]))
 
     async def check(request: Request) -> Response:
-        if int(request.headers.get("content-length") or 0) > LARGEST_FILE:
+        length = request.headers.get("content-length") or "0"
+        if not length.isdecimal() or int(length) > LARGEST_FILE:
             return _refused("文件超过 1 GB，请拆分 · the file is larger than 1 GB; split it", 413)
         async with request.form(max_files=1, max_fields=4) as form:
             sent, feed_id, sender = form.get("file"), str(form.get("feed") or ""), str(form.get("sender") or "") or None
@@ -111,7 +113,7 @@ def application(data: DataDirectory, policies: Path = POLICIES) -> Starlette:
         async with request.form(max_files=0, max_fields=12) as form:
             said = {name: str(value) for name, value in form.items()}
         origin = request.headers.get("origin")
-        if not secrets.compare_digest(said.pop("token", ""), token) or (
+        if not secrets.compare_digest(said.pop("token", "").encode(), token.encode()) or (
             origin and origin.split("//")[-1] != request.headers.get("host")
         ):
             return _not_decided("此页已过期，请重新打开后再决定 · this page is out of date; open it again", 403)
@@ -127,8 +129,23 @@ def application(data: DataDirectory, policies: Path = POLICIES) -> Starlette:
             Route("/template/{feed}", template), Route("/decisions", waiting), Route("/decisions/{kind}", decide, methods=["POST"]),
         ],
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost", *([own] if own else [])])],
-        lifespan=_emptied(folder),
+        exception_handlers={HTTPException: _told_why}, lifespan=_emptied(folder),
     )  # fmt: skip
+
+
+WHY: Mapping[int, str] = {
+    400: "没有读懂所发的内容：一次只检查一个文件，不能是文件夹或多个文件 · what was sent could not be read: one file at a time, and neither a folder nor several",
+    404: "没有这一页 · there is no such page",
+}
+
+
+def _told_why(request: Request, error: Exception) -> Response:
+    """What the library refuses, in words; who opens the address of a form (a reload, a bookmark) comes to the page it is on."""
+    status = error.status_code if isinstance(error, HTTPException) else 400
+    if status == 405:
+        return RedirectResponse("/decisions" if request.url.path.startswith("/decisions") else "/", 303)
+    said = WHY.get(status, WHY[400])
+    return _not_decided(said, status) if request.url.path.startswith("/decisions") else _refused(said, status)
 
 
 def _safe_name(sent: str) -> str:

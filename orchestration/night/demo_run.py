@@ -22,12 +22,15 @@ def set_up_demo(data: DataDirectory, *, communities: int, seed: int, console: Co
         seed: the same seed makes the same bytes.
 
     Raises:
-        SystemExit: the directory already holds another city; two cities in one register would be neither.
+        SystemExit: the city would be too small, or the directory already holds another; two cities in one register would be neither.
     """
     from demo.deliver import make
     from demo.plan import Plan
 
-    plan = Plan(seed=seed, communities=communities)
+    try:
+        plan = Plan(seed=seed, communities=communities)
+    except ValueError as refused:
+        raise SystemExit(f" 示范市 Shifan City: {refused}") from None
     wanted = {"seed": seed, "communities": communities, "until": plan.until.isoformat(), "days": plan.days}
     remembered = data.root / "demo.json"
     if remembered.is_file():

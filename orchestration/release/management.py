@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -80,12 +81,13 @@ def folder_of(data: DataDirectory, release_id: str) -> Path:
     Raises:
         NotThere: they do not.
     """
-    folder = _folder(data, release_id)
-    if (folder / names.DATABASE).is_file():
+    folder, made = _folder(data, release_id), listed(data)
+    is_one = any(item.certificate.release_id == release_id for item in made)  # `..` has files too
+    if is_one and (folder / names.DATABASE).is_file():
         return folder
-    there = [item.certificate.release_id for item in listed(data) if item.has_files]
+    there = [item.certificate.release_id for item in made if item.has_files]
     zh, en = "、".join(there) or "（无）", ", ".join(there) or "none"
-    if any(item.certificate.release_id == release_id for item in listed(data)):
+    if is_one:
         raise NotThere(
             f"发布 {release_id} 的文件已按保留期删除（证书仍在）；仍保留：{zh} · "
             f"the files of {release_id} are no longer kept (its certificate is); there are: {en}"
@@ -155,9 +157,15 @@ def roll_back(data: DataDirectory, release_id: str, *, by: str, why: str, log: A
         certificate = next(i.certificate for i in listed(data) if i.certificate.release_id == release_id)
         at = data.now()
         note = {"from": shown, "to": release_id, "by": by.strip(), "why": why.strip(), "at": at}
-        write_json(data.published / ROLLBACKS / f"{at:%Y%m%dT%H%M%S}.json", note)
+        write_json(_next_note(data.published / ROLLBACKS, f"{at:%Y%m%dT%H%M%S}"), note)
         publishing.show(data, folder.name)
         return delivering.deliver(data, release_id, certificate.content_checksum, load_products(), log)
+
+
+def _next_note(folder: Path, at: str) -> Path:
+    """A file that is not there yet: the clock of a demo stands still, and each decision is kept."""
+    names_of = (f"{at}{f'_{n:04d}' if n else ''}.json" for n in count())
+    return next(folder / name for name in names_of if not (folder / name).exists())
 
 
 def rollbacks(data: DataDirectory) -> list[dict[str, Any]]:

@@ -49,7 +49,8 @@ USUAL: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Spread:
-    """A resource over the villages of a city: people, resource, county and class of each; what is known of the city alone."""
+    """A resource over the villages of a city: people, resource, county (`C`: directly in the city, as where the county's own row
+    was refused) and class of each; what is known of the city alone."""
 
     people: Sequence[float | None]
     resource: Sequence[float | None]
@@ -110,7 +111,7 @@ def made(
 def indices(sql: dict[str, str], spreads: dict[str, Spread]) -> dict[str, dict[str, Any]]:
     """Name → the row of equalisation of the city over its villages."""
     cells = [
-        {"indicator_code": name, "division_code": f"{n}", "village_code": f"{n}", "county_code": k, "above_code": k,
+        {"indicator_code": name, "division_code": f"{n}", "village_code": f"{n}", "county_code": None if k == "C" else k, "above_code": k,
          "own_area_type": a, "numerator": r, "denominator": p, "one_area": s.one_area}
         for name, s in spreads.items()
         for n, (p, r, k, a) in enumerate(
@@ -139,7 +140,7 @@ def random_spread(r: random.Random) -> Spread:
     n = r.randint(3, 12)
     return Spread(
         [float(r.randint(1, 5000)) for _ in range(n)], [r.uniform(0.1, 900) for _ in range(n)],
-        [r.choice("xyz") for _ in range(n)], [r.choice(("urban", "rural")) for _ in range(n)],
+        ["x", *(r.choice("xyzC") for _ in range(n - 1))], [r.choice(("urban", "rural")) for _ in range(n)],
     )  # fmt: skip
 
 

@@ -26,9 +26,9 @@ grouped as (
     from units
     cross join groupings
     where
-        -- Villages alone have a class, which residents of one class do not compare; a parent divides where it is not the area.
+        -- Villages alone have a class, which residents of one class do not compare.
         (groupings.grouping = 'urban_rural' and units.unit_level = 'village' and units.one_area is null)
-        or (groupings.grouping = 'parent' and units.parent_code <> units.area_code)
+        or groupings.grouping = 'parent'
 ),
 
 sums as (
@@ -72,6 +72,8 @@ final as (
     from parts
     where resource_share is not null
     group by indicator_code, period, area_code, unit_level, grouping
+    -- Parents divide where one is not the area itself; what lies directly in the area is then a group as well.
+    having grouping = 'urban_rural' or max(case when group_code <> area_code then 1 else 0 end) = 1
 )
 
 select * from final

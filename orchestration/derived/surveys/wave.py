@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -25,6 +25,8 @@ from orchestration.statistics.weights import Calibrated, adjust_nonresponse, mar
 GROUPS = ("sex", "age_band", "area_type", "mode")
 ANSWERING = ("complete", "partial")
 STATES = ("dont_know", "refused", "not_asked")
+# Levels of area, coarsest first, and how many digits of a national code name one.
+DIGITS: Mapping[str, int] = {"city": 4, "county": 6, "town": 9}
 ACSI_SCALES = ("acsi_overall", "acsi_expectancy", "acsi_ideal")
 
 
@@ -65,9 +67,17 @@ class Wave:
 
 
 def read_wave(
-    questions: pl.DataFrame, samples: pl.DataFrame, responses: pl.DataFrame, margins: pl.DataFrame, *, today: date
+    questions: pl.DataFrame,
+    samples: pl.DataFrame,
+    responses: pl.DataFrame,
+    margins: pl.DataFrame,
+    *,
+    today: date,
+    unlisted: Collection[str] = (),
 ) -> Wave:
     """The wave that four tables of accepted rows describe; `today` dates a wave without interview days.
+
+    `unlisted`: areas that no register lists. Their respondents count in the whole sample, and together as `unknown`.
 
     Raises:
         StatisticsError: it cannot be estimated as described: no scale, no respondent, a weight ≤ 0, margins that
@@ -89,7 +99,7 @@ def read_wave(
         name=name,
         held_on=held_on,
         questions=asked,
-        respondents=_with_areas(respondents),
+        respondents=_with_areas(respondents, unlisted),
         answers=answers,
         policy=policy,
         flags=flags,
@@ -316,7 +326,12 @@ def _flags(
     return pl.concat(parts).sort("respondent", "rule")
 
 
-def _with_areas(respondents: pl.DataFrame) -> pl.DataFrame:
+def areas_of(codes: Iterable[str]) -> set[str]:
+    """Every area that units with these national codes lie in."""
+    return {code[:n] + "0" * (12 - n) for code in codes for n in DIGITS.values() if len(code) == 12}
+
+
+def _with_areas(respondents: pl.DataFrame, unlisted: Collection[str]) -> pl.DataFrame:
     """Areas of national 12-digit codes by their levels; any other code is an area of its own."""
     code = respondents["division_code"]
     if code.null_count() == len(code):
@@ -326,9 +341,12 @@ def _with_areas(respondents: pl.DataFrame) -> pl.DataFrame:
         return respondents.with_columns(known.alias("area"))
     parts = {
         level: pl.when(known == "unknown").then(known).otherwise(known.str.head(n) + "0" * (12 - n)).alias(level)
-        for level, n in (("city", 4), ("county", 6), ("town", 9))
+        for level, n in DIGITS.items()
     }
-    frame = respondents.with_columns(parts.values())
+    frame = respondents.with_columns(
+        pl.when(part.is_in(list(unlisted))).then(pl.lit("unknown")).otherwise(part).alias(level)
+        for level, part in parts.items()
+    )
     # One city is the whole sample, and a level that only repeats the one above says nothing.
     useless = ["city"] if frame["city"].n_unique() == 1 else []
     useless += ["town"] if frame["town"].n_unique() == frame["county"].n_unique() else []

@@ -26,10 +26,13 @@ def reader(prefix: str) -> str:
 
 def department(prefix: str, code: str) -> str:
     """The role of one department."""
-    name = f"{prefix}_department_{code}"
-    if len(name.encode()) <= LONGEST_NAME:
-        return name
-    return f"{prefix}_department_{hashlib.sha256(code.encode()).hexdigest()[:12]}"
+    return _cut(f"{prefix}_department_", code)
+
+
+def _cut(before: str, code: str) -> str:
+    """A name for something of a code's; digits of the code's hash where the whole would be too long to be told from others."""
+    name = before + code
+    return name if len(name.encode()) <= LONGEST_NAME else before + hashlib.sha256(code.encode()).hexdigest()[:12]
 
 
 def everybody(prefix: str) -> str:
@@ -81,7 +84,7 @@ def grants(
             if own := own_rows(product, code, products, schema):
                 role = department(prefix, code)
                 statements.append(
-                    f"create policy {identifier('rows_of_' + code)} on {place} for select to {identifier(role)} using ({own})"
+                    f"create policy {identifier(_cut('rows_of_', code))} on {place} for select to {identifier(role)} using ({own})"
                 )
     return statements
 

@@ -8,6 +8,8 @@ Does not belong here: which tables and rows there are (release.tables) and the d
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
@@ -219,7 +221,7 @@ def _others(folder: Path) -> list[dict[str, Any]]:
         found = [first] if first.is_file() else sorted(p for p in (folder / name).rglob("*") if p.suffix in MEDIA)
         others += [
             {
-                "name": name if path == first else f"{name}-{path.stem}-{path.suffix[1:]}",
+                "name": name if path == first else _resource_name(f"{name}-{path.stem}-{path.suffix[1:]}"),
                 "path": path.relative_to(folder).as_posix(),
                 "title": title if path == first else f"{title}: {path.stem}",
                 "description": text,
@@ -231,6 +233,12 @@ def _others(folder: Path) -> list[dict[str, Any]]:
             for path in found
         ]
     return others
+
+
+def _resource_name(name: str) -> str:
+    """As Frictionless allows it: small letters and digits; digits of a hash where others were lost (the wave 2026Q1, a department in capitals)."""
+    plain = re.sub(r"[^-a-z0-9._/]+", "-", name.lower())
+    return plain if plain == name else f"{plain}-{hashlib.sha256(name.encode()).hexdigest()[:6]}"
 
 
 def _schema(product: Product, products: Mapping[str, Product], told: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
@@ -268,6 +276,8 @@ def _field(f: FieldSpec, way: str, in_words: str) -> dict[str, Any]:
     if in_words:
         described |= {"toldAs": way, "told": in_words}
     constraints: dict[str, Any] = {"required": True} if f.required and way in (PLAIN, EXACT) else {}
+    if constraints and f.kind == "string":
+        described["missingValues"] = []  # an empty text is one: the area of a policy that holds everywhere
     if f.enum:
         constraints["enum"] = list(f.enum)
         described["labels"] = dict(f.enum)

@@ -35,6 +35,10 @@ LOCK_MILLISECONDS, HELD_MILLISECONDS, PATIENCE_SECONDS = 50, 300, 120.0
 # An index costs more than it saves in a table that is read as fast without it.
 INDEXED_FROM_ROWS = 1000
 BATCH_ROWS = 65_536
+# What follows our name in the schema of a release. Another city's schema may begin as ours does: minsheng, minsheng_2.
+OF_A_RELEASE = "[0-9]{4}_[0-9]{2}_[0-9]{2}_[0-9]+_[0-9a-f]{12}"
+# Names that the schema of another city would take from us.
+OURS = ("_next", "_before")
 TYPES: Mapping[str, str] = {
     "VARCHAR": "text", "BIGINT": "bigint", "DOUBLE": "double precision", "BOOLEAN": "boolean",
     "DATE": "date", "TIMESTAMP": "timestamp",
@@ -96,10 +100,11 @@ def configured() -> Target | None:
     if not uri:
         return None
     schema, kept = os.environ.get(SCHEMA) or Target.schema, os.environ.get(KEPT) or str(Target.kept)
-    if not re.fullmatch("[a-z][a-z0-9_]{0,30}", schema):
+    if not re.fullmatch("[a-z][a-z0-9_]{0,30}", schema) or schema.endswith(OURS):
         raise NotServed(
-            f"{SCHEMA}={schema} 不能作为模式名：须以小写字母开头，只含小写字母、数字、下划线，不超过 31 个字符。",
-            f"{SCHEMA}={schema} cannot name a schema: a lower-case letter, then lower-case letters, digits and _, 31 at most.",
+            f"{SCHEMA}={schema} 不能作为模式名：须以小写字母开头，只含小写字母、数字、下划线，不超过 31 个字符，不以 {'、'.join(OURS)} 结尾。",
+            f"{SCHEMA}={schema} cannot name a schema: a lower-case letter, then lower-case letters, digits and _, 31 at most, and not "
+            f"{' or '.join(OURS)} at its end.",
         )
     if not kept.isdigit() or int(kept) < 1:
         raise NotServed(f"{KEPT}={kept} 应为不小于 1 的整数。", f"{KEPT}={kept} should be a whole number, at least 1.")
@@ -152,7 +157,7 @@ def loaded(con: Any, target: Target) -> dict[str, str]:
     rows = _ask(
         con,
         "select nspname, split_part(obj_description(oid, 'pg_namespace'), ' ', 2) from pg_namespace "
-        f"where nspname ~ {literal(f'^{target.schema}_[0-9]')} "
+        f"where nspname ~ {literal(f'^{target.schema}_{OF_A_RELEASE}$')} "
         "and obj_description(oid, 'pg_namespace') like 'Release %' order by oid",
     )
     return {release: schema for schema, release in rows}
@@ -349,7 +354,9 @@ def _exchanged(con: Any, target: Target) -> bool:
     statements = [f"lock table {places} in access exclusive mode"] if shown else []
     if _said_of(con, now) is not None:
         statements.append(f"alter schema {identifier(now)} rename to {identifier(aside)}")
+    kept = _built_upon(con, now, new)
     statements.append(f"alter schema {identifier(new)} rename to {identifier(now)}")
+    statements += [_in_place(now, aside, name, *described) for name, described in kept.items()]
     try:
         with _transaction(con, target, "exchange"):
             _do(con, _IMPATIENT)  # a statement of its own: a time limit holds from the next one on
@@ -357,6 +364,46 @@ def _exchanged(con: Any, target: Target) -> bool:
     except _Busy:
         return False
     return True
+
+
+def _built_upon(con: Any, now: str, new: str) -> dict[str, tuple[str, list[tuple[str, str]]]]:
+    """Views that others have built theirs upon → how the new one of that name asks, and its comments by column."""
+    found = _ask(
+        con,
+        "select v.relname, pg_get_viewdef(fresh.oid) from pg_class v join pg_class fresh on fresh.relname = v.relname "
+        f"and fresh.relnamespace = (select oid from pg_namespace where nspname = {literal(new)}) "
+        f"where v.relnamespace = (select oid from pg_namespace where nspname = {literal(now)}) and exists (select from pg_depend d "
+        "join pg_rewrite r on d.classid = 'pg_rewrite'::regclass and r.oid = d.objid join pg_class theirs on theirs.oid = r.ev_class "
+        "where d.refclassid = 'pg_class'::regclass and d.refobjid = v.oid and theirs.oid <> v.oid)",
+    )
+    comments = _ask(
+        con,
+        "select c.relname, coalesce(a.attname, ''), d.description from pg_description d join pg_class c on c.oid = d.objoid "
+        "left join pg_attribute a on a.attrelid = c.oid and a.attnum = d.objsubid and d.objsubid > 0 where d.classoid = 'pg_class'::regclass "
+        f"and c.relnamespace = (select oid from pg_namespace where nspname = {literal(new)})",
+    ) if found else []  # fmt: skip
+    return {
+        name: (query.rstrip().rstrip(";"), [(column, text) for view, column, text in comments if view == name])
+        for name, query in found
+    }
+
+
+def _in_place(now: str, aside: str, name: str, query: str, comments: Sequence[tuple[str, str]]) -> str:
+    """The old view stays and asks the new release: whatever is built upon it stands. Where a column has gone it cannot."""
+    view = f"{identifier(now)}.{identifier(name)}"
+    said = [
+        f"comment on column {view}.{identifier(column)} is {literal(text)}"
+        if column
+        else f"comment on view {view} is {literal(text)}"
+        for column, text in comments
+    ]
+    steps = [
+        f"drop view {view}",
+        f"alter view {identifier(aside)}.{identifier(name)} set schema {identifier(now)}",
+        f"create or replace view {view} with (security_invoker = true) as {query}",
+        *said,
+    ]
+    return f"begin {'; '.join(steps)}; exception when invalid_table_definition then null; end"
 
 
 def _drop_aside(con: Any, target: Target) -> bool:

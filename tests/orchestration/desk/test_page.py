@@ -163,6 +163,27 @@ def test_no_file_is_told_in_a_sentence(desk) -> None:
     assert "请选择要检查的文件" in desk.post("/check", data={"feed": "health.institutions"}).text
 
 
+def test_what_is_sent_otherwise_than_by_the_form_is_told_in_words(desk) -> None:
+    two = [("file", ("a.csv", b"x")), ("file", ("b.csv", b"y"))]  # as a dropped folder is sent
+    broken = {"content": b"garbage", "headers": {"content-type": "multipart/form-data; boundary=x"}}
+    for path in ("/check", "/decisions/pair"):
+        for what in ({"files": two}, broken):
+            answer = desk.post(path, **what)
+            assert answer.status_code == 400
+            assert "一次只检查一个文件" in answer.text
+            assert "one file at a time" in answer.text
+    missing = desk.get("/nowhere")
+    assert (missing.status_code, "没有这一页 · there is no such page" in missing.text) == (404, True)
+    assert desk.post("/decisions/pair", data={"token": "é"}).status_code == 403
+
+
+@pytest.mark.parametrize(("form", "page_of"), [("/check", "/"), ("/decisions/pair", "/decisions")])
+def test_the_address_of_a_form_leads_to_its_page(desk, form, page_of) -> None:
+    """Somebody reloads or bookmarks what a decision or a check left in the address."""
+    answer = desk.get(form, follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (303, page_of)
+
+
 def test_a_held_file_is_let_through_by_a_person_with_a_reason(desk, data) -> None:
     said = {"token": token(desk), "receipt": RECEIPT, "by": " 王 芳 ", "why": "人口普查\n后补报"}
     for missing in ("by", "why"):

@@ -176,6 +176,11 @@ def test_a_wave_that_comes_back_to_what_it_was_is_told_as_it_was_then() -> None:
     assert again(wrong, THEN, wrong) == [("1", 1)]
 
 
+def test_the_first_wave_after_a_release_without_any_is_told() -> None:
+    nothing = kept(THEN).clear()
+    assert stands(TABLE, withheld_samples(TABLE, survey(THEN)), nothing).rows() == []
+
+
 def test_another_wave_is_told_whatever_becomes_of_the_first() -> None:
     now = pl.concat([survey([("all", "all", 201, 70.1)]), survey([("all", "all", 50, 60.0)], wave="2")])
     assert stands(TABLE, withheld_samples(TABLE, now), kept([THEN[0]]))["wave"].to_list() == ["1"]

@@ -63,6 +63,11 @@ def test_a_data_directory_holds_one_city(tmp_path) -> None:
         demo_run.set_up_demo(data, communities=20, seed=7, console=Console(quiet=True))
 
 
+def test_a_city_too_small_to_be_one_is_refused_with_a_sentence(tmp_path) -> None:
+    with pytest.raises(SystemExit, match="at least 20 communities make a city, 12 asked for"):
+        demo_run.set_up_demo(DataDirectory(tmp_path), communities=12, seed=7, console=Console(quiet=True))
+
+
 def recomputed(shared_data: Path) -> dict[str, tuple[float, float]]:
     """The lines of docs/real.md, run as they stand there."""
     text = (PROJECT / "docs" / "real.md").read_text(encoding="utf-8")

@@ -104,6 +104,12 @@ def broken_links(site: Path) -> list[str]:
     return broken
 
 
+def test_a_table_without_rows_is_no_download(tmp_path: Path) -> None:
+    """A city that sends only reviews, or only a survey, has every table; some are empty."""
+    site = written(tmp_path, dim_department=[], equalisation=[], facility_access=[], shortfall=[])
+    assert broken_links(site) == []
+
+
 def test_a_release_with_nothing_but_departments_has_every_page_and_each_says_what_is_missing(tmp_path: Path) -> None:
     site = written(
         tmp_path,
@@ -558,6 +564,11 @@ ON_END = """() => {
 }"""
 
 
+TOO_WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+# What WCAG 1.4.10 calls reflow: 1280 pixels enlarged fourfold.
+AT_400_PERCENT = {"width": 320, "height": 700}
+
+
 @pytest.mark.slow
 def test_in_a_browser_every_page_is_quiet_accessible_and_fits_the_screen(site: Path) -> None:
     units = [next(iter(sorted(p.name for p in site.glob(f"{kind}-*.html")))) for kind in ("department", "facility")]
@@ -567,13 +578,16 @@ def test_in_a_browser_every_page_is_quiet_accessible_and_fits_the_screen(site: P
             for name in (*(f"{p}.html" for p in (*PAGES, "dictionary")), units[0]):
                 shown.goto(address(site / name))
                 assert shown.evaluate(ON_END) == [], f"{name}: words stand on end, a letter or two a line"
+            shown.set_viewport_size(AT_400_PERCENT)
+            for name in (*(f"{p}.html" for p in (*PAGES, "dictionary")), *units):
+                shown.goto(address(site / "en" / name))
+                assert shown.evaluate(TOO_WIDE) <= 0, f"{name} is wider than the screen at 400 %"
         for number, name in enumerate([*(f"{p}.html" for p in (*PAGES, "dictionary")), *units, "index.html", units[0]]):
             folder, size = (site / "en", TELEPHONE) if number % 2 else (site, DESK)
             with page(opened, size) as (shown, said):
                 shown.goto(address(folder / name))
                 assert said == [], name
-                wide = shown.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-                assert wide <= 0, f"{name} is wider than the screen"
+                assert shown.evaluate(TOO_WIDE) <= 0, f"{name} is wider than the screen"
                 # Hundreds of rows alike, and sections of them: the first of them stand for the others.
                 alike = "tbody tr:nth-child(n+4)"
                 if name in ("dictionary.html", "board.html"):

@@ -88,10 +88,21 @@ def test_going_back_shows_the_earlier_release_everywhere_and_says_who(data: Data
         roll_back(data, "2026-03-01.1", by="王芳", why="again")
 
 
-@pytest.mark.parametrize("release_id", ["2026-03-09.1", "../certificates", ""])
+def test_every_decision_to_go_back_is_kept_also_where_the_clock_stands_still(data: DataDirectory) -> None:
+    there_and_back = ["2026-03-01.1", "2026-03-01.2"] * 6
+    for release_id in there_and_back:
+        roll_back(data, release_id, by="王芳", why="来文有误")
+    assert [note["to"] for note in rollbacks(data)] == there_and_back
+
+
+@pytest.mark.parametrize(
+    "release_id", ["2026-03-09.1", "../certificates", "", "..", ".", "2026-03-01.1/", "x/2026-03-01.1"]
+)
 def test_a_release_that_is_not_there_is_told_with_those_that_are(data: DataDirectory, release_id: str) -> None:
     with pytest.raises(NotThere, match=r"2026-03-01\.1, 2026-03-01\.2"):
         roll_back(data, release_id, by="x", why="y")
+    with pytest.raises(NotThere, match=r"2026-03-01\.1, 2026-03-01\.2"):
+        compare(data, release_id, "2026-03-01.2")
     assert certificates.standing_id(data) == "2026-03-01.2"
 
 

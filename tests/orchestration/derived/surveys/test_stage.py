@@ -54,6 +54,47 @@ def test_a_night_estimates_the_waves_that_changed_and_no_other(data) -> None:
     assert not (later["change_se"] - apart).abs().is_between(0, 1e-9).any(), "both went to the same communities"
 
 
+def test_respondents_of_areas_that_no_register_lists_are_together_unknown(data) -> None:
+    deliver(data, wave(each=10), "a")
+    areas = ["990100000000", "990101000000", "990101001000", "990101002000", "990102001000", "990102002000"]
+    _register(data, areas)
+    survey_estimates.estimate_all(data)
+    assert _areas(data) == {
+        "county": {"990101000000": 40, "unknown": 40},
+        "town": dict.fromkeys(areas[2:], 20),
+    }
+    # Its row comes after all: then the area is itself.
+    _register(data, [*areas, "990102000000"])
+    assert survey_estimates.estimate_all(data) == (["2026Q1"], {})
+    assert _areas(data)["county"] == {"990101000000": 40, "990102000000": 40}
+    assert survey_estimates.estimate_all(data) == ([], {})
+
+
+def test_a_city_without_a_register_of_divisions_has_its_survey(data) -> None:
+    deliver(data, wave(each=10), "a")
+    assert survey_estimates.estimate_all(data) == (["2026Q1"], {})
+    assert _areas(data) == {"county": {"unknown": 80}}
+
+
+def _register(data: DataDirectory, codes: list[str]) -> None:
+    folder = data.accepted / survey_estimates.REGISTER / "2026-02-01"
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.iterdir():
+        old.unlink()
+    pl.DataFrame({"code": codes}).write_parquet(folder / f"{len(codes)}.parquet")
+
+
+def _areas(data: DataDirectory) -> dict[str, dict[str, int]]:
+    """Level → area → respondents, of what everybody was asked first."""
+    rows = pl.read_parquet(survey_estimates.path(data)).filter(
+        pl.col("group_name") == "all", pl.col("question_id") == "Q1", pl.col("area_level") != "all"
+    )
+    return {
+        str(level): dict(of_level.select("division_code", "n").rows())
+        for (level,), of_level in rows.partition_by("area_level", as_dict=True).items()
+    }
+
+
 def test_a_wave_that_fails_is_one_row_with_its_reason_and_the_others_stand(data) -> None:
     broken = wave("2025Q1", each=10)
     broken["survey_samples"] = broken["survey_samples"].with_columns(base_weight=pl.lit(0.0))

@@ -289,6 +289,70 @@ def test_older_releases_are_dropped_and_a_kept_one_is_shown_again_as_it_was(
     assert [s for (s,) in schemas] == ["tried", target.schema_of(TWO), target.schema_of(THREE)]
 
 
+def test_another_city_whose_name_begins_like_ours_keeps_its_releases(
+    target: Target, tmp_path: Path, person, server
+) -> None:
+    other = Target(server, "tried_2", kept=1)
+    serve(other, tmp_path)
+    for release in (ONE, TWO, THREE):
+        serve(target, tmp_path, release)
+    assert person("tried_2_reader").ask("select count(*) from tried_2.fct_review") == [(6,)]
+    assert postgres.served(other) == str(ONE)
+    with closing(dbapi.connect(server)) as con:
+        assert list(postgres.loaded(con, target)) == [str(TWO), str(THREE)]
+
+
+def test_what_others_have_built_upon_the_views_stands_and_shows_the_next_release(
+    target: Target, tmp_path: Path, person
+) -> None:
+    serve(target, tmp_path)
+    analyst = person()
+    analyst.do("drop schema if exists analysts cascade")
+    analyst.do("create schema analysts")
+    analyst.do(
+        "create view analysts.mine as select r.review_id, r.department_code, l.release_id from tried.fct_review r cross join tried.release_log l"
+    )
+    analyst.do("create materialized view analysts.counted as select count(*) as n from tried.fct_review")
+    comment = "select obj_description('tried.fct_review'::regclass), col_description('tried.fct_review'::regclass, 1)"
+    said = analyst.ask(comment)
+    try:
+        for release, reviews in ((TWO, 4), (THREE, 8), (TWO, 4)):
+            serve(target, tmp_path, release, reviews=reviews)
+            assert analyst.ask("select distinct release_id, count(*) over () from analysts.mine") == [
+                (release.id, reviews)
+            ]
+            analyst.do("refresh materialized view analysts.counted")
+            assert analyst.ask("select n from analysts.counted") == [(reviews,)]
+            assert analyst.ask(comment) == said
+            # Who may see what is as before.
+            assert person("tried_department_health").ask("select distinct department_code from tried.fct_review") == [
+                ("health",)
+            ]
+        # A view that lost a column cannot stay as it was; the exchange is done all the same.
+        table = f"{target.schema_of(TWO)}.dim_date"
+        analyst.do(f"create or replace view tried.dim_date as select *, 1 as gone from {table}")
+        analyst.do("create view analysts.lost as select gone from tried.dim_date")
+        serve(target, tmp_path, THREE)
+        assert analyst.ask("select distinct release_id from analysts.mine") == [(THREE.id,)]
+    finally:
+        analyst.do("drop schema if exists analysts cascade")
+
+
+def test_codes_too_long_for_a_name_are_told_apart(target: Target, tmp_path: Path, person) -> None:
+    long = ["department_of_" + "x" * 50 + end for end in "ab"]
+    path = small_release.write(tmp_path / "long.duckdb")
+    with duckdb.connect(str(path)) as con:
+        for old, new in zip(("health", "sports"), long, strict=True):
+            for table in ("dim_department", "fct_review", "department_scorecard"):
+                con.execute(f"update {table} set department_code = '{new}' where department_code = '{old}'")
+    postgres.serve(target, path, ONE, PRODUCTS)
+    for code in long:
+        seen = person(postgres.access.department("tried", code)).ask(
+            "select distinct department_code from tried.fct_review"
+        )
+        assert seen == [(code,)]
+
+
 def test_a_data_directory_made_anew_counts_from_one_and_is_another_release(
     target: Target, tmp_path: Path, person
 ) -> None:
@@ -358,7 +422,13 @@ def test_a_server_that_is_not_there_is_said_and_the_night_goes_on(tmp_path: Path
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [(postgres.SCHEMA, 'x"; drop'), (postgres.SCHEMA, "Upper"), (postgres.KEPT, "0"), (postgres.KEPT, "many")],
+    [
+        (postgres.SCHEMA, 'x"; drop'),
+        (postgres.SCHEMA, "Upper"),
+        (postgres.SCHEMA, "city_next"),
+        (postgres.KEPT, "0"),
+        (postgres.KEPT, "many"),
+    ],
 )
 def test_a_setting_that_cannot_be_meant_is_refused(monkeypatch, name, value) -> None:
     monkeypatch.setenv(postgres.SERVER, "postgresql://127.0.0.1:9/city")
