@@ -277,7 +277,7 @@ FURTHER_WAYS = {
     "first_not_reported": not_reported, "last_not_reported": not_reported, "numbers_before_the_code_not_reported": not_reported,
 }  # fmt: skip
 # Each hall is a department of its own, so that departments can be compared as halls are.
-OF_HALLS = [row["code"] for row in seed("departments") if row["code"] != "human_resources"]
+OF_HALLS = [row["code"] for row in seed("departments") if row["code"] not in ("human_resources", "unknown")]
 # Where a hall has its bad visits, and how it writes its numbers, if not like the others.
 PLACES: dict[str, Callable[[int], bool]] = {
     "first_not_reported": lambda n: n < BAD,
