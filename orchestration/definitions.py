@@ -29,16 +29,7 @@ def build_defs(**overrides: object) -> dg.Definitions:
                     texts.with_columns(definition)
                     for definition in (
                         ledger.ledger_asset([*accepted.values()], owner),
-                        survey_estimates.survey_asset(
-                            [
-                                accepted[feed]
-                                for feed in (
-                                    survey_estimates.REGISTER,
-                                    *(f"evaluation.{name}" for name in survey_estimates.FEEDS),
-                                )
-                            ],
-                            owner,
-                        ),
+                        survey_estimates.survey_asset([accepted[feed] for feed in survey_estimates.SOURCES], owner),
                         review_words.words_asset(accepted[review_words.FEED], owner),
                         linkage.linkage_asset([accepted[feed.id] for feed in linkage.registers()], owner),
                         roads.roads_asset(owner),

@@ -24,6 +24,8 @@ from orchestration.statistics.quality import FLAG_SCHEMA
 
 FEEDS = ("survey_questions", "survey_samples", "survey_responses", "survey_margins")
 REGISTER = "reference.divisions"
+# The feeds that the step reads.
+SOURCES = (REGISTER, *(f"evaluation.{feed}" for feed in FEEDS))
 # Fields that later versions of a contract added: files accepted before are read as if they had said nothing.
 ADDED = {"survey_questions": ("refused_codes", "role")}
 # Table → columns of its file in derived/. Flags name respondents: dbt does not read them and nothing publishes them.

@@ -103,9 +103,8 @@ def stands(table: Table, rows: pl.DataFrame, before: pl.DataFrame) -> pl.DataFra
     and nothing that is as it was then is told now that was not, or no longer told that was. Of several tellings it is near, the newest. `_is_same`: nothing differs.
     """
     wave = table.people["at_once"]
-    if (
-        "_telling" not in before.columns or before.is_empty()
-    ):  # nothing was told: the first survey comes after the first release
+    # Nothing was told yet where the first survey comes after the first release.
+    if "_telling" not in before.columns or before.is_empty():
         return before.select(wave, _telling=pl.lit(0), _is_same=pl.lit(True)).clear()
     near = [
         _near(table, rows, told).select(wave, "_is_same", _telling=pl.lit(number))

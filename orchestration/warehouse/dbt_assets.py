@@ -135,8 +135,8 @@ def warehouse_assets() -> list[dg.AssetsDefinition]:
                 return
             wanted = due if is_whole else _chosen(context)
             with dbt.building(where, wanted, target, parsed, _Translator(), context) as invocation:
-                # Dagster takes seconds to note what is unchanged, and the audit's library to import: dbt works meanwhile. One after
-                # the other, as a thread that imports holds Python whenever a note has been written.
+                # Dagster takes seconds to note what is unchanged, and the audit's library to import: dbt works meanwhile. The import
+                # begins after the notes: beside it, each of them waited for the thread that imports.
                 yield from unchanged.values()
                 Thread(target=import_module, args=["great_expectations"], daemon=True).start()
                 events, failure = _events(context, invocation)

@@ -367,14 +367,18 @@ def _exchanged(con: Any, target: Target) -> bool:
 
 
 def _built_upon(con: Any, now: str, new: str) -> dict[str, tuple[str, list[tuple[str, str]]]]:
-    """Views that others have built theirs upon → how the new one of that name asks, and its comments by column."""
+    """Views that others have built theirs upon → how the new one of that name asks, new columns last, and its comments by column."""
     found = _ask(
         con,
-        "select v.relname, pg_get_viewdef(fresh.oid) from pg_class v join pg_class fresh on fresh.relname = v.relname "
+        "select v.relname, format('select %s from (%s) as shown', "
+        "string_agg(quote_ident(a.attname), ', ' order by old.attnum nulls last, a.attnum), rtrim(pg_get_viewdef(fresh.oid), ';')) "
+        "from pg_class v join pg_class fresh on fresh.relname = v.relname "
         f"and fresh.relnamespace = (select oid from pg_namespace where nspname = {literal(new)}) "
+        "join pg_attribute a on a.attrelid = fresh.oid and a.attnum > 0 "
+        "left join pg_attribute old on old.attrelid = v.oid and old.attname = a.attname "
         f"where v.relnamespace = (select oid from pg_namespace where nspname = {literal(now)}) and exists (select from pg_depend d "
         "join pg_rewrite r on d.classid = 'pg_rewrite'::regclass and r.oid = d.objid join pg_class theirs on theirs.oid = r.ev_class "
-        "where d.refclassid = 'pg_class'::regclass and d.refobjid = v.oid and theirs.oid <> v.oid)",
+        "where d.refclassid = 'pg_class'::regclass and d.refobjid = v.oid and theirs.oid <> v.oid) group by v.relname, fresh.oid",
     )
     comments = _ask(
         con,
@@ -382,14 +386,11 @@ def _built_upon(con: Any, now: str, new: str) -> dict[str, tuple[str, list[tuple
         "left join pg_attribute a on a.attrelid = c.oid and a.attnum = d.objsubid and d.objsubid > 0 where d.classoid = 'pg_class'::regclass "
         f"and c.relnamespace = (select oid from pg_namespace where nspname = {literal(new)})",
     ) if found else []  # fmt: skip
-    return {
-        name: (query.rstrip().rstrip(";"), [(column, text) for view, column, text in comments if view == name])
-        for name, query in found
-    }
+    return {name: (query, [(column, text) for view, column, text in comments if view == name]) for name, query in found}
 
 
 def _in_place(now: str, aside: str, name: str, query: str, comments: Sequence[tuple[str, str]]) -> str:
-    """The old view stays and asks the new release: whatever is built upon it stands. Where a column has gone it cannot."""
+    """The old view stays and asks the new release: whatever is built upon it stands. Where one of its columns has gone it cannot."""
     view = f"{identifier(now)}.{identifier(name)}"
     said = [
         f"comment on column {view}.{identifier(column)} is {literal(text)}"

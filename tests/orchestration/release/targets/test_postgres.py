@@ -22,7 +22,7 @@ from orchestration.release.targets.postgres import NotServed, Release, Target
 
 pytestmark = pytest.mark.slow
 
-ONE, TWO, THREE = (Release(f"2026-03-01.{n}", f"{n}" * 16) for n in (1, 2, 3))
+ONE, TWO, THREE, FOUR = (Release(f"2026-03-01.{n}", f"{n}" * 16) for n in (1, 2, 3, 4))
 
 
 @pytest.fixture
@@ -328,12 +328,20 @@ def test_what_others_have_built_upon_the_views_stands_and_shows_the_next_release
             assert person("tried_department_health").ask("select distinct department_code from tried.fct_review") == [
                 ("health",)
             ]
-        # A view that lost a column cannot stay as it was; the exchange is done all the same.
-        table = f"{target.schema_of(TWO)}.dim_date"
-        analyst.do(f"create or replace view tried.dim_date as select *, 1 as gone from {table}")
-        analyst.do("create view analysts.lost as select gone from tried.dim_date")
+        # A new column among the old ones costs nobody a view; the table shows it.
+        path = small_release.write(tmp_path / "wider.duckdb")
+        with duckdb.connect(str(path)) as con:
+            con.execute(
+                "create or replace table fct_review as select review_id, 'x' as added, * exclude (review_id) from fct_review"
+            )
+        postgres.serve(target, path, FOUR, PRODUCTS)
+        assert analyst.ask(
+            "select count(*) from analysts.mine m join tried.fct_review r using (review_id) where r.added = 'x'"
+        ) == [(6,)]
+        # A view that lost a column cannot stay as it was: those upon it go, the exchange is done all the same.
         serve(target, tmp_path, THREE)
-        assert analyst.ask("select distinct release_id from analysts.mine") == [(THREE.id,)]
+        assert analyst.ask("select to_regclass('analysts.mine'), to_regclass('analysts.counted')") == [(None, None)]
+        assert person("tried_reader").ask("select distinct release_id from tried.release_log") == [(THREE.id,)]
     finally:
         analyst.do("drop schema if exists analysts cascade")
 
