@@ -35,7 +35,6 @@ PROCESS = ("-m", "orchestration.warehouse.dbt_process")  # dbt, which ends with 
 FOLDERS = ("--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT))
 # What dbt leaves of a build (the project it read, the SQL it sent): 10 to 20 MB, of as many builds as there may be questions about.
 KEPT_BUILDS = 7
-END_SECONDS = 30
 
 
 def environment(data: DataDirectory) -> dict[str, str]:
@@ -143,10 +142,13 @@ class _Begun:
             told.write(json.dumps([*arguments]).encode() + b"\n")
 
     def end(self) -> None:
-        """However it stands: dbt may not go on writing after whoever called it has given the warehouse back."""
-        if self.process.poll() is None:
-            self.process.terminate()
-            self.process.wait(timeout=END_SECONDS)
+        """However it stands: dbt may not go on writing after whoever called it has given the warehouse back.
+
+        Killed and not asked to end (SIGTERM): dbt would do nothing else then, and would not hear it where the night was begun in the background
+        of a script. There SIGINT is ignored, Dagster treats SIGTERM alike, and processes inherit both.
+        """
+        self.process.kill()
+        self.process.wait()
 
 
 # Begun before Dagster was loaded, for the next run of this process.

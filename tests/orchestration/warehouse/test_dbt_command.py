@@ -147,18 +147,28 @@ def test_a_run_that_needs_no_build_leaves_no_process(data: DataDirectory, began:
     assert began[0].returncode is not None
 
 
+@pytest.mark.parametrize("ignored", [False, True], ids=["as usual", "in the background of a script"])
 def test_dbt_has_ended_when_a_build_is_left_however_it_is(
-    data: DataDirectory, began: list[Any], dbt: Dbt, monkeypatch: pytest.MonkeyPatch
+    data: DataDirectory, began: list[Any], dbt: Dbt, monkeypatch: pytest.MonkeyPatch, ignored: bool
 ) -> None:
-    monkeypatch.setattr(dbt_command, "PROCESS", ("-c", "import time; time.sleep(600)"))
+    deaf = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " if ignored else ""
+    monkeypatch.setattr(
+        dbt_command, "PROCESS", ("-c", f"{deaf}print('ready', flush=True); import time; time.sleep(600)")
+    )
     build(dbt, data)
     context: Any = None
     with (
         pytest.raises(KeyboardInterrupt),
         dbt.building(data, [], data.dbt_target / "runs" / "b", {}, DagsterDbtTranslator(), context),
     ):
-        raise KeyboardInterrupt
+        _interrupt_once_ready(began[1])
     assert began[1].returncode is not None
+
+
+def _interrupt_once_ready(process: subprocess.Popen[bytes]) -> None:
+    assert process.stdout
+    assert process.stdout.readline() == b"ready\n"
+    raise KeyboardInterrupt
 
 
 def test_what_dbt_waits_for_never_comes_when_its_night_is_killed(data: DataDirectory, tmp_path: Path) -> None:
