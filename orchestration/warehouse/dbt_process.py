@@ -16,6 +16,7 @@ from dbt.cli.main import cli, dbtRunner
 
 from orchestration import garbage
 from orchestration.holding import end_with_parent
+from orchestration.warehouse import sparing
 
 
 def _project_read(place: Sequence[str]) -> Any:
@@ -29,6 +30,8 @@ if __name__ == "__main__":
     end_with_parent(int(os.environ.get("MINSHENG_PROCESS") or os.getppid()))
     if sys.argv[1:2] != ["waiting"]:
         cli()
-    project = _project_read(sys.argv[2:])
+    sparing.spare()
+    if project := _project_read(sys.argv[2:]):
+        sparing.make_ready(project)
     if told := sys.stdin.readline():
         cli(json.loads(told), obj={"manifest": project})
