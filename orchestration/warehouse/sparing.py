@@ -1,12 +1,15 @@
 """What dbt does for every table and test that nobody reads, left out: a third of its own time, which its threads share.
 
-dbt has no settings for these; its version is pinned (requirements.lock), and tests/orchestration/warehouse/test_sparing.py holds that
-what is left out changes neither what is built nor what is told. Belongs here: dbt's own Python. Does not belong here: SQL and macros.
+dbt has no settings for these. They are left out of the version that was looked at and of no other, nor where somebody asks dbt for its
+debug events; tests/orchestration/warehouse/test_sparing.py holds that what is left out changes neither what is built nor what is told.
+Belongs here: dbt's own Python. Does not belong here: SQL and macros.
 """
 
 from __future__ import annotations
 
+import os
 from functools import lru_cache
+from importlib.metadata import version
 from typing import Any
 
 import parsedatetime
@@ -20,32 +23,35 @@ from dbt_common.clients.jinja import template_cache
 from dbt_common.events.base_types import BaseEvent, DebugLevel, EventLevel
 from dbt_common.events.event_manager import EventManager
 
+LOOKED_AT = {"dbt-core": "1.11.16", "dbt-common": "1.39.0"}  # other versions run as they are
+
 
 def spare() -> None:
-    """For the rest of this process."""
-    # The project is written when it is read (dbt_command.manifest); dbt would write it, and its graph, again after each build.
-    _put(runnable, "write_manifest", lambda *_: None)
-    _put(Compiler, "write_graph_file", lambda *_: None)
-    # Some twenty events a table are told to nobody: they are put into words and forgotten.
-    _put(DebugLevel, "__init__", _noted)
-    _put(EventManager, "fire_event", _fire_what_is_heard)
-    # All macros are put into words for each table, twice.
-    _put(MacroNamespaceBuilder, "build_namespace", _namespace)
-    _put(ManifestContext, "to_dict", _flat)
-    # What the result of a query may be in words: agate asks for the names of weekdays each time.
-    _put(parsedatetime, "Constants", lru_cache(parsedatetime.Constants))
+    """For the rest of this process, unless dbt is another or is asked for what it is spared to say."""
+    if any(version(name) != looked_at for name, looked_at in LOOKED_AT.items()):
+        return
+    if os.environ.get("DBT_DEBUG") or os.environ.get("DBT_LOG_LEVEL"):
+        return
+    for owner, name, other in (
+        # The project is written when it is read (dbt_command.manifest); dbt would write it, and its graph, again after each build.
+        (runnable, "write_manifest", lambda *_: None),
+        (Compiler, "write_graph_file", lambda *_: None),
+        # Some twenty events a table are told to nobody: they are put into words and forgotten.
+        (DebugLevel, "__init__", _noted),
+        (EventManager, "fire_event", _fire_what_is_heard),
+        # All macros are put into words for each table, twice.
+        (MacroNamespaceBuilder, "build_namespace", _namespace),
+        (ManifestContext, "to_dict", _flat),
+        # What the result of a query may be in words: agate asks for the names of weekdays each time.
+        (parsedatetime, "Constants", lru_cache(parsedatetime.Constants)),
+    ):
+        setattr(owner, name, other)
 
 
 def make_ready(project: Any) -> None:
     """Macros are compiled when they are called first: while nobody waits for dbt, all are."""
     for macro in project.macros.values():
         template_cache.get_node_template(macro)
-
-
-def _put(owner: Any, name: str, other: Any) -> None:
-    if not hasattr(owner, name):
-        raise AttributeError(f"{owner.__name__}.{name} is gone: this version of dbt needs another look")
-    setattr(owner, name, other)
 
 
 def _noted(event: DebugLevel, **said: Any) -> None:

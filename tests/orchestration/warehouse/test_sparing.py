@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from importlib.metadata import version
 from types import SimpleNamespace
 from typing import Any
 
@@ -77,5 +79,30 @@ def test_what_is_heard_is_told_and_what_is_not_is_not_made(monkeypatch: pytest.M
     assert "select 1" in heard[1]
 
 
-def test_all_that_is_left_out_is_there() -> None:
-    subprocess.run([sys.executable, "-c", "from orchestration.warehouse import sparing; sparing.spare()"], check=True)
+def test_the_dbt_that_is_installed_was_looked_at() -> None:
+    """Else nights are slower by a third of dbt's time until somebody has looked."""
+    assert {name: version(name) for name in sparing.LOOKED_AT} == sparing.LOOKED_AT
+
+
+ASKED = """
+import sys
+from dbt_common.events.event_manager import EventManager
+from orchestration.warehouse import sparing
+sparing.LOOKED_AT["dbt-core"] = sys.argv[1] or sparing.LOOKED_AT["dbt-core"]
+before = EventManager.fire_event
+sparing.spare()
+print(EventManager.fire_event is not before)
+"""
+
+
+@pytest.mark.parametrize(
+    ("looked_at", "surroundings", "is_spared"),
+    [("", {}, True), ("1.0", {}, False), ("", {"DBT_DEBUG": "1"}, False), ("", {"DBT_LOG_LEVEL": "debug"}, False)],
+)
+def test_another_dbt_or_one_asked_for_more_words_runs_as_it_is(
+    looked_at: str, surroundings: dict[str, str], is_spared: bool
+) -> None:
+    told = subprocess.check_output(
+        [sys.executable, "-c", ASKED, looked_at], env={**os.environ, **surroundings}, text=True
+    )
+    assert told.strip() == str(is_spared)
