@@ -418,15 +418,19 @@ def _outside(con: duckdb.DuckDBPyConnection, table: Table, rows: pl.DataFrame) -
             f"""
             with parts as (
                 select
-                    cast(date_trunc('month', v.period_start) as date) as period, v."{of}" as n, coalesce(p."{of}" + 4, {TEN - 1}) as most,
-                    unnest([d.county_code, d.city_code, d.province_code]) as division_code
+                    cast(date_trunc('month', v.period_start) as date) as period, v.division_code, sum(v."{of}") as n,
+                    sum(coalesce(p."{of}" + 4, {TEN - 1})) as most
                 from release."{name}" as v
                 left join public."{name}" as p on {same}
-                inner join (select distinct on (division_code) * from {_register("dim_division")}) as d on v.division_code = d.division_code
                 where v.department_code = {literal(part["department"])} and v."{of}" is not null
+                group by all
+            ), above as (
+                select period, n, most, unnest([d.county_code, d.city_code, d.province_code]) as division_code
+                from parts
+                inner join (select distinct on (division_code) * from {_register("dim_division")}) as d on parts.division_code = d.division_code
             )
             select period, division_code, cast(sum(n) as bigint) as _sum, cast(sum(most) as bigint) as _most
-            from parts group by period, division_code
+            from above group by period, division_code
             """
         ).pl()
         joined = rows.select("indicator_code", "period", "division_code", _n=measure).join(

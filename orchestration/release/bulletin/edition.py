@@ -57,11 +57,14 @@ class Edition:
 
     con: duckdb.DuckDBPyConnection
     tables: frozenset[str] = field(init=False)
+    _left_out: frozenset[tuple[str, str]] = field(init=False)
     _names: dict[tuple[str, str], Mapping[str, Names]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         found = self.con.execute("select table_name from duckdb_tables() where not internal").fetchall()
         self.tables = frozenset(name for (name,) in found)
+        told = self.rows("public_columns", "where told_as = 'left_out'")
+        self._left_out = frozenset((row["table_name"], row["column_name"]) for row in told)
 
     def has(self, table: str) -> bool:
         return table in self.tables
@@ -83,8 +86,7 @@ class Edition:
 
     def leaves_out(self, table: str, column: str) -> bool:
         """Whether the edition tells nobody this column: an empty one says nothing about what was measured."""
-        told = self.one("public_columns", "where table_name = ? and column_name = ?", table, column)
-        return bool(told["told_as"] == "left_out")
+        return (table, column) in self._left_out
 
     # ── names ───────────────────────────────────────────────────────────────────────────────────
 
