@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import cache
 from multiprocessing import get_context
 from typing import Generic, TypeVar
@@ -22,6 +22,7 @@ from orchestration.intake import bounded
 # A process takes about two seconds to begin: fewer files than this are done by then. Once begun, it stays.
 MANY = 16
 SMALL_BYTES = 32_000_000
+THREADS = "POLARS_MAX_THREADS"  # read when polars is loaded
 PROGRAM_MB = 400  # what a process has in memory before it reads anything, and a little more
 
 Item = TypeVar("Item")
@@ -40,7 +41,8 @@ class ReadAhead(Generic[Result]):
         if len(small) >= (2 if begun else MANY) and (os.cpu_count() or 1) > 1:
             try:
                 # A thread pickles each item when its turn comes: an item may not change after this.
-                self._begun = {name: _processes().submit(work, item) for name, item in small}
+                with _one_core_each():
+                    self._begun = {name: _processes().submit(work, item) for name, item in small}
             except BrokenExecutor:
                 _processes.cache_clear()
 
@@ -62,6 +64,20 @@ class ReadAhead(Generic[Result]):
             self._begun.clear()
             _processes.cache_clear()
             return None
+
+
+@contextmanager
+def _one_core_each() -> Iterator[None]:
+    """Processes begun here have one thread of polars each, unless somebody has said how many: there is one for each core, and their
+    threads would only wait for each other, a tenth of what they use."""
+    if THREADS in os.environ:
+        yield
+        return
+    os.environ[THREADS] = "1"
+    try:
+        yield
+    finally:
+        del os.environ[THREADS]
 
 
 def _is_done(future: Future[Result]) -> bool:

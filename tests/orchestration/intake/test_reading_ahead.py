@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 
-from orchestration.intake.reading_ahead import MANY, SMALL_BYTES, ReadAhead, _processes
+import pytest
+
+from orchestration.intake.reading_ahead import MANY, SMALL_BYTES, THREADS, ReadAhead, _processes
 
 NUMBERS = range(MANY + 4)
 
@@ -31,3 +33,17 @@ def test_a_killed_process_costs_time_and_nothing_else() -> None:
     assert [killed.result(str(n)) for n in NUMBERS] == [None] * len(NUMBERS)
     again: ReadAhead[int] = ReadAhead(abs, [(str(n), 1, -n) for n in NUMBERS])
     assert again.result("3") == 3
+
+
+@pytest.mark.parametrize(("said", "threads"), [(None, 1), ("3", 3)])
+def test_a_process_has_one_thread_unless_somebody_has_said_how_many(
+    said: str | None, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(THREADS, raising=False)
+    if said:
+        monkeypatch.setenv(THREADS, said)
+    _processes.cache_clear()
+    ahead: ReadAhead[int] = ReadAhead(eval, [(str(n), 1, "__import__('polars').thread_pool_size()") for n in NUMBERS])
+    assert {ahead.result(str(n)) for n in NUMBERS} == {threads}
+    assert os.environ.get(THREADS) == said
+    _processes.cache_clear()
