@@ -121,11 +121,16 @@ def _asked(table: str, where: Mapping[str, str], column: str) -> tuple[Product, 
         near = _near(table, products)
         raise NotExplained(f"没有名为 {table} 的表，可用：{near} · there is no table {table}; there are: {near}")
     product = products[table]
+    if "=" in column:
+        raise NotExplained(
+            f"最后一个词应是要解释的列名，不带“=”：{column} · the last word is the column to explain, without “=”: {column}"
+        )
     for name in (*where, column):
         if name not in product.by_name:
-            near = _near(name, product.by_name)
+            near, key = _near(name, product.by_name), ", ".join(product.key)
             raise NotExplained(
-                f"表 {table} 没有列 {name}，可用：{near} · {table} has no column {name}; there are: {near}"
+                f"表 {table} 没有列 {name}，相近的有：{near}；确定一行的是：{key} · {table} has no column {name}; spelt like it: {near}; "
+                f"a row is found by: {key}"
             )
     return product, product.by_name[column]
 
@@ -150,7 +155,8 @@ def _row(con: duckdb.DuckDBPyConnection, product: Product, where: Mapping[str, s
     asked = ", ".join(f"{n}={v}" for n, v in where.items()) or "—"
     if not rows:
         raise NotExplained(
-            f"{product.id} 中没有 {asked} 的行 · {product.id} has no row with {asked}; its key is {', '.join(product.key)}"
+            f"{product.id} 中没有 {asked} 的行；确定一行的是：{', '.join(product.key)} · {product.id} has no row with {asked}; a row is found by: "
+            f"{', '.join(product.key)}"
         )
     missing = [k for k in product.key if k not in where]
     keys = [i for i, f in enumerate(product.fields) if f.name in missing]

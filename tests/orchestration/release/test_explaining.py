@@ -148,6 +148,8 @@ def test_of_a_withheld_figure_no_rows_are_counted(night_city) -> None:
         ("review_scorecard", {}, "god_rate", "good_rate"),
         ("review_scorecard", {"dimension": "all"}, "good_rate", "period_start"),
         ("review_scorecard", {"dimension": "nothing"}, "good_rate", "has no row"),
+        ("review_scorecard", {"unit": "health"}, "good_rate", "a row is found by: .*dimension, code"),
+        ("review_scorecard", {"dimension": "all"}, "code=health", "the last word is the column"),
     ],
 )
 def test_what_cannot_be_explained_is_told_with_what_there_is(night_city, table, where, column, told) -> None:
