@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
@@ -524,3 +525,24 @@ def test_a_desk_that_is_ended_leaves_nothing_of_what_was_sent(tmp_path, how) -> 
     finally:
         desk.kill()
     assert list((tmp_path / "uploads").rglob("*.xlsx")) == []
+
+
+def test_of_many_who_decide_at_once_one_is_heard(desk, data, policies) -> None:
+    pair = {"token": token(desk), "left_id": "a", "right_id": "b", "why": "x"}
+    file = {"token": token(desk), "receipt": RECEIPT, "why": "x"}
+
+    def decide(number: int) -> tuple[int, int]:
+        said = {"by": f"第{number}人", "decision": ("same", "different")[number % 2]}
+        return desk.post("/decisions/pair", data=pair | said).status_code, desk.post("/decisions/held", data=file | said).status_code  # fmt: skip
+
+    with ThreadPoolExecutor(8) as people:
+        answers = list(people.map(decide, range(8)))
+    assert [sorted(codes) for codes in zip(*answers, strict=True)] == [[200] + [400] * 7] * 2
+    assert len(rows(policies / "facility_link_decisions.csv")) == 1
+
+
+def test_a_fault_of_the_desk_s_own_is_told_in_words(data, policies, monkeypatch) -> None:
+    (data.published / "minsheng.duckdb").write_bytes(b"no database")
+    with TestClient(application(data, policies), base_url="http://localhost", raise_server_exceptions=False) as desk:
+        answer = desk.get("/decisions")
+    assert (answer.status_code, "出了差错" in answer.text, "Traceback" in answer.text) == (500, True, False)
