@@ -546,3 +546,24 @@ def test_a_fault_of_the_desk_s_own_is_told_in_words(data, policies, monkeypatch)
     with TestClient(application(data, policies), base_url="http://localhost", raise_server_exceptions=False) as desk:
         answer = desk.get("/decisions")
     assert (answer.status_code, "出了差错" in answer.text, "Traceback" in answer.text) == (500, True, False)
+
+
+def test_in_a_browser_a_form_is_sent_once_and_a_name_is_given_once(desk) -> None:
+    """Also where the browser keeps nothing: a page without an address of its own is refused its storage."""
+    with browser() as opened, page(opened) as (shown, said):
+        for told, fields in ((desk.get("/").text, ()), (desk.get("/decisions").text, ("by", "why"))):
+            shown.set_content(told)
+            shown.evaluate(
+                "window.sent = 0; addEventListener('submit', e => { sent += !e.defaultPrevented; e.preventDefault(); })"
+            )
+            if fields:
+                for field in fields:
+                    shown.locator(f"[name={field}]").first.fill("王芳")
+                shown.locator("form button").first.dblclick()
+            else:
+                shown.locator("#feed").select_option("health.institutions")
+                shown.locator("#file").set_input_files({"name": "a.csv", "mimeType": "text/csv", "buffer": SENT})
+                shown.locator("form button").dblclick()
+                assert "检查中" in shown.locator("form button").inner_text()
+            assert shown.evaluate("sent") == 1
+        assert said == []
