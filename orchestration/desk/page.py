@@ -114,7 +114,7 @@ def application(data: DataDirectory, policies: Path = POLICIES) -> Starlette:
     async def waiting(request: Request) -> Response:
         try:
             return await run_in_threadpool(_waiting, data, policies, token, request.query_params.get("done", ""))
-        except (decisions.NotDecided, NotReadable) as refused:
+        except (decisions.NotDecided, NotReadable, ContractError) as refused:
             return _refused(str(refused))
 
     async def decide(request: Request) -> Response:
@@ -125,7 +125,7 @@ def application(data: DataDirectory, policies: Path = POLICIES) -> Starlette:
             return _not_decided(OUT_OF_DATE, 403, up, said)
         try:
             await run_in_threadpool(_decide, data, policies, kind, said)
-        except (decisions.NotDecided, NotReadable) as refused:
+        except (decisions.NotDecided, NotReadable, ContractError) as refused:
             return _not_decided(str(refused), 400, up, said)
         except OSError as error:
             return _not_decided(f"没有写下：{error.strerror} {error.filename} · it could not be written", 500, up, said)

@@ -506,6 +506,14 @@ def test_no_chinese_page_says_anything_in_english_alone(site: Path) -> None:
             assert said == [], path.name
 
 
+def test_no_english_word_runs_into_the_next(site: Path) -> None:
+    for path in (site / "en").glob("*.html"):
+        if path.stem != "dictionary":
+            text = re.sub(r"<(svg|code)\b.*?</\1>", " ", path.read_text("utf-8").split("<main")[1], flags=re.DOTALL)
+            said = re.sub(r"</?(?:b|a|small|span|strong)\b[^>]*>", "", text)
+            assert re.findall(r"\w*[a-z][.;,:]?[A-Z][a-z]\w*", re.sub(r"<[^>]+>", "\n", said)) == [], path.name
+
+
 def test_the_board_says_what_the_public_edition_says(site: Path, night_city: City) -> None:
     with duckdb.connect(str(night_city.data.published / "public" / "minsheng_public.duckdb"), read_only=True) as con:
         asked = con.execute(
@@ -805,6 +813,16 @@ def test_on_paper_nothing_is_cut_that_belongs_together_and_no_heading_stands_alo
             assert shown.evaluate(WHOLE) == 0, f"{name}: a chart or an indicator is cut between two sides"
             assert shown.evaluate(BARE) == [], f"{name}: a heading on paper with nothing under it"
             assert shown.evaluate("[...document.querySelectorAll('th button')].map(b => getComputedStyle(b, '::after').content)") in ([], ["none"] * shown.locator("th button").count()), name  # fmt: skip
+
+
+def test_on_paper_the_table_behind_a_chart_is_there_for_who_has_opened_it(site: Path) -> None:
+    with browser() as opened, page(opened) as (shown, _):
+        shown.emulate_media(media="print")
+        shown.goto(address(site / "index.html"))
+        behind = shown.locator(".behind").first
+        assert not behind.is_visible()
+        behind.evaluate("e => e.open = true")
+        assert behind.locator("table").is_visible()
 
 
 def test_in_forced_colours_ranges_and_drawings_can_be_seen(site: Path) -> None:
