@@ -42,3 +42,28 @@ def test_the_glossary_has_at_most_thirty_words() -> None:
 def test_links_of_the_documentation_lead_somewhere(page: Path) -> None:
     targets = re.findall(r"\]\((?!https?:)([^)#\s]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
     assert [t for t in targets if not (page.parent / t).exists()] == []
+
+
+def test_who_is_told_to_run_python_is_told_which() -> None:
+    """A machine's own `python` has nothing of the project, where there is one at all."""
+    readme = PAGES[0].read_text(encoding="utf-8")
+    assert ". .venv/bin/activate" in readme[: readme.index("python -m ")]
+
+
+def test_every_command_of_the_documentation_is_one() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (PROJECT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
+    modules = {
+        path.relative_to(PROJECT).with_suffix("").as_posix().replace("/", ".") for path in PROJECT.glob("[a-z]*/*.py")
+    }
+    for page in PAGES:
+        code = re.findall(r"```\w*\n(.*?)```|`([^`\n]+)`", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+        told = "\n".join(block or line for block, line in code)
+        for words in re.findall(
+            r"^(?:\$ )?(?:[A-Z_]+=\S+ )?make ([a-z]+(?: [a-z]+)*)\s*(?:$|#|[A-Z])", told, flags=re.MULTILINE
+        ):
+            assert set(words.split()) <= targets, (page.name, words)
+        for module, command in re.findall(r"python -m ([a-z_.]+)(?: ([a-z_]+))?", told):
+            assert module in modules or f"{module}.__main__" in modules, (page.name, module)
+            if module in ("contracts", "orchestration") and command:
+                parser = "".join(p.read_text(encoding="utf-8") for p in (PROJECT / module).rglob("*.py"))
+                assert re.search(rf'add_parser\(\s*"{command}"', parser), (page.name, module, command)

@@ -22,6 +22,8 @@ def register(commands: Any) -> None:
 
 
 def serve(chosen: argparse.Namespace, data: DataDirectory, console: Console) -> int:
+    import os
+    import signal
     import socket
 
     import uvicorn
@@ -39,5 +41,7 @@ def serve(chosen: argparse.Namespace, data: DataDirectory, console: Console) -> 
             )
             return 1
     console.print(f" http://127.0.0.1:{chosen.port} （Ctrl-C 结束 · Ctrl-C ends it）", markup=False)
+    # Who closes the window of the terminal ends the desk too, and what it holds of people's files with it.
+    signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
     uvicorn.run(application(data), host="127.0.0.1", port=chosen.port, log_level="warning")
     return 0

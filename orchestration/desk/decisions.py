@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
@@ -25,6 +26,8 @@ PAIRS, UNITS, WAIVERS = "facility_link_decisions", "division_change_decisions", 
 SAME, DIFFERENT = "same", "different"
 # A weak sign of what became of a division is shown, the weakest first.
 SURE_FROM = 0.9
+# Letters of a name and of a reason: they stand in a line of a table.
+LONGEST = {"by": 60, "why": 1000}
 # Of more of a kind that wait a page shows these; what is decided makes room.
 SHOWN = 200
 
@@ -53,10 +56,16 @@ def let_through(data: DataDirectory, receipt: str, *, by: str, why: str) -> None
         NotDecided: nobody's name, no reason, or the file does not wait.
     """
     by, why = _person(by, why)
-    try:
-        approvals.approve(data.root, receipt, by=by, why=why, at=data.now())
-    except approvals.NotHeld as refused:
-        raise NotDecided(str(refused)) from None
+    with alone(data.root / approvals.FOLDER / ".lock", "a decision at the desk"):
+        said = approvals.approvals(data.root).get(receipt)
+        if said and (said.by, said.why) == (by, why):
+            return
+        if said:
+            raise NotDecided(_already(said.by, f"{said.at:%Y-%m-%d %H:%M}", said.why))
+        try:
+            approvals.approve(data.root, receipt, by=by, why=why, at=data.now())
+        except approvals.NotHeld as refused:
+            raise NotDecided(str(refused)) from None
 
 
 def pairs(data: DataDirectory, policies: Path = POLICIES) -> list[dict[str, Any]]:
@@ -82,6 +91,8 @@ def decide_pair(
     by, why = _person(by, why)
     _one_of(decision)
     with alone(policies / f".{PAIRS}.lock", "a decision at the desk"):
+        if _stands(policies / f"{PAIRS}.csv", {"left_id": left_id, "right_id": right_id}, decision, by, why):
+            return
         if (left_id, right_id) not in {(row["left_id"], row["right_id"]) for row in pairs(data, policies)}:
             raise NotDecided(
                 "这一对设施不在待定之列（可能刚由他人决定） · this pair does not wait for a decision; somebody may just have decided it"
@@ -120,6 +131,9 @@ def decide_unit(
     by, why = _person(by, why)
     _one_of(decision)
     with alone(policies / f".{UNITS}.lock", "a decision at the desk"):
+        of = {"to_vintage": to_vintage, "old_code": old_code, "new_code": new_code}
+        if _stands(policies / f"{UNITS}.csv", of, decision, by, why):
+            return
         waiting = {(str(row["to_vintage"]), row["old_code"], row["new_code"] or "") for row in units(data, policies)}
         if (to_vintage, old_code, new_code) not in waiting:
             raise NotDecided(
@@ -151,6 +165,8 @@ def waive(data: DataDirectory, violation: Mapping[str, str], *, by: str, why: st
     by, why = _person(by, why)
     said = tuple(violation.get(c, "") for c in _VIOLATION)
     with alone(policies / f".{WAIVERS}.lock", "a decision at the desk"):
+        if _stands(policies / f"{WAIVERS}.csv", dict(zip(_VIOLATION, said, strict=True)), None, by, why):
+            return
         if said not in {_named(row) for row in violations(data, policies)}:
             raise NotDecided(
                 "这一校验结果不在待定之列（可能刚由他人豁免，或数已更新） · this violation does not wait for a decision; somebody may just have "
@@ -167,11 +183,45 @@ def _named(row: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple("" if row[c] is None else str(row[c]) for c in _VIOLATION)
 
 
+def plain(text: str, instead: str = "") -> str:
+    """A text without signs that nobody sees: control characters, and those that turn the direction of what follows."""
+    return re.sub(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]", instead, text)
+
+
 def _person(by: str, why: str) -> tuple[str, str]:
-    by, why = " ".join(by.split()), " ".join(why.split())
+    """Name and reason in one line each, as they can stand in a table that somebody opens with a spreadsheet."""
+    by, why = (plain(" ".join(text.split())).strip() for text in (by, why))
     if not by or not why:
         raise NotDecided("请填写决定人姓名和原因 · give your name and the reason")
-    return by, why
+    for words, (text, longest) in {
+        "姓名 · the name": (by, LONGEST["by"]),
+        "原因 · the reason": (why, LONGEST["why"]),
+    }.items():
+        if len(text) > longest:
+            raise NotDecided(f"太长：{words}（{len(text)}，至多 at most {longest}）")
+    # A spreadsheet would take such a text for a formula.
+    return tuple(f"'{text}" if text[0] in "=+-@" else text for text in (by, why))  # type: ignore[return-value]
+
+
+def _already(by: str, on: str, why: str, decision: str = "") -> str:
+    return f"{by} 已于 {on} 决定{decision}：{why} · decided by {by} on {on}{decision}: {why}"
+
+
+def _stands(path: Path, of: Mapping[str, str], decision: str | None, by: str, why: str) -> bool:
+    """Whether just this has been written down, as by a form that is sent twice.
+
+    Raises:
+        NotDecided: somebody has decided it otherwise, or for another reason; the sentence says who.
+    """
+    for row in _rows(path):
+        if all((row.get(column) or "") == value for column, value in of.items()):
+            if (row.get("decision"), row.get("decided_by"), row.get("reason")) == (decision, by, why):
+                return True
+            told = f" ({row['decision']})" if decision else ""
+            raise NotDecided(
+                _already(row.get("decided_by") or "", row.get("decided_on") or "", row.get("reason") or "", told)
+            )
+    return False
 
 
 def _one_of(decision: str) -> None:
@@ -193,13 +243,26 @@ def _published(data: DataDirectory, table: str, query: str) -> list[dict[str, An
 
 
 def _rows(path: Path) -> list[Mapping[str, str]]:
-    with path.open(encoding="utf-8-sig", newline="") as file:  # somebody may have saved it with Excel
-        return list(csv.DictReader(file))
+    return list(csv.DictReader(io.StringIO(_text(path).removeprefix("\ufeff"), newline="")))
+
+
+def _text(path: Path) -> str:
+    """A seed byte for byte, as somebody may have saved it with Excel.
+
+    Raises:
+        NotDecided: it is not in UTF-8.
+    """
+    try:
+        return path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError:
+        raise NotDecided(
+            f"policies/{path.name} 不是 UTF-8 编码：请在 Excel 中另存为“CSV UTF-8（逗号分隔）” · policies/{path.name} is not in UTF-8: save it as “CSV UTF-8”"
+        ) from None
 
 
 def _add(path: Path, values: Sequence[Any]) -> None:
     """One line more; the others stay byte for byte as they are."""
     line = io.StringIO()
     csv.writer(line, lineterminator="\n").writerow([v.isoformat() if isinstance(v, date) else v for v in values])
-    there = path.read_text(encoding="utf-8")
+    there = _text(path)
     write_text(path, f"{there}{'' if there.endswith(chr(10)) else chr(10)}{line.getvalue()}")

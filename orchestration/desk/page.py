@@ -2,7 +2,8 @@
 
 One process on the loopback address, no login: behind a proxy that asks for one, `MINSHENG_DESK_HOST` names the host the
 proxy serves it under (docs/desk.md). A decision is taken only from a page of this process (its token), and only under a
-host name that is expected, so that no other site can decide through somebody's browser.
+host name that is expected, so that no other site can decide through somebody's browser. Links are relative: the folder a
+proxy serves the desk in is not known here.
 Does not belong here: words about a file (contracts/desk/telling.py) and decisions (decisions.py).
 """
 
@@ -15,6 +16,7 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,10 +27,10 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from contracts.desk.checking import Checked, NotKnown, check_file, find_feed, find_layout, senders
 from contracts.desk.telling import COLUMNS, HEADINGS, counted, opening, problems, whole_file
@@ -44,6 +46,7 @@ from contracts.loading import (
 )
 from contracts.model import ContractError
 from contracts.reading import Unreadable
+from contracts.whole_files import NotReadable
 from orchestration.desk import decisions
 from orchestration.intake import bounded
 from orchestration.paths import DataDirectory
@@ -78,6 +81,8 @@ def application(data: DataDirectory, policies: Path = POLICIES) -> Starlette:
         return _page("desk.j2", feeds=feeds, unnamed=_unnamed(s for f in feeds for s in f["senders"]))
 
     async def check(request: Request) -> Response:
+        if _from_elsewhere(request):
+            return _refused(OUT_OF_DATE, 403)
         length = request.headers.get("content-length") or "0"
         if not length.isdecimal() or int(length) > LARGEST_FILE:
             return _refused("文件超过 1 GB，请拆分 · the file is larger than 1 GB; split it", 413)
@@ -94,43 +99,89 @@ def application(data: DataDirectory, policies: Path = POLICIES) -> Starlette:
     async def report(request: Request) -> Response:
         found = reports.get(request.path_params["token"])
         if found is None or not found[0].is_file():
-            return _refused("检查结果已不在，请重新检查 · the report is gone; check the file again", 404)
+            return _refused("检查结果已不在，请重新检查 · the report is gone; check the file again", 404, _up(request))
         return FileResponse(found[0], media_type=XLSX, headers=_attached(found[1]))
 
     async def template(request: Request) -> Response:
         try:
             feed = find_feed(request.path_params["feed"])
         except NotKnown as unknown:
-            return _refused(str(unknown), 404)
+            return _refused(str(unknown), 404, _up(request))
         path = Path(tempfile.mkdtemp(dir=folder)) / "form.xlsx"
         await run_in_threadpool(write_template, path, feed)
         return FileResponse(path, media_type=XLSX, headers=_attached(f"{feed.label_zh}.xlsx"))
 
-    async def waiting(_: Request) -> Response:
-        return await run_in_threadpool(_waiting, data, policies, token)
+    async def waiting(request: Request) -> Response:
+        try:
+            return await run_in_threadpool(_waiting, data, policies, token, request.query_params.get("done", ""))
+        except (decisions.NotDecided, NotReadable, ContractError) as refused:
+            return _refused(str(refused))
 
     async def decide(request: Request) -> Response:
         async with request.form(max_files=0, max_fields=12) as form:
             said = {name: str(value) for name, value in form.items()}
-        origin = request.headers.get("origin")
-        if not secrets.compare_digest(said.pop("token", "").encode(), token.encode()) or (
-            origin and origin.split("//")[-1] != request.headers.get("host")
-        ):
-            return _not_decided("此页已过期，请重新打开后再决定 · this page is out of date; open it again", 403)
+        kind, up = request.path_params["kind"], _up(request)
+        if not secrets.compare_digest(said.pop("token", "").encode(), token.encode()) or _from_elsewhere(request):
+            return _not_decided(OUT_OF_DATE, 403, up, said)
         try:
-            return await run_in_threadpool(_decided, data, policies, request.path_params["kind"], said, token)
-        except decisions.NotDecided as refused:
-            return _not_decided(str(refused))
+            await run_in_threadpool(_decide, data, policies, kind, said)
+        except (decisions.NotDecided, NotReadable, ContractError) as refused:
+            return _not_decided(str(refused), 400, up, said)
+        except OSError as error:
+            return _not_decided(f"没有写下：{error.strerror} {error.filename} · it could not be written", 500, up, said)
+        # A page of its own: to load it again decides nothing again, and Back leads to what waits now.
+        return RedirectResponse(f"{up}decisions?done={kind}#{kind}", 303)
 
-    own = os.environ.get(HOST, "").strip()
-    return Starlette(
+    desk = Starlette(
         routes=[
             Route("/", index), Route("/check", check, methods=["POST"]), Route("/report/{token}", report),
             Route("/template/{feed}", template), Route("/decisions", waiting), Route("/decisions/{kind}", decide, methods=["POST"]),
         ],
-        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost", *([own] if own else [])])],
-        exception_handlers={HTTPException: _told_why}, lifespan=_emptied(folder),
+        middleware=[Middleware(_UnderKnownNames)], exception_handlers={HTTPException: _told_why, ClientDisconnect: _gone, Exception: _failed},
+        lifespan=_emptied(folder),
     )  # fmt: skip
+    desk.router.redirect_slashes = False  # to an address that a proxy's folder is missing in
+    return desk
+
+
+OUT_OF_DATE = "此页已过期，请重新打开后再决定 · this page is out of date; open it again"
+
+
+def _up(request: Request) -> str:
+    """From the address of the request to the folder that the desk is served in."""
+    return "../" * (request.url.path.removeprefix(request.scope.get("root_path", "")).count("/") - 1)
+
+
+def _host(address: str) -> str:
+    """The name in an address, without its port: `https://desk.example:8443/x` is `desk.example`."""
+    return re.sub(r"[/:].*$", "", re.sub(r"^.*//", "", address)).strip().lower()
+
+
+def _known() -> set[str]:
+    return {"127.0.0.1", "localhost", *(_host(name) for name in os.environ.get(HOST, "").split(",") if name.strip())}
+
+
+def _from_elsewhere(request: Request) -> bool:
+    """Whether another site's page sends this. A proxy may say another host, or leave out the port: its name is known."""
+    origin = request.headers.get("origin", "")
+    own = _known() - {"127.0.0.1", "localhost"}
+    return origin != "" and origin.split("//")[-1] != request.headers.get("host") and _host(origin) not in own
+
+
+class _UnderKnownNames:
+    """Answers only under names that are expected: a stranger's name that leads here (DNS rebinding) shows nothing."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app, self.known = app, _known()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and (name := _host(Request(scope).headers.get("host", ""))) not in self.known:
+            told = _refused(
+                f"不以 {name or '空主机名'} 为名提供服务；见 docs/desk.md 的 {HOST} · not served under this name; see {HOST} in docs/desk.md"
+            )
+            await told(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
 
 
 WHY: Mapping[int, str] = {
@@ -143,15 +194,29 @@ def _told_why(request: Request, error: Exception) -> Response:
     """What the library refuses, in words; who opens the address of a form (a reload, a bookmark) comes to the page it is on."""
     status = error.status_code if isinstance(error, HTTPException) else 400
     if status == 405:
-        return RedirectResponse("/decisions" if request.url.path.startswith("/decisions") else "/", 303)
+        return RedirectResponse(_up(request) + ("decisions" if "/decisions" in request.url.path else "") or "./", 303)
     said = WHY.get(status, WHY[400])
-    return _not_decided(said, status) if request.url.path.startswith("/decisions") else _refused(said, status)
+    return (_not_decided if "/decisions" in request.url.path else _refused)(said, status, _up(request))
+
+
+def _gone(_: Request, __: Exception) -> Response:
+    """Who closes the page while a file is on its way reads no answer."""
+    return Response(status_code=400)
+
+
+def _failed(request: Request, error: Exception) -> Response:
+    """A fault of the desk's own; the terminal has its trace."""
+    return _refused(
+        "出了差错，请告诉管理员，终端里有详情 · something failed; tell the administrator: the terminal says what",
+        500,
+        _up(request),
+    )
 
 
 def _safe_name(sent: str) -> str:
-    """The file's own name, which its format is told by, as it can stand in a folder."""
-    name = Path(re.sub(r"[\x00-\x1f\x7f]", "_", sent.replace("\\", "/"))).name
-    return f"{Path(name).stem[:60]}{Path(name).suffix[:20]}".strip(".") or "file"
+    """The file's own name, which its format is told by, as it can stand in a folder: of 255 bytes, and read in one direction."""
+    name = Path(decisions.plain(sent.replace("\\", "/"), "_")).name
+    return f"{Path(name).stem[:45]}{Path(name).suffix[:12]}".strip(".") or "file"
 
 
 def _emptied(folder: Path) -> Any:
@@ -188,6 +253,8 @@ def _checked(upload: Upload, reports: dict[str, tuple[Path, str]]) -> Response:
         return _refused("\n".join(bounded.sentences(stopped.code, file.name, within)))
     finally:
         file.unlink(missing_ok=True)
+        with suppress(OSError):  # its report is there
+            file.parent.rmdir()
 
 
 def _look_at(upload: Upload) -> tuple[Response, str | None]:
@@ -240,7 +307,7 @@ def _waiting(data: DataDirectory, policies: Path, token: str, done: str = "") ->
     )  # fmt: skip
 
 
-def _decided(data: DataDirectory, policies: Path, kind: str, said: Mapping[str, str], token: str) -> Response:
+def _decide(data: DataDirectory, policies: Path, kind: str, said: Mapping[str, str]) -> None:
     by, why = said.get("by", ""), said.get("why", "")
     if kind == "held":
         decisions.let_through(data, said.get("receipt", ""), by=by, why=why)
@@ -263,10 +330,9 @@ def _decided(data: DataDirectory, policies: Path, kind: str, said: Mapping[str, 
         decisions.waive(data, said, by=by, why=why, policies=policies)
     else:
         raise decisions.NotDecided("没有这一类决定 · there is no such kind of decision")
-    return _waiting(data, policies, token, done="已记录，下一次运行时生效 · written down; the next night follows it")
 
 
-def _page(name: str, status: int = 200, **values: Any) -> HTMLResponse:
+def _page(name: str, status: int = 200, up: str = "", **values: Any) -> HTMLResponse:
     policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'"
     headers = {
         "Content-Security-Policy": policy,
@@ -274,15 +340,21 @@ def _page(name: str, status: int = 200, **values: Any) -> HTMLResponse:
         "Cache-Control": "no-store",
         "Referrer-Policy": "same-origin",
     }
-    return HTMLResponse(_PAGES.get_template(name).render(**values), status_code=status, headers=headers)
+    return HTMLResponse(
+        _PAGES.get_template(name).render(up=up, longest=decisions.LONGEST, **values),
+        status_code=status,
+        headers=headers,
+    )
 
 
-def _refused(sentence: str, status: int = 400) -> HTMLResponse:
-    return _page("desk_checked.j2", status=status, refused=sentence.split("\n"))
+def _refused(sentence: str, status: int = 400, up: str = "") -> HTMLResponse:
+    return _page("desk_checked.j2", status=status, refused=sentence.split("\n"), up=up)
 
 
-def _not_decided(sentence: str, status: int = 400) -> HTMLResponse:
-    return _page("desk_refused.j2", status=status, refused=sentence.split("\n"))
+def _not_decided(sentence: str, status: int = 400, up: str = "", said: Mapping[str, str] | None = None) -> HTMLResponse:
+    """Why nothing was decided, and what was written, which would have to be written again."""
+    written = [said[field] for field in ("by", "why") if said and said.get(field, "").strip()]
+    return _page("desk_refused.j2", status=status, refused=sentence.split("\n"), written=written, up=up)
 
 
 def _attached(name: str) -> dict[str, str]:

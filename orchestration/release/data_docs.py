@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 FOLDER = "data_docs"
 _INDEX = """<!DOCTYPE html>
-<html lang="zh"><head><meta charset="UTF-8"><meta name="viewport" content="width=device-width, initial-scale=1.0"><title>{release}</title><style>
+<html lang="zh"><head><meta charset="UTF-8"><meta name="viewport" content="width=device-width, initial-scale=1.0"><title>{release} 发布核查 · What was checked</title><style>
 body {{ font: 15px/1.5 system-ui, sans-serif; margin: 2em auto; max-width: 60em; padding: 0 1em; }}
 td, th {{ border-bottom: 1px solid #ddd; padding: .3em .8em; text-align: left; }}
 table {{ display: block; overflow-x: auto; }} td:last-child {{ white-space: nowrap; }}
 </style></head><body>
-<h1>{release}</h1>
+<h1>{release}<br><small>发布核查 · What was checked</small></h1>
 <p>发布前对产品契约各项承诺的核查结果。· What every product contract promises, checked on this release before it was published.</p>
-<table><tr><th>数据表 · Table</th><th></th><th>承诺 · Promises</th><th>兑现 · Kept</th><th>核查于 · Judged in</th></tr>
+<table><tr><th>数据表 · Table</th><th>名称 · Name</th><th>承诺 · Promises</th><th>兑现 · Kept</th><th>核查于 · Judged in</th></tr>
 {rows}
 </table></body></html>
 """

@@ -105,7 +105,11 @@ def _column(f: FieldSpec, row: Mapping[str, Any], is_withheld: bool, edition: Ed
         unit=both(f.unit),
         explanation=both(f.explanation),
         codes=codes,
-        example="" if example is None else f"{example:.6g}" if isinstance(example, float) else str(example)[:60],
+        example=""
+        if example is None
+        else f"{float(f'{example:.6g}'):.15g}"
+        if isinstance(example, float)
+        else str(example)[:60],
         is_withheld=is_withheld,
     )
 

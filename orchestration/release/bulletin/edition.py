@@ -134,6 +134,6 @@ def spelled(code: str) -> Names:
 
 
 def slug(code: str) -> str:
-    """A file name for a unit: its code in plain letters, with a few digits of its hash where letters were lost."""
-    plain = re.sub(r"[^A-Za-z0-9_]+", "-", code).strip("-").lower()
+    """A file name for a unit: its code in plain letters, as long as a folder can hold, with a few digits of its hash where letters were lost."""
+    plain = re.sub(r"[^A-Za-z0-9_]+", "-", code).strip("-").lower()[:100]
     return plain if plain == code else f"{plain}-{hashlib.sha256(code.encode()).hexdigest()[:6]}".strip("-")

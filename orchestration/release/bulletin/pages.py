@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cache, cached_property, lru_cache, partial
-from math import floor, log10
+from math import ceil, floor, log10
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -139,7 +139,7 @@ class _Site:
     def write(self) -> int:
         (self.folder / "data").mkdir(parents=True)
         (self.folder / "en").mkdir()
-        for asset in ("bulletin.css", "bulletin.js"):
+        for asset in ("bulletin.css", "bulletin.js", "bulletin.svg"):
             shutil.copy2(HERE / "templates" / asset, self.folder / asset)
         self._write_data()
         shown = [figures.unit_page(self.edition, self.reviews, unit) for unit in self.units]
@@ -320,7 +320,7 @@ def _environment() -> Environment:
         loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     made.globals |= {
-        "steps_of": _steps,
+        "ticks": _ticks,
         "rounded": _rounded,
         "PAGES": PAGES,
         "KINDS": KINDS,
@@ -385,13 +385,12 @@ def _field(language: Language) -> Any:
     return field
 
 
-def _steps(low: float, high: float) -> int:
-    """Into how many round steps a scale is cut: at most six."""
-    for step in (1, 2, 5, 10, 20, 25, 50, 100, 200, 500):
-        steps = round((high - low) / step, 6)
-        if steps <= 6 and steps.is_integer():
-            return int(steps)
-    return 4
+def _ticks(low: float, high: float) -> list[tuple[float, str]]:
+    """The round numbers between both ends, at most five, each with its place from 0 to 1."""
+    size = 10.0 ** floor(log10((high - low) / 4))
+    step = next(size * m for m in (1, 2, 2.5, 5, 10) if (high - low) / (size * m) <= 4 + 1e-9)
+    first, last = ceil(low / step - 1e-9), floor(high / step + 1e-9)
+    return [((n * step - low) / (high - low), f"{float(f'{n * step:.6g}'):,.15g}") for n in range(first, last + 1)]
 
 
 def _rounded(top: float) -> float:

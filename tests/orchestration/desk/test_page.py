@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import html
 import io
+import os
 import re
+import signal
+import socket
+import subprocess
+import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
+from urllib.parse import urljoin
 
 import duckdb
+import httpx
 import openpyxl
 import pytest
 from starlette.testclient import TestClient
@@ -111,7 +120,7 @@ def test_a_senders_value_is_text_on_the_page(desk) -> None:
 
 
 def test_the_marked_workbook_and_the_form_are_downloaded(desk) -> None:
-    link = re.search(r'href="(/report/[^"]+)"', sent(desk).text)[1]
+    link = re.search(r'href="(report/[^"]+)"', sent(desk).text)[1]
     answer = desk.get(link)
     assert "%E6%A3%80%E6%9F%A5.xlsx" in answer.headers["content-disposition"]
     marked = openpyxl.load_workbook(io.BytesIO(answer.content))["检查结果 Rows"]["D3"]
@@ -154,7 +163,17 @@ def test_a_file_that_takes_too_much_is_ended_as_at_night(desk, tmp_path, monkeyp
     assert sent(desk).status_code == 200
 
 
-@pytest.mark.parametrize("name", ["长" * 300 + ".csv", "a\tb.csv", "..", "C:\\\\x\\\\机构.csv"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "长" * 300 + ".csv",
+        "🏥" * 250 + ".🏥🏥🏥🏥🏥🏥🏥🏥🏥🏥🏥🏥🏥🏥🏥🏥🏥🏥🏥",
+        "../../\u202evsc.xlsx",
+        "a\tb.csv",
+        "..",
+        "C:\\\\x\\\\机构.csv",
+    ],
+)
 def test_a_name_no_folder_can_hold_is_no_fault(desk, name) -> None:
     assert sent(desk, name=name).status_code == 200
 
@@ -177,7 +196,7 @@ def test_what_is_sent_otherwise_than_by_the_form_is_told_in_words(desk) -> None:
     assert desk.post("/decisions/pair", data={"token": "é"}).status_code == 403
 
 
-@pytest.mark.parametrize(("form", "page_of"), [("/check", "/"), ("/decisions/pair", "/decisions")])
+@pytest.mark.parametrize(("form", "page_of"), [("/check", "./"), ("/decisions/pair", "../decisions")])
 def test_the_address_of_a_form_leads_to_its_page(desk, form, page_of) -> None:
     """Somebody reloads or bookmarks what a decision or a check left in the address."""
     answer = desk.get(form, follow_redirects=False)
@@ -218,7 +237,10 @@ def test_a_pair_of_facilities_is_decided_in_the_seed(desk, policies) -> None:
             "reason": '同一院落, "东门"',
         }
     ]
-    assert "不在待定之列" in desk.post("/decisions/pair", data=said).text
+    assert "已由" not in desk.post("/decisions/pair", data=said).text, "a form that is sent twice is no second decision"
+    assert "李雷 已于 2026-03-01 决定 (same)：同一院落" in html.unescape(
+        desk.post("/decisions/pair", data=said | {"by": "王芳"}).text
+    )
     assert len(rows(policies / "facility_link_decisions.csv")) == 1
 
 
@@ -249,7 +271,9 @@ def test_a_violation_is_waived_with_the_figures_that_were_looked_at(desk, polici
     (row,) = rows(policies / "validation_waivers.csv")
     expected = {k: v for k, v in said.items() if k not in ("token", "by", "why")}
     assert row == expected | {"decided_by": "李雷", "decided_on": "2026-03-01", "reason": "加床"}
-    assert "不在待定之列" in desk.post("/decisions/violation", data=said).text
+    assert "已记录" in desk.post("/decisions/violation", data=said).text
+    assert "李雷 已于 2026-03-01" in desk.post("/decisions/violation", data=said | {"why": "别的"}).text
+    assert len(rows(policies / "validation_waivers.csv")) == 1
 
 
 def test_what_waits_is_told_in_words_and_with_its_reasons(desk) -> None:
@@ -288,7 +312,10 @@ def test_a_decision_that_is_not_taken_is_no_result_of_a_check(desk, data) -> Non
     ):
         page = desk.post("/decisions/held", data=said).text
         assert "未作决定 · Nothing was decided" in page
-        assert '<a href="/decisions">' in page
+        assert '<a href="../decisions">' in page
+        assert all(f"<blockquote>{said[k]}</blockquote>" in page for k in ("by", "why") if said[k]), (
+            "it has to be written again"
+        )
         assert "检查结果" not in page
     assert not approvals(data.root)
 
@@ -321,4 +348,222 @@ def test_in_a_browser_no_word_of_a_table_is_cut_and_every_cell_can_be_read(desk,
             assert all(named)
             broken = shown.evaluate("[...document.querySelectorAll('th')].filter(c => c.offsetParent && getComputedStyle(c).overflowWrap != 'normal').length")  # fmt: skip
             assert broken == 0
+        assert said == []
+
+
+def test_no_page_says_where_the_desk_is_served(desk, data) -> None:
+    """A proxy may serve it in a folder of its own, which it takes off: links, forms and redirects lead from one page to the next."""
+    at = "https://city.example/desk/"
+    said = {"receipt": RECEIPT, "by": "王芳", "why": "x"}
+    pages = {
+        "": desk.get("/"), "check": sent(desk), "decisions": desk.get("/decisions"), "decisions/held": desk.post("/decisions/held", data=said),
+        "nowhere/at/all": desk.get("/nowhere/at/all"), "report/none": desk.get("/report/none"), "template/none": desk.get("/template/none"),
+    }  # fmt: skip
+    places = {
+        "",
+        "check",
+        "decisions",
+        "decisions/held",
+        "decisions/pair",
+        "decisions/unit",
+        "decisions/violation",
+        "report",
+        "template",
+    }
+    for path, answer in pages.items():
+        for link in re.findall(r'(?:href|action)="([^"]*)"', answer.text):
+            led = urljoin(at + path, link)
+            assert led.startswith(at), (path, link)
+            assert re.sub(r"^(report|template)/.*", r"\1", led.removeprefix(at)) in places, (path, link)
+    for path, to in (("decisions/held", "decisions?done=held#held"), ("check", ""), ("decisions/pair", "decisions")):
+        if path == "decisions/held":
+            answer = desk.post(f"/{path}", data=said | {"token": token(desk)}, follow_redirects=False)
+        else:
+            answer = desk.get(f"/{path}", follow_redirects=False)
+        assert answer.status_code == 303
+        assert urljoin(at + path, answer.headers["location"]) == at + to
+    assert desk.get("/decisions/", follow_redirects=False).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "own", ["Desk.Example.gov.cn", "https://desk.example.gov.cn:8443/minsheng/", "other.example, desk.example.gov.cn"]
+)
+def test_behind_a_proxy_a_decision_is_taken_however_the_proxy_says_the_host(data, policies, monkeypatch, own) -> None:
+    monkeypatch.setenv("MINSHENG_DESK_HOST", own)
+    for host in ("desk.example.gov.cn", "127.0.0.1:3100"):
+        with TestClient(application(data, policies), base_url=f"http://{host}") as desk:
+            said = {"token": token(desk), "receipt": RECEIPT, "by": "王芳", "why": "x"}
+            ours, theirs = ({"origin": f"https://{name}"} for name in ("desk.example.gov.cn:8443", "evil.example"))
+            assert desk.post("/decisions/held", data=said, headers=theirs).status_code == 403
+            assert desk.post("/check", data={"feed": "x"}, headers=theirs).status_code == 403
+            assert desk.post("/decisions/held", data=said, headers=ours).status_code == 200
+    with TestClient(application(data, policies), base_url="http://evil.example") as desk:
+        answer = desk.get("/")
+        assert (answer.status_code, "evil.example" in answer.text, "MINSHENG_DESK_HOST" in answer.text) == (
+            400,
+            True,
+            True,
+        )
+
+
+def test_two_people_do_not_decide_over_one_another(desk, data) -> None:
+    said = {"token": token(desk), "receipt": RECEIPT, "by": "王芳", "why": "人口普查后补报"}
+    for _ in range(2):  # a double click
+        assert "已记录" in desk.post("/decisions/held", data=said).text
+    second = desk.post("/decisions/held", data=said | {"by": "李雷", "why": "我也同意"}).text
+    assert "王芳 已于 2026-03-01" in second
+    assert "人口普查后补报" in second
+    assert approvals(data.root)[RECEIPT].by == "王芳", "the first name is gone"
+
+
+def test_a_decision_leads_to_a_page_that_can_be_loaded_again(desk, policies) -> None:
+    said = {"token": token(desk), "left_id": "a", "right_id": "b", "decision": "same", "by": "李雷", "why": "x"}
+    answer = desk.post("/decisions/pair", data=said)
+    assert answer.request.method == "GET"
+    assert (answer.text.index("已记录") > answer.text.index('id="pair"'), answer.text.count("已记录")) == (True, 1)
+    assert "未作决定" not in desk.get(str(answer.url)).text
+
+
+@pytest.mark.parametrize(
+    ("by", "why", "kept"),
+    [
+        ("李雷", "=HYPERLINK(\"http://evil\")", ("李雷", "'=HYPERLINK(\"http://evil\")")),
+        ("@李雷", "-5 床", ("'@李雷", "'-5 床")),
+        ('李"雷\n', 'a,"b"\r\nc\u2028d', ('李"雷', 'a,"b" c d')),
+        ("李\x00雷\u202e", "x\x1b[31my\x07", ("李雷", "x[31my")),
+        ("👨‍👩‍👧", "é" * 1000, ("👨‍👩‍👧", "é" * 1000)),
+        ("李雷", "长" * 10_000, "10000"),
+        ("李" * 61, "x", "61"),
+        ("\u3000 \u202e", "x", "请填写"),
+    ],
+)  # fmt: skip
+def test_what_a_person_writes_stays_one_line_of_text_in_the_seed(desk, policies, by, why, kept) -> None:
+    said = {"token": token(desk), "left_id": "a", "right_id": "b", "decision": "same", "by": by, "why": why}
+    answer = desk.post("/decisions/pair", data=said)
+    found = rows(policies / "facility_link_decisions.csv")
+    if isinstance(kept, str):
+        assert (answer.status_code, found) == (400, [])
+        assert kept in answer.text
+    else:
+        assert [(r["decided_by"], r["reason"]) for r in found] == [kept]
+    assert desk.get("/decisions").status_code == 200
+
+
+def test_a_seed_that_excel_saved_is_added_to_or_the_sentence_says_how_to_save_it(desk, policies) -> None:
+    seed = policies / "facility_link_decisions.csv"
+    saved = ("\ufeff" + seed.read_text("utf-8").strip() + "\nc,d,same,赵六,2026-01-01,x\n").replace("\n", "\r\n")
+    seed.write_bytes(saved.encode("gb18030"))
+    said = {"token": "", "left_id": "a", "right_id": "b", "decision": "same", "by": "李雷", "why": "x"}
+    answer = desk.get("/decisions")
+    assert (answer.status_code, "CSV UTF-8" in answer.text) == (400, True)
+    seed.write_bytes(saved.encode())
+    desk.post("/decisions/pair", data=said | {"token": token(desk)})
+    assert seed.read_bytes() == f"{saved}a,b,same,李雷,2026-03-01,x\n".encode()
+
+
+def test_a_policy_that_cannot_be_written_is_told_in_a_sentence(desk, policies, monkeypatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device", "facility_link_decisions.csv")
+
+    monkeypatch.setattr("orchestration.desk.decisions.write_text", full)
+    answer = desk.post(
+        "/decisions/pair",
+        data={
+            "token": token(desk),
+            "left_id": "a",
+            "right_id": "b",
+            "decision": "same",
+            "by": "李雷",
+            "why": "同一院落",
+        },
+    )
+    assert (answer.status_code, "No space left on device" in answer.text, "同一院落" in answer.text) == (
+        500,
+        True,
+        True,
+    )
+
+
+def test_an_upload_that_is_broken_off_is_no_fault_and_leaves_nothing(data, policies, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    head = {"type": "http", "method": "POST", "path": "/check", "query_string": b"", "root_path": "", "headers": [
+        (b"host", b"localhost"), (b"content-type", b"multipart/form-data; boundary=x"), (b"content-length", b"99999999")]}  # fmt: skip
+    body = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\n' + b"a" * 3_000_000
+    coming = iter([{"type": "http.request", "body": body, "more_body": True}, {"type": "http.disconnect"}])
+
+    async def receive() -> dict[str, object]:
+        return next(coming)
+
+    async def send(_: object) -> None:
+        pass
+
+    asyncio.run(application(data, policies)(head, receive, send))
+    assert [p for p in tmp_path.glob("minsheng-desk-*/**/*") if p.is_file()] == []
+
+
+@pytest.mark.parametrize("how", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM])
+def test_a_desk_that_is_ended_leaves_nothing_of_what_was_sent(tmp_path, how) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    (tmp_path / "uploads").mkdir()
+    surroundings = os.environ | {"TMPDIR": str(tmp_path / "uploads"), "MINSHENG_DATA": str(tmp_path / "data")}
+    desk = subprocess.Popen(
+        [sys.executable, "-m", "orchestration", "desk", "--port", str(port)],
+        env=surroundings,
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", transport=httpx.HTTPTransport(retries=8)) as asked:
+            assert (
+                "检查结果"
+                in asked.post("/check", data={"feed": "health.institutions"}, files={"file": ("机构.csv", SENT)}).text
+            )
+        assert list((tmp_path / "uploads").rglob("report.xlsx"))
+        desk.send_signal(how)
+        desk.wait(20)
+    finally:
+        desk.kill()
+    assert list((tmp_path / "uploads").rglob("*.xlsx")) == []
+
+
+def test_of_many_who_decide_at_once_one_is_heard(desk, data, policies) -> None:
+    pair = {"token": token(desk), "left_id": "a", "right_id": "b", "why": "x"}
+    file = {"token": token(desk), "receipt": RECEIPT, "why": "x"}
+
+    def decide(number: int) -> tuple[int, int]:
+        said = {"by": f"第{number}人", "decision": ("same", "different")[number % 2]}
+        return desk.post("/decisions/pair", data=pair | said).status_code, desk.post("/decisions/held", data=file | said).status_code  # fmt: skip
+
+    with ThreadPoolExecutor(8) as people:
+        answers = list(people.map(decide, range(8)))
+    assert [sorted(codes) for codes in zip(*answers, strict=True)] == [[200] + [400] * 7] * 2
+    assert len(rows(policies / "facility_link_decisions.csv")) == 1
+
+
+def test_a_fault_of_the_desk_s_own_is_told_in_words(data, policies, monkeypatch) -> None:
+    (data.published / "minsheng.duckdb").write_bytes(b"no database")
+    with TestClient(application(data, policies), base_url="http://localhost", raise_server_exceptions=False) as desk:
+        answer = desk.get("/decisions")
+    assert (answer.status_code, "出了差错" in answer.text, "Traceback" in answer.text) == (500, True, False)
+
+
+def test_in_a_browser_a_form_is_sent_once_and_a_name_is_given_once(desk) -> None:
+    """Also where the browser keeps nothing: a page without an address of its own is refused its storage."""
+    with browser() as opened, page(opened) as (shown, said):
+        for told, fields in ((desk.get("/").text, ()), (desk.get("/decisions").text, ("by", "why"))):
+            shown.set_content(told)
+            shown.evaluate(
+                "window.sent = 0; addEventListener('submit', e => { sent += !e.defaultPrevented; e.preventDefault(); })"
+            )
+            if fields:
+                for field in fields:
+                    shown.locator(f"[name={field}]").first.fill("王芳")
+                shown.locator("form button").first.dblclick()
+            else:
+                shown.locator("#feed").select_option("health.institutions")
+                shown.locator("#file").set_input_files({"name": "a.csv", "mimeType": "text/csv", "buffer": SENT})
+                shown.locator("form button").dblclick()
+                assert "检查中" in shown.locator("form button").inner_text()
+            assert shown.evaluate("sent") == 1
         assert said == []

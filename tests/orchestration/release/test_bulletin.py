@@ -7,8 +7,11 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
+from functools import partial
 from html.parser import HTMLParser
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import duckdb
@@ -20,7 +23,7 @@ from contracts.whole_files import read_json
 from orchestration.release.bulletin import charts
 from orchestration.release.bulletin.edition import Names, Row, open_edition, slug
 from orchestration.release.bulletin.figures import Indicator
-from orchestration.release.bulletin.pages import PAGES, About, _environment, write
+from orchestration.release.bulletin.pages import PAGES, About, _environment, _ticks, write
 from orchestration.release.revisions import Counted
 from orchestration.release.shown import road_network
 from tests.browser import DESK, TELEPHONE, address, axe_violations, browser, page, printed_sides
@@ -503,6 +506,14 @@ def test_no_chinese_page_says_anything_in_english_alone(site: Path) -> None:
             assert said == [], path.name
 
 
+def test_no_english_word_runs_into_the_next(site: Path) -> None:
+    for path in (site / "en").glob("*.html"):
+        if path.stem != "dictionary":
+            text = re.sub(r"<(svg|code)\b.*?</\1>", " ", path.read_text("utf-8").split("<main")[1], flags=re.DOTALL)
+            said = re.sub(r"</?(?:b|a|small|span|strong)\b[^>]*>", "", text)
+            assert re.findall(r"\w*[a-z][.;,:]?[A-Z][a-z]\w*", re.sub(r"<[^>]+>", "\n", said)) == [], path.name
+
+
 def test_the_board_says_what_the_public_edition_says(site: Path, night_city: City) -> None:
     with duckdb.connect(str(night_city.data.published / "public" / "minsheng_public.duckdb"), read_only=True) as con:
         asked = con.execute(
@@ -749,3 +760,137 @@ def test_on_paper_no_page_is_wider_than_a_sheet(site: Path) -> None:
             shown.goto(address(site / name))
             wide = shown.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
             assert wide <= 0, f"{name} is cut on paper"
+
+
+# Words of two parts of a scale in one place cannot be read.
+TOUCHING = """() => [...document.querySelectorAll('.scale')].flatMap(scale => {
+  const told = [...scale.querySelectorAll('text')].map(t => t.getBoundingClientRect()).filter(box => box.width);
+  return told.slice(1).filter((box, n) => box.left < told[n].right + 1).map(() => scale.textContent);
+})"""
+# On paper, what a heading stands over: nothing, where all of it is for the screen alone.
+BARE = """() => [...document.querySelectorAll('main h2, main h3')].filter(head => head.checkVisibility() && !head.closest('.tile')).filter(head =>
+  ![...head.parentElement.querySelectorAll('p, table, figure, ul')].some(e =>
+    head.compareDocumentPosition(e) & Node.DOCUMENT_POSITION_FOLLOWING && e.checkVisibility({contentVisibilityAuto: true}) && e.getBoundingClientRect().height)
+).map(head => head.textContent)"""
+WHOLE = "[...document.querySelectorAll('.indicator, .beside, .flow > section:not(:has(tr:nth-child(9)))')].filter(e => getComputedStyle(e).breakInside !== 'avoid').length"
+
+
+def test_a_scale_is_told_in_round_numbers_that_can_be_read(site: Path) -> None:
+    unit = next(iter(sorted(p.name for p in site.glob("facility-*.html"))))
+    with browser() as opened, page(opened, (695, 1000)) as (shown, _):
+        for name in ("index.html", "board.html", "indicators.html", "surveys.html", unit):
+            shown.goto(address(site / name))
+            for media, width in (("print", 695), ("screen", 320), ("screen", 640), ("screen", 1280)):
+                shown.emulate_media(media=media)
+                shown.set_viewport_size({"width": width, "height": 1000})
+                assert shown.evaluate(TOUCHING) == [], f"{name}, {media}, {width}"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "told"),
+    [
+        (65, 100, ["70", "80", "90", "100"]),
+        (85, 100, ["85", "90", "95", "100"]),
+        (0, 100, ["0", "25", "50", "75", "100"]),
+        (0, 200_000, ["0", "50,000", "100,000", "150,000", "200,000"]),
+        (0, 500, ["0", "200", "400"]),
+        (0, 0.6, ["0", "0.2", "0.4", "0.6"]),
+        (0, 0.003, ["0", "0.001", "0.002", "0.003"]),
+    ],
+)
+def test_a_scale_of_any_size_has_at_most_five_round_numbers(low, high, told) -> None:
+    found = _ticks(low, high)
+    assert [words for _, words in found] == told
+    assert [low + at * (high - low) for at, _ in found] == pytest.approx([float(w.replace(",", "")) for w in told])
+
+
+def test_on_paper_nothing_is_cut_that_belongs_together_and_no_heading_stands_alone(site: Path) -> None:
+    units = [next(iter(sorted(p.name for p in site.glob(f"{kind}-*.html")))) for kind in ("department", "facility")]
+    with browser() as opened, page(opened, (695, 1000)) as (shown, _):
+        shown.emulate_media(media="print")
+        for name in (*(f"{p}.html" for p in (*PAGES, "dictionary")), *units):
+            shown.goto(address(site / name))
+            assert shown.evaluate(WHOLE) == 0, f"{name}: a chart or an indicator is cut between two sides"
+            assert shown.evaluate(BARE) == [], f"{name}: a heading on paper with nothing under it"
+            assert shown.evaluate("[...document.querySelectorAll('th button')].map(b => getComputedStyle(b, '::after').content)") in ([], ["none"] * shown.locator("th button").count()), name  # fmt: skip
+
+
+def test_on_paper_the_table_behind_a_chart_is_there_for_who_has_opened_it(site: Path) -> None:
+    with browser() as opened, page(opened) as (shown, _):
+        shown.emulate_media(media="print")
+        shown.goto(address(site / "index.html"))
+        behind = shown.locator(".behind").first
+        assert not behind.is_visible()
+        behind.evaluate("e => e.open = true")
+        assert behind.locator("table").is_visible()
+
+
+def test_in_forced_colours_ranges_and_drawings_can_be_seen(site: Path) -> None:
+    with browser() as opened, page(opened, forced_colors="active", color_scheme="dark") as (shown, _):
+        shown.goto(address(site / "index.html"))
+        ground = shown.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert ground == "rgb(0, 0, 0)"
+        seen = "[...document.querySelectorAll('.strip circle, .strip rect')].map(e => getComputedStyle(e).fill)"
+        assert set(shown.evaluate(seen)) == {"rgb(255, 255, 255)"}
+        assert shown.evaluate("getComputedStyle(document.querySelector('.drawing')).backgroundColor") == "rgb(255, 255, 255)"  # fmt: skip
+        here = "a => getComputedStyle(a).borderBottomColor"
+        assert shown.locator("header nav a[aria-current]").first.evaluate(here) != shown.locator("header nav a:not([aria-current])").first.evaluate(here)  # fmt: skip
+
+
+class Strict(SimpleHTTPRequestHandler):
+    """A web server that allows a page nothing but files of its own place."""
+
+    def end_headers(self) -> None:
+        self.send_header("Content-Security-Policy", "default-src 'self'")
+        super().end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+def test_a_strict_web_server_shows_every_page_below_any_folder(site: Path, tmp_path: Path) -> None:
+    (tmp_path / "gov").mkdir()
+    (tmp_path / "gov" / "公报").symlink_to(site.resolve())
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Strict, directory=str(tmp_path)))
+    Thread(target=server.serve_forever, daemon=True).start()
+    unit = next(iter(sorted(p.name for p in site.glob("department-*.html"))))
+    try:
+        with browser() as opened, page(opened) as (shown, said):
+            for name in ("", *(f"{p}.html?from=there" for p in (*PAGES, "dictionary")), f"en/{unit}"):
+                shown.goto(f"http://127.0.0.1:{server.server_port}/gov/公报/{name}")
+                at = shown.locator(".strip circle")
+                if at.count():
+                    assert shown.evaluate("new Set([...document.querySelectorAll('.strip circle')].map(c => c.getBoundingClientRect().left)).size") > 1  # fmt: skip
+            complaints = [line for line in said if not line.startswith("http")]
+            assert complaints == []
+            # Who followed a link that something on its way has broken still gets a page that works.
+            shown.goto(f"http://127.0.0.1:{server.server_port}/gov/公报/board.html?x=1#%E4%zz")
+            assert shown.locator("th button").count() > 0
+            assert [line for line in said if "URI" in line] == []
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_without_a_script_every_row_is_there_and_nothing_is_offered_that_needs_one(site: Path) -> None:
+    with browser() as opened, page(opened, java_script_enabled=False) as (shown, _):
+        for name in ("board.html", "indicators.html", "dictionary.html", "en/equality.html"):
+            shown.goto(address(site / name))
+            assert shown.locator("form:visible").count() == 0, name
+            assert shown.locator("tbody tr").count() == shown.locator("tbody tr:visible").count(), name
+        shown.locator("[data-language]").click()
+        shown.wait_for_url("**/equality.html")
+        assert "/en/" not in shown.url
+
+
+def test_two_halls_of_one_name_have_two_titles_and_a_long_code_has_a_page(tmp_path: Path) -> None:
+    halls = {"h1": "东区", "h2": "西区", "H" * 300: "南区"}
+    site = written(
+        tmp_path,
+        dim_division=[{"division_code": c, "name": n, "full_name": n, "level": "county", "county_code": c, "is_in_force": True} for c, n in halls.items()],
+        dim_facility=[{"facility_id": c, "name": "便民服务中心", "department_code": "health", "division_code": c} for c in halls],
+        review_scorecard=[SHOWN | {"dimension": "all", "code": "all"}, *(SHOWN | {"dimension": "facility", "code": c, "name_zh": "便民服务中心"} for c in halls)],
+    )  # fmt: skip
+    titles = [re.search(r"<title>(.*?)</title>", p.read_text("utf-8"))[1] for p in site.glob("facility-*.html")]  # type: ignore[index]
+    assert len(titles) == len(set(titles)) == 3
+    assert broken_links(site) == []

@@ -66,6 +66,17 @@ def test_the_index_leads_to_a_page_for_each_table_and_back(pages) -> None:
     assert re.search(r"<td>8</td><td>5</td><td>2026-03-01.1</td></tr>", pages["index"].path.read_text(encoding="utf-8"))
 
 
+def test_a_page_is_called_by_what_it_says_and_its_release(pages) -> None:
+    titles = {
+        name: re.search(r"<title>(.*?)</title>", page.path.read_text(encoding="utf-8"))[1]
+        for name, page in pages.items()
+    }  # type: ignore[index]
+    assert titles == {
+        "index": "2026-03-01.1 发布核查 · What was checked",
+        "dim_department": "dim_department · 2026-03-01.1",
+    }
+
+
 def test_a_page_says_which_promises_were_kept_and_what_broke_the_others(pages) -> None:
     said = " ".join(pages["dim_department"].text.split())
     assert "2026-03-01.1" in said

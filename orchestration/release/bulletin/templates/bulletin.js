@@ -24,7 +24,7 @@ const filtered = [...document.querySelectorAll("[data-filtered]")].map((section)
 
 // #facility&bad: the halls that are bad. Links and the other language carry it.
 function fromAddress() {
-  const [kind, ...states] = decodeURIComponent(location.hash.slice(1)).split("&");
+  const [kind, ...states] = location.hash.slice(1).split(/&|%26/);
   const found = filtered.find((f) => f.section.id === kind);
   if (!found || !states.length) return;
   for (const box of found.states) box.checked = states.includes(box.value);
