@@ -78,7 +78,7 @@ def tell_list(_chosen: argparse.Namespace, data: DataDirectory, console: Console
         ("变动的表 changed tables", 0),
         ("", 0),
     ):
-        table.add_column(heading, justify="right" if right else "left")
+        table.add_column(heading, justify="right" if right else "left", overflow="fold")
     for item in found:
         c = item.certificate
         changed = (
