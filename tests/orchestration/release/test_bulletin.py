@@ -708,6 +708,49 @@ def test_a_part_of_a_score_that_the_edition_leaves_out_is_withheld_and_not_unmea
     assert "部门见自己的记分表" in text
 
 
+def test_units_of_one_name_are_told_apart_by_their_codes(tmp_path: Path) -> None:
+    """Two halls of one name in one county could not be told apart, and communities of two counties of one name stood as one county."""
+    counties = [
+        {"division_code": c, "name": "城区", "full_name": f"示范市城区{c}", "level": "county", "parent_code": "C", "is_in_force": True}
+        for c in ("C1", "C2")
+    ]  # fmt: skip
+    villages = [
+        {"division_code": f"V{n}", "name": "一社区", "full_name": f"V{n}", "level": "village", "county_code": f"C{n}", "is_in_force": True, "longitude": 116.0, "latitude": 40.0}
+        for n in (1, 2)
+    ]  # fmt: skip
+    halls = {"h1": ("中心", "C1"), "h2": ("中心", "C1"), "h3": ("中心", "C2"), "h4": ("之家", "C2")}
+    site = written(
+        tmp_path,
+        dim_department=[{"department_code": c, "name_zh": "服务局", "name_en": "Services"} for c in ("a", "b")],
+        dim_division=[{"division_code": "C", "name": "示范市", "full_name": "示范市", "level": "city", "is_in_force": True}, *counties, *villages],
+        dim_facility=[{"facility_id": h, "name": n, "department_code": "a", "division_code": c} for h, (n, c) in halls.items()],
+        review_scorecard=[
+            SHOWN | {"dimension": "all", "code": "all"},
+            *(SHOWN | {"dimension": "department", "code": c} for c in ("a", "b")),
+            *(SHOWN | {"dimension": "facility", "code": h, "name_zh": n} for h, (n, _) in halls.items()),
+            *(SHOWN | {"dimension": "county", "code": c["division_code"], "name_zh": "城区"} for c in counties),
+        ],
+        survey_score=[
+            SCORE | {"area_level": "all", "mean": 70.0, "held_on": date(2026, 1, 1)},
+            *(SCORE | {"area_level": "county", "division_code": c, "division_name": "城区", "mean": 70.0} for c in ("C1", "C2")),
+        ],
+        facility_access=[{"division_code": f"V{n}", "division_level": "village", "circle_type": "x", "communities_within_wide": 1} for n in (1, 2)],
+    )  # fmt: skip
+    for language, mark in (("", "（{}）"), ("en/", " ({})")):
+        board = (site / f"{language}board.html").read_text("utf-8")
+        apart = {code: mark.format(code) for code in ("h1", "h2", "h3", "h4", "a", "b", "C1", "C2")}
+        assert f"中心{apart['h1']}" in board
+        assert f"中心{apart['h2']}" in board
+        assert f"中心{apart['h3']}" not in board, "its county tells it apart"
+        assert f"之家{apart['h4']}" not in board
+        for code in ("C1", "C2"):
+            assert f"城区{apart[code]}" in board
+            assert f"城区（{code}）" in (site / f"{language}map.html").read_text("utf-8")
+            assert f"城区（{code}）" in (site / f"{language}surveys.html").read_text("utf-8")
+        name = "Services" if language else "服务局"
+        assert f"{name}{apart['a']}" in (site / f"{language}department-a.html").read_text("utf-8")
+
+
 def test_in_a_browser_names_of_sixty_letters_leave_a_page_as_it_is(tmp_path: Path) -> None:
     name = "察布查尔锡伯自治县孙扎齐牛录镇阿布散社区便民服务中心暨新时代文明实践站" * 2
     halls = [{**SHOWN, "dimension": "facility", "code": f"h{n}", "name_zh": name} for n in range(12)]
