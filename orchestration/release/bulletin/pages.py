@@ -185,7 +185,7 @@ class _Site:
             self._csv(
                 f"reviews-{kind}",
                 "review_scorecard",
-                [Row(r, name_zh=u.name.zh) for u in units for r in u.months],
+                [Row(r, name_zh=u.name.both) for u in units for r in u.months],
                 CSV_OF_UNITS,
             )
         self._csv("reviews-all", "review_scorecard", self.reviews.months, CSV_OF_UNITS)

@@ -172,6 +172,25 @@ def test_a_rate_of_fewer_than_a_hundred_is_withheld_and_not_a_dash(tmp_path: Pat
         assert '<p class="big">–</p><p>' in (site / f"{name}.html").read_text("utf-8")
 
 
+def test_an_english_page_calls_by_its_chinese_name_what_has_no_other_and_says_so(tmp_path: Path) -> None:
+    site = written(
+        tmp_path,
+        dim_department=[{"department_code": "a", "name_zh": "档案局"}],
+        review_scorecard=[
+            SHOWN | {"dimension": "all", "code": "all"}, SHOWN | {"dimension": "department", "code": "a"},
+            SHOWN | {"dimension": "service_item", "code": "BPS01", "name_zh": "生育保险"}, SHOWN | {"dimension": "channel", "code": "1", "name_zh": "窗口"},
+        ],
+    )  # fmt: skip
+    board = (site / "en" / "board.html").read_text("utf-8")
+    assert "生育保险" in board
+    assert "档案局" in board
+    assert "are called by their Chinese ones" in board
+    assert "Window" in board
+    assert "窗口" not in board
+    assert ",窗口 · Window," in (site / "data" / "reviews-channel.csv").read_text("utf-8-sig")
+    assert ",生育保险," in (site / "data" / "reviews-service_item.csv").read_text("utf-8-sig")
+
+
 def test_names_cannot_break_a_page_or_a_spreadsheet(tmp_path: Path) -> None:
     nasty = '=HYPERLINK("http://evil")<script>alert(1)</script>'
     site = written(
