@@ -15,6 +15,7 @@ from typing import Any
 
 from contracts.loading import sender_names
 from orchestration.release.bulletin.edition import LANGUAGES, Edition, Names, Row, both, slug, spelled
+from orchestration.release.periods import days_of
 from orchestration.release.telling_apart import told_apart
 
 VERDICTS = ("bad", "watch", "undetermined", "good")
@@ -171,11 +172,28 @@ def _called(edition: Edition, kind: str, code: str, row: Row, named: Mapping[str
     if code.startswith("rest:"):
         return Names("未落到下一级的办件", "Contacts in none of its parts"), _place(edition, code.removeprefix("rest:"))
     if kind in ("county", "town") and known["name"]:
-        return Names(known["name"], known["name"]), _place(edition, known["parent_code"]) if kind == "town" else ""
+        return _with_end(known), _place(edition, known["parent_code"]) if kind == "town" else ""
     name = row["name_zh"] or known["name"]
     if kind == "facility" and not name:
         return Names("未登记的服务点", "A hall that no register lists"), code.removeprefix("hall:").replace(":", " ")
     return (Names(name, name) if name else spelled(code)), str(known["place"] or "")
+
+
+def _with_end(division: Row) -> Names:
+    """A division by its name; one that is no more, as an approved month still has it, with its last year."""
+    name, last = division["name"], division["valid_to_year"]
+    if division["is_in_force"] is not False or last is None:
+        return Names(name, name)
+    return Names(f"{name}（已撤并，存续至 {last} 年）", f"{name} (merged or abolished, until {last})")
+
+
+def approved(edition: Edition, month: date | None) -> str | None:
+    """The closed period that a month lies in, with its revision, as the newest release says it; None while its figures may still change."""
+    if month is None:
+        return None
+    closed = edition.one("release_log", "order by released_at desc, release_id desc")["closed_periods"]
+    covers = ((said, days_of(said.split(" ")[0])) for said in (closed or "").split(", ") if said)
+    return next((said for said, (first, last) in covers if first <= month <= last), None)
 
 
 def _divisions(edition: Edition, *levels: str) -> dict[str, str]:

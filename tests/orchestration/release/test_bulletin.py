@@ -172,6 +172,30 @@ def test_a_rate_of_fewer_than_a_hundred_is_withheld_and_not_a_dash(tmp_path: Pat
         assert '<p class="big">–</p><p>' in (site / f"{name}.html").read_text("utf-8")
 
 
+def test_an_approved_month_says_so_and_under_which_divisions_it_stands(tmp_path: Path) -> None:
+    """Two counties were merged after the approval: the month has both, and one of them is no more."""
+    counties = [
+        {"division_code": "C1", "name": "东区", "full_name": "东区", "level": "county", "is_in_force": True, "valid_to_year": None},
+        {"division_code": "C2", "name": "西区", "full_name": "西区", "level": "county", "is_in_force": False, "valid_to_year": 2025},
+    ]  # fmt: skip
+    cases = {"2026-02 (1)": True, "2026Q1 (2)": True, "2026-01 (1)": False, None: False}
+    for n, (closed, is_approved) in enumerate(cases.items()):
+        site = written(
+            tmp_path / str(n),
+            dim_division=counties,
+            release_log=[{"release_id": "2026-03-01.1", "released_at": datetime(2026, 3, 1), "closed_periods": closed}],
+            review_scorecard=[
+                SHOWN | {"dimension": "all", "code": "all"},
+                *(SHOWN | {"dimension": "county", "code": c["division_code"], "name_zh": c["name"]} for c in counties),
+            ],
+        )
+        board, english = ((site / page).read_text("utf-8") for page in ("board.html", "en/board.html"))
+        assert ("评价数字所属时期已经核准" in board, f"is approved ({closed})" in english) == (is_approved, is_approved)
+        assert "西区（已撤并，存续至 2025 年）" in board
+        assert "西区 (merged or abolished, until 2025)" in english
+        assert "东区（" not in board
+
+
 def test_an_english_page_calls_by_its_chinese_name_what_has_no_other_and_says_so(tmp_path: Path) -> None:
     site = written(
         tmp_path,
