@@ -105,7 +105,7 @@ def reader(target: str, published: Path, uri: str, read: Any, over: Any, told: A
 def through_releases(name: str, uri: str, work: Path) -> None:
     """Publishes release after release to one target while its readers read, each of them every release."""
     from orchestration.paths import DataDirectory
-    from orchestration.release import publishing
+    from orchestration.release import names, standing
     from orchestration.release.targets import postgres
 
     data = DataDirectory(work / name / "data")
@@ -115,14 +115,14 @@ def through_releases(name: str, uri: str, work: Path) -> None:
     def publish(number: int) -> None:
         release_id = write(data.published, number)
         started = time.monotonic()
-        publishing.show(data, release_id)
+        standing.show(data, release_id)
         swaps.append(time.monotonic() - started)
         if name == "PostgreSQL":
             database = data.published / "releases" / release_id / DATABASE
             served = postgres.serve(target, database, postgres.Release(release_id, f"{number:064d}"), {})
             swaps[-1] = served.swap_seconds
             tries.append(served.tries)
-        old = data.published / "releases" / f"2026-03-01.{number - publishing.KEPT_RELEASES}"
+        old = data.published / "releases" / f"2026-03-01.{number - names.KEPT_RELEASES}"
         shutil.rmtree(old, ignore_errors=True)
 
     publish(1)

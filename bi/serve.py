@@ -94,6 +94,11 @@ def address_of_release(data: Path, database: str) -> str:
     """
     if not database:
         file = data / "published" / "minsheng.duckdb"
+        if not file.is_file() and any((data / "published" / "certificates").glob("*.json")):
+            raise NotServed(
+                f"现行发布丢失：{file} 不存在；python -m orchestration release list 会说明缺什么、怎么办 · "
+                f"the release that is served is lost: {file} is not there; python -m orchestration release list says what is missing and what to do"
+            )
         if not file.is_file():
             raise NotServed(
                 f"尚无发布：{file} 不存在，请先 make demo 或 make nightly · "

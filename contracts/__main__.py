@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from contracts.messages import shown
@@ -138,7 +138,8 @@ def _tell(console: Console, checked: Checked) -> None:
         if not alike:
             continue
         console.print(Text(heading, style="bold"))
-        table = Table(*COLUMNS, padding=(0, 1))
+        # Folded: Chinese has no blanks to break at, and what to do stands at the end.
+        table = Table(*(Column(heading, overflow="fold") for heading in COLUMNS), padding=(0, 1))
         style = "red" if severity == "error" else "yellow"
         for p in alike[:SHOWN]:
             # Text, not markup: a value such as [red] is the sender's and stays as it is.

@@ -7,6 +7,7 @@ are not published.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
@@ -83,13 +84,22 @@ def _of_department(root: Path, feeds: list[Feed]) -> dict[str, Any]:
         "models": [
             {
                 "name": f"stg_{feed.department}__{feed.table}",
-                "description": f"{feed.description.split('. ')[0].rstrip('.')}, as accepted at the door: every delivery is kept. "
-                f"Key within a delivery: {', '.join(feed.stored_key)}.",
+                "description": _staged(feed),
             }
             for feed in feeds
             if (root / MODELS / "staging" / feed.department / f"stg_{feed.department}__{feed.table}.sql").is_file()
         ],
     }
+
+
+def _staged(feed: Feed) -> str:
+    """Of the feed's grain the first part, in both languages, and the key."""
+    zh, _, en = feed.description.partition(" · ")
+    headers, key = "、".join(feed.by_name[n].header for n in feed.key), ", ".join(feed.stored_key)
+    return (
+        f"{re.split('[；。]', zh)[0]}，按门口接收的内容：每次报送都保留。一次报送内的主键：{headers}。 · "
+        f"{en.split('. ')[0].rstrip('.')}, as accepted at the door: every delivery is kept. Key within a delivery: {key}."
+    )
 
 
 def _source_column(f: FieldSpec) -> dict[str, Any]:

@@ -68,34 +68,36 @@ FILES: Mapping[str, Sentences] = {
     ),
     "truncated_file": Sentences(
         "{file} 不完整或已损坏，请重新导出或重新传输。",
-        "{file} is cut short or damaged ({detail}); export or transfer it again.",
+        "{file} is cut short or damaged; export or transfer it again.",
     ),
     "damaged_file": Sentences(
         "{file} 无法作为 {format} 打开，请在原软件中打开并另存后重新发送。",
-        "{file} cannot be opened as {format} ({detail}); open it where it was made, save it again and send it.",
+        "{file} cannot be opened as {format}; open it where it was made, save it again and send it.",
     ),
     "encrypted_file": Sentences(
         "{file} 设有密码，请取消密码后重新发送。",
         "{file} is protected by a password; remove it and send the file again.",
     ),
     "format_not_understood": Sentences(
-        "{file} 是 {detail}，不能读取；请另存为 XLSX 或 CSV 后发送。",
-        "{file} is {detail}, which cannot be read; save it as XLSX or CSV and send that.",
+        "{file} 实际是{kind_zh}，不能读取；请在能打开它的软件中另存为 XLSX 或 CSV 后发送（只改扩展名没有用）。",
+        "{file} is in fact {kind_en}, which cannot be read; save it as XLSX or CSV where it opens and send that (another ending of its name "
+        "is not enough).",
     ),
     "format_not_as_declared": Sentences(
         "按约定 {file} 应为 {expected}，实际为 {found}；请按约定格式发送，或由数据管理人员修改布局文件。",
         "{file} should be {expected} according to its layout and is {found}; send it as agreed or have the layout changed.",
     ),
     "archive_without_data": Sentences(
-        "压缩包 {file} 里没有数据文件。", "The archive {file} holds no data file; put one in and send it again."
+        "压缩包 {file} 里没有数据文件，请放入后重新打包发送。",
+        "The archive {file} holds no data file; put one in and send it again.",
     ),
     "archive_with_several_files": Sentences(
-        "压缩包 {file} 里有多个数据文件：{members}。请只放一个，或由布局文件的 member 指定。",
+        "压缩包 {file} 里有多个数据文件：{members}。请只放一个，或请数据平台在布局文件中指定（member）。",
         "The archive {file} holds several data files: {members}. Send one, or name it under `member` in the layout.",
     ),
     "archive_member_missing": Sentences(
-        "压缩包 {file} 里没有约定的文件 {expected}，只有：{members}。",
-        "The archive {file} does not hold {expected}; it holds {members}.",
+        "压缩包 {file} 里没有约定的文件 {expected}，只有：{members}；请放入该文件后重新发送。",
+        "The archive {file} does not hold {expected}; it holds {members}. Pack that file and send it again.",
     ),
     "archive_member_with_odd_name": Sentences(
         "压缩包 {file} 里的文件名 {member} 不正常，不予打开；请重新打包，只放数据文件。",
@@ -209,15 +211,19 @@ FILES: Mapping[str, Sentences] = {
         "The columns {columns} of {file} are hidden: nobody sees them, and they were read like the others. Check what they hold.",
     ),
     "no_sheet_with_data": Sentences(
-        "{file} 的工作表都是空的。", "No sheet of {file} holds anything; export it again and send it."
+        "{file} 的工作表都是空的，请重新导出后发送。", "No sheet of {file} holds anything; export it again and send it."
     ),
     "header_not_found": Sentences(
-        "在 {file} 开头 {rows} 行里找不到表头：应有 {expected} 等，实际看到：{found}。请补上表头行。",
+        "在 {file} 开头 {rows} 行里找不到表头：应有 {expected} 等，实际看到：{found}。请把表头行放在数据上方，列名按模板填写。",
         "No header row found in the first {rows} rows of {file}: expected some of {expected}; found {found}. "
-        "Put the header row back.",
+        "Put the header row above the rows, with the names of the template.",
+    ),
+    "text_garbled": Sentences(
+        "{file} 的文字已成乱码（保存时用错了编码）；请在原软件中重新导出为 XLSX，或另存为 UTF-8 编码的 CSV 后发送。",
+        "The letters of {file} are garbled (it was saved in a wrong encoding); export it again as XLSX, or as CSV in UTF-8, and send that.",
     ),
     "header_row_missing": Sentences(
-        "按约定表头在 {file} 第 {expected} 行，但文件只有 {found} 行。",
+        "按约定表头在 {file} 第 {expected} 行，但文件只有 {found} 行；请发送完整的文件。",
         "The header of {file} should be in row {expected}, and the file has {found} rows; send the whole file.",
     ),
     "header_repeated": Sentences(
@@ -237,7 +243,7 @@ FILES: Mapping[str, Sentences] = {
         "The encoding {expected} stated for {file} is unknown; use utf-8, gb18030, big5 or utf-16.",
     ),
     "encoding_unclear": Sentences(
-        "{file} 的编码无法确定：按 {guess} 读取时，其中的字母不属于任何一种语言。请另存为 UTF-8，或在布局文件的 read.encoding 中写明。",
+        "{file} 的编码无法确定：按 {guess} 读取时，其中的字母不属于任何一种语言。请另存为 UTF-8，或请数据平台在布局文件中写明（read.encoding）。",
         "The encoding of {file} is unclear: read as {guess}, its letters are no language's. Save it as UTF-8, or state "
         "read.encoding in the layout.",
     ),
@@ -261,15 +267,15 @@ FILES: Mapping[str, Sentences] = {
         "The delimiter {expected} stated for {file} cannot be used: it must be one ASCII character.",
     ),
     "not_a_table": Sentences(
-        "{file} 开头看不出是文本表格（{detail}）；请另存为 XLSX 或 CSV 后发送。",
-        "{file} does not begin like a table ({detail}); save it as XLSX or CSV and send that.",
+        "{file} 看不出是文本表格（{why_zh}）；请另存为 XLSX 或 CSV 后发送。",
+        "{file} does not look like a table of text ({why_en}); save it as XLSX or CSV and send that.",
     ),
     "not_json": Sentences(
-        "{file} 不是有效的 JSON，请重新导出。", "{file} is not valid JSON ({detail}); export it again."
+        "{file} 不是有效的 JSON{where_zh}，请重新导出。", "{file} is not valid JSON{where_en}; export it again."
     ),
     "records_not_found": Sentences(
-        "{file} 里按路径“{expected}”找不到记录：{detail}。请检查布局文件的 records 或文件结构。",
-        "{file} has no records under {expected}: {detail}. Check `records` in the layout, or the file.",
+        "{file} 里按路径“{expected}”找不到记录：{found_zh}。请检查文件结构，或由数据管理人员修改布局文件的 records。",
+        "{file} has no records under {expected}: {found_en}. Check the file, or have `records` in the layout changed.",
     ),
     "document_repeats_a_key": Sentences(
         "{file} 里包含记录的对象中，同一个键出现两次（其中的键：{keys}），前一个的内容会丢失；请只保留一个，或合并后重新导出。",
@@ -277,7 +283,7 @@ FILES: Mapping[str, Sentences] = {
         "keep one, or put them together and export the file again.",
     ),
     "records_path_needed": Sentences(
-        "{file} 里有多处可能是记录：{found}；请在布局文件的 records 里写明。",
+        "{file} 里有多处可能是记录：{found}；请数据平台在布局文件中写明是哪一处（records）。",
         "{file} has several lists that may be the records: {found}; name one under `records` in the layout.",
     ),
     "too_many_rows": Sentences(
@@ -404,11 +410,11 @@ VALUES: Mapping[str, Sentences] = {
         "{value} looks like a date that Excel made of a text; format the column as text and type it again.",
     ),
     "decimal_comma": Sentences(
-        "“{value}”似用逗号作小数点；请改用小数点，或在布局文件的 cast 中写明 decimal: ','。",
+        "“{value}”似用逗号作小数点；请改用小数点，或请数据平台在布局文件中写明 decimal: ','（cast）。",
         "{value} seems to have a decimal comma; write a point, or state decimal: ',' under cast in the layout.",
     ),
     "comma_is_unclear": Sentences(
-        "“{value}”可读成两个数（逗号或点是小数点还是千分位不明）；请写成不带分隔符的数，或在布局文件的 cast 中写明 decimal。",
+        "“{value}”可读成两个数（逗号或点是小数点还是千分位不明）；请写成不带分隔符的数，或请数据平台在布局文件中写明（cast） decimal。",
         "{value} can be read as two numbers (a decimal sign or one between thousands); write it without, or state `decimal` under "
         "cast in the layout.",
     ),
@@ -477,9 +483,9 @@ ROWS: Mapping[str, Sentences] = {
         "{value} is not shaped like {field}: {shape_en}.",
     ),
     "too_short": Sentences(
-        "“{value}”太短，至少 {limit} 个字符。", "{value} is too short; at least {limit} characters."
+        "“{value}”太短，至少 {limit} 个字符；请补全。", "{value} is too short; at least {limit} characters."
     ),
-    "too_long": Sentences("内容太长，最多 {limit} 个字符。", "Too long; at most {limit} characters."),
+    "too_long": Sentences("内容太长，最多 {limit} 个字符；请缩短。", "Too long; at most {limit} characters."),
     "not_in_code_list": Sentences(
         "“{value}”不在“{field}”的代码表中；{near}请按代码表填写。",
         "{value} is not in the code list of {field}; {near_en}use a code of the list.",
@@ -522,20 +528,20 @@ ROWS: Mapping[str, Sentences] = {
     ),
     "cross_field": Sentences("{rule_zh}", "{rule_en}"),
     "key_repeated": Sentences(
-        "主键（{field}）在本文件中重复，保留第一行；请删除重复行。",
-        "The key ({key}) stands in this file already; the first row is kept, remove the others.",
+        "“{field}”与本文件中前面的行相同，只保留第一行；请删除重复的行。",
+        "{field_en} stands in this file already; the first row is kept, remove the others.",
     ),
     "key_already_delivered": Sentences(
-        "主键（{field}）此前已报送；如需更正，请以同名文件重报整份数据。",
-        "The key ({key}) has been delivered before; to correct it, send the whole file again under the same name.",
+        "“{field}”此前已报送；如需更正，请以同名文件重报整份数据。",
+        "{field_en} has been delivered before; to correct it, send the whole file again under the same name.",
     ),
     "key_twice": Sentences(
-        "主键（{field}）在本文件中出现多次，只算一条记录；如为不同的记录，请改号重报。",
-        "The key ({key}) stands in this file several times and counts as one record; where they are several, send them under numbers of their own.",
+        "“{field}”在本文件中出现多次，只算一条记录；如为不同的记录，请改号重报。",
+        "{field_en} stands in this file several times and counts as one record; where they are several, send them under numbers of their own.",
     ),
     "key_of_another_sender": Sentences(
         "另一报送方也在使用此编号（{field}）：区划和部门都相同的算同一条记录，以先报的一方为准；否则算贵方自己的另一条记录。",
-        "Another sender uses this key ({key}) as well: where division and department are the same it is one record, as the first sender tells it; otherwise yours is a record of its own.",
+        "Another sender uses this number ({field_en}) as well: where division and department are the same it is one record, as the first sender tells it; otherwise yours is a record of its own.",
     ),
     "personal_number": Sentences(
         "“{field}”里有个人号码（{value}），不会照样入库，以“〔…〕”代替；请改用本单位自己的编号。",
@@ -543,8 +549,8 @@ ROWS: Mapping[str, Sentences] = {
     ),
     "contract_violated": Sentences("“{field}”不符合报送约定，请核对。", "{field} is not what was agreed; look at it."),
     "not_in_scope": Sentences(
-        "该行不属于本次报送范围（布局文件的 keep 规则）。",
-        "The row is outside what this delivery is for (the layout's keep rule).",
+        "该行不属于本次报送范围，不计入，无需更正。",
+        "The row is outside what this delivery is for; it does not count, and nothing is to be corrected.",
     ),
 }
 
@@ -553,7 +559,12 @@ ROWS: Mapping[str, Sentences] = {
 PLATFORM: Mapping[str, Sentences] = {
     "required_columns_missing": Sentences(
         "{file} 缺少必需的列：{expected}；文件中有：{found}。请补上这些列，或按模板填报。",
-        "{file} lacks required columns: {expected}; it has: {found}. Add them, or fill in the template.",
+        "{file} lacks required columns: {expected_en}; it has: {found}. Add them, or fill in the template.",
+    ),
+    "rows_and_columns_swapped": Sentences(
+        "{file} 的行和列颠倒了：列名在第一列（{found}），应在第一行；请转置后发送，或按模板填报。",
+        "{file} has rows and columns swapped: the names of columns stand in the first column ({found}) and belong into the first row. Transpose "
+        "it, or fill in the template.",
     ),
     "layout_columns_missing": Sentences(
         "{file} 缺少布局文件所用的列：{expected}；文件中有：{found}。请核对是否换了版式。",
@@ -564,15 +575,15 @@ PLATFORM: Mapping[str, Sentences] = {
         "{file} lacks columns that its layout renames: {columns}; what they hold is empty. Have they another name now?",
     ),
     "columns_unknown": Sentences(
-        "{file} 有没有用到的列：{unused}；又没有这些列：{wanted}。如只是列名不同，请改用合同中的列名。",
-        "{file} has columns that are not used ({unused}) and lacks others ({wanted}); if only the names differ, use the contract's.",
+        "{file} 有没有用到的列：{unused}；又没有这些列：{wanted}。如只是列名不同，请改用模板中的列名。",
+        "{file} has columns that are not used ({unused_en}) and lacks others ({wanted}); if only the names differ, use the template's.",
     ),
     "crs_not_wgs84": Sentences(
-        "{file} 声明的坐标系是 {found}，不是 WGS-84；请转换后发送，或在布局文件的 coordinates 中写明。",
+        "{file} 声明的坐标系是 {found}，不是 WGS-84；请转换后发送，或请数据平台在布局文件中写明（coordinates）。",
         "{file} states {found} as its coordinate system, not WGS-84; convert it, or state `coordinates` in the layout.",
     ),
     "unit_stated_above": Sentences(
-        "{file} 注明单位为“{stated}”，而“{field}”按合同以“{unit}”计；请换算后发送，或在布局文件的 multiply 中写明倍数。",
+        "{file} 注明单位为“{stated}”，而“{field}”按合同以“{unit}”计；请换算后发送，或请数据平台在布局文件中写明倍数（multiply）。",
         "{file} states the unit {stated}, and {field} is agreed in {unit_en}; convert the values, or state the factor under "
         "`multiply` in the layout.",
     ),
@@ -581,7 +592,7 @@ PLATFORM: Mapping[str, Sentences] = {
         "{file} has several columns ({headers}) for {field}; keep one.",
     ),
     "code_scheme_undeclared": Sentences(
-        "{file}：报送方 {sender} 未声明代码体系（{schemes}），代码方向不明，不能读入；请在布局文件的 code_scheme 中声明。",
+        "{file}：报送方 {sender} 未声明代码体系（{schemes}），代码方向不明，不能读入；请数据平台在布局文件中声明（code_scheme）。",
         "{file}: sender {sender} has not declared its code schemes ({schemes}), so its codes cannot be read; "
         "declare them under code_scheme in a layout.",
     ),
@@ -650,8 +661,8 @@ PLATFORM: Mapping[str, Sentences] = {
         "The delivery list {file} needs the columns {expected}; its first line is: {found}. Put them there.",
     ),
     "delivery_line": Sentences(
-        "报送清单 {file} 第 {line} 行无法使用（{detail}）；请改正这一行，其他行照常读取。",
-        "Line {line} of the delivery list {file} cannot be used ({detail}); correct it. The other lines are read.",
+        "报送清单 {file} 第 {line} 行无法使用（{why_zh}）；请改正这一行，其他行照常读取。",
+        "Line {line} of the delivery list {file} cannot be used ({why_en}); correct it. The other lines are read.",
     ),
     "withdrawn": Sentences(
         "{file} 已由 {by} 撤回，不再计入（原因：{why}）；原件和数据仍保留，可用 withdraw --undo 恢复。",

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from contracts.door.privacy import KeyRefused
 from contracts.model import ContractError
-from contracts.whole_files import NotReadable
+from contracts.whole_files import NotReadable, duckdb_reads
 from orchestration.desk import command as desk_command
 from orchestration.night import command, dagster_home
 from orchestration.paths import DataDirectory, data_directory
@@ -138,7 +138,16 @@ def _do(chosen: argparse.Namespace, data: DataDirectory, console: Console) -> in
         print(data.dagster_home)
         return 0
     if chosen.command == "attack":
-        return _attack([Path(f) for f in chosen.files] or sorted(data.published.glob(KEPT_PUBLIC), key=_age), console)
+        from orchestration.release import standing
+
+        if chosen.files:
+            return _attack([Path(f) for f in chosen.files], console)
+        kept = sorted(data.published.glob(KEPT_PUBLIC), key=_age)
+        if lost := standing.lost(data):  # what it told is tried no more; the others are
+            console.print(f" {lost}", markup=False)
+            kept = [file for file in kept if duckdb_reads(file)]
+            return max(1, _attack(kept, console)) if kept else 1
+        return _attack(kept, console)
     if chosen.command == "demo":
         from orchestration.night.demo_run import set_up_demo
 

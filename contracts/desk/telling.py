@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from contracts.reading.headers import column_name
+
 if TYPE_CHECKING:
     from contracts.desk.checking import Checked
 
@@ -40,7 +42,7 @@ def opening(checked: Checked) -> list[str]:
     how.append(f"表头在第 {found.header_row} 行 header in row {found.header_row}" if found.header_row else None)
     lines = [f"{checked.totals.file} → {feed.label_zh} · {feed.label_en}", "，".join(part for part in how if part)]
     if ignored := checked.unused:
-        lines.append("没有用到的列 columns not used: " + "、".join(ignored))
+        lines.append("没有用到的列 columns not used: " + "、".join(column_name(h, "zh") for h in ignored))
     if found.unread:
         lines.append("没有读取的工作表 sheets not read: " + "、".join(found.unread))
     return lines

@@ -62,7 +62,8 @@ def known_headers(feed: Feed, layout: Layout | None) -> list[str]:
         own += [match.column for match in layout.match.values()]
         if layout.coordinates:
             own += [c for c in (layout.coordinates.longitude, layout.coordinates.latitude) if c]
-    return list(dict.fromkeys([*own, *feed.spellings]))
+    # What stands in the form goes first: it is what a sentence names.
+    return list(dict.fromkeys([*own, *(f.header for f in feed.fields if f.header in feed.spellings), *feed.spellings]))
 
 
 def arrange(feed: Feed, layout: Layout | None, headers: Sequence[str], *, made: Sequence[str] = ()) -> Arrangement:

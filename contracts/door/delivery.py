@@ -41,6 +41,7 @@ from contracts.door.writing import (
 from contracts.messages import message
 from contracts.model import Feed, Layout
 from contracts.reading import Found, Reading, Table, Unreadable, fold, open_table
+from contracts.reading.headers import column_name
 
 Part = TypeVar("Part")
 ROOM_BYTES = 2**20  # a disk with less is full: whatever fails there fails of it
@@ -121,8 +122,9 @@ class Opened:
         if made.layout is None and made.ignored and made.optional_missing:
             # A column under another name is two things: one that is not used, and one that is not there.
             wanted = "、".join(made.feed.by_name[name].header for name in made.optional_missing)
-            unused = "、".join(redact_one(header)[0] for header in made.ignored)
-            found.append(("columns_unknown", {"unused": unused, "wanted": wanted}))
+            names = [redact_one(header)[0] for header in made.ignored]
+            unused = {lang: "、".join(column_name(name, lang) for name in names) for lang in ("zh", "en")}
+            found.append(("columns_unknown", {"unused": unused["zh"], "unused_en": unused["en"], "wanted": wanted}))
         return found
 
     def splits(self) -> Iterator[Split]:
@@ -151,11 +153,13 @@ def open_delivery(delivery: Delivery, known: Mapping[str, pl.Series] | None = No
     if schemes := undeclared_schemes(feed, layout):
         raise _refusal("code_scheme_undeclared", delivery, schemes="、".join(schemes), sender=delivery.sender)
     if arrangement.missing:
-        names = [f"{feed.by_name[n].header} ({n})" for n in arrangement.missing]
+        _refuse_swapped(delivery, table.found)
+        missing = [feed.by_name[n] for n in arrangement.missing]
         raise _refusal(
             "required_columns_missing",
             delivery,
-            expected="、".join(names),
+            expected="、".join(f.header for f in missing),
+            expected_en=", ".join(f"{f.header} ({f.label_en})" for f in missing),
             found="、".join(table.found.headers[:30]),
         )
     if other := conflict(arrangement, table.found):
@@ -324,6 +328,14 @@ def _refuse_missing_columns(delivery: Delivery, found: Found) -> None:
         raise _refusal(
             "layout_columns_missing", delivery, expected="、".join(absent), found="、".join(found.headers[:30])
         )
+
+
+def _refuse_swapped(delivery: Delivery, found: Found) -> None:
+    """A table whose columns stand as rows: its first row and its second begin with the name of a column each, and have no other."""
+    spellings = {fold(h) for h in known_headers(delivery.feed, delivery.layout)}
+    first = [next(iter(cells), "") or "" for cells in (found.headers, found.below)]
+    if all(fold(cell) in spellings for cell in first) and sum(fold(h) in spellings for h in found.headers) == 1:
+        raise _refusal("rows_and_columns_swapped", delivery, found="、".join(first))
 
 
 # Systems whose longitude and latitude are those of WGS-84, or as good as.

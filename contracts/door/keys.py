@@ -208,7 +208,7 @@ def repeated_within(feed: Feed, file: Path) -> pl.DataFrame:
 def reasons_of(feed: Feed, struck: pl.DataFrame, severity: Severity = "error") -> pl.DataFrame:
     """A reason for every row of `repeated`, with the columns of REASON_SCHEMA."""
     headers = "、".join(feed.by_name[n].header for n in feed.key)
-    facts = {"field": headers, "key": ", ".join(feed.key)}
+    facts = {"field": headers, "field_en": ", ".join(feed.by_name[n].label_en for n in feed.key)}
     told = pl.DataFrame(
         [(code, message(code, "zh", **facts), message(code, "en", **facts)) for code in struck["code"].unique()],
         schema=dict.fromkeys(("code", "message_zh", "message_en"), pl.String),
@@ -217,7 +217,7 @@ def reasons_of(feed: Feed, struck: pl.DataFrame, severity: Severity = "error") -
     return (
         struck.join(told, on="code", maintain_order="left")
         .with_columns(
-            pl.lit(facts["key"]).alias("field"),
+            pl.lit(", ".join(feed.key)).alias("field"),
             pl.lit(headers).alias("header"),
             pl.col("code").alias("rule"),
             pl.lit(severity).alias("severity"),

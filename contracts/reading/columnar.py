@@ -39,7 +39,7 @@ def open_parquet(path: Path, reading: Reading, known_headers: Collection[str], l
         raise unreadable("file_too_large", file=file, limit=f"{limits.workbook_bytes:,} B")
     known = {fold(h) for h in known_headers} - {""}
     if known and not known & {fold(name) for name in schema.names}:
-        expected, seen = "、".join(sorted(known)[:8]), "、".join(schema.names[:12])
+        expected, seen = "、".join(list(known_headers)[:8]), "、".join(schema.names[:12])
         raise unreadable("header_not_found", file=file, rows=1, expected=expected, found=seen)
     names = named(schema.names, known, file)
 
@@ -59,7 +59,7 @@ def open_parquet(path: Path, reading: Reading, known_headers: Collection[str], l
 
 def _refused(error: Exception, file: str) -> Unreadable:
     code = "encrypted_file" if "decrypt" in str(error).lower() else "damaged_file"
-    return unreadable(code, file=file, format="parquet", detail=str(error)[:120])
+    return unreadable(code, file=file, format="parquet")
 
 
 def _flat(table: pyarrow.Table) -> pyarrow.Table:

@@ -75,6 +75,17 @@ FOREIGN_BY_MORE = (
     (re.compile(rb"(?s)(?=.{165}\Z)[\x01-\x36].*(?: \0){8}"), "Office (~$)"),
     (re.compile(rb"@(?:echo|ECHO) (?:off|OFF)\b"), "BAT"),
 )
+# What a clerk would not know by its letters.
+WORDS = {
+    "HTML/XML": ("网页（HTML/XML）", "a web page (HTML/XML)"),
+    "MHTML": ("网页（MHTML）", "a web page (MHTML)"),
+    "EXE": ("程序（EXE）", "a program (EXE)"),
+    "BAT": ("程序（BAT）", "a program (BAT)"),
+    "#! script": ("程序脚本", "a script"),
+    "PKCS #7": ("加密或签名的文件（PKCS #7）", "an encrypted or signed file (PKCS #7)"),
+    "Office (~$)": ("Office 打开文件时留下的临时文件（名称以 ~$ 开头），不是数据", "what Office keeps beside an open file (its name begins with ~$), no data"),
+    "Office": ("其他 Office 文件", "another file of Office"),
+}  # fmt: skip
 # Streams of compound files that are no workbooks.
 OLE_KINDS = (("WordDocument", "Word"), ("PowerPoint Document", "PowerPoint"), ("__properties_version1.0", "Outlook"))
 # What web systems call .xls: a page, an XML of Excel 2003, a page packed as a mail.
@@ -145,7 +156,7 @@ def format_of(path: Path, *, file: str) -> str:
             raise unreadable("encrypted_file", file=file)
         for inside, name in OLE_KINDS:
             if not _mentions(path, "Workbook\0".encode("utf-16-le")) and _mentions(path, inside.encode("utf-16-le")):
-                raise unreadable("format_not_understood", file=file, detail=name)
+                raise foreign(name, file=file)
         return "xls"
     if head.startswith(PARQUET):
         return "parquet"
@@ -153,19 +164,25 @@ def format_of(path: Path, *, file: str) -> str:
         raise unreadable("encrypted_file", file=file)
     begun = head.removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n")
     if begun != head and begun.startswith((ZIP + b"\x03\x04", OLE)):  # a page wrote a mark or a blank line before it
-        raise unreadable("truncated_file", file=file, detail="something stands before its beginning")
+        raise unreadable("truncated_file", file=file)
     for magic, name in FOREIGN:
         if begun.startswith(magic) or (magic == b"ustar" and head[257:262] == magic):
-            raise unreadable("format_not_understood", file=file, detail=name)
+            raise foreign(name, file=file)
     for beginning, name in FOREIGN_BY_MORE:
         if beginning.match(head):
-            raise unreadable("format_not_understood", file=file, detail=name)
+            raise foreign(name, file=file)
     start = _beginning(head)
     if MARKUP.match(start):
-        raise unreadable("format_not_understood", file=file, detail="HTML/XML")
+        raise foreign("HTML/XML", file=file)
     if MAIL.match(start):
-        raise unreadable("format_not_understood", file=file, detail="MHTML")
+        raise foreign("MHTML", file=file)
     return "text"
+
+
+def foreign(kind: str, *, file: str) -> Unreadable:
+    """The file is of a kind that is not read: in words where its letters say nothing to a clerk."""
+    zh, en = WORDS.get(kind, (f" {kind} 文件", f"a file of the kind {kind}"))
+    return unreadable("format_not_understood", file=file, kind_zh=zh, kind_en=en)
 
 
 def _beginning(head: bytes) -> str:
@@ -199,17 +216,17 @@ def _zip_format(path: Path, file: str) -> str:
                     return "ods"
     except KeyError:  # without a manifest
         return "ods"
-    except ZIP_ERRORS as error:
-        raise unreadable("truncated_file", file=file, detail=_short(error)) from None
+    except ZIP_ERRORS:
+        raise unreadable("truncated_file", file=file) from None
     if "[Content_Types].xml" in names:
         if "xl/workbook.xml" in names:
             return "xlsx"
         kinds = {"xl/workbook.bin": "XLSB", "word/document.xml": "Word", "ppt/presentation.xml": "PowerPoint"}
         detail = next((kind for name, kind in kinds.items() if name in names), "Office")
-        raise unreadable("format_not_understood", file=file, detail=detail)
+        raise foreign(detail, file=file)
     for name, detail in (("Index/Document.iwa", "Numbers"), ("OFD.xml", "OFD")):
         if name in names:
-            raise unreadable("format_not_understood", file=file, detail=detail)
+            raise foreign(detail, file=file)
     return "zip"
 
 
@@ -236,9 +253,9 @@ def unpacked(
     except Unreadable:
         folder.cleanup()
         raise
-    except ZIP_ERRORS as error:
+    except ZIP_ERRORS:
         folder.cleanup()
-        raise unreadable("truncated_file", file=file, detail=_short(error)) from None
+        raise unreadable("truncated_file", file=file) from None
     return copy, name, folder
 
 
@@ -338,8 +355,8 @@ def check_parts(path: Path, limits: Limits, look: Callable[[str, bytes], None], 
                 total = _look_at(archive, info, limits, look, earlier=total, file=file)
     except Unreadable:
         raise
-    except ZIP_ERRORS as error:
-        raise unreadable("truncated_file", file=file, detail=_short(error)) from None
+    except ZIP_ERRORS:
+        raise unreadable("truncated_file", file=file) from None
 
 
 def _look_at(
@@ -374,10 +391,6 @@ def _look_at(
 
 def _size(count: int) -> str:
     return f"{count / 1e9:g} GB" if count >= 1e9 else f"{count / 1e6:g} MB"
-
-
-def _short(error: BaseException) -> str:
-    return str(error)[:120] or type(error).__name__
 
 
 def matching(names: Sequence[str], wanted: str) -> str | None:

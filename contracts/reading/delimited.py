@@ -49,7 +49,7 @@ def open_delimited(path: Path, reading: Reading, known_headers: Collection[str],
     )
     text = next(chunks(MB), (b"", {}))[0].decode("utf-8", errors="replace")
     if text.count("\0") * 3 > len(text):
-        raise unreadable("not_a_table", file=file, detail="NUL")
+        raise unreadable("not_a_table", file=file, why_zh="内容不是文字", why_en="what it holds is no text")
     stated = re.match(r"sep=(.)\n", text)
     delimiter = _delimiter(text, reading, stated and stated[1], known_headers, limits, file=file)
     wanted = max(SEARCHED_ROWS, reading.header_row or 0) + 2
@@ -68,7 +68,9 @@ def open_delimited(path: Path, reading: Reading, known_headers: Collection[str],
         found.notes.append(("encoding_guessed", {"encoding": encoding.name}))
     below = records[header.index + header.rows :]
     if not below and any(OTHER_ENDS.search(name) for name in names):
-        raise unreadable("not_a_table", file=file, detail="line ends")
+        raise unreadable(
+            "not_a_table", file=file, why_zh="换行符不是通用的", why_en="its lines end in a sign that tables do not use"
+        )
     found.repeated, found.below = header.repeated, list(below[0].cells) if below else []
     found.above = [cell for r in records[: header.index] for cell in r.cells if not is_blank([cell])]
     if over := spanned(names, found.below, known_headers):

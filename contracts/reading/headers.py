@@ -234,6 +234,8 @@ def _place(search: _Search, numbers: list[int], reading: Reading, file: str) -> 
             best, most = place, hits
     if search.known and reading.header_row is None and not search.hits(*best):
         seen = [cell for row in search.rows for cell in row if not is_blank([cell])]
+        if is_garbled("".join(seen)):
+            raise unreadable("text_garbled", file=file)
         raise unreadable(
             "header_not_found",
             file=file,
@@ -242,6 +244,21 @@ def _place(search: _Search, numbers: list[int], reading: Reading, file: str) -> 
             found="、".join(_one_line(cell)[:20] for cell in seen[:12]),
         )
     return best
+
+
+def column_name(name: str, lang: str) -> str:
+    """A column as a sentence calls it: one without a header by its place."""
+    nth = re.fullmatch(r"column_(\d+)", name)
+    return name if nth is None else f"第 {nth[1]} 列" if lang == "zh" else f"column {nth[1]}"
+
+
+def is_garbled(text: str) -> bool:
+    """Whether Chinese was saved in one encoding and read in another, before it came here."""
+    if any(sign in text for sign in ("锟斤拷", "烫烫烫", "\ufffd\ufffd\ufffd")):
+        return True
+    is_chinese = re.compile("[\u4e00-\u9fff]")
+    again = (text.encode(name, "ignore").decode("utf-8", "ignore") for name in ("latin-1", "cp1252"))
+    return not is_chinese.search(text) and any(len(is_chinese.findall(one)) >= 3 for one in again)
 
 
 def _joined(upper: Sequence[str], lower: Sequence[str], merges: Mapping[int, int]) -> list[str]:

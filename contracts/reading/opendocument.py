@@ -107,8 +107,8 @@ def look_at(path: Path, limits: Limits, *, every_text: bool, file: str) -> tuple
                         raise unreadable("too_many_columns", file=file, found=columns, limit=limits.columns)
                     if rows * columns > limits.workbook_cells:
                         raise unreadable("too_many_cells_in_sheet", file=file, limit=f"{limits.workbook_cells:,}")
-    except XML_ERRORS as error:
-        raise unreadable("damaged_file", file=file, format="ods", detail=str(error)[:120]) from None
+    except XML_ERRORS:
+        raise unreadable("damaged_file", file=file, format="ods") from None
     return sheets, starts_1904
 
 

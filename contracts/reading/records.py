@@ -73,7 +73,7 @@ def open_records(
     if len(keys) > limits.columns:
         raise unreadable("too_many_columns", file=file, found=len(keys), limit=limits.columns)
     if known and not known & {fold(key) for key in keys}:
-        expected, seen = "、".join(sorted(known)[:8]), "、".join(keys[:12])
+        expected, seen = "、".join(list(known_headers)[:8]), "、".join(keys[:12])
         raise unreadable("header_not_found", file=file, rows=1, expected=expected, found=seen)
     if encoding.guessed:
         found.notes.append(("encoding_guessed", {"encoding": encoding.name}))
@@ -164,7 +164,17 @@ def _document(path: Path, encoding: Any, limits: Limits, file: str) -> Any:
     try:
         return parsed(text)
     except ValueError as error:
-        raise unreadable("not_json", file=file, detail=str(error)[:120]) from None
+        raise unreadable("not_json", file=file, **_where(error)) from None
+
+
+def _where(error: ValueError) -> dict[str, str]:
+    """Where a text is no JSON, if anybody can say."""
+    if not isinstance(error, json.JSONDecodeError):
+        return {}
+    return {
+        "where_zh": f"（从第 {error.lineno} 行第 {error.colno} 个字符起）",
+        "where_en": f" (from line {error.lineno}, character {error.colno} on)",
+    }
 
 
 def _json_lines(path: Path, encoding: Any, limits: Limits) -> Iterator[tuple[int, dict[str, str | None] | None]]:
@@ -187,13 +197,32 @@ def _located(document: Any, path: str | None, file: str) -> Iterator[Located]:
     if path is None:
         path = _found_path(document, file)
     if not re.fullmatch(r"(?:[^\[\].]+(?:\[\*\])?|\[\*\])(?:\.(?:[^\[\].]+(?:\[\*\])?|\[\*\]))*", path or "[*]"):
-        raise unreadable("records_not_found", file=file, expected=path, detail="a[*].b[*]")
+        raise unreadable(
+            "records_not_found",
+            file=file,
+            expected=path,
+            found_zh="路径应写作 a[*].b[*]",
+            found_en="a path is written a[*].b[*]",
+        )
     steps = re.findall(r"[^\[\].]+|\[\*\]", path)
     found = list(_walk(document, steps, (), file))
     if not found and not _leads_to_a_list(document, steps):
-        keys = "、".join(list(document)[:12]) if isinstance(document, dict) else type(document).__name__
-        raise unreadable("records_not_found", file=file, expected=path, detail=keys)
+        raise unreadable("records_not_found", file=file, expected=path, **_holds(document))
     yield from found
+
+
+def _holds(document: Any) -> dict[str, str]:
+    """What a document is at the place where its records should be."""
+    if isinstance(document, dict):
+        keys = list(document)[:12]
+        return (
+            {"found_zh": f"只有 {'、'.join(keys)}", "found_en": f"it holds {', '.join(keys)}"}
+            if keys
+            else {"found_zh": "是空的", "found_en": "it is empty"}
+        )
+    if isinstance(document, list):
+        return {"found_zh": "文件是一个列表", "found_en": "the file is a list"}
+    return {"found_zh": "文件只有一个值", "found_en": "the file is one single value"}
 
 
 def _walk(value: Any, steps: list[str], around: tuple[Mapping[str, Any], ...], file: str) -> Iterator[Located]:
@@ -227,7 +256,7 @@ def _found_path(document: Any, file: str) -> str:
     if isinstance(document, list):
         return "[*]"
     if not isinstance(document, dict):
-        raise unreadable("records_not_found", file=file, expected="[*]", detail=type(document).__name__)
+        raise unreadable("records_not_found", file=file, expected="[*]", **_holds(document))
     inner = {f"{key}.": value for key, value in document.items() if isinstance(value, dict)}
     found = [
         f"{prefix}{key}[*]"
@@ -239,7 +268,7 @@ def _found_path(document: Any, file: str) -> str:
         return found[0]
     if found:
         raise unreadable("records_path_needed", file=file, found="、".join(found[:8]))
-    raise unreadable("records_not_found", file=file, expected="[*]", detail="、".join(list(document)[:12]))
+    raise unreadable("records_not_found", file=file, expected="[*]", **_holds(document))
 
 
 def flattened(record: Any, around: tuple[Mapping[str, Any], ...]) -> dict[str, str | None] | None:

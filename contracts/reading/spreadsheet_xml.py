@@ -104,8 +104,8 @@ def formats_of(path: Path, *, file: str) -> Formats:
             }
         telling, days = _telling(styles) if styles is not None else ({}, {})
         struck = _struck(styles) if styles is not None else frozenset()
-    except XML_ERRORS as error:
-        raise unreadable("damaged_file", file=file, format="xlsx", detail=str(error)[:120]) from None
+    except XML_ERRORS:
+        raise unreadable("damaged_file", file=file, format="xlsx") from None
     targets = {link.get("Id"): link.get("Target", "") for link in links}
     parts = {}
     for sheet in _all(book, "sheet"):
@@ -212,8 +212,8 @@ def commented_cells(path: Path, part: str, *, file: str) -> tuple[set[tuple[int,
         with zipfile.ZipFile(path) as archive, archive.open(part) as opened:
             notes = (e for _, e in ElementTree.iterparse(opened) if e.tag.endswith(("}comment", "}threadedComment")))  # noqa: S314
             said = [(_place(note.get("ref", "")), "".join(t.text or "" for t in _all(note, "t"))) for note in notes]
-    except XML_ERRORS as error:
-        raise unreadable("damaged_file", file=file, format="xlsx", detail=str(error)[:120]) from None
+    except XML_ERRORS:
+        raise unreadable("damaged_file", file=file, format="xlsx") from None
     return {place for place, _ in said if place}, [text for _, text in said if text]
 
 
@@ -270,8 +270,8 @@ def struck_rows(path: Path, part: str, formats: Formats, *, file: str) -> set[in
                 if (cell.style in formats.struck and (cell.value or cell.kind == "inlineStr"))
                 or formats.runs.get(cell.shared, cell.look) == WHOLE
             }
-    except XML_ERRORS as error:
-        raise unreadable("damaged_file", file=file, format="xlsx", detail=str(error)[:120]) from None
+    except XML_ERRORS:
+        raise unreadable("damaged_file", file=file, format="xlsx") from None
 
 
 def odd_cells(path: Path, part: str, formats: Formats, *, file: str) -> Odd:
@@ -307,8 +307,8 @@ def odd_cells(path: Path, part: str, formats: Formats, *, file: str) -> Odd:
                     found |= {at: shown} if (shown := shown_for(code, value)) else {}
                 if value and is_open:
                     spoken.add(at)
-    except XML_ERRORS as error:
-        raise unreadable("damaged_file", file=file, format="xlsx", detail=str(error)[:120]) from None
+    except XML_ERRORS:
+        raise unreadable("damaged_file", file=file, format="xlsx") from None
     for rows, columns in spans:
         found |= {
             (row, column): Shown("", "formula_not_calculated")

@@ -22,7 +22,7 @@ from xml.parsers import expat
 
 import polars as pl
 
-from contracts.reading.container import OVERLAP, check_parts, matching
+from contracts.reading.container import OVERLAP, check_parts, foreign, matching
 from contracts.reading.headers import SEARCHED_ROWS, Header, fold, locate, spanned
 from contracts.reading.shown import number_text
 from contracts.reading.spreadsheet_xml import (
@@ -426,8 +426,8 @@ def _asked(ask: Callable[[], T], kind: str, file: str) -> T:
         return ask()
     except (PasswordError, KeyboardInterrupt, SystemExit):
         raise
-    except BaseException as error:  # a panic of the Rust reader is no Exception
-        raise unreadable("damaged_file", file=file, format=kind, detail=str(error).split("\n")[0][:160]) from None
+    except BaseException:  # a panic of the Rust reader is no Exception
+        raise unreadable("damaged_file", file=file, format=kind) from None
 
 
 def _sheet(workbook: CalamineWorkbook, name: str, look: Look, limits: Limits, kind: str, file: str) -> Sheet | None:
@@ -694,8 +694,8 @@ def _checked(path: Path, kind: str, limits: Limits, file: str) -> Look:
         check_parts(path, limits, look, file=file)
         for parser in parsers.values():
             parser.Parse(b"", True)
-    except expat.ExpatError as error:
-        raise unreadable("damaged_file", file=file, format="xlsx", detail=str(error)) from None
+    except expat.ExpatError:
+        raise unreadable("damaged_file", file=file, format="xlsx") from None
     for rows, columns in (seen.corner for seen in sheets.values()):
         if columns > limits.columns:
             raise unreadable("too_many_columns", file=file, found=columns, limit=limits.columns)
@@ -746,8 +746,9 @@ def _checked_xls(path: Path, limits: Limits, file: str) -> Look:
     try:
         by_name, hidden_in, starts_1904 = odd_cells_of(path)  # at most 65,536 × 256 cells by its format
     except NotReadable as why:
-        is_old = str(why) == "format_not_understood"
-        raise unreadable(str(why), file=file, format="xls", detail="XLS (Excel 5)" if is_old else "records") from None
+        if why.args[0] == "format_not_understood":
+            raise foreign("XLS (Excel 5)", file=file) from None
+        raise unreadable(why.args[0], file=file, format="xls") from None
     return Look(lambda name: by_name.get(name, {}), lambda name: hidden_in.get(name, Hidden()), starts_1904=starts_1904)
 
 

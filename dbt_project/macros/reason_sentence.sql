@@ -22,7 +22,8 @@
                 substr('MonTueWedThuFriSatSun', 3 * cast(substr(kept.value, 1, 1) as int) - 2, 3) || ' '
                 || substr(kept.value, 3, 2) || ':00'
         when 'window_day' then 'window ' || kept.value || ', ' || cast(kept.on_day as string)
-        when 'item_day' then 'item ' || kept.value || ', ' || cast(kept.on_day as string)
+        when 'item_day' then 'item ' || coalesce(item.name_zh, kept.value) || ', ' || cast(kept.on_day as string)
+        else kept.value
     end
     {%- endif -%}
 {%- endmacro %}

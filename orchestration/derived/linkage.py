@@ -362,7 +362,11 @@ def linkage_asset(accepted: list[dg.AssetKey], owner: str | None = None) -> dg.A
         for key, text in zip(keys, texts, strict=True)
     ]  # fmt: skip
 
-    @dg.multi_asset(specs=specs, name="facility_linkage")
+    @dg.multi_asset(
+        specs=specs,
+        name="facility_linkage",
+        description="找出同一处建筑的登记。 · Finds registrations of one building.",
+    )
     def facility_linkage() -> Any:
         figures = write(data_directory())
         for key in keys:

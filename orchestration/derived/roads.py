@@ -252,6 +252,7 @@ def roads_asset(owner: str | None = None) -> dg.AssetsDefinition:
             for key, text in zip(keys, texts, strict=True)
         ],
         name="road_distances",
+        description="沿道路量出各社区到设施的距离。 · Measures how far communities have to facilities, along roads.",
         check_specs=[dg.AssetCheckSpec("road_network_reads", asset=keys[0], description=said)],
     )  # fmt: skip
     def road_distances(context: dg.AssetExecutionContext) -> Iterator[Any]:

@@ -261,7 +261,7 @@ def survey_asset(accepted: list[dg.AssetKey], owner: str | None = None) -> dg.As
     said = "每一波调查都已估计。 · No wave failed for its weights, margins or scales."
 
     @dg.multi_asset(
-        specs=specs, name="survey_estimates",
+        specs=specs, name="survey_estimates", description="估计每一波调查。 · Estimates every wave of the surveys.",
         check_specs=[dg.AssetCheckSpec("every_wave_estimated", asset=key, description=said)],
     )  # fmt: skip
     def survey_estimates() -> Any:

@@ -21,6 +21,7 @@ from contracts.loading import POLICIES, load_feeds, seed
 from contracts.whole_files import write_text
 from orchestration.holding import alone
 from orchestration.paths import DataDirectory
+from orchestration.release import standing
 
 PAIRS, UNITS, WAIVERS = "facility_link_decisions", "division_change_decisions", "validation_waivers"
 SAME, DIFFERENT = "same", "different"
@@ -230,9 +231,13 @@ def _one_of(decision: str) -> None:
 
 
 def _published(data: DataDirectory, table: str, query: str) -> list[dict[str, Any]]:
-    """Rows of the current release; none before the first, or where it has no such table."""
-    database = data.published / "minsheng.duckdb"
-    if not database.exists():
+    """Rows of the current release; none before the first, or where it has no such table.
+
+    Raises:
+        NotReadable: the release is lost.
+    """
+    database = standing.database(data)
+    if database is None:
         return []
     with duckdb.connect(str(database), read_only=True) as con:
         if not con.execute("select 1 from duckdb_tables() where table_name = ?", [table]).fetchone():

@@ -50,6 +50,7 @@ from contracts.whole_files import NotReadable
 from orchestration.desk import decisions
 from orchestration.intake import bounded
 from orchestration.paths import DataDirectory
+from orchestration.release import standing
 
 HOST = "MINSHENG_DESK_HOST"
 LARGEST_FILE = 1 << 30
@@ -300,9 +301,13 @@ def _unnamed(senders: Iterable[str]) -> str:
 
 def _waiting(data: DataDirectory, policies: Path, token: str, done: str = "") -> Response:
     held = decisions.held(data)
+    lost = standing.lost(data)  # files are decided on all the same
+    pairs, units, violations = (
+        ([], [], []) if lost else (f(data, policies) for f in (decisions.pairs, decisions.units, decisions.violations))
+    )
     return _page(
-        "desk_decisions.j2", token=token, done=done, held=held, called=sender_called, unnamed=_unnamed(f["sender"] for f in held), pairs=decisions.pairs(data, policies),
-        units=decisions.units(data, policies), violations=decisions.violations(data, policies), most=decisions.SHOWN,
+        "desk_decisions.j2", token=token, done=done, lost=lost, held=held, called=sender_called, unnamed=_unnamed(f["sender"] for f in held),
+        pairs=pairs, units=units, violations=violations, most=decisions.SHOWN,
         named=lambda table, column, code: named(load_products()[table].by_name[column], code),
     )  # fmt: skip
 

@@ -242,25 +242,34 @@ def _listed_line(
     sender = shown_name(spelt(row.get("sender", ""))) or DEFAULT_SENDER
     meant = feed if feed in load_feeds() else ""
 
-    def broken(what: str) -> Trouble:
-        return Trouble(meant, sender, DELIVERY_LIST, "delivery_line", {"line": number, "detail": what})
+    def broken(zh: str, en: str) -> Trouble:
+        return Trouble(meant, sender, DELIVERY_LIST, "delivery_line", {"line": number, "why_zh": zh, "why_en": en})
 
     if len(cells) != len(columns) or "\x00" in line:
-        return broken(f"{len(cells)} ≠ {len(columns)} cells")
+        return broken(
+            f"有 {len(cells)} 格，表头有 {len(columns)} 格", f"{len(cells)} cells under a heading of {len(columns)}"
+        )
     if not meant:
-        return broken(f"feed {shown_name(spelt(feed))[:60]!r}")
+        said = shown_name(spelt(feed))[:60]
+        return broken(f"没有数据 {said!r}", f"there is no feed {said!r}")
     if not name:
-        return broken("path —")
+        return broken("没有写文件（path）", "it names no file (path)")
     received = _moment(row[when])
     if received is None:
-        return broken(f"{when} {shown_name(spelt(row[when]))[:40]!r}")
+        said = shown_name(spelt(row[when]))[:40]
+        return broken(f"{when} 不是日期：{said!r}", f"{when} is no date: {said!r}")
     if received.date() < data.first_day():
-        return broken(f"{when} {row[when]} < {data.first_day()} (MINSHENG_FIRST_DAY)")
-    path = data.inbox / name
+        first = f"{data.first_day()}, MINSHENG_FIRST_DAY"
+        return broken(
+            f"{when} {row[when]} 早于第一天（{first}）", f"{when} {row[when]} is before the first day ({first})"
+        )
+    path, said = data.inbox / name, shown_name(spelt(name))
     if is_ours(data, path):
-        return broken(f"path {shown_name(spelt(name))}")
+        return broken(f"{said} 在平台自己的目录里", f"{said} lies in the platform's own folders")
     if not roots.allows(data, listed_by, path):
-        return broken(f"path {shown_name(spelt(name))}: {roots.VARIABLE}")
+        return broken(
+            f"不许从 {said} 取文件（{roots.VARIABLE}）", f"files may not be taken from {said} ({roots.VARIABLE})"
+        )
     return Arrival(feed, sender, path, min(received, data.now()), keep=True)
 
 

@@ -75,7 +75,7 @@ def ledger_asset(accepted: list[dg.AssetKey], owner: str | None = None) -> dg.As
         for name, text in about.items()
     ]  # fmt: skip
 
-    @dg.multi_asset(specs=specs, name="ledger")
+    @dg.multi_asset(specs=specs, name="ledger", description="写出接收台账。 · Writes the ledger of what came.")
     def _ledger() -> Iterator[dg.MaterializeResult]:
         data = data_directory()
         rows = table(data)

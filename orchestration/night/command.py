@@ -283,6 +283,7 @@ def tell(data: DataDirectory, night: Night, console: Console) -> None:
     """Prints what the night did: files and rows per feed, what was released, three headlines, where to look."""
     from contracts.loading import load_feeds, load_products
     from orchestration.intake import arriving
+    from orchestration.release import standing
     from orchestration.release.certificates import current
 
     console.print()
@@ -335,6 +336,10 @@ def tell(data: DataDirectory, night: Night, console: Console) -> None:
         )
         for check, severity in night.unmet_checks.items():
             console.print(f" {'to look at' if severity == 'WARN' else 'not met'}: {check}, see its asset in the UI")
+    elif lost := standing.lost(data):
+        if str(lost) not in " ".join(night.failed_steps.values()):
+            console.print(f"\n {lost}", markup=False)
+        return
     else:
         early = ", so the night ended before it began" if night.ended_early else ""
         console.print(f"\n nothing changed{early}: {certificate.release_id} stands")
@@ -343,6 +348,10 @@ def tell(data: DataDirectory, night: Night, console: Console) -> None:
         console.print(f" [yellow]{certificate.notes}[/yellow]")
     for line in headlines(data):
         console.print(f" {line}")
+    _tell_where_to_look(data, console)
+
+
+def _tell_where_to_look(data: DataDirectory, console: Console) -> None:
     shown = os.path.relpath(data.published / "minsheng.duckdb")
     default = os.path.relpath(data.root) == "data"
     prefix = "" if default else f"MINSHENG_DATA={os.path.relpath(data.root)} "

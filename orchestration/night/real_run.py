@@ -55,8 +55,10 @@ def tell_real(data: DataDirectory, console: Console) -> None:
     their evidence, and Tainan by district: parks, centres, facilities of each department, what lies within 1 km, how even it is."""
     import duckdb
 
-    path = data.published / "minsheng.duckdb"
-    if not path.is_file():
+    from orchestration.release import standing
+
+    path = standing.database(data)
+    if path is None:
         console.print(" Nothing has been published, so there are no figures to show.")
         return
     with duckdb.connect(str(path), read_only=True) as con:

@@ -7,7 +7,7 @@ import dagster as dg
 from contracts.loading import load_products
 from contracts.whole_files import NotReadable
 from orchestration.paths import data_directory
-from orchestration.release import certificates, shown
+from orchestration.release import certificates, shown, standing
 from orchestration.release.publishing import release
 from orchestration.release.tables import AuditFailed
 from orchestration.release.targets import delivering
@@ -44,6 +44,9 @@ def release_asset(products: list[dg.AssetKey], owner: str | None = None) -> dg.A
         try:
             with only_writer(data, context.log):
                 certificate, new = release(data, context.log)
+        except standing.Lost as lost:  # nothing stands
+            yield dg.AssetCheckResult(check_name="audit", asset_key=key, passed=False, description=str(lost))
+            raise dg.Failure(description=str(lost), allow_retries=False) from None
         except NotReadable as unreadable:
             yield dg.AssetCheckResult(check_name="audit", asset_key=key, passed=False, description=str(unreadable))
             raise dg.Failure(description=f"{unreadable} The last release stands.", allow_retries=False) from None

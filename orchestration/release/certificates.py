@@ -52,30 +52,45 @@ class Certificate:
 
 
 def current(data: DataDirectory) -> Certificate | None:
-    """The certificate of the release that readers see now."""
-    path = data.published / "current" / "certificate.json"
-    if not path.is_file():
-        return None
-    try:
-        return _certificate(path)
-    except NotReadable:
-        # The same certificate lies among all that were given.
-        with suppress(NotReadable, FileNotFoundError):
-            return _certificate(data.published / "certificates" / f"{standing_id(data)}.json")
-        return None
+    """The certificate of the release that readers see, or should; None where there is none, or no copy of it reads."""
+    if release_id := standing_id(data):
+        releases = data.published / "releases"
+        for path in (
+            releases / release_id / "certificate.json",
+            data.published / "certificates" / f"{release_id}.json",
+        ):
+            with suppress(NotReadable, FileNotFoundError):
+                return _certificate(path)
+    return None
 
 
 def standing_id(data: DataDirectory) -> str | None:
-    """The release that readers see now, also where its certificate does not read."""
-    link = data.published / "current"
-    return link.readlink().name if link.is_symlink() else None
+    """The release that readers see. Where the link `current` is gone or names none that was made, the one that they should see: which
+    `pointer.json` names, else the newest."""
+    link, pointer = data.published / "current", data.published / "pointer.json"
+    named = [link.readlink().name] if link.is_symlink() else []
+    with suppress(NotReadable, FileNotFoundError):
+        named.append(str(read_json(pointer).get("release")))
+    return next((n for n in named if _was_made(data, n)), None) or _newest(
+        (data.published / "certificates").glob("*.json")
+    )
+
+
+def _was_made(data: DataDirectory, release_id: str) -> bool:
+    folder = data.published / "releases" / release_id
+    return (data.published / "certificates" / f"{release_id}.json").is_file() or (folder / "certificate.json").is_file()
+
+
+def _newest(paths: Iterable[Path]) -> str | None:
+    """Of certificates, by day and number."""
+    newest = max(paths, key=lambda p: (p.stem.rpartition(".")[0], _number(p.stem)), default=None)
+    return newest.stem if newest else None
 
 
 def last_told(data: DataDirectory) -> str | None:
     """The newest release that was ever shown: what it told is known, also where readers were led back to an earlier one."""
     told = [path for path in (data.published / "certificates").glob("*.json") if (data.disclosed / path.stem).is_dir()]
-    newest = max(told, key=lambda p: (p.stem.rpartition(".")[0], _number(p.stem)), default=None)
-    return newest.stem if newest else standing_id(data)
+    return _newest(told) or standing_id(data)
 
 
 def releases(data: DataDirectory) -> list[Certificate]:

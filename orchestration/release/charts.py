@@ -14,6 +14,7 @@ from typing import NamedTuple
 import duckdb
 
 from contracts.loading import load_products, named
+from orchestration.release.telling_apart import told_apart
 
 WIDTH, LEFT, RIGHT, LINE, TOP = 760, 220, 40, 26, 64
 INK, SOFT, MODEL = "#1b3a4b", "#9fb3bd", "#b5651d"
@@ -111,16 +112,19 @@ def survey_charts(database: Path) -> dict[str, str]:
 
 def _bars(con: duckdb.DuckDBPyConnection, where: str, label: str, order: str, wave: str) -> list[Bar]:
     found = con.execute(
-        f"select {label}, mean, mean_lo, mean_hi, coalesce(suppressed_reason, null_reason, ''), "
+        f"select {order.split(maxsplit=1)[0]}, {label}, mean, mean_lo, mean_hi, coalesce(suppressed_reason, null_reason, ''), "
         "case when is_modelled then modelled_mean end, modelled_lo, modelled_hi "
         f"from survey_score where wave = ? and {where} order by {order}",
         [wave],
     ).fetchall()
+    # By dimension a bar is its label; by area, its code, as it is ordered.
+    keys = [str(key if label != "dimension" else name) for key, name, *_ in found]
+    called = told_apart(
+        {key: _called("survey_score", label, name) for key, (_, name, *_) in zip(keys, found, strict=True)}
+    )
     return [
-        Bar(
-            _called("survey_score", label, name), mean, low, high, _called("survey_score", "null_reason", note), *beside
-        )
-        for name, mean, low, high, note, *beside in found
+        Bar(called[key], mean, low, high, _called("survey_score", "null_reason", note), *beside)
+        for key, (_, _, mean, low, high, note, *beside) in zip(keys, found, strict=True)
     ]
 
 

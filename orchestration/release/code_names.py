@@ -43,6 +43,8 @@ def _of_column(product: Product, f: FieldSpec) -> Iterator[Line]:
     for position, (code, label) in enumerate((f.enum or f.parts or f.beside or _reasons(f)).items(), 1):
         zh, mark, en = label.partition(BETWEEN)
         yield product.id, f.name, code, position, zh or code, en if mark else zh or code, None
+    if not coded_by(f):
+        yield from _of_some_rows(product, f)
     if cited := coded_by(f):
         listed = [row for row in seed(cited[0]) if row["name_zh"]]
         names = {row[cited[1]]: row for row in reversed(listed)}
@@ -57,6 +59,18 @@ def _of_column(product: Product, f: FieldSpec) -> Iterator[Line]:
                 named.get("name_en") or named["name_zh"],
                 cited[0],
             )
+
+
+def _of_some_rows(product: Product, f: FieldSpec) -> Iterator[Line]:
+    """Of a column whose codes are of several lists, by the row: those of the lists that are no published tables, which leave nowhere else."""
+    lists = [
+        (k.table, k.column)
+        for k in f.foreign_keys
+        if k.where and k.table not in load_products() and k.column in NAMED_BY
+    ]
+    named = {row[column]: (row, table) for table, column in lists for row in seed(table) if row.get("name_zh")}
+    for position, (code, (row, table)) in enumerate(named.items(), 1):
+        yield product.id, f.name, code, position, row["name_zh"], row.get("name_en") or row["name_zh"], table
 
 
 def _reasons(f: FieldSpec) -> Mapping[str, str]:

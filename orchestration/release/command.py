@@ -23,7 +23,7 @@ from orchestration.paths import DataDirectory
 from orchestration.release import periods
 
 if TYPE_CHECKING:
-    from orchestration.release.management import Difference, TableChange
+    from orchestration.release.management import Difference, Listed, TableChange
 
 SHOWN_COLUMNS = 6
 
@@ -61,6 +61,7 @@ GROUP: tuple[Callable[[Any], None], ...] = (_list, _diff, _rollback, periods.add
 
 
 def tell_list(_chosen: argparse.Namespace, data: DataDirectory, console: Console) -> int:
+    from orchestration.release import standing
     from orchestration.release.management import listed, rollbacks
 
     found = listed(data)
@@ -77,7 +78,7 @@ def tell_list(_chosen: argparse.Namespace, data: DataDirectory, console: Console
         ("变动的表 changed tables", 0),
         ("", 0),
     ):
-        table.add_column(heading, justify="right" if right else "left")
+        table.add_column(heading, justify="right" if right else "left", overflow="fold")
     for item in found:
         c = item.certificate
         changed = (
@@ -86,7 +87,7 @@ def tell_list(_chosen: argparse.Namespace, data: DataDirectory, console: Console
         kept = f"; 沿用旧内容 kept: {', '.join(c.kept)}" if c.kept else ""
         table.add_row(
             "→" if item.is_current else "", c.release_id, f"{c.released_at:%Y-%m-%d %H:%M}", f"{sum(t['rows'] for t in c.tables.values()):,}",
-            f"{c.receipts:,}", changed + kept, "" if item.has_files else "文件已删除 files gone",
+            f"{c.receipts:,}", changed + kept, _files(item),
         )  # fmt: skip
     console.print(table)
     for note in rollbacks(data):
@@ -94,7 +95,15 @@ def tell_list(_chosen: argparse.Namespace, data: DataDirectory, console: Console
             f" {note['at']}: {note['by']} 回退 went back {note['from']} → {note['to']}: {note['why']}", markup=False
         )
     _tell_postgres(console)
-    return 0
+    if failed := standing.lost(data):
+        console.print(f"\n {failed}", markup=False)
+    return 1 if failed else 0
+
+
+def _files(item: Listed) -> str:
+    if item.has_files:
+        return ""
+    return "文件丢失或损坏 files lost or damaged" if item.is_kept else "已过保留期 no longer kept"
 
 
 def _tell_postgres(console: Console) -> None:

@@ -63,7 +63,7 @@ def _print(found: Explained, console: Console, shown: int | None) -> None:
     )
     facts = Table(box=None, pad_edge=False, show_header=False)
     facts.add_column(no_wrap=True)
-    facts.add_column()
+    facts.add_column(overflow="fold")
     lines = [
         ("行 row", key),
         (
@@ -95,7 +95,7 @@ def _print(found: Explained, console: Console, shown: int | None) -> None:
         return
     table = Table(box=None, pad_edge=False)
     for heading in ("数据 feed", "报送方 sender", "文件 file", "收到 received", "回执 receipt", "行 rows"):
-        table.add_column(heading, justify="right" if heading.startswith("行") else "left")
+        table.add_column(heading, justify="right" if heading.startswith("行") else "left", overflow="fold")
     for s in found.sources[:shown]:
         when = f"{s.received_at:%Y-%m-%d %H:%M}" if s.received_at else ""
         table.add_row(

@@ -19,6 +19,7 @@ from contracts.loading import load_feeds, load_products
 from contracts.model import SUPPRESSED, FieldSpec, Product
 from contracts.quoting import identifier, literal
 from orchestration.paths import DataDirectory
+from orchestration.release import standing
 
 CANDIDATES = 20
 LEVELS = ("province", "city", "county", "town", "village")
@@ -96,8 +97,8 @@ def explain(data: DataDirectory, table: str, where: Mapping[str, str], column: s
         NotExplained: there is none, or there are several.
     """
     product, spec = _asked(table, where, column)
-    database = data.published / "minsheng.duckdb"
-    if not database.exists():
+    database = standing.database(data)
+    if database is None:
         raise NotExplained("尚无发布 · nothing has been released yet")
     with duckdb.connect(str(database), read_only=True) as con:
         row = _row(con, product, where)

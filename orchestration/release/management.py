@@ -7,7 +7,7 @@ saying it in a terminal (command.py).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -20,7 +20,7 @@ from contracts.model import Product
 from contracts.quoting import identifier, literal
 from contracts.whole_files import NotReadable, read_json, write_json
 from orchestration.paths import DataDirectory
-from orchestration.release import certificates, names, publishing
+from orchestration.release import certificates, names, standing
 from orchestration.release.certificates import Certificate
 from orchestration.release.revisions import same_number
 from orchestration.release.targets import delivering
@@ -35,11 +35,17 @@ class NotThere(ValueError):
 
 @dataclass(frozen=True)
 class Listed:
-    """One release: `has_files`: it can be read, compared and gone back to."""
+    """One release. `is_kept`: it is among the last, whose files stay; `missing`: databases of it that are gone or do not read, without
+    which it cannot be read, compared and gone back to."""
 
     certificate: Certificate
-    has_files: bool
+    is_kept: bool
     is_current: bool
+    missing: tuple[str, ...] = ()
+
+    @property
+    def has_files(self) -> bool:
+        return not self.missing
 
 
 @dataclass
@@ -71,28 +77,45 @@ class Difference:
 
 def listed(data: DataDirectory) -> list[Listed]:
     """Every release ever made, oldest first."""
-    shown = certificates.standing_id(data)
-    return [Listed(c, _folder(data, c.release_id).is_dir(), c.release_id == shown) for c in certificates.releases(data)]
+    shown, every = certificates.standing_id(data), certificates.releases(data)
+    last = {c.release_id for c in every[-names.KEPT_RELEASES :]}
+    return [
+        Listed(
+            c,
+            c.release_id in last,
+            c.release_id == shown,
+            tuple(standing.harmed_databases(_folder(data, c.release_id))),
+        )
+        for c in every
+    ]
 
 
-def folder_of(data: DataDirectory, release_id: str) -> Path:
+def folder_of(data: DataDirectory, release_id: str, needed: Sequence[str] = standing.DATABASES) -> Path:
     """Where a release's files lie.
 
     Raises:
-        NotThere: they do not.
+        NotThere: they do not, or a database that is needed does not read.
     """
     folder, made = _folder(data, release_id), listed(data)
-    is_one = any(item.certificate.release_id == release_id for item in made)  # `..` has files too
-    if is_one and (folder / names.DATABASE).is_file():
+    one = next((item for item in made if item.certificate.release_id == release_id), None)  # `..` has files too
+    if one and not set(one.missing) & set(needed):
         return folder
     there = [item.certificate.release_id for item in made if item.has_files]
     zh, en = "、".join(there) or "（无）", ", ".join(there) or "none"
-    if is_one:
-        raise NotThere(
-            f"发布 {release_id} 的文件已按保留期删除（证书仍在）；仍保留：{zh} · "
-            f"the files of {release_id} are no longer kept (its certificate is); there are: {en}"
+    if one is None:
+        raise NotThere(f"没有发布 {release_id}；仍保留：{zh} · there is no release {release_id}; kept are: {en}")
+    if one.is_kept or folder.is_dir():
+        missing_zh, missing_en = (
+            ("、".join(one.missing), ", ".join(one.missing)) if folder.is_dir() else (str(folder), str(folder))
         )
-    raise NotThere(f"没有发布 {release_id}；仍保留：{zh} · there is no release {release_id}; kept are: {en}")
+        raise NotThere(
+            f"发布 {release_id} 的文件丢失或已损坏（{missing_zh}），请从备份恢复；完整的有：{zh} · "
+            f"files of {release_id} are lost or damaged ({missing_en}): restore them from a backup; whole are: {en}"
+        )
+    raise NotThere(
+        f"发布 {release_id} 的文件已按保留期删除（只留最近 {names.KEPT_RELEASES} 次，证书仍在）；仍保留：{zh} · "
+        f"the files of {release_id} are no longer kept (those of the last {names.KEPT_RELEASES} are; its certificate is); there are: {en}"
+    )
 
 
 def compare(data: DataDirectory, before: str, after: str) -> Difference:
@@ -101,7 +124,7 @@ def compare(data: DataDirectory, before: str, after: str) -> Difference:
     Raises:
         NotThere: the files of one are not kept.
     """
-    one, two = folder_of(data, before), folder_of(data, after)
+    one, two = (folder_of(data, release_id, (names.DATABASE,)) for release_id in (before, after))
     certificates = {item.certificate.release_id: item.certificate for item in listed(data)}
     then, now = certificates[before], certificates[after]
     tables = between(one / names.DATABASE, two / names.DATABASE)
@@ -152,13 +175,13 @@ def roll_back(data: DataDirectory, release_id: str, *, by: str, why: str, log: A
     folder = folder_of(data, release_id)
     with only_writer(data, log):
         shown = certificates.standing_id(data)
-        if shown == release_id:
+        if shown == release_id and standing.is_shown(data, release_id):
             raise ValueError(f"{release_id} 就是当前发布 · {release_id} is the current release already")
         certificate = next(i.certificate for i in listed(data) if i.certificate.release_id == release_id)
         at = data.now()
         note = {"from": shown, "to": release_id, "by": by.strip(), "why": why.strip(), "at": at}
         write_json(_next_note(data.published / ROLLBACKS, f"{at:%Y%m%dT%H%M%S}"), note)
-        publishing.show(data, folder.name)
+        standing.show(data, folder.name)
         return delivering.deliver(data, release_id, certificate.content_checksum, load_products(), log)
 
 

@@ -10,3 +10,5 @@ INTERNAL = "内部版，不得外传；可公开的在 public/ · The bureau's o
 # What may leave the bureau.
 NOTICE = "MUST_NOT_LEAVE_不得外传.txt"
 PUBLIC, PUBLIC_DATABASE = "public", "minsheng_public.duckdb"
+# A release's folder stays while it is among so many of the last.
+KEPT_RELEASES = 7

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -19,8 +19,10 @@ from rich.console import Console
 
 from contracts.model import Product
 from contracts.quoting import literal
-from contracts.whole_files import NotReadable, read_json, write_json
+from contracts.whole_files import NotReadable, duckdb_reads, read_json, write_json
 from orchestration.paths import DataDirectory
+from orchestration.release.certificates import Certificate
+from orchestration.release.names import DATABASE
 
 # The columns by which a table of figures says what period a row is about.
 COLUMNS = ("month", "period_start", "period")
@@ -118,17 +120,70 @@ def settle(data: DataDirectory, release_id: str) -> None:
         _write(data, [c if c.release_id else replace(c, release_id=release_id) for c in every])
 
 
-def hold(con: duckdb.DuckDBPyConnection, product: Product, closings: Sequence[Closing], last: Path) -> None:
-    """Puts the rows of closed periods into `release.<table>` as the last release has them, but for those under revision."""
+def refuse_lost(data: DataDirectory, lost: NotReadable) -> None:
+    """Figures that stand as approved are in a release that is lost: none can be made that has them, unless they are to be revised.
+
+    Raises:
+        NotReadable: that, with what to do.
+    """
+    if standing := [c for c in closed(data) if c.release_id]:
+        raise _not_kept(lost.path, standing)
+
+
+def sources(
+    data: DataDirectory, closings: Iterable[Closing], last: Certificate | None, database: Path
+) -> dict[Path, list[Closing]]:
+    """Database → the closed periods whose figures are taken from it: the last release's, but where readers were led back to one that
+    was made before the approval, the one that was approved.
+
+    Raises:
+        NotReadable: a release that was approved is not there any more.
+    """
+    found: dict[Path, list[Closing]] = {}
+    for c in closings:
+        if c.release_id is None:
+            continue
+        has_it = last is None or c.release_id == last.release_id or told([c]) in (last.closed_periods or "").split(", ")
+        approved = data.published / "releases" / c.release_id / DATABASE
+        if not has_it and not duckdb_reads(approved):
+            raise _not_kept(approved, [c])
+        found.setdefault(database if has_it else approved, []).append(c)
+    return found
+
+
+def _not_kept(path: Path, closings: Sequence[Closing]) -> NotReadable:
+    said = told(closings)
+    return NotReadable(
+        path,
+        f"其中有已核准的数（{said}）：请从备份恢复；或让下一次发布按现有来文修订它们（python -m orchestration release approve 时期 --by 姓名 --reason 原因）。",
+        f"figures that were approved ({said}) are in it: restore it from a backup, or let the next release revise them by what has come "
+        "(python -m orchestration release approve PERIOD --by NAME --reason TEXT).",
+    )
+
+
+def hold(
+    con: duckdb.DuckDBPyConnection,
+    product: Product,
+    closings: Sequence[Closing],
+    approved: Mapping[Path, Sequence[Closing]],
+) -> None:
+    """Puts the rows of closed periods into `release.<table>` as the release that has them as approved does, but for those under revision."""
+    for n, (database, standing) in enumerate(approved.items()):
+        name = f"approved_{n}"
+        con.execute(f"attach if not exists {literal(database)} as {name} (read_only)")
+        _hold(con, product, standing, [c for c in closings if not c.release_id], name)
+
+
+def _hold(
+    con: duckdb.DuckDBPyConnection, product: Product, standing: Sequence[Closing], revised: Sequence[Closing], last: str
+) -> None:
     column = period_column(product)
-    standing = [c for c in closings if c.release_id]
-    if column is None or not standing or not last.is_file():
+    if column is None:
         return
-    con.execute(f"attach if not exists {literal(last)} as last (read_only)")
     known = {
         name
         for (name,) in con.execute(
-            "select column_name from duckdb_columns() where database_name = 'last' and table_name = ?", [product.id]
+            "select column_name from duckdb_columns() where database_name = ? and table_name = ?", [last, product.id]
         ).fetchall()
     }
     if not {*product.key, column} <= known:
@@ -138,7 +193,7 @@ def hold(con: duckdb.DuckDBPyConnection, product: Product, closings: Sequence[Cl
     def is_held(side: str) -> str:
         start = f'{side}."{column}"'
         end = f'{side}."period_end"' if has_end else f"last_day({start})"
-        opened = " or ".join(c.covers(start, end) for c in closings if not c.release_id) or "false"
+        opened = " or ".join(c.covers(start, end) for c in revised) or "false"
         return f"coalesce(({' or '.join(c.covers(start, end) for c in standing)}) and not ({opened}), false)"
 
     # A column that the last release has not is as it is computed now.
@@ -148,7 +203,7 @@ def hold(con: duckdb.DuckDBPyConnection, product: Product, closings: Sequence[Cl
     table = f'release."{product.id}"'
     con.execute(f"""
         create or replace temporary table held as
-        select {columns} from last."{product.id}" as o left join {table} as n on {same_key} where {is_held("o")}
+        select {columns} from {last}."{product.id}" as o left join {table} as n on {same_key} where {is_held("o")}
         union all
         select {", ".join(f'n."{f.name}"' for f in product.fields)} from {table} as n where not {is_held("n")}
     """)
@@ -192,10 +247,15 @@ def add_approve(commands: Any) -> None:
 
 
 def _approve(chosen: Namespace, data: DataDirectory, console: Console) -> int:
+    from orchestration.release import standing
     from orchestration.release.certificates import standing_id
     from orchestration.warehouse.dbt_assets import only_writer
 
     with only_writer(data):
+        # A revision takes what the next release computes; a first approval what stands, which must be there.
+        is_first = chosen.period not in {c.period for c in closed(data)}
+        if is_first and (failed := standing.lost(data)):
+            raise failed
         done = approve(data, chosen.period, chosen.by, chosen.reason, standing_id(data))
     if done.release_id:
         said = (

@@ -15,7 +15,7 @@ from typing import Any
 
 from contracts.loading import load_products
 from contracts.model import Product
-from contracts.whole_files import NotReadable, put_folder, read_json, write_json
+from contracts.whole_files import put_folder, read_json, write_json
 from orchestration import access
 from orchestration.derived import roads
 from orchestration.paths import DataDirectory
@@ -26,18 +26,14 @@ from orchestration.release import (
     data_docs,
     keeping,
     periods,
+    standing,
     tables,
     taking_over,
-    worklists,
 )
 from orchestration.release.beside import beside
-from orchestration.release.bulletin import pages as bulletin
 from orchestration.release.certificates import Certificate
-from orchestration.release.names import DATABASE, INTERNAL, NOTICE, PUBLIC
+from orchestration.release.names import DATABASE, INTERNAL, KEPT_RELEASES, NOTICE
 from orchestration.release.tables import AuditFailed
-from orchestration.release.targets import files, sdmx, workbooks
-
-KEPT_RELEASES = 7
 
 
 def release(data: DataDirectory, log: Any = None) -> tuple[Certificate, bool]:
@@ -57,12 +53,9 @@ def release(data: DataDirectory, log: Any = None) -> tuple[Certificate, bool]:
     products, previous, kept, same, is_by_same_rules = _compared(data)
     candidate = data.published / ".candidate"
     try:
-        if previous is None and certificates.standing_id(data) and log:
-            log.warning(
-                f"the certificate of {certificates.standing_id(data)} does not read (cut short or damaged), and neither does its copy: "
-                "a release is made anew"
-            )
-        harmed = _harmed(data, log) if previous else []
+        harmed = _harmed(data, log)
+        if set(harmed) & set(standing.DATABASES):  # nothing to take over, and perhaps nothing to compare with
+            previous, same, is_by_same_rules = None if DATABASE in harmed else previous, frozenset(), False
         if previous and not harmed and _stands(data, previous, products, kept, same):
             return previous, False
         while True:
@@ -152,8 +145,9 @@ def _complete(
 def stands(data: DataDirectory) -> bool:
     """Whether the release that readers see is what would be released now, where that can be told without reading the warehouse."""
     products, previous, kept, same, _ = _compared(data)
-    is_harmed = bool(taking_over.harmed(data.published / "current"))
-    return previous is not None and not is_harmed and _stands(data, previous, products, kept, same)
+    if previous is None or standing.lost(data) or taking_over.harmed(data.published / "current"):
+        return False
+    return _stands(data, previous, products, kept, same)
 
 
 def _compared(
@@ -200,24 +194,35 @@ def _kept_too(
 
 
 def _harmed(data: DataDirectory, log: Any) -> list[str]:
-    """The files of the standing release that a disk has harmed, told of.
+    """The files of the standing release that a disk has harmed, told of; where only the way to it is lost, readers are led there again.
 
     Raises:
-        NotReadable: one is a database: history, closed periods and what was told to the public are in it, so that nothing can be
-            compared with it.
+        Lost: one is a database: history, closed periods and what was told to the public are in it, so that nothing can be compared
+            with it. Where no other release is whole there is nothing to go back to either, and a release is made anew, unless figures
+            stand as approved in what is lost.
     """
-    last = data.published / "current"
-    harmed = taking_over.harmed(last)
-    for name in set(harmed) & set(taking_over.DATABASES):
-        raise NotReadable(
-            (last / name).resolve(),
-            "请从备份恢复，或退回上一次发布（python -m orchestration release rollback 编号），下一夜会重新发布。",
-            "restore it from a backup, or go back to the release before (python -m orchestration release rollback ID), and the next "
-            "night releases anew.",
-        )
+    release_id = certificates.standing_id(data)
+    if release_id is None:
+        return []
+    folder = data.published / "releases" / release_id
+    if failed := standing.lost(data):
+        databases = standing.harmed_databases(folder)
+        if databases and standing.whole(data):
+            raise failed
+        if DATABASE in databases:
+            periods.refuse_lost(data, failed)
+        if not databases:
+            standing.show(data, release_id)
+        if log:
+            log.warning(str(failed))
+    harmed = taking_over.harmed(folder)
     if harmed and log:
         log.warning(
-            f"files of {certificates.standing_id(data)} are not as they were written (cut short or damaged): {', '.join(harmed[:5])}; a release is made anew"
+            f"files of {release_id} are not as they were written (cut short, damaged or gone): {', '.join(harmed[:5])}; a release is made anew"
+        )
+    if certificates.current(data) is None and log:
+        log.warning(
+            f"the certificate of {release_id} does not read (cut short or damaged), and neither does its copy: a release is made anew"
         )
     return harmed
 
@@ -254,27 +259,9 @@ def _publish(data: DataDirectory, candidate: Path, release_id: str) -> None:
     access.show(candidate)
     put_folder(candidate, folder)
     write_json(data.published / "certificates" / f"{release_id}.json", read_json(folder / "certificate.json"))
-    show(data, release_id)
-    for old in sorted(folder.parent.iterdir(), key=lambda p: p.stat().st_mtime)[:-KEPT_RELEASES]:
-        shutil.rmtree(old)
+    standing.show(data, release_id)
+    given = [c.release_id for c in certificates.releases(data)]
+    for old in set(given[:-KEPT_RELEASES]) - {release_id}:
+        shutil.rmtree(folder.parent / old, ignore_errors=True)
     access.close(data)
     access.show(data.published)
-
-
-def show(data: DataDirectory, release_id: str) -> None:
-    """Readers see this release from now on; its folder is there."""
-    _link(data.published / "current", Path("releases") / release_id)
-    files.point(data.published, release_id, data.now())
-    through_current = (
-        DATABASE, "parquet", files.CSV, sdmx.FOLDER, worklists.FOLDER, workbooks.FOLDER, "charts", data_docs.FOLDER, PUBLIC,
-        bulletin.FOLDER, NOTICE, files.PACKAGE,
-    )  # fmt: skip
-    for name in through_current:
-        _link(data.published / name, Path("current") / name)
-
-
-def _link(link: Path, target: Path) -> None:
-    staged = link.with_name(f".{link.name}.new")
-    staged.unlink(missing_ok=True)
-    staged.symlink_to(target)
-    staged.replace(link)

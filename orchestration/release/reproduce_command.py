@@ -11,6 +11,8 @@ from typing import Any
 from rich.console import Console
 
 from orchestration.paths import DataDirectory
+from orchestration.release import periods
+from orchestration.release.certificates import Certificate
 
 
 def register(group: Any) -> None:
@@ -27,6 +29,12 @@ def register(group: Any) -> None:
         help="程序、政策或路网不同也做 · although code, policies or the road network are others",
     )
     command.set_defaults(do=tell)
+
+
+def _approved_in(data: DataDirectory, certificate: Certificate) -> list[str]:
+    """The releases whose figures of closed periods stand in a release: made again, they are computed and not taken over."""
+    said = (certificate.closed_periods or "").split(", ")
+    return sorted({c.release_id for c in periods.approvals(data) if c.release_id and periods.told([c]) in said})
 
 
 def tell(chosen: argparse.Namespace, data: DataDirectory, console: Console) -> int:
@@ -60,7 +68,8 @@ def tell(chosen: argparse.Namespace, data: DataDirectory, console: Console) -> i
         )
     if found.closed:
         console.print(
-            f" 已核准的时期 {found.certificate.closed_periods} 沿用当时核准的数、未核对 rows of closed periods stand as approved, not compared: {', '.join(sorted(found.closed))}",
+            f" 已核准的时期 {found.certificate.closed_periods} 沿用当时核准的数、未核对 rows of closed periods stand as approved, not compared: "
+            f"{', '.join(sorted(found.closed))}; 要核对请重做 to prove them, reproduce {', '.join(_approved_in(data, found.certificate))}",
             markup=False,
         )
     if kept:

@@ -21,6 +21,7 @@ from orchestration.paths import DBT_PROJECT, DataDirectory
 from orchestration.release import charts, data_docs, revisions
 from orchestration.release.bulletin import pages as bulletin
 from orchestration.release.headlines import headlines
+from orchestration.release.telling_apart import told_apart
 
 EXPOSURES = ("models/published.yml", "models/exposures.yml")
 # Beyond so many lines a chart is no headline.
@@ -161,18 +162,19 @@ def good_rates(database: Path) -> str | None:
     with duckdb.connect(str(database), read_only=True) as con:
         rows = con.execute(
             "with monthly as (select * from review_scorecard where period_kind = 'month' and dimension = 'department' and active_reviews > 0) "
-            "select strftime(month, '%Y-%m'), coalesce(name_zh, code), 100 * good_rate, 100 * good_rate_lo, 100 * good_rate_hi, "
+            "select strftime(month, '%Y-%m'), code, coalesce(name_zh, code), 100 * good_rate, 100 * good_rate_lo, 100 * good_rate_hi, "
             "coalesce(suppressed_reason, good_rate_null_reason, '') from monthly "
             "where month = (select max(month) from monthly) order by good_rate nulls last, code limit ?", [MOST_BARS],
         ).fetchall()  # fmt: skip
     if not rows:
         return None
-    shown = [low for _, _, _, low, _, _ in rows if low is not None]
+    shown = [low for *_, low, _, _ in rows if low is not None]
+    called = told_apart({code: name for _, code, name, *_ in rows})
     lowest = min(90, int(min(shown, default=90) // 10 * 10))
     return charts.interval_chart(
         f"{rows[0][0]} 各部门好评率 · Good rate by department",
         "%，95 % 区间，最差的在上 · with 95 % intervals, the worst first",
-        [charts.Bar(name, rate, low, high, note) for _, name, rate, low, high, note in rows], lowest, 100,
+        [charts.Bar(called[code], rate, low, high, note) for _, code, _, rate, low, high, note in rows], lowest, 100,
     )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ import duckdb
 from contracts.model import FieldSpec, Product
 from contracts.public_edition import load_public_edition
 from contracts.quoting import identifier, literal
-from contracts.whole_files import link, write_json
+from contracts.whole_files import duckdb_reads, link, write_json
 from orchestration.derived import roads
 from orchestration.disclosure import public_edition
 from orchestration.disclosure.attack import COLUMNS
@@ -60,7 +60,9 @@ def write(
     `same`: tables made of the same as in the last release, which are taken over; so are those that turn out to have the same rows, if
     they are written and judged by the same rules.
     """
-    if kept and (certificates.standing_id(data) is None or set(kept) == set(products)):
+    last = data.published / "current"
+    has_last = duckdb_reads(last / DATABASE)
+    if kept and (not has_last or set(kept) == set(products)):
         first = next(iter(kept.values()))
         raise AuditFailed(f"{len(kept)} of {len(products)} tables cannot be released, first: {first.why} The last release stands.")  # fmt: skip
     shutil.rmtree(candidate, ignore_errors=True)
@@ -90,7 +92,8 @@ def write(
         release_id, before, closings = certificates.next_id(data), certificates.standing_id(data), periods.closed(data)
         given = _Given(
             con, data, candidate, named, release_id, fictional, closings, previous, set(kept), same, is_by_same_rules, is_copied,
-            told=certificates.last_told(data),
+            last=last if has_last else candidate / "none", told=certificates.last_told(data),
+            approved=periods.sources(data, closings, previous, last / DATABASE) if has_last else {},
         )  # fmt: skip
         # A table by which another is told goes before it.
         with files.Early(con) as early:
@@ -169,11 +172,11 @@ class _Given:
     moved: dict[str, Moved] = field(
         default_factory=dict
     )  # large table → the periods in which its rows are others than in the last
+    last: Path = Path("none")  # the last release; no folder where there is none to read
+    approved: Mapping[Path, Sequence[periods.Closing]] = field(
+        default_factory=dict
+    )  # whose figures of closed periods stand
     told: str | None = None  # the newest release that was ever shown, whose cells these are compared with
-
-    @property
-    def last(self) -> Path:
-        return self.data.published / "current"
 
     def has_cells_of_last(self, product: Product) -> bool:
         """Whether what the last release told of a table is what the next one is compared with: not after readers were led back."""
@@ -299,7 +302,7 @@ def _take(given: _Given, product: Product) -> dict[str, Any]:
     if product.id == violations.TABLE:  # what becomes of a violation is told whatever period it is of
         violations.carry(con, product, given.named, given.last / DATABASE, given.release_id, data.today())
     else:
-        periods.hold(con, product, given.closings, given.last / DATABASE)
+        periods.hold(con, product, given.closings, given.approved)
     if product.disclosure["rule"] != "records":
         return dict(product.disclosure)
     wanted = ", ".join(f'"{c}"' for c in product.disclosure["quasi_identifiers"])

@@ -18,15 +18,15 @@ from pathlib import Path
 
 from contracts.model import Product
 from contracts.public_edition import load_public_edition
-from contracts.whole_files import NotReadable, duckdb_reads, link, read_json, sha256_of, write_json
+from contracts.whole_files import NotReadable, link, read_json, sha256_of, write_json
 from orchestration.disclosure.records import parameter
 from orchestration.paths import DataDirectory
-from orchestration.release import periods, revisions
-from orchestration.release.names import DATABASE, PUBLIC, PUBLIC_DATABASE
-from orchestration.release.targets.files import PACKAGE
+from orchestration.release import periods, revisions, standing
+from orchestration.release.names import PUBLIC
+from orchestration.release.targets.files import CSV, PACKAGE
 from orchestration.warehouse import inputs
 
-DATABASES = (DATABASE, f"{PUBLIC}/{PUBLIC_DATABASE}")
+PACKAGES = tuple(f"{folder}{PACKAGE}" for folder in ("", f"{CSV}/", f"{PUBLIC}/", f"{PUBLIC}/{CSV}/"))
 
 
 @dataclass(frozen=True)
@@ -106,18 +106,18 @@ def is_whole(last: Path, table: str) -> bool:
 
 
 def harmed(last: Path) -> list[str]:
-    """The files of a release that are gone or have another size than when they were written; the databases, where they do not read."""
+    """The files of a release that are gone or have another size than when they were written, and what says which there were; the
+    databases, where they do not read."""
     said = _described(last)
     files = [
         name for name, (size, _) in said.items() if not (last / name).is_file() or (last / name).stat().st_size != size
     ]
-    databases = [name for name in DATABASES if (last / name).is_file() or (last / name).with_name(PACKAGE).is_file()]
-    return [*files, *(name for name in databases if not duckdb_reads(last / name))]
+    return [*files, *(name for name in PACKAGES if not (last / name).is_file()), *standing.harmed_databases(last)]
 
 
 def _described(release: Path) -> dict[str, tuple[int, str]]:
     """File of a release → (bytes, checksum) as its own descriptions say; nothing where one does not read."""
-    packages = [release.resolve() / folder / PACKAGE for folder in (".", "csv", "public", "public/csv")]
+    packages = [release.resolve() / name for name in PACKAGES]
     return _read(tuple((path, path.stat().st_mtime_ns) for path in packages if path.is_file()), release.resolve())
 
 

@@ -16,6 +16,7 @@ import duckdb
 from contracts.desk.workbooks import GREY, RED, YELLOW, workbook, write_text
 from contracts.loading import code_list, named
 from contracts.model import FieldSpec, Product
+from orchestration.release.telling_apart import told_apart
 
 FOLDER = "worklists"
 TABLE = "review_worklist"
@@ -25,6 +26,11 @@ OWN_COLUMNS: Mapping[str, str] = {
 }  # fmt: skip
 # Ids for joining; a person at a window reads the names beside them.
 LEFT_OUT = ("department_code", "department_name", "service_item_code", "division_code")
+# Code, its name as printed, and what is printed beside it that tells units of one name apart.
+NAMED = (
+    ("division_code", "division_name", ""), ("facility_id", "facility_name", "division_name"),
+    ("service_item_code", "service_item_name", ""),
+)  # fmt: skip
 # What is printed, in this order and this wide (letters); the rest stands to the right of it, for filters and joins.
 PRINTED: Mapping[str, int] = {
     "bucket": 12, "next_step": 24, "due_on": 11, "case_no": 22, "contact_no": 7, "working_days_left": 9, "service_item_name": 20,
@@ -60,9 +66,11 @@ def write_worklists(
         row = dict(zip(columns, values, strict=True))
         by_department.setdefault(row["department_code"], []).append(row)
     written = []
+    called = told_apart({code: rows[0]["department_name"] or code for code, rows in by_department.items()})
     for department, rows in sorted(by_department.items()):
         path = folder / f"{department}.xlsx"
-        _write(path, product, _most_urgent_first(product, rows), day, note)
+        title = f"{called[department]} · {product.label_zh} {product.label_en} · {day}"
+        _write(path, product, _apart(_most_urgent_first(product, rows)), title, note)
         written.append(path)
     return written
 
@@ -74,7 +82,16 @@ def _most_urgent_first(product: Product, rows: list[dict[str, Any]]) -> list[dic
     )  # fmt: skip
 
 
-def _write(path: Path, product: Product, rows: Sequence[Mapping[str, Any]], day: date, note: str) -> None:
+def _apart(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows with names that are of one unit each: their codes stand to the right, or nowhere."""
+    for code, name, beside in NAMED:
+        known = {r[code]: r for r in rows if r.get(code) and r.get(name)}
+        called = told_apart({c: r[name] for c, r in known.items()}, {c: r.get(beside) for c, r in known.items()})
+        rows = [{**r, name: called[r[code]]} if r.get(code) in called and r.get(name) else r for r in rows]
+    return rows
+
+
+def _write(path: Path, product: Product, rows: Sequence[Mapping[str, Any]], title: str, note: str) -> None:
     fields = {f.name: f for f in product.fields if f.name not in LEFT_OUT}
     labels = {name: f"{f.label_zh} {f.label_en}" for name, f in fields.items()} | dict(OWN_COLUMNS)
     names = [*(name for name in PRINTED if name in labels), *(name for name in labels if name not in PRINTED)]
@@ -84,7 +101,6 @@ def _write(path: Path, product: Product, rows: Sequence[Mapping[str, Any]], day:
         wrapped = {"num_format": "@", "text_wrap": True, "valign": "top"}
         text, head = book.add_format(wrapped), book.add_format({**wrapped, "bold": True, "bg_color": GREY})
         colours = {b: book.add_format({**wrapped, "bg_color": c}) for b, c in COLOURS.items()}
-        title = f"{rows[0]['department_name'] or rows[0]['department_code']} · {product.label_zh} {product.label_en} · {day}"
         for line, sentence in enumerate((title, _counted(product, rows), *NOTE, note)):
             sheet.write_string(line, 0, sentence, plain)
         top = 5

@@ -60,7 +60,7 @@ def test_a_key_that_stands_twice_is_found_before_the_night_finds_it(send, capsys
     assert send(GOOD, "510107002,二院,A100,1,1,510107001001", GOOD) == 1
     told = capsys.readouterr().out
     assert "可接收 2，不能接收 1" in told
-    assert "主键（机构代码）在本文件中重复" in told
+    assert "“机构代码”与本文件中前面的行相同，只保留第一行；请删除" in told
 
 
 def test_a_warning_alone_is_no_failure(send, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -198,8 +198,8 @@ def test_every_model_stands_beside_its_description(path: Path) -> None:
     beside = PROJECT / f"models/staging/_sources/{path.parent.name}.yml" if staged else path.with_suffix(".yml")
     described = {m["name"]: m for m in yaml.safe_load(beside.read_text(encoding="utf-8"))["models"]}
     assert path.stem in described if staged else list(described) == [path.stem]
-    zh, mark, en = described[path.stem]["description"].partition(" · ")
-    assert (en if mark and zh.startswith("每行是") else zh).startswith("One row is"), "the grain comes first"
+    said = described[path.stem]["description"]
+    assert re.match("(?s)每行是.+[。；] · One row is", said), "the grain comes first, in both languages"
 
 
 @pytest.mark.parametrize("path", [*MODELS, *sorted((PROJECT / "tests").glob("*.sql"))], ids=ids)

@@ -111,6 +111,25 @@ def test_every_asset_and_check_says_what_it_is_in_chinese_and_english(defs) -> N
     assert one_language == {}
 
 
+def test_each_part_of_what_is_said_is_in_chinese_and_english(defs) -> None:
+    """The grain of products and feeds stood in English alone, between a title and a purpose in both; so did 39 columns and 4 steps."""
+    graph, parts = defs.resolve_asset_graph(), {}
+    for node in nodes(defs):
+        name = node.key.to_user_string()
+        parts |= {
+            f"{name}: {part[:40]}": part for part in (node.description or "").split("\n\n") if "：" not in part[:40]
+        }
+        columns = node.metadata.get("dagster/column_schema")
+        parts |= {f"{name}.{c.name}": c.description for c in (columns.columns if columns else ()) if c.description}
+        definition = graph.get(node.key).assets_def
+        if definition.is_executable and definition.node_def.name != "warehouse":  # dbt's own
+            parts[f"step {definition.node_def.name}"] = definition.node_def.description or ""
+    assert [
+        where for where, text in parts.items() if not re.search("[一-鿿]", text) or not re.search("[A-Za-z]{2,}", text)
+    ] == []
+    assert len(parts) > 3000
+
+
 def test_every_column_of_a_product_has_its_text_in_both_languages(defs) -> None:
     graph, told = defs.resolve_asset_graph(), 0
     schemas = {node.key.path[-1]: node.metadata for node in nodes(defs) if node.key.path[0] not in ("seeds", "staging")}

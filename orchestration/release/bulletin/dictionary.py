@@ -68,7 +68,7 @@ def tables(edition: Edition, feeds_of: Mapping[str, frozenset[str]]) -> list[Tab
 
 
 def _table(contract: Contract, edition: Edition, feeds: tuple[str, ...]) -> Table:
-    said = contract.odcs.description
+    said, grain = contract.odcs.description, both(contract.description)
     disclosure = contract.disclosure if isinstance(contract, Product) else {}
     is_public = isinstance(contract, Product) and contract.is_public
     examples = edition.one(contract.id) if is_public else {}
@@ -77,8 +77,8 @@ def _table(contract: Contract, edition: Edition, feeds: tuple[str, ...]) -> Tabl
         id=contract.id,
         label=Names(contract.label_zh, contract.label_en),
         grain=Names(
-            "每一行由这些字段确定：" + "、".join(contract.by_name[k].label_zh for k in contract.key) + "。",
-            contract.description,
+            f"{grain.zh}每一行由这些字段确定：{'、'.join(contract.by_name[k].label_zh for k in contract.key)}。",
+            grain.en,
         ),
         purpose=both(contract.purpose),
         usage=both(str(said.usage or "") if said else ""),

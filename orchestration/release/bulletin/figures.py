@@ -14,7 +14,9 @@ from functools import cached_property
 from typing import Any
 
 from contracts.loading import sender_names
-from orchestration.release.bulletin.edition import Edition, Names, Row, both, slug, spelled
+from orchestration.release.bulletin.edition import LANGUAGES, Edition, Names, Row, both, slug, spelled
+from orchestration.release.periods import days_of
+from orchestration.release.telling_apart import told_apart
 
 VERDICTS = ("bad", "watch", "undetermined", "good")
 # The kinds of unit that the board shows, and which of them have a page.
@@ -129,6 +131,12 @@ def _units(edition: Edition, kind: str, month: date | None) -> list[Unit]:
             continue
         name, place = _called(edition, kind, code, of_unit[-1], named)
         found.append(Unit(kind, code, name, place, of_unit[-1], of_unit, years.get(code, Row())))
+    places = {u.code: u.place for u in found}
+    zh, en = (told_apart({u.code: u.name[lang] for u in found}, places) for lang in LANGUAGES)
+    for u in found:
+        u.name = Names(
+            zh[u.code], en[u.code].replace("（", " (").replace("）", ")") if en[u.code] != u.name.en else u.name.en
+        )
     return sorted(found, key=lambda u: (u.code == "unknown" or ":" in u.code[:5], -(u.now["contacts"] or 0), u.code))
 
 
@@ -140,9 +148,7 @@ def _names(edition: Edition, kind: str) -> Mapping[str, Row]:
         return {r["division_code"]: r for r in edition.rows("dim_division", "where level = ?", kind)}
     if kind != "facility":
         return {}
-    counties = {
-        r["division_code"]: r["name"] for r in edition.rows("dim_division", "where level in ('county', 'city')")
-    }
+    counties = _divisions(edition, "city", "county")
     towns = {
         r["division_code"]: r["county_code"] for r in edition.rows("dim_division", "where county_code is not null")
     }
@@ -166,11 +172,35 @@ def _called(edition: Edition, kind: str, code: str, row: Row, named: Mapping[str
     if code.startswith("rest:"):
         return Names("未落到下一级的办件", "Contacts in none of its parts"), _place(edition, code.removeprefix("rest:"))
     if kind in ("county", "town") and known["name"]:
-        return Names(known["name"], known["name"]), _place(edition, known["parent_code"]) if kind == "town" else ""
+        return _with_end(known), _place(edition, known["parent_code"]) if kind == "town" else ""
     name = row["name_zh"] or known["name"]
     if kind == "facility" and not name:
         return Names("未登记的服务点", "A hall that no register lists"), code.removeprefix("hall:").replace(":", " ")
     return (Names(name, name) if name else spelled(code)), str(known["place"] or "")
+
+
+def _with_end(division: Row) -> Names:
+    """A division by its name; one that is no more, as an approved month still has it, with its last year."""
+    name, last = division["name"], division["valid_to_year"]
+    if division["is_in_force"] is not False or last is None:
+        return Names(name, name)
+    return Names(f"{name}（已撤并，存续至 {last} 年）", f"{name} (merged or abolished, until {last})")
+
+
+def approved(edition: Edition, month: date | None) -> str | None:
+    """The closed period that a month lies in, with its revision, as the newest release says it; None while its figures may still change."""
+    if month is None:
+        return None
+    closed = edition.one("release_log", "order by released_at desc, release_id desc")["closed_periods"]
+    covers = ((said, days_of(said.split(" ")[0])) for said in (closed or "").split(", ") if said)
+    return next((said for said, (first, last) in covers if first <= month <= last), None)
+
+
+def _divisions(edition: Edition, *levels: str) -> dict[str, str]:
+    """The names of all divisions of some levels, by code."""
+    marks = ", ".join("?" for _ in levels)
+    rows = edition.rows("dim_division", f"where level in ({marks}) and name is not null", *levels)
+    return told_apart({r["division_code"]: r["name"] for r in rows})
 
 
 def _place(edition: Edition, code: str | None) -> str:
@@ -199,6 +229,11 @@ def unit_page(edition: Edition, shown: Reviews, unit: Unit) -> UnitPage:
         "department_scorecard", f"where month = ? and department_code = ? order by {levels}, division_code", shown.month, unit.code,
     ) if of_department else []  # fmt: skip
     scored = next((p for p in places if p["level"] == "city"), Row())
+    city = scored["division_name"] or ""
+    short = told_apart(
+        {p["division_code"]: (p["division_name"] or p["division_code"] or "").removeprefix(city) for p in places}
+    )
+    places = [Row(p, short_name=short[p["division_code"]]) for p in places]
     return UnitPage(
         unit=unit,
         scored=scored,
@@ -278,7 +313,7 @@ def indicators(edition: Edition) -> list[Indicator]:
         "where division_level in ('city', 'county') order by period, division_code, case area_type when 'all' then 0 when 'urban' then 1 else 2 end",
     )
     listed = {r["code"]: r for r in _listed("indicators")}
-    levels = {r["division_code"]: r["name"] for r in edition.rows("dim_division", "where level in ('city', 'county')")}
+    levels = _divisions(edition, "city", "county")
     found = []
     for code in dict.fromkeys(r["indicator_code"] for r in rows):
         mine = [Row(r, short_name=levels.get(r["division_code"]) or r["division_name"]) for r in rows if r["indicator_code"] == code]  # fmt: skip
@@ -319,7 +354,7 @@ def communities(edition: Edition) -> list[Row]:
         "facility_access", "where division_level = 'village' and communities_within_wide is not null"
     ):
         near[r["division_code"]].append(r["communities_within_wide"] > 0)
-    counties = {r["division_code"]: r["name"] for r in edition.rows("dim_division", "where level = 'county'")}
+    counties = _divisions(edition, "county")
     points = edition.rows(
         "dim_division", "where level = 'village' and is_in_force and not coalesce(is_virtual, false) and longitude is not null and latitude is not null"
     )  # fmt: skip
@@ -396,9 +431,7 @@ def equality(edition: Edition) -> Equality:
         Circle(r["circle_type"], r, {p["division_code"]: p for p in by_level[parts] if p["circle_type"] == r["circle_type"]})
         for r in by_level[whole]
     ]  # fmt: skip
-    named = (
-        {r["division_code"]: r["name"] for r in edition.rows("dim_division", "where level = ?", parts)} if parts else {}
-    )
+    named = _divisions(edition, parts) if parts else {}
     codes = list(dict.fromkeys(code for c in circle for code in c.parts))
     places = {
         code: named.get(code) or next(c.parts[code]["division_name"] for c in circle if code in c.parts)
@@ -414,9 +447,14 @@ def equality(edition: Edition) -> Equality:
     counted: dict[tuple[str, str], int] = defaultdict(int)
     for row in lacks:
         counted[row["county_code"], row["circle_type"]] += 1
-        row["short_name"] = (
-            str(row["division_name"] or row["division_code"]).removeprefix(known or "") or row["division_name"]
-        )
+    named = {
+        r["division_code"]: str(r["division_name"] or r["division_code"]).removeprefix(known or "")
+        or r["division_name"]
+        for r in lacks
+    }
+    named = told_apart(named)
+    for row in lacks:
+        row["short_name"] = named[row["division_code"]]
     return Equality(spread, level, circle, places, lacks[:MAX_SHOWN_ROWS], len(lacks), dict(counted))
 
 
@@ -458,7 +496,7 @@ class Wave:
 
 def waves(edition: Edition) -> list[Wave]:
     """Every wave, the newest first."""
-    short = {r["division_code"]: r["name"] for r in edition.rows("dim_division", "where level = 'county'")}
+    short = _divisions(edition, "county")
     found: list[Wave] = []
     for head in edition.rows(
         "survey_score", "where area_level = 'all' and group_name = 'all' order by held_on desc, wave desc"

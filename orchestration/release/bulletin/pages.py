@@ -123,6 +123,7 @@ class _Site:
     def __init__(self, edition: Edition, before: Edition | None, folder: Path, about: About) -> None:
         self.edition, self.folder, self.about = edition, folder, about
         self.reviews = figures.reviews(edition)
+        self.approved = figures.approved(edition, self.reviews.month)
         self.indicators = figures.indicators(edition)
         self.targets = {state: sum(i.state == state for i in self.indicators) for state in TARGETS}
         self.waves = figures.waves(edition)
@@ -185,7 +186,7 @@ class _Site:
             self._csv(
                 f"reviews-{kind}",
                 "review_scorecard",
-                [Row(r, name_zh=u.name.zh) for u in units for r in u.months],
+                [Row(r, name_zh=u.name.both) for u in units for r in u.months],
                 CSV_OF_UNITS,
             )
         self._csv("reviews-all", "review_scorecard", self.reviews.months, CSV_OF_UNITS)

@@ -213,7 +213,7 @@ MEDIA: Mapping[str, str] = {
 def _others(folder: Path) -> list[dict[str, Any]]:
     """What lies in a release besides tables: pages by their first one, every workbook, chart and SDMX file.
 
-    They have no schema, which tells a reader of tables that they are none.
+    They have no schema, and are said to be files, which tells a reader of tables that they are none.
     """
     others = []
     for name, (title, text) in OTHERS.items():
@@ -222,6 +222,7 @@ def _others(folder: Path) -> list[dict[str, Any]]:
         others += [
             {
                 "name": name if path == first else _resource_name(f"{name}-{path.stem}-{path.suffix[1:]}"),
+                "type": "file",  # else a reader guesses the types of columns of SDMX, whose codes may look like numbers
                 "path": path.relative_to(folder).as_posix(),
                 "title": title if path == first else f"{title}: {path.stem}",
                 "description": text,

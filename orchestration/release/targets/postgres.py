@@ -106,7 +106,7 @@ def configured() -> Target | None:
             f"{SCHEMA}={schema} cannot name a schema: a lower-case letter, then lower-case letters, digits and _, 31 at most, and not "
             f"{' or '.join(OURS)} at its end.",
         )
-    if not kept.isdigit() or int(kept) < 1:
+    if not kept.isdecimal() or int(kept) < 1:
         raise NotServed(f"{KEPT}={kept} 应为不小于 1 的整数。", f"{KEPT}={kept} should be a whole number, at least 1.")
     return Target(uri, schema, int(kept))
 
@@ -351,23 +351,24 @@ def _exchanged(con: Any, target: Target) -> bool:
         name for (name,) in _ask(con, f"select viewname from pg_views where schemaname = {literal(now)} order by 1")
     ]
     places = ", ".join(f"{identifier(now)}.{identifier(name)}" for name in shown)
-    statements = [f"lock table {places} in access exclusive mode"] if shown else []
-    if _said_of(con, now) is not None:
-        statements.append(f"alter schema {identifier(now)} rename to {identifier(aside)}")
-    kept = _built_upon(con, now, new)
+    statements = (
+        [f"alter schema {identifier(now)} rename to {identifier(aside)}"] if _said_of(con, now) is not None else []
+    )
     statements.append(f"alter schema {identifier(new)} rename to {identifier(now)}")
-    statements += [_in_place(now, aside, name, *described) for name, described in kept.items()]
     try:
         with _transaction(con, target, "exchange"):
             _do(con, _IMPATIENT)  # a statement of its own: a time limit holds from the next one on
-            _do(con, statements)
+            _do(con, [f"lock table {places} in access exclusive mode"] if shown else [])
+            # Looked for when nobody can build any more: who is about to waits, and builds upon the new ones.
+            kept = _built_upon(con, now, new)
+            _do(con, [*statements, *(_in_place(now, aside, name, *described) for name, described in kept.items())])
     except _Busy:
         return False
     return True
 
 
 def _built_upon(con: Any, now: str, new: str) -> dict[str, tuple[str, list[tuple[str, str]]]]:
-    """Views that others have built theirs upon → how the new one of that name asks, new columns last, and its comments by column."""
+    """Views that others have built upon (views, functions, columns of their type) → how the new one of that name asks, new columns last, and its comments by column."""
     found = _ask(
         con,
         "select v.relname, format('select %s from (%s) as shown', "
@@ -377,8 +378,9 @@ def _built_upon(con: Any, now: str, new: str) -> dict[str, tuple[str, list[tuple
         "join pg_attribute a on a.attrelid = fresh.oid and a.attnum > 0 "
         "left join pg_attribute old on old.attrelid = v.oid and old.attname = a.attname "
         f"where v.relnamespace = (select oid from pg_namespace where nspname = {literal(now)}) and exists (select from pg_depend d "
-        "join pg_rewrite r on d.classid = 'pg_rewrite'::regclass and r.oid = d.objid join pg_class theirs on theirs.oid = r.ev_class "
-        "where d.refclassid = 'pg_class'::regclass and d.refobjid = v.oid and theirs.oid <> v.oid) group by v.relname, fresh.oid",
+        "left join pg_rewrite r on d.classid = 'pg_rewrite'::regclass and r.oid = d.objid where d.deptype = 'n' and r.ev_class is distinct from v.oid "
+        "and ((d.refclassid = 'pg_class'::regclass and d.refobjid = v.oid) or (d.refclassid = 'pg_type'::regclass and d.refobjid = v.reltype))) "
+        "group by v.relname, fresh.oid",
     )
     comments = _ask(
         con,
@@ -404,7 +406,7 @@ def _in_place(now: str, aside: str, name: str, query: str, comments: Sequence[tu
         f"create or replace view {view} with (security_invoker = true) as {query}",
         *said,
     ]
-    return f"begin {'; '.join(steps)}; exception when invalid_table_definition then null; end"
+    return f"begin {'; '.join(steps)}; exception when invalid_table_definition or feature_not_supported then null; end"
 
 
 def _drop_aside(con: Any, target: Target) -> bool:

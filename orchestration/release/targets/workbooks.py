@@ -17,6 +17,7 @@ import duckdb
 from contracts.desk.workbooks import GREY, workbook
 from contracts.loading import named, names_of
 from contracts.model import FieldSpec, Product
+from orchestration.release.telling_apart import told_apart
 
 if TYPE_CHECKING:
     from xlsxwriter.worksheet import Worksheet
@@ -55,16 +56,15 @@ def write(database: Path, product: Product, folder: Path, release_id: str, note:
         row["missing_parts"] = _parts_in_words(row["missing_parts"], product)
         by_department.setdefault(row["department_code"], []).append(row)
     written = []
+    called = told_apart({code: rows[0]["department_name"] or code for code, rows in by_department.items()})
     for code, rows in sorted(by_department.items()):
         path = folder / f"{code}.xlsx"
-        _write(path, product, rows, release_id, note)
+        _write(path, product, rows, f"{called[code]} · {product.label_zh} {product.label_en} · {release_id}", note)
         written.append(path)
     return written
 
 
-def _write(path: Path, product: Product, rows: Sequence[Mapping[str, Any]], release_id: str, note: str) -> None:
-    name = rows[0]["department_name"] or rows[0]["department_code"]
-    title = f"{name} · {product.label_zh} {product.label_en} · {release_id}"
+def _write(path: Path, product: Product, rows: Sequence[Mapping[str, Any]], title: str, note: str) -> None:
     with workbook(path) as book:
         styles = {
             "text": book.add_format({"num_format": "@", "text_wrap": True, "valign": "top"}),

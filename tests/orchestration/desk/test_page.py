@@ -8,6 +8,7 @@ import html
 import io
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -28,10 +29,12 @@ from starlette.testclient import TestClient
 from contracts.__main__ import main
 from contracts.door.approvals import approvals
 from contracts.loading import POLICIES
+from contracts.whole_files import write_json
 from orchestration.desk.page import application
 from orchestration.intake import bounded, landing
 from orchestration.intake.landing import Attempt
 from orchestration.paths import DataDirectory
+from orchestration.release import names, standing
 from tests.browser import DESK, TELEPHONE, axe_violations, browser, page
 
 HEADER = "机构代码,机构名称,类别代码,床位数,运营状态,区划代码"
@@ -50,8 +53,9 @@ def data(tmp_path: Path) -> DataDirectory:
         message_zh="整份文件暂缓入库", message_en="the file is held",
     )  # fmt: skip
     landing.record(directory, held)
-    directory.published.mkdir(parents=True)
-    with duckdb.connect(str(directory.published / "minsheng.duckdb")) as con:
+    folder = directory.published / "releases" / "2026-03-01.1"
+    (folder / names.PUBLIC).mkdir(parents=True)
+    with duckdb.connect(str(folder / names.DATABASE)) as con:
         con.execute(
             "create table facility_link as select 'a' left_id, 'b' right_id, '甲馆' left_name, '乙馆' right_name, null::varchar left_address, "
             "null::varchar right_address, 12.0 distance_m, 0.6 probability, 'review' decision, 'sports' left_department_code, 'culture' right_department_code "
@@ -66,6 +70,9 @@ def data(tmp_path: Path) -> DataDirectory:
             "date '2026-02-01' period, 'high' importance, 1.0000000000000002 left_value, 'less_than_or_equal_to' operator, 1.0 right_value, "
             "true is_judged, date '2026-03-01' found_on, 'open' status"
         )
+    shutil.copyfile(folder / names.DATABASE, folder / names.PUBLIC / names.PUBLIC_DATABASE)
+    write_json(directory.published / "certificates" / "2026-03-01.1.json", {})
+    standing.show(directory, "2026-03-01.1")
     return directory
 
 
@@ -567,3 +574,16 @@ def test_in_a_browser_a_form_is_sent_once_and_a_name_is_given_once(desk) -> None
                 assert "检查中" in shown.locator("form button").inner_text()
             assert shown.evaluate("sent") == 1
         assert said == []
+
+
+def test_where_the_release_is_lost_the_page_says_so_and_files_are_decided_on_all_the_same(desk, data) -> None:
+    (data.published / "releases" / "2026-03-01.1" / "minsheng.duckdb").unlink()
+    page = html.unescape(desk.get("/decisions").text)
+    assert "The release that is served, 2026-03-01.1, is lost or damaged" in page
+    assert RECEIPT in page
+    said = {"token": token(desk), "by": "李雷", "why": "看过"}
+    assert (
+        "is lost or damaged"
+        in desk.post("/decisions/pair", data={**said, "left_id": "a", "right_id": "b", "decision": "same"}).text
+    )
+    assert "已记录" in desk.post("/decisions/held", data={**said, "receipt": RECEIPT}).text

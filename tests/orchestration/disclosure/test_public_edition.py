@@ -23,7 +23,7 @@ from orchestration.disclosure.public_edition import Moved, read_state, tell
 from orchestration.disclosure.samples import withheld_samples
 from orchestration.disclosure.tens import TEN, chained, tens_of
 from orchestration.paths import DataDirectory
-from orchestration.release import certificates, keeping, names, publishing
+from orchestration.release import certificates, keeping, names, publishing, standing
 
 PRODUCTS = {
     name: load_products()[name]
@@ -460,7 +460,7 @@ def test_after_readers_were_led_back_the_next_release_is_compared_with_all_that_
 
     first, _ = night(0), night(16)
     assert told(data)["town", "990101002000"][0] == 15
-    publishing.show(data, first)
+    standing.show(data, first)
     assert told(data)["town", "990101002000"][0] is None
     night(18)
     assert told(data)["town", "990101002000"][0] == 15
@@ -482,7 +482,7 @@ def test_a_table_that_is_kept_after_readers_were_led_back_is_told_as_the_next_re
 
     first = night(0, {})
     night(40, {})
-    publishing.show(data, first)
+    standing.show(data, first)
     kept = night(90, {"review_scorecard": keeping.Cause("a test", "it failed")})
     state = read_state(data.disclosed / kept / "review_scorecard.parquet")
     assert state is not None

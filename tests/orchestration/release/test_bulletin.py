@@ -175,6 +175,49 @@ def test_a_rate_of_fewer_than_a_hundred_is_withheld_and_not_a_dash(tmp_path: Pat
         assert '<p class="big">–</p><p>' in (site / f"{name}.html").read_text("utf-8")
 
 
+def test_an_approved_month_says_so_and_under_which_divisions_it_stands(tmp_path: Path) -> None:
+    """Two counties were merged after the approval: the month has both, and one of them is no more."""
+    counties = [
+        {"division_code": "C1", "name": "东区", "full_name": "东区", "level": "county", "is_in_force": True, "valid_to_year": None},
+        {"division_code": "C2", "name": "西区", "full_name": "西区", "level": "county", "is_in_force": False, "valid_to_year": 2025},
+    ]  # fmt: skip
+    cases = {"2026-02 (1)": True, "2026Q1 (2)": True, "2026-01 (1)": False, None: False}
+    for n, (closed, is_approved) in enumerate(cases.items()):
+        site = written(
+            tmp_path / str(n),
+            dim_division=counties,
+            release_log=[{"release_id": "2026-03-01.1", "released_at": datetime(2026, 3, 1), "closed_periods": closed}],
+            review_scorecard=[
+                SHOWN | {"dimension": "all", "code": "all"},
+                *(SHOWN | {"dimension": "county", "code": c["division_code"], "name_zh": c["name"]} for c in counties),
+            ],
+        )
+        board, english = ((site / page).read_text("utf-8") for page in ("board.html", "en/board.html"))
+        assert ("评价数字所属时期已经核准" in board, f"is approved ({closed})" in english) == (is_approved, is_approved)
+        assert "西区（已撤并，存续至 2025 年）" in board
+        assert "西区 (merged or abolished, until 2025)" in english
+        assert "东区（" not in board
+
+
+def test_an_english_page_calls_by_its_chinese_name_what_has_no_other_and_says_so(tmp_path: Path) -> None:
+    site = written(
+        tmp_path,
+        dim_department=[{"department_code": "a", "name_zh": "档案局"}],
+        review_scorecard=[
+            SHOWN | {"dimension": "all", "code": "all"}, SHOWN | {"dimension": "department", "code": "a"},
+            SHOWN | {"dimension": "service_item", "code": "BPS01", "name_zh": "生育保险"}, SHOWN | {"dimension": "channel", "code": "1", "name_zh": "窗口"},
+        ],
+    )  # fmt: skip
+    board = (site / "en" / "board.html").read_text("utf-8")
+    assert "生育保险" in board
+    assert "档案局" in board
+    assert "are called by their Chinese ones" in board
+    assert "Window" in board
+    assert "窗口" not in board
+    assert ",窗口 · Window," in (site / "data" / "reviews-channel.csv").read_text("utf-8-sig")
+    assert ",生育保险," in (site / "data" / "reviews-service_item.csv").read_text("utf-8-sig")
+
+
 def test_names_cannot_break_a_page_or_a_spreadsheet(tmp_path: Path) -> None:
     nasty = '=HYPERLINK("http://evil")<script>alert(1)</script>'
     site = written(
@@ -717,6 +760,49 @@ def test_a_part_of_a_score_that_the_edition_leaves_out_is_withheld_and_not_unmea
     said = {part: "不公布" if "不公布" in found[0] else "未测" if "未测" in found[0] else "分" for part, found in rows.items() if found}  # fmt: skip
     assert said == {"好评率": "不公布", "满意度调查": "未测", "报送及时": "分"}
     assert "部门见自己的记分表" in text
+
+
+def test_units_of_one_name_are_told_apart_by_their_codes(tmp_path: Path) -> None:
+    """Two halls of one name in one county could not be told apart, and communities of two counties of one name stood as one county."""
+    counties = [
+        {"division_code": c, "name": "城区", "full_name": f"示范市城区{c}", "level": "county", "parent_code": "C", "is_in_force": True}
+        for c in ("C1", "C2")
+    ]  # fmt: skip
+    villages = [
+        {"division_code": f"V{n}", "name": "一社区", "full_name": f"V{n}", "level": "village", "county_code": f"C{n}", "is_in_force": True, "longitude": 116.0, "latitude": 40.0}
+        for n in (1, 2)
+    ]  # fmt: skip
+    halls = {"h1": ("中心", "C1"), "h2": ("中心", "C1"), "h3": ("中心", "C2"), "h4": ("之家", "C2")}
+    site = written(
+        tmp_path,
+        dim_department=[{"department_code": c, "name_zh": "服务局", "name_en": "Services"} for c in ("a", "b")],
+        dim_division=[{"division_code": "C", "name": "示范市", "full_name": "示范市", "level": "city", "is_in_force": True}, *counties, *villages],
+        dim_facility=[{"facility_id": h, "name": n, "department_code": "a", "division_code": c} for h, (n, c) in halls.items()],
+        review_scorecard=[
+            SHOWN | {"dimension": "all", "code": "all"},
+            *(SHOWN | {"dimension": "department", "code": c} for c in ("a", "b")),
+            *(SHOWN | {"dimension": "facility", "code": h, "name_zh": n} for h, (n, _) in halls.items()),
+            *(SHOWN | {"dimension": "county", "code": c["division_code"], "name_zh": "城区"} for c in counties),
+        ],
+        survey_score=[
+            SCORE | {"area_level": "all", "mean": 70.0, "held_on": date(2026, 1, 1)},
+            *(SCORE | {"area_level": "county", "division_code": c, "division_name": "城区", "mean": 70.0} for c in ("C1", "C2")),
+        ],
+        facility_access=[{"division_code": f"V{n}", "division_level": "village", "circle_type": "x", "communities_within_wide": 1} for n in (1, 2)],
+    )  # fmt: skip
+    for language, mark in (("", "（{}）"), ("en/", " ({})")):
+        board = (site / f"{language}board.html").read_text("utf-8")
+        apart = {code: mark.format(code) for code in ("h1", "h2", "h3", "h4", "a", "b", "C1", "C2")}
+        assert f"中心{apart['h1']}" in board
+        assert f"中心{apart['h2']}" in board
+        assert f"中心{apart['h3']}" not in board, "its county tells it apart"
+        assert f"之家{apart['h4']}" not in board
+        for code in ("C1", "C2"):
+            assert f"城区{apart[code]}" in board
+            assert f"城区（{code}）" in (site / f"{language}map.html").read_text("utf-8")
+            assert f"城区（{code}）" in (site / f"{language}surveys.html").read_text("utf-8")
+        name = "Services" if language else "服务局"
+        assert f"{name}{apart['a']}" in (site / f"{language}department-a.html").read_text("utf-8")
 
 
 def test_in_a_browser_names_of_sixty_letters_leave_a_page_as_it_is(tmp_path: Path) -> None:

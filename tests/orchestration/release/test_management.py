@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 from dataclasses import asdict
 from datetime import date, datetime
 from pathlib import Path
@@ -14,7 +15,7 @@ from rich.console import Console
 from contracts.whole_files import read_json, write_json
 from orchestration.__main__ import main
 from orchestration.paths import DataDirectory
-from orchestration.release import certificates, command, names, publishing
+from orchestration.release import certificates, command, names, standing
 from orchestration.release.management import NotThere, compare, listed, roll_back, rollbacks
 
 COLUMNS = "month date, department_code varchar, habit varchar, bad_reviews bigint, bad_share double"
@@ -30,6 +31,8 @@ def make(data: DataDirectory, number: int, rows: str, *, receipts: dict[str, str
         con.execute(f"create table department_habit ({COLUMNS})")
         con.execute(f"insert into department_habit values {rows}")
         (count,) = con.execute("select count(*) from department_habit").fetchall()[0]
+    (folder / names.PUBLIC).mkdir()
+    shutil.copyfile(folder / names.DATABASE, folder / names.PUBLIC / names.PUBLIC_DATABASE)
     certificate = certificates.Certificate(
         release_id, datetime(2026, 3, 1, number), "code", f"{number}" * 64, len(receipts), "r", {"department_habit": {"rows": count, "checksum": "1"}},
         ["department_habit"], policies=policies,
@@ -37,7 +40,7 @@ def make(data: DataDirectory, number: int, rows: str, *, receipts: dict[str, str
     write_json(folder / names.RECEIPTS, receipts)
     for path in (folder / "certificate.json", data.published / "certificates" / f"{release_id}.json"):
         write_json(path, asdict(certificate))
-    publishing.show(data, release_id)
+    standing.show(data, release_id)
     return release_id
 
 

@@ -15,6 +15,7 @@ from contracts.loading import load_products
 from orchestration.__main__ import main
 from orchestration.paths import DataDirectory
 from orchestration.release import certificates, names, periods, publishing
+from orchestration.release.reproduce_command import _approved_in
 
 NAMES = ("dim_division", "department_habit", "sender_coverage", "release_log", "revision_log")
 PRODUCTS = {name: load_products()[name] for name in NAMES}
@@ -137,3 +138,13 @@ def test_periods_are_months_quarters_and_years() -> None:
     assert periods.days_of("2026-02") == (FEBRUARY, date(2026, 2, 28))
     assert periods.days_of("2026Q4") == (date(2026, 10, 1), date(2026, 12, 31))
     assert periods.days_of("2024") == (date(2024, 1, 1), date(2024, 12, 31))
+
+
+def test_what_proves_figures_that_stand_as_approved_is_named(data) -> None:
+    """A release that holds them does not compute them; the one that was approved does."""
+    main(["release", "approve", "2026-02", "--by", "王芳"])
+    fill(data, {JANUARY: 10, FEBRUARY: 20, MARCH: 30})
+    assert _approved_in(data, publishing.release(data)[0]) == ["2026-03-10.1"]
+    main(["release", "approve", "2026-02", "--by", "王芳", "--reason", "补报"])
+    revised = publishing.release(data)[0]
+    assert _approved_in(data, revised) == [revised.release_id]

@@ -21,10 +21,9 @@ from contracts.loading import load_products
 from contracts.model import Product
 from contracts.whole_files import NotReadable
 from orchestration.paths import PROJECT, DataDirectory
-from orchestration.release import certificates, names, periods, publishing, tables, taking_over
+from orchestration.release import certificates, names, periods, publishing, standing, tables, taking_over
 from orchestration.release.headlines import headlines
-from orchestration.release.names import FICTIONAL
-from orchestration.release.publishing import KEPT_RELEASES
+from orchestration.release.names import FICTIONAL, KEPT_RELEASES
 from orchestration.release.tables import AuditFailed
 from orchestration.warehouse import failures, inputs
 
@@ -647,7 +646,7 @@ def test_a_file_that_a_disk_has_cut_short_is_not_taken_over(data, file, is_chang
     assert first.tables["dim_division"] == second.tables["dim_division"]
 
 
-@pytest.mark.parametrize("database", taking_over.DATABASES)
+@pytest.mark.parametrize("database", standing.DATABASES)
 def test_a_released_database_that_does_not_read_is_said_and_the_way_back_is_open(data, unaudited, database) -> None:
     first, _ = publishing.release(data)
     fill(data, departments("health"))
@@ -655,10 +654,10 @@ def test_a_released_database_that_does_not_read_is_said_and_the_way_back_is_open
     harmed = data.published / "current" / database
     harmed.write_bytes(harmed.read_bytes()[: harmed.stat().st_size // 2])
     fill(data, departments("health", "culture"))
-    with pytest.raises(NotReadable, match=rf"{database} does not read.*release rollback"):
+    with pytest.raises(NotReadable, match=rf"not readable in .*{database}.*release rollback {first.release_id}"):
         publishing.release(data)
     assert database != names.DATABASE or headlines(data) == []
-    publishing.show(data, first.release_id)
+    standing.show(data, first.release_id)
     third, new = publishing.release(data)
     assert (new, third.tables["dim_department"]["rows"]) == (True, 2)
     assert taking_over.harmed(data.published / "current") == []

@@ -159,3 +159,25 @@ def test_it_prints_on_landscape_pages_with_the_headings_on_each(tmp_path: Path) 
     )
     assert 277 / (1.9 * letters) * 11 >= 6
     assert printed.cell(FIRST_ROW, 2).alignment.wrap_text
+
+
+def test_halls_and_communities_of_one_name_are_told_apart_by_their_codes(tmp_path: Path) -> None:
+    """Two halls called alike in one community stood as one; a name that is one unit's stays as it is."""
+    place = {"division_code": "9901", "division_name": "甲社区", "facility_name": "便民服务中心"}
+    elsewhere = place | {"division_code": "9902", "division_name": "乙社区"}
+    folder = written(
+        tmp_path,
+        place | {"facility_id": "h1"}, place | {"facility_id": "h2"}, elsewhere | {"facility_id": "h3"},
+        elsewhere | {"facility_id": "h4", "facility_name": "市民之家", "division_code": "9903"},
+        {"department_code": "two", "facility_id": "h1", "facility_name": "便民服务中心"},
+    )  # fmt: skip
+    (name, where) = (
+        f"{PRODUCT.by_name[c].label_zh} {PRODUCT.by_name[c].label_en}" for c in ("facility_name", "division_name")
+    )
+    assert [(r[name], r[where]) for r in rows(folder / "health.xlsx")] == [
+        ("便民服务中心（h1）", "甲社区"), ("便民服务中心（h2）", "甲社区"), ("便民服务中心", "乙社区（9902）"), ("市民之家", "乙社区（9903）"),
+    ]  # fmt: skip
+    assert {p.stem: sheet(p)["A1"].value.split(" · ")[0] for p in folder.iterdir()} == {
+        "health": "卫生健康委（health）",
+        "two": "卫生健康委（two）",
+    }

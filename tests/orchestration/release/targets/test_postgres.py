@@ -346,6 +346,46 @@ def test_what_others_have_built_upon_the_views_stands_and_shows_the_next_release
         analyst.do("drop schema if exists analysts cascade")
 
 
+def test_what_is_built_upon_the_views_at_the_last_moment_stands(
+    target: Target, tmp_path: Path, person, monkeypatch
+) -> None:
+    """A view made after a night had looked for such, and before it exchanged, was dropped without a word."""
+    serve(target, tmp_path)
+    analyst, begin = person(), postgres._transaction
+    analyst.do("drop schema if exists analysts cascade")
+    analyst.do("create schema analysts")
+
+    def late(con: Any, place: Target, what: str) -> Any:
+        if what == "exchange" and postgres._said_of(con, "tried_next") is not None:
+            con.rollback()
+            analyst.do("create or replace view analysts.late as select release_id from tried.release_log")
+        return begin(con, place, what)
+
+    monkeypatch.setattr(postgres, "_transaction", late)
+    try:
+        serve(target, tmp_path, TWO)
+        assert analyst.ask("select release_id from analysts.late") == [(TWO.id,)]
+    finally:
+        analyst.do("drop schema if exists analysts cascade")
+
+
+def test_functions_and_columns_of_a_view_s_type_stand_too(target: Target, tmp_path: Path, person) -> None:
+    serve(target, tmp_path)
+    analyst = person()
+    analyst.do("drop schema if exists analysts cascade")
+    analyst.do("create schema analysts")
+    analyst.do(
+        "create function analysts.mine() returns setof tried.release_log language sql begin atomic select * from tried.release_log; end"
+    )
+    analyst.do("create table analysts.noted (what tried.release_log)")
+    try:
+        serve(target, tmp_path, TWO)
+        assert analyst.ask("select release_id from analysts.mine()") == [(TWO.id,)]
+        assert analyst.ask("select count(what) from analysts.noted") == [(0,)]
+    finally:
+        analyst.do("drop schema if exists analysts cascade")
+
+
 def test_codes_too_long_for_a_name_are_told_apart(target: Target, tmp_path: Path, person) -> None:
     long = ["department_of_" + "x" * 50 + end for end in "ab"]
     path = small_release.write(tmp_path / "long.duckdb")
