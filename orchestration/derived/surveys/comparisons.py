@@ -215,7 +215,7 @@ def _smoothed(rows: pl.DataFrame) -> list[pl.Series]:
         weighted = answers**2 * direct**2
         known = max(float(satterthwaite(list(weighted), list(df))), 1.0)
         error = np.where(n > 0, np.sqrt(weighted.sum() / answers.sum() / np.maximum(n, 1)), np.nan)
-    return [pl.Series("sampling_se", error), pl.Series("sampling_df", np.full(len(n), known))]
+    return [pl.Series("sampling_se", error).fill_nan(None), pl.Series("sampling_df", np.full(len(n), known))]
 
 
 def _urban_share(wave: Wave, level: str) -> pl.DataFrame:

@@ -84,6 +84,8 @@ def read_wave(
             name other categories or contradict one another, a design stated for some only. Says what to correct.
     """
     name = str(questions["wave"][0])
+    _refuse_two_of_one_name(name, questions, "question_id")
+    _refuse_two_of_one_name(name, samples, "respondent_id")
     held_on = _held_on(samples, name)
     policy = survey_policy(held_on or today)
     scales = _scales(questions, policy)
@@ -112,6 +114,24 @@ def wording_of(text: str, lowest: object, highest: object, *, is_reversed: bool)
     """Eight hex characters that stand for what was asked: the wording without white space and punctuation, and the
     ends of the scale. Another wording or another scale is another question and never continues its series."""
     return hashlib.sha256(f"{fold(text)}|{lowest}|{highest}|{is_reversed}".encode()).hexdigest()[:8]
+
+
+def _refuse_two_of_one_name(wave: str, rows: pl.DataFrame, key: str) -> None:
+    """Two offices that call their surveys alike would be one: answers of one read by the scale, or weighted as people, of the other."""
+    said = [c for c in rows.columns if not c.startswith("_")]
+    others = (
+        rows.group_by(key)
+        .agg(pl.col("_sender").unique().sort(), pl.struct(said).n_unique().alias("_ways"))
+        .filter((pl.col("_sender").list.len() > 1) & (pl.col("_ways") > 1))
+        .sort(key)
+    )
+    if others.height:
+        senders = sorted({s for of in others["_sender"] for s in of})
+        raise StatisticsError(
+            f"{name_some(senders)} both sent wave {wave!r} and say different things of {key} {name_some(others[key])}. "
+            "Give each survey a wave of its own, or each respondent and question a number of its own.",
+            f"{name_some(senders)} 都报送了批次 {wave!r}，但对 {key} {name_some(others[key])} 的说法不同。请让每项调查各用一个批次名，或让样本、题目各用各的编号。",
+        )
 
 
 def _held_on(samples: pl.DataFrame, name: str) -> date | None:
