@@ -334,6 +334,8 @@ def with_changes(
         .when(pl.col("previous_wave").is_null()).then(pl.lit("no_earlier_wave_with_this_wording"))
         .when(pl.col("change_p").is_null()).then(pl.lit("no_standard_error"))
     )  # fmt: skip
-    return tested.with_columns(change_null_reason=reason).select(
+    # A change of which nobody can say whether it is chance is none.
+    told = tested.with_columns(change=pl.when(reason.is_null()).then("change"), change_null_reason=reason)
+    return told.select(
         *scores.columns, *(pl.col(c).cast(t) for c, t in CHANGE.items())
     ).sort(KEY)  # fmt: skip

@@ -397,3 +397,20 @@ def test_an_area_without_answers_leaves_no_figure_that_is_no_number() -> None:
     assert (found["mean"], found["sampling_se"]) == (None, None)
     assert found["modelled_mean"] is not None
     assert [c for c, kind in table.schema.items() if kind == pl.Float64 and table[c].is_nan().any()] == []
+
+
+@pytest.mark.parametrize("units", ["one", "all"])
+def test_a_change_has_a_value_or_a_reason_and_never_both(units: str) -> None:
+    """A wave of one sampling unit has means and no error: `survey_score` broke its promise, and nothing was released any more."""
+    both = []
+    for name, seed, day in (("2025Q1", 1, date(2025, 2, 1)), ("2026Q1", 2, TODAY)):
+        rows = change(
+            wave(name, seed=seed, day=day), "survey_samples", stratum=pl.lit("s"), stratum_psus=pl.lit(None, pl.Int64)
+        )
+        unit = pl.lit("p") if units == "one" else pl.col("psu")
+        both.append(scores.score_wave(read(change(rows, "survey_samples", psu=unit))))
+    compared = comparisons.with_changes(pl.concat(both), 0.05, 0.95)
+    assert compared.filter(pl.col("change").is_null() != pl.col("change_null_reason").is_not_null()).height == 0
+    of_all = row(compared, wave="2026Q1", group_value="all", dimension="overall", question_id="Q1")
+    assert (of_all["change"] is None) == (units == "one")
+    assert of_all["change_null_reason"] == ("no_standard_error" if units == "one" else None)
