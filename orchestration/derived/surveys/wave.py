@@ -91,6 +91,7 @@ def read_wave(
     scales = _scales(questions, policy)
     asked = _questions(questions, scales)
     respondents, weighting = _weighted(samples, margins, policy)
+    weighting["notes"] |= _of_nobody(responses, samples, questions)
     answers = _answers(responses, respondents, asked, scales)
     if answers.filter(pl.col("status") == "answered").height == 0:
         raise StatisticsError("The wave has no answer on a scale.", "本波次没有任何有效的量表答案。")
@@ -272,6 +273,24 @@ def _whole(frame: pl.DataFrame, column: str) -> str | None:
 
 
 # ── answers ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def _of_nobody(responses: pl.DataFrame, samples: pl.DataFrame, questions: pl.DataFrame) -> dict[str, str]:
+    """What is said of answers that no estimate can hold: a list that came in two files is the second of them alone."""
+    people = responses.join(samples, on="respondent_id", how="anti")["respondent_id"].n_unique()
+    asked = responses.join(questions, on="question_id", how="anti")["question_id"].unique().sort()
+    said = {}
+    if people:
+        said["unsampled"] = (
+            f"{people} 名答题者不在样本表中，其答案未参与估计。样本表请在一个文件中报全。 · "
+            f"{people} people who answered are in no sample list and are not estimated. Send the whole sample in one file."
+        )
+    if len(asked):
+        said["unasked"] = (
+            f"{len(asked)} 道题不在题目表中，其答案未参与估计：{name_some(asked)}。题目表请在一个文件中报全。 · "
+            f"{len(asked)} questions are in no list of questions and are not estimated: {name_some(asked)}. Send all questions in one file."
+        )
+    return said
 
 
 def _answers(

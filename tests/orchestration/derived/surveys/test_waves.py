@@ -414,3 +414,16 @@ def test_a_change_has_a_value_or_a_reason_and_never_both(units: str) -> None:
     of_all = row(compared, wave="2026Q1", group_value="all", dimension="overall", question_id="Q1")
     assert (of_all["change"] is None) == (units == "one")
     assert of_all["change_null_reason"] == ("no_standard_error" if units == "one" else None)
+
+
+def test_answers_of_people_or_questions_that_no_list_has_are_told() -> None:
+    """A sample that came in two files is the second one: whoever stood in the first had answered in silence."""
+    rows = wave()
+    half = rows["survey_samples"].filter(pl.col("respondent_id") >= "R0060")
+    most = rows["survey_questions"].filter(pl.col("question_id") != "Q4")
+    of_wave = read(rows | {"survey_samples": half, "survey_questions": most})
+    assert "60 people who answered are in no sample list" in of_wave.notes["unsampled"]
+    assert "1 questions are in no list of questions and are not estimated: Q4" in of_wave.notes["unasked"]
+    assert {"unsampled", "unasked"}.isdisjoint(read(rows).notes)
+    told = diagnostics.diagnose_wave(of_wave).filter(topic="note", is_problem=True)
+    assert {"unsampled", "unasked"} <= set(told["item"])
