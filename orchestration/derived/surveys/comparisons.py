@@ -335,7 +335,7 @@ def with_changes(
         .when(pl.col("change_p").is_null()).then(pl.lit("no_standard_error"))
     )  # fmt: skip
     # A change of which nobody can say whether it is chance is none.
-    told = tested.with_columns(change=pl.when(reason.is_null()).then("change"), change_null_reason=reason)
-    return told.select(
+    known = tested.with_columns(change=pl.when(reason.is_null()).then("change"), change_null_reason=reason)
+    return known.select(
         *scores.columns, *(pl.col(c).cast(t) for c, t in CHANGE.items())
     ).sort(KEY)  # fmt: skip
