@@ -130,8 +130,8 @@ def _refuse_two_of_one_name(wave: str, rows: pl.DataFrame, key: str) -> None:
         senders = sorted({s for of in others["_sender"] for s in of})
         raise StatisticsError(
             f"{name_some(senders)} both sent wave {wave!r} and say different things of {key} {name_some(others[key])}. "
-            "Give each survey a wave of its own, or each respondent and question a number of its own.",
-            f"{name_some(senders)} 都报送了批次 {wave!r}，但对 {key} {name_some(others[key])} 的说法不同。请让每项调查各用一个批次名，或让样本、题目各用各的编号。",
+            "Give each survey a wave of its own, or each respondent and question a number of its own, or withdraw the file that is not meant.",
+            f"{name_some(senders)} 都报送了批次 {wave!r}，但对 {key} {name_some(others[key])} 的说法不同。请让每项调查各用一个批次名，或让样本、题目各用各的编号，或撤回不该算的文件。",
         )
 
 
