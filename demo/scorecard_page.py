@@ -102,7 +102,7 @@ def _verdict(con: duckdb.DuckDBPyConnection, dimension: str, code: str, month: A
     )  # fmt: skip
     colour = COLOURS[row["verdict"]]
     bar = ""
-    if row["good_rate"] is not None:
+    if row["verdict_lo"] is not None:
         lo, hi, at = (_at(row[c]) for c in ("verdict_lo", "verdict_hi", "good_rate"))
         lines = "".join(f'<u style="left:{_at(row[c]):.2f}%"></u>' for c in ("bad_line", "good_line"))
         bar = (

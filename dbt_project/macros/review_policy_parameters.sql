@@ -9,7 +9,7 @@
         'rectification_rate_target', 'reply_rate_target', 'revisit_rate_target',
         'appeal_days', 'open_appeal_counts',
         'burst_gap_seconds', 'burst_min_reviews', 'burst_pace_factor', 'burst_around_seconds',
-        'reviewer_daily_limit',
+        'reviewer_daily_limit', 'case_monthly_limit',
         'lag_min_reviews', 'lag_tolerance_seconds', 'lag_neighbourhood_seconds', 'lag_share_min',
         'surge_min_reviews', 'surge_baseline_days', 'surge_baseline_days_min', 'surge_volume_z', 'surge_rating_z',
         'interval_z', 'verdict_looks', 'good_line', 'bad_line', 'area_share_min', 'participation_floor', 'coverage_min', 'min_reviews',

@@ -20,6 +20,7 @@
         {"code": "old_age_allowance_within_aged_65", "left": "left_1", "right": "right_1", "missing": "case when left_1 is null then 1 else 0 end + case when right_1 is null then 1 else 0 end", "figures": 2},
         {"code": "open_hours_fit_into_a_month", "left": "left_1", "right": "(cast(31 as double) * cast(24 as double))", "missing": "case when left_1 is null then 1 else 0 end", "figures": 1},
         {"code": "residents_do_not_fall", "left": "left_1", "right": "(cast(0.9 as double) * right_1)", "missing": "case when left_1 is null then 1 else 0 end + case when right_1 is null then 1 else 0 end", "figures": 2},
+        {"code": "residents_do_not_jump", "left": "left_1", "right": "(cast(1.2 as double) * right_1)", "missing": "case when left_1 is null then 1 else 0 end + case when right_1 is null then 1 else 0 end", "figures": 2},
         {"code": "rows_are_not_rejected", "left": "left_1", "right": "((cast(0.05 as double) * right_1) + cast(5 as double))", "missing": "case when left_1 is null then 1 else 0 end + case when right_1 is null then 1 else 0 end", "figures": 2},
         {"code": "visits_have_physicians", "left": "left_1", "right": "right_1", "missing": "case when left_1 is null then 1 else 0 end + case when right_1 is null then 1 else 0 end", "figures": 2},
         {"code": "workers_are_reported", "left": "coalesce(left_1, 0.0)", "right": "cast(0.9 as double)", "missing": "case when left_1 is null then 1 else 0 end", "figures": 1},

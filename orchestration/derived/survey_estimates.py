@@ -221,11 +221,11 @@ def _fingerprint(data: DataDirectory) -> str:
 
 
 def _content(of_wave: Mapping[str, pl.DataFrame], unlisted: Sequence[str]) -> str:
-    """A hash of a wave's rows, whatever files they came in, of its areas that no register lists, and of the code and policy."""
+    """A hash of a wave's rows and of who sent them, whatever files they came in, of its areas that no register lists, and of the code and policy."""
     digest = hashlib.sha256(b"".join(f.read_bytes() for f in MADE_OF))
     digest.update(" ".join(unlisted).encode())
     for feed, rows in of_wave.items():
-        columns = sorted(c for c in rows.columns if not c.startswith("_"))
+        columns = sorted(c for c in rows.columns if not c.startswith("_") or c == "_sender")
         digest.update(feed.encode())
         digest.update(rows.select(columns).sort(columns).write_csv().encode())
     return digest.hexdigest()

@@ -50,13 +50,14 @@ def _survey(con: Any) -> str | None:
     row = con.execute(
         "select wave, n, mean, mean_lo, mean_hi, is_weighted from survey_score where area_level = 'all' "
         "and group_name = 'all' and dimension = 'overall' and question_id = 'all' and mean is not null "
-        "order by wave desc limit 1"
+        "order by held_on desc nulls last, wave desc limit 1"
     ).fetchone()
     if row is None:
         return None
     wave, n, mean, lo, hi, weighted = row
     how = "" if weighted else ", unweighted"
-    return f"Survey {wave}: overall satisfaction {mean:.1f} of 100 ({lo:.1f}–{hi:.1f}), {n:,} answers{how}."
+    within = "no interval" if lo is None else f"{lo:.1f}–{hi:.1f}"  # all say the same, or one sampling unit
+    return f"Survey {wave}: overall satisfaction {mean:.1f} of 100 ({within}), {n:,} answers{how}."
 
 
 def _coverage(con: Any) -> str | None:

@@ -198,7 +198,8 @@ def _mean(frame: pl.DataFrame, column: str, weight: str) -> float | None:
     if not answered.height:
         return None
     values, weights = (answered[c].cast(pl.Float64).to_numpy() for c in (column, weight))
-    return float(np.average(values, weights=weights))
+    # Of equal values the quotient of two sums is one only up to its last digit.
+    return float(np.clip(np.average(values, weights=weights), values.min(), values.max()))
 
 
 def _psu_moments(complete: pl.DataFrame, columns: Sequence[str], design: Design) -> Floats:

@@ -338,7 +338,7 @@ def rake_trimmed(
     rounds: int = 20,
     spread_empty: bool = False,
 ) -> tuple[Calibrated, int]:
-    """`rake`, then in turn `trim` at `upper` medians and rake again, until no weight is above.
+    """`rake`, then in turn `trim` at `upper` medians (means, where the mean lies beyond that) and rake again, until no weight is above.
 
     Returns the weights, which match the margins, with `g` against `weight`, and the number of weights that were
     trimmed in some round. Where the margins themselves ask for a larger weight the last raking wins and
@@ -348,11 +348,14 @@ def rake_trimmed(
     trimmed = np.zeros(frame.height, dtype=bool)
     for _ in range(rounds):
         values = raked.weight.to_numpy()
-        above = values > upper * float(np.median(values)) * (1 + 1e-6)
+        median, mean = float(np.median(values)), float(values.mean())
+        # Of a sample most of which was drawn densely, the median is no usual weight: no limit can lie below the mean.
+        limit = upper * (median if mean <= upper * median else mean)
+        above = values > limit * (1 + 1e-6)
         if not above.any():
             break
         trimmed |= above
-        held = frame.with_columns(trim(raked.weight, upper=upper).alias("_held"))
+        held = frame.with_columns(trim(raked.weight, upper=limit / median).alias("_held"))
         raked = rake(held, "_held", margins, spread_empty=spread_empty)
     base = frame[weight].cast(pl.Float64)
     before = first.margins["before"]

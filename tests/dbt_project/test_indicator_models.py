@@ -333,6 +333,8 @@ def test_town_and_country_are_compared_where_that_says_something_and_else_the_re
 
 def test_a_change_of_complete_counts_has_no_interval_and_says_why(sql: dict[str, str]) -> None:
     counted = [
+        (2021, "1", 1.0),
+        (2021, "2", 3.0),
         (2023, "1", 1.0),
         (2023, "2", 3.0),
         (2024, "1", 1.0),
@@ -342,7 +344,7 @@ def test_a_change_of_complete_counts_has_no_interval_and_says_why(sql: dict[str,
         (2025, "3", None),
     ]
     cells = [
-        {"indicator_code": "beds", "division_code": v, "village_code": v, "period": date(year, 1, 1), "numerator": n, "denominator": 10.0}
+        {"indicator_code": "beds", "division_code": v, "village_code": v, "period_kind": "year", "period": date(year, 1, 1), "numerator": n, "denominator": 10.0}
         for year, v, n in [*counted, (2026, "1", 2.0), (2026, "2", 2.0), (2026, "3", 2.0)]
     ]  # fmt: skip
     rows = made(sql, cells).execute("""
@@ -350,7 +352,7 @@ def test_a_change_of_complete_counts_has_no_interval_and_says_why(sql: dict[str,
         where area_code = 'C' and unit_level = 'village' order by period
     """)
     assert rows.fetchall() == [
-        (2023, 0.25, None, "no_previous"), (2024, 0.25, 0.25, "complete_count"), (2025, 0.0, 0.25, "units_left_out"),
+        (2021, 0.25, None, "no_previous"), (2023, 0.25, None, "no_previous"), (2024, 0.25, 0.25, "complete_count"), (2025, 0.0, 0.25, "units_left_out"),
         (2026, 0.0, 0.0, "units_left_out"),
     ]  # fmt: skip
 
@@ -365,6 +367,26 @@ def series(code: str, values: Sequence[float], **more: Any) -> list[dict[str, An
         {"indicator_code": code, "division_code": "P", "division_level": "province", "period": date(first + n, 1, 1),
          "numerator": value, "denominator": 1.0, "units_expected": 10, "units_reporting": 10, **more}
         for n, value in enumerate(values)
+    ]  # fmt: skip
+
+
+def test_the_period_before_is_the_one_right_before(sql: dict[str, str]) -> None:
+    """Nothing came of February: the value of January is not that of the month before March."""
+    cells = [
+        {"indicator_code": code, "division_code": "P", "division_level": "province", "period_kind": kind, "period": day,
+         "numerator": float(n), "denominator": 1.0}
+        for code, kind, days in (
+            ("monthly", "month", [date(2025, 12, 1), date(2026, 1, 1), date(2026, 3, 1)]),
+            ("yearly", "year", [date(2022, 1, 1), date(2024, 1, 1), date(2025, 1, 1)]),
+        )
+        for n, day in enumerate(days, 1)
+    ]  # fmt: skip
+    rows = made(sql, cells).execute(
+        "select indicator_code, period, value_previous from indicators.indicator_value order by all"
+    )
+    assert rows.fetchall() == [
+        ("monthly", date(2025, 12, 1), None), ("monthly", date(2026, 1, 1), 1.0), ("monthly", date(2026, 3, 1), None),
+        ("yearly", date(2022, 1, 1), None), ("yearly", date(2024, 1, 1), None), ("yearly", date(2025, 1, 1), 2.0),
     ]  # fmt: skip
 
 

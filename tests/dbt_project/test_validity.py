@@ -27,8 +27,9 @@ class Halls:
         self.reviews: list[dict[str, Any]] = []
 
     def review(self, hall: str, closed: datetime, reviewed: datetime, *, window: str = "1", level: int = 5,
-               tags: str | None = "510,517", comment: str | None = None, reviewer: str | None = None) -> None:  # fmt: skip
-        key = {"case_no": f"99{len(self.contacts):06}", "contact_no": 1}
+               tags: str | None = "510,517", comment: str | None = None, reviewer: str | None = None, case: tuple[str, int] | None = None) -> None:  # fmt: skip
+        case_no, contact_no = case or (f"99{len(self.contacts):06}", 1)
+        key = {"case_no": case_no, "contact_no": contact_no}
         self.contacts.append(
             key
             | {
@@ -42,7 +43,7 @@ class Halls:
             | {
                 "review_no": 1, "satisfaction": str(level), "satisfaction_level": str(level),
                 "satisfaction_scheme": "interface", "tags": tags, "comment": comment, "channel": "4",
-                "channels_scheme": "zj", "reviewed_at": reviewed, "reviewer_key": reviewer or key["case_no"],
+                "channels_scheme": "zj", "reviewed_at": reviewed, "reviewer_key": reviewer or f"{case_no}/{contact_no}",
             }
         )  # fmt: skip
 
@@ -98,6 +99,17 @@ def everything() -> Halls:
         halls.review(
             "one_person", closed, closed + timedelta(seconds=211 + 97 * n), tags=f"51{n % 8}", reviewer="someone"
         )
+    for n in range(10):
+        # Each step of a case a contact, and praised as one; three visits of a case are three.
+        for contact in range(1, 7 if n < 5 else 4):
+            closed = FIRST + timedelta(days=n, hours=10, minutes=31 * contact, seconds=7 * n)
+            halls.review(
+                "stepped",
+                closed,
+                closed + timedelta(seconds=300 + 41 * n + 17 * contact),
+                tags=f"51{contact}",
+                case=(f"S{n}", contact),
+            )
     halls.day("crowded", FIRST + timedelta(days=26), 220, five=0.75)
     halls.day("surging", FIRST + timedelta(days=26), 30, five=0.75)
     for seconds in halls.rng.uniform(0, 8 * 3600, 190):
@@ -152,6 +164,10 @@ def test_five_stars_within_seconds_are_a_burst(warehouse: Any) -> None:
 
 def test_nobody_is_served_eight_times_a_day_at_one_window(warehouse: Any) -> None:
     assert caught(warehouse, "one_person") == {"same_reviewer": (8, {"reviews": 8})}
+
+
+def test_no_case_is_praised_six_times_a_month(warehouse: Any) -> None:
+    assert caught(warehouse, "stepped") == {"same_case": (15, {"reviews": 6})}
 
 
 def test_more_reviews_and_better_ones_together_are_a_surge(warehouse: Any) -> None:

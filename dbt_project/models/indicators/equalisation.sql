@@ -1,3 +1,4 @@
+{%- set series = 'partition by reasoned.indicator_code, reasoned.area_code, reasoned.unit_level' -%}
 with
 
 units as (
@@ -193,6 +194,7 @@ reasoned as (
 told as (
     select
         reasoned.*,
+        {{ follows('reasoned.period', 'reasoned.period_kind', series) }} as has_previous,
         coalesce(reasoned.null_reason, '') <> 'known_only_higher' as is_placed,
         coalesce(reasoned.null_reason, '') <> 'known_only_higher'
         and coalesce(reasoned.urban_rural_null_reason, '') <> 'of_one_area' as is_compared
@@ -253,17 +255,14 @@ final as (
                 'case when told.is_compared then round(told.per * (told.urban_value - told.rural_value), 12) + 0.0 end'
             )
         ] %}
-        lag({{ figure }}) over (
+        case when told.has_previous then lag({{ figure }}) over (
             partition by told.indicator_code, told.area_code, told.unit_level
             order by told.period
-        ) as {{ name }}_previous,
+        ) end as {{ name }}_previous,
         {%- endfor %}
         -- Nothing was drawn whose chance an interval could tell; who is left out is no chance either.
         case
-            when lag(told.period) over (
-                partition by told.indicator_code, told.area_code, told.unit_level
-                order by told.period
-            ) is null then 'no_previous'
+            when not told.has_previous then 'no_previous'
             when greatest(told.units_left_out, lag(told.units_left_out) over (
                 partition by told.indicator_code, told.area_code, told.unit_level
                 order by told.period

@@ -64,10 +64,14 @@ valued as (
     from cells
 ),
 
+-- A period of which nothing came is no period before: what is told of the one before that is another change.
 series as (
     select
         valued.*,
-        lag(value) over (partition by indicator_code, division_code, area_type order by period) as value_previous
+        case
+            when {{ follows('period', 'period_kind', 'partition by indicator_code, division_code, area_type') }}
+                then lag(value) over (partition by indicator_code, division_code, area_type order by period)
+        end as value_previous
     from valued
 ),
 

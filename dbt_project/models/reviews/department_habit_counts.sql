@@ -6,6 +6,7 @@
     'contact_missing': "kind = 'no_contact'",
     'after_window': "reason = 'after_window'",
     'withdrawn': "reason = 'withdrawn'",
+    'other_came_first': "kind = 'copy'",
 } -%}
 with
 
@@ -17,6 +18,49 @@ exclusions as (
     select * from {{ ref('review_exclusions') }}
     -- Of a level that nobody can read nobody can say whether it was bad; what was corrected is among the reviews that count.
     where is_supported and level is not null and kind <> 'corrected'
+),
+
+judgements as (
+    select * from {{ ref('review_judgements') }}
+    where review_no = 1 and contact_id is not null and verdict is not null
+),
+
+-- A copy is no other review, but one that says the opposite of what its own sender sent before it: somebody was faster.
+contradicting as (
+    select distinct
+        copies.counted_month as month,
+        copies.department_code,
+        copies.contact_id,
+        'copy' as kind,
+        cast(null as string) as reason,
+        copies.verdict = 'bad' as is_bad
+    from judgements as copies
+    inner join judgements as firsts
+        on
+            copies.contact_id = firsts.contact_id
+            and copies.sender = firsts.sender
+    where
+        copies.validity = 'duplicate'
+        and firsts.validity <> 'duplicate'
+        and (copies.verdict = 'bad') <> (firsts.verdict = 'bad')
+),
+
+left_out as (
+    select
+        month,
+        department_code,
+        kind,
+        reason,
+        is_bad
+    from exclusions
+    union all
+    select
+        month,
+        department_code,
+        kind,
+        reason,
+        is_bad
+    from contradicting
 ),
 
 stacked as (
@@ -40,7 +84,7 @@ stacked as (
         case when is_bad and {{ condition }} then 1 else 0 end as bad_{{ habit }},
         case when not is_bad and {{ condition }} then 1 else 0 end as other_{{ habit }}{{ ',' if not loop.last }}
         {%- endfor %}
-    from exclusions
+    from left_out
 ),
 
 arrived as (

@@ -25,12 +25,16 @@ touched as (
 
 {{ same_reviewer_rule(days) }},
 
+{{ same_case_rule(days) }},
+
 caught as (
     select * from caught_in_burst
     union all
     select * from caught_by_lag
     union all
     select * from caught_by_reviewer
+    union all
+    select * from caught_by_case
 ),
 
 ranked as (

@@ -215,7 +215,7 @@ def _smoothed(rows: pl.DataFrame) -> list[pl.Series]:
         weighted = answers**2 * direct**2
         known = max(float(satterthwaite(list(weighted), list(df))), 1.0)
         error = np.where(n > 0, np.sqrt(weighted.sum() / answers.sum() / np.maximum(n, 1)), np.nan)
-    return [pl.Series("sampling_se", error), pl.Series("sampling_df", np.full(len(n), known))]
+    return [pl.Series("sampling_se", error).fill_nan(None), pl.Series("sampling_df", np.full(len(n), known))]
 
 
 def _urban_share(wave: Wave, level: str) -> pl.DataFrame:
@@ -334,6 +334,8 @@ def with_changes(
         .when(pl.col("previous_wave").is_null()).then(pl.lit("no_earlier_wave_with_this_wording"))
         .when(pl.col("change_p").is_null()).then(pl.lit("no_standard_error"))
     )  # fmt: skip
-    return tested.with_columns(change_null_reason=reason).select(
+    # A change of which nobody can say whether it is chance is none.
+    known = tested.with_columns(change=pl.when(reason.is_null()).then("change"), change_null_reason=reason)
+    return known.select(
         *scores.columns, *(pl.col(c).cast(t) for c, t in CHANGE.items())
     ).sort(KEY)  # fmt: skip

@@ -84,11 +84,14 @@ def read_wave(
             name other categories or contradict one another, a design stated for some only. Says what to correct.
     """
     name = str(questions["wave"][0])
+    _refuse_two_of_one_name(name, questions, "question_id")
+    _refuse_two_of_one_name(name, samples, "respondent_id")
     held_on = _held_on(samples, name)
     policy = survey_policy(held_on or today)
     scales = _scales(questions, policy)
     asked = _questions(questions, scales)
     respondents, weighting = _weighted(samples, margins, policy)
+    weighting["notes"] |= _of_nobody(responses, samples, questions)
     answers = _answers(responses, respondents, asked, scales)
     if answers.filter(pl.col("status") == "answered").height == 0:
         raise StatisticsError("The wave has no answer on a scale.", "本波次没有任何有效的量表答案。")
@@ -112,6 +115,24 @@ def wording_of(text: str, lowest: object, highest: object, *, is_reversed: bool)
     """Eight hex characters that stand for what was asked: the wording without white space and punctuation, and the
     ends of the scale. Another wording or another scale is another question and never continues its series."""
     return hashlib.sha256(f"{fold(text)}|{lowest}|{highest}|{is_reversed}".encode()).hexdigest()[:8]
+
+
+def _refuse_two_of_one_name(wave: str, rows: pl.DataFrame, key: str) -> None:
+    """Two offices that call their surveys alike would be one: answers of one read by the scale, or weighted as people, of the other."""
+    said = [c for c in rows.columns if not c.startswith("_")]
+    others = (
+        rows.group_by(key)
+        .agg(pl.col("_sender").unique().sort(), pl.struct(said).n_unique().alias("_ways"))
+        .filter((pl.col("_sender").list.len() > 1) & (pl.col("_ways") > 1))
+        .sort(key)
+    )
+    if others.height:
+        senders = sorted({s for of in others["_sender"] for s in of})
+        raise StatisticsError(
+            f"{name_some(senders)} both sent wave {wave!r} and say different things of {key} {name_some(others[key])}. "
+            "Give each survey a wave of its own, or each respondent and question a number of its own, or withdraw the file that is not meant.",
+            f"{name_some(senders)} 都报送了批次 {wave!r}，但对 {key} {name_some(others[key])} 的说法不同。请让每项调查各用一个批次名，或让样本、题目各用各的编号，或撤回不该算的文件。",
+        )
 
 
 def _held_on(samples: pl.DataFrame, name: str) -> date | None:
@@ -252,6 +273,24 @@ def _whole(frame: pl.DataFrame, column: str) -> str | None:
 
 
 # ── answers ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def _of_nobody(responses: pl.DataFrame, samples: pl.DataFrame, questions: pl.DataFrame) -> dict[str, str]:
+    """What is said of answers that no estimate can hold: a list that came in two files is the second of them alone."""
+    people = responses.join(samples, on="respondent_id", how="anti")["respondent_id"].n_unique()
+    asked = responses.join(questions, on="question_id", how="anti")["question_id"].unique().sort()
+    said = {}
+    if people:
+        said["unsampled"] = (
+            f"{people} 名答题者不在样本表中，其答案未参与估计。样本表请在一个文件中报全。 · "
+            f"{people} people who answered are in no sample list and are not estimated. Send the whole sample in one file."
+        )
+    if len(asked):
+        said["unasked"] = (
+            f"{len(asked)} 道题不在题目表中，其答案未参与估计：{name_some(asked)}。题目表请在一个文件中报全。 · "
+            f"{len(asked)} questions are in no list of questions and are not estimated: {name_some(asked)}. Send all questions in one file."
+        )
+    return said
 
 
 def _answers(

@@ -549,7 +549,7 @@ def test_of_many_who_decide_at_once_one_is_heard(desk, data, policies) -> None:
 
 
 def test_a_fault_of_the_desk_s_own_is_told_in_words(data, policies, monkeypatch) -> None:
-    (data.published / "minsheng.duckdb").write_bytes(b"no database")
+    monkeypatch.setattr("orchestration.desk.decisions.held", lambda data: data.no_such_thing)
     with TestClient(application(data, policies), base_url="http://localhost", raise_server_exceptions=False) as desk:
         answer = desk.get("/decisions")
     assert (answer.status_code, "出了差错" in answer.text, "Traceback" in answer.text) == (500, True, False)

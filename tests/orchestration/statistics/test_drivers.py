@@ -146,3 +146,12 @@ def test_drivers_of_the_quality_of_services_in_the_san_diego_survey(shared_data:
     assert 0.2 < (result.r2 or 0) < 0.7
     assert result.shares["share"].sum() == pytest.approx(1)
     assert importance_performance(result.shares)["quadrant"].null_count() == 0
+
+
+def test_a_mean_of_equal_answers_is_that_answer() -> None:
+    """The quotient of two sums was 100.00000000000001 of 100 points, which no table may hold."""
+    rng = np.random.default_rng(1)
+    for n in range(10, 60):
+        frame = pl.DataFrame({"w": rng.random(n) * 1000, "y": rng.random(n), "a": [100.0] * n, "b": rng.random(n)})
+        found = lmg(frame, "y", ["a", "b"], "w", minimum_n=1000)
+        assert found.shares["performance"][0] == 100.0

@@ -17,6 +17,7 @@ from orchestration.statistics.weights import (
     margins_from,
     post_stratify,
     rake,
+    rake_trimmed,
     trim,
 )
 
@@ -162,3 +163,15 @@ def test_weights_are_independent_of_row_order() -> None:
     margins = {"row": ROWS, "column": COLUMNS}
     shuffled = rake(frame[order], "weight", margins).weight.to_numpy()
     assert shuffled == pytest.approx(rake(frame, "weight", margins).weight.to_numpy()[order])
+
+
+def test_a_sample_most_of_which_is_drawn_densely_is_raked_and_one_absurd_weight_is_not_followed() -> None:
+    """Three people in five stand for one each, two for twenty: the mean lies beyond five medians, and no wave could be estimated."""
+    dense = pl.DataFrame({"w": [1.0] * 60 + [20.0] * 40, "sex": ["1", "2"] * 50})
+    raked, trimmed = rake_trimmed(dense, "w", {"sex": {"1": 430.0, "2": 430.0}}, upper=5)
+    assert trimmed == 0
+    assert raked.weight.to_list() == pytest.approx(dense["w"].to_list())
+    absurd = dense.with_columns(w=pl.Series([1e6, *[1.0] * 99]))
+    raked, trimmed = rake_trimmed(absurd, "w", {"sex": {"1": 500.0, "2": 500.0}}, upper=5)
+    assert trimmed == 1
+    assert raked.weight.max() == pytest.approx(5 * raked.weight.mean(), rel=1e-5)

@@ -350,3 +350,80 @@ def test_how_many_levels_of_area_are_crossed_with_groups_is_policy() -> None:
     assert set(crossed) == set(estimated.area_levels[:1])
     deeper = replace(estimated.policy, parameters={**estimated.policy.parameters, "crossed_levels": "2"})
     assert {c.area for c in scores.cuts(replace(estimated, policy=deeper)) if c.area and c.group} == set(estimated.area_levels[:2])  # fmt: skip
+
+
+def of_two_senders(*, shift: float = 0.0, **other: pl.Expr) -> dict[str, pl.DataFrame]:
+    """A wave that two offices sent; `other`: what the second one's respondents and questions say otherwise."""
+    first, second = wave(), wave(seed=2, shift=shift)
+    second = {
+        feed: rows.with_columns(
+            pl.lit("t").alias("_sender"), *(e.alias(c) for c, e in other.items() if c in rows.columns)
+        )
+        for feed, rows in second.items()
+    }
+    together = {feed: pl.concat([first[feed], second[feed]]) for feed in FEEDS}
+    return together | {"survey_margins": first["survey_margins"]}
+
+
+def test_two_surveys_under_one_name_are_not_one() -> None:
+    """Answers of one were read by the scale of the other, and two people of one number were one person's two opinions."""
+    renumbered = pl.concat_str(pl.lit("T"), "respondent_id")
+    for rows, said in (
+        (of_two_senders(), "s, t both sent wave '2026Q1' and say different things of respondent_id R0000"),
+        (of_two_senders(respondent_id=renumbered, highest=pl.col("highest") * 2), "different things of question_id Q1"),
+    ):
+        with pytest.raises(StatisticsError, match=said):
+            read(rows)
+
+
+def test_two_offices_may_interview_for_one_survey() -> None:
+    rows = of_two_senders(respondent_id=pl.concat_str(pl.lit("T"), "respondent_id"))
+    assert read(rows).respondents.height == 2 * wave()["survey_samples"].height
+
+
+def test_an_area_without_answers_leaves_no_figure_that_is_no_number() -> None:
+    """Nobody of one county answered a question: its error is not known, and was NaN in the table."""
+    nth = pl.int_range(pl.len())
+    code = pl.format("99010{}001001", nth % 6 + 1)
+    rows = change(
+        wave(), "survey_samples", division_code=code, psu=pl.format("{}-{}", code, nth % 5), stratum=pl.lit("s")
+    )
+    rows = change(rows, "survey_samples", stratum_psus=pl.lit(None, pl.Int64))
+    silent = rows["survey_samples"].filter(pl.col("division_code").str.starts_with("990103"))["respondent_id"]
+    told = (pl.col("question_id") != "Q1") | ~pl.col("respondent_id").is_in(silent.implode())
+    of_wave = read(rows | {"survey_responses": rows["survey_responses"].filter(told)})
+    table = comparisons.beside(of_wave, scores.score_wave(of_wave))
+    (found,) = table.filter(division_code="990103000000", question_id="Q1", group_name="all").rows(named=True)
+    assert (found["mean"], found["sampling_se"]) == (None, None)
+    assert found["modelled_mean"] is not None
+    assert [c for c, kind in table.schema.items() if kind == pl.Float64 and table[c].is_nan().any()] == []
+
+
+@pytest.mark.parametrize("units", ["one", "all"])
+def test_a_change_has_a_value_or_a_reason_and_never_both(units: str) -> None:
+    """A wave of one sampling unit has means and no error: `survey_score` broke its promise, and nothing was released any more."""
+    both = []
+    for name, seed, day in (("2025Q1", 1, date(2025, 2, 1)), ("2026Q1", 2, TODAY)):
+        rows = change(
+            wave(name, seed=seed, day=day), "survey_samples", stratum=pl.lit("s"), stratum_psus=pl.lit(None, pl.Int64)
+        )
+        unit = pl.lit("p") if units == "one" else pl.col("psu")
+        both.append(scores.score_wave(read(change(rows, "survey_samples", psu=unit))))
+    compared = comparisons.with_changes(pl.concat(both), 0.05, 0.95)
+    assert compared.filter(pl.col("change").is_null() != pl.col("change_null_reason").is_not_null()).height == 0
+    of_all = row(compared, wave="2026Q1", group_value="all", dimension="overall", question_id="Q1")
+    assert (of_all["change"] is None) == (units == "one")
+    assert of_all["change_null_reason"] == ("no_standard_error" if units == "one" else None)
+
+
+def test_answers_of_people_or_questions_that_no_list_has_are_told() -> None:
+    """A sample that came in two files is the second one: whoever stood in the first had answered in silence."""
+    rows = wave()
+    half = rows["survey_samples"].filter(pl.col("respondent_id") >= "R0060")
+    most = rows["survey_questions"].filter(pl.col("question_id") != "Q4")
+    of_wave = read(rows | {"survey_samples": half, "survey_questions": most})
+    assert "60 people who answered are in no sample list" in of_wave.notes["unsampled"]
+    assert "1 questions are in no list of questions and are not estimated: Q4" in of_wave.notes["unasked"]
+    assert {"unsampled", "unasked"}.isdisjoint(read(rows).notes)
+    told = diagnostics.diagnose_wave(of_wave).filter(topic="note", is_problem=True)
+    assert {"unsampled", "unasked"} <= set(told["item"])
