@@ -58,10 +58,11 @@ def test_a_figure_is_told_with_formula_policy_and_senders(
         str(page),
     ]
     assert main(["explain", *arguments]) == 0
-    said = " ".join(capsys.readouterr().out.split())  # lines are broken where they are long
+    # Lines are broken where they are long.
+    said, shown = (" ".join(text.split()) for text in (capsys.readouterr().out, page.read_text(encoding="utf-8")))
     for part in ("good_reviews / active_reviews", "evaluation.reviews", "min_reviews = 10", "回执 receipt"):
         assert part in said
-        assert part in page.read_text(encoding="utf-8")
+        assert part in shown
 
 
 ROW_BY_ROW = {
