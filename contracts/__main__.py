@@ -6,6 +6,7 @@ bureau's word on a file that the platform holds.
     feeds                                                   what can be sent
     release RECEIPT [--by NAME] [--why TEXT]                let a held file in with the next night
     withdraw RECEIPT [--by NAME] --why TEXT [--undo]        take a delivery out of what counts, or let it count again
+    rotate-key                                              make pseudonyms with a new key from the next delivery on
 
 Belongs here: arguments, words and exit codes. Does not belong here: what is wrong with a file (checking.py).
 """
@@ -41,6 +42,7 @@ LONGEST_NAME = 255  # bytes
 def main(arguments: list[str] | None = None) -> int:
     from contracts.desk.checking import NotKnown
     from contracts.door.approvals import NotHeld
+    from contracts.door.privacy import KeyRefused
     from contracts.model import ContractError
     from contracts.reading import Unreadable
 
@@ -66,6 +68,7 @@ def main(arguments: list[str] | None = None) -> int:
     withdraw.add_argument("--by", help="谁撤回 · who withdraws it")
     withdraw.add_argument("--why", required=True, help="原因 · why; both go into the ledger")
     withdraw.add_argument("--undo", action="store_true", help="恢复计入 · let it count again")
+    commands.add_parser("rotate-key", help="更换假名密钥 · make pseudonyms with a new key from the next delivery on")
     chosen = parser.parse_args(arguments)
 
     console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_OF_A_PIPE)
@@ -78,11 +81,13 @@ def main(arguments: list[str] | None = None) -> int:
             return _release(console, chosen.receipt, chosen.by, chosen.why)
         if chosen.command == "withdraw":
             return _withdraw(console, chosen.receipt, chosen.by, chosen.why, undo=chosen.undo)
+        if chosen.command == "rotate-key":
+            return _rotate_key(console)
         return _feeds(console)
     except Unreadable as refused:
         for sentence in (refused.zh, refused.en):
             console.print(Text(shown(sentence)))
-    except (NotKnown, NotHeld, ContractError, OSError) as error:
+    except (NotKnown, NotHeld, KeyRefused, ContractError, OSError) as error:
         for sentence in str(error).split("\n"):
             console.print(Text(shown(sentence)))
     return NOT_DONE
@@ -199,6 +204,19 @@ def _withdraw(console: Console, receipt: str, by: str | None, why: str, *, undo:
         ("恢复", "counts again from the next night on") if undo else ("撤回", "no longer counts from the next night on")
     )
     console.print(Text(f"{by} 已{zh} {receipt}，下一次运行时生效。\n{receipt} {en}; {by} said so."))
+    return 0
+
+
+def _rotate_key(console: Console) -> int:
+    from contracts.door.privacy import rotate
+
+    new = rotate(_data()).id
+    console.print(
+        Text(
+            f"下一次报送起使用新密钥 {new}；旧密钥仍在，旧假名不变。\n"
+            f"The new key {new} is used from the next delivery on; the old ones stay, and so do their pseudonyms."
+        )
+    )
     return 0
 
 

@@ -62,7 +62,7 @@ def test_every_command_of_the_documentation_is_one() -> None:
             r"^(?:\$ )?(?:[A-Z_]+=\S+ )?make ([a-z]+(?: [a-z]+)*)\s*(?:$|#|[A-Z])", told, flags=re.MULTILINE
         ):
             assert set(words.split()) <= targets, (page.name, words)
-        for module, command in re.findall(r"python -m ([a-z_.]+)(?: ([a-z_]+))?", told):
+        for module, command in re.findall(r"python -m ([a-z_.]+)(?: ([a-z_-]+))?", told):
             assert module in modules or f"{module}.__main__" in modules, (page.name, module)
             if module in ("contracts", "orchestration") and command:
                 parser = "".join(p.read_text(encoding="utf-8") for p in (PROJECT / module).rglob("*.py"))

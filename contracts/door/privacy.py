@@ -187,8 +187,20 @@ def read_keys(folder: Path) -> list[Key]:
     return [Key(text.removeprefix(STRETCHED), is_stretched=text.startswith(STRETCHED)) for text in texts]
 
 
-def rotate(folder: Path) -> Key:
-    """Puts a new current key behind the old ones, which stay readable; returns the new key."""
+def rotate(folder: Path, environ: Mapping[str, str] | None = None) -> Key:
+    """Puts a new current key behind the old ones, which stay readable; returns the new key.
+
+    Raises:
+        KeyRefused: the key is in the environment, there is none yet, or `read_keys` refuses the file.
+    """
+    if KEY_VARIABLE in (os.environ if environ is None else environ):
+        raise KeyRefused(
+            f"密钥来自环境变量 {KEY_VARIABLE}：请更换该变量，并保留旧密钥。 · The key is in {KEY_VARIABLE}: change it there, and keep the old text."
+        )
+    if not (folder / KEY_FILE).is_file():
+        raise KeyRefused(
+            f"{folder} 里还没有密钥文件 {KEY_FILE}：首次入库时生成。 · There is no {KEY_FILE} in {folder} yet: the first night makes one."
+        )
     old = read_keys(folder)
     new = _new_key()
     _write_keys(folder / KEY_FILE, [*old, new], replace=True)

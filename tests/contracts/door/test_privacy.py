@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.strategies import composite
 
+from contracts.__main__ import main
 from contracts.door.identifiers import RESIDENT_ID_ALPHABET, is_luhn
 from contracts.door.privacy import (
     KEY_VARIABLE,
@@ -106,6 +107,24 @@ def test_rotation_puts_a_new_key_behind_the_old_ones(tmp_path: Path) -> None:
     assert load_key(tmp_path, environ={}) == new
     assert (tmp_path / "privacy.key").stat().st_mode & 0o777 == 0o600
     assert old.id != new.id
+
+
+@pytest.mark.parametrize("environ", [{}, {KEY_VARIABLE: "a key of the tests, long enough"}])
+def test_where_no_key_file_is_nothing_is_rotated_and_the_sentence_says_what_to_do(
+    tmp_path: Path, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv(KEY_VARIABLE, raising=False)
+    for name, value in {"MINSHENG_DATA": str(tmp_path), **environ}.items():
+        monkeypatch.setenv(name, value)
+    assert main(["rotate-key"]) == 2
+    said = " ".join(capsys.readouterr().out.split())
+    assert "change it there" in said if environ else "the first night makes one" in said
+    assert not list(tmp_path.iterdir())
+    monkeypatch.delenv(KEY_VARIABLE, raising=False)
+    old = load_key(tmp_path, environ={})
+    assert main(["rotate-key"]) == 0
+    assert [old, read_keys(tmp_path)[-1]] == read_keys(tmp_path)
+    assert read_keys(tmp_path)[-1].id in capsys.readouterr().out
 
 
 def test_after_rotation_a_pseudonym_says_under_which_key_it_links(tmp_path: Path) -> None:
