@@ -219,7 +219,6 @@ class UnitPage:
     scored: Row
     places: list[Row]
     halls: list[Unit]
-    reasons: list[Row]
 
 
 def unit_page(edition: Edition, shown: Reviews, unit: Unit) -> UnitPage:
@@ -240,13 +239,6 @@ def unit_page(edition: Edition, shown: Reviews, unit: Unit) -> UnitPage:
         parts=[_part(edition, scored, p) for p in PARTS if scored[f"weight_{p}"] is not None],
         places=[p for p in places if p["level"] == "county"],
         halls=_halls(edition, shown, unit.code) if of_department else [],
-        reasons=edition.rows(
-            "review_reason",
-            "where dimension = ? and unit_code = ? and month = ? order by abs(change) desc nulls last limit 12",
-            unit.kind,
-            unit.code,
-            shown.month,
-        ),
     )
 
 
