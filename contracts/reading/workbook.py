@@ -501,7 +501,8 @@ def _trimmed(row: list[str]) -> list[str]:
 
 # ── before calamine sees it ─────────────────────────────────────────────────────────────────────
 
-_IS_SHEET, _IS_TEXTS = re.compile(rb"<(?:\w+:)?worksheet[\s>]"), re.compile(rb"<(?:\w+:)?sst[\s>]")
+_IS_SHEET = re.compile(rb"<(?:\w+:)?(?:work|macro)sheet[\s>]")
+_IS_TEXTS, _IS_LINKED = re.compile(rb"<(?:\w+:)?sst[\s>]"), re.compile(rb"<(?:\w+:)?externalLink[\s>]")
 # None of these looks beyond the next `<`, nor at one place twice: a tag without an end, or of a million attributes, takes no longer than others.
 # A cell that holds something, or may: (column, row).
 _PLACE = re.compile(rb"<(?:\w+:)?c(?: r=|\s(?:[^<>]*?\s)?r\s*=\s*)[\"']([A-Za-z]{1,9})(\d{1,19})[\"'][^<>]*+(?<!/)>")
@@ -661,21 +662,10 @@ def _checked(path: Path, kind: str, limits: Limits, file: str) -> Look:
     if kind == "xls":
         return _checked_xls(path, limits, file)
     if kind == "ods":
-        from contracts.reading.opendocument import Sheet as Seen
-        from contracts.reading.opendocument import look_at
-
-        cdata: set[str] = set()
-        check_parts(path, limits, lambda name, piece: cdata.update([name] if b"<![CDATA[" in piece else []), file=file)
-        seen, starts_1904 = look_at(path, limits, every_text="content.xml" in cdata, file=file)
-        return Look(
-            lambda name: seen.get(name, Seen()).odd,
-            lambda name: seen.get(name, Seen()).hidden,
-            lambda name: seen.get(name, Seen()).merged,
-            starts_1904=starts_1904,
-        )
+        return _checked_ods(path, limits, file)
     sheets: dict[str, _Pieces] = {}
     parts: set[str] = set()
-
+    linked: set[str] = set()  # copies of other workbooks' cells
     parsers: dict[str, expat.XMLParserType] = {}
 
     def look(name: str, piece: bytes) -> None:
@@ -684,7 +674,12 @@ def _checked(path: Path, kind: str, limits: Limits, file: str) -> Look:
             sheets[name] = _Pieces()
         if is_new and (name in sheets or _IS_TEXTS.search(piece[:65_536])):
             parsers[name] = expat.ParserCreate()
+        if is_new and _IS_LINKED.search(piece[:65_536]):
+            linked.add(name)
         parts.add(name)
+        if name not in sheets and name not in linked and _TABLE.search(piece):
+            # The reader of the values would read the cells of what is no sheet, wherever they lie.
+            raise unreadable("damaged_file", file=file, format="xlsx")
         if name in parsers:  # what is no XML the reader of the values reads all the same, as far as it goes
             parsers[name].Parse(piece[0 if is_new else OVERLAP :], False)
         if name in sheets:
@@ -750,6 +745,21 @@ def _checked_xls(path: Path, limits: Limits, file: str) -> Look:
             raise foreign("XLS (Excel 5)", file=file) from None
         raise unreadable(why.args[0], file=file, format="xls") from None
     return Look(lambda name: by_name.get(name, {}), lambda name: hidden_in.get(name, Hidden()), starts_1904=starts_1904)
+
+
+def _checked_ods(path: Path, limits: Limits, file: str) -> Look:
+    from contracts.reading.opendocument import Sheet as Seen
+    from contracts.reading.opendocument import look_at
+
+    cdata: set[str] = set()
+    check_parts(path, limits, lambda name, piece: cdata.update([name] if b"<![CDATA[" in piece else []), file=file)
+    seen, starts_1904 = look_at(path, limits, every_text="content.xml" in cdata, file=file)
+    return Look(
+        lambda name: seen.get(name, Seen()).odd,
+        lambda name: seen.get(name, Seen()).hidden,
+        lambda name: seen.get(name, Seen()).merged,
+        starts_1904=starts_1904,
+    )
 
 
 def _see_hidden(piece: bytes, hidden: Hidden) -> None:

@@ -114,6 +114,21 @@ def test_a_part_that_does_not_read_refuses_the_workbook(
         open_table(sent, name=book, limits=SMALL)
 
 
+@pytest.mark.parametrize("root", [b"worksheet", b"w0rksheet", b"macrosheet"])
+def test_cells_of_what_is_no_sheet_are_not_laid_out(sent: Path, root: bytes) -> None:
+    """Two of them, one in the last corner, end the process that lays them out: it asks for 550 GB."""
+    with zipfile.ZipFile(DATA / "two_row_header.xlsx") as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    sheet = "xl/worksheets/sheet1.xml"
+    far = b'<row r="1048576"><c r="XFD1048576" t="inlineStr"><is><t>x</t></is></c></row></sheetData>'
+    parts[sheet] = parts[sheet].replace(b"</sheetData>", far).replace(b"worksheet ", root + b" ")
+    with zipfile.ZipFile(sent, "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content.replace(b"</worksheet>", b"</" + root + b">"))
+    with pytest.raises(Unreadable):
+        open_table(sent, name="a.xlsx", limits=SMALL)
+
+
 def read_or_refused(path: Path, name: str) -> None:
     try:
         table = open_table(path, name=name, limits=SMALL)
