@@ -106,6 +106,7 @@ XML_ERRORS = (ElementTree.ParseError, LookupError, *ZIP_ERRORS)
 COPIED = 1 << 20
 # Parts of a workbook that nobody here reads: they may be in UTF-16, and a macro declares its document type.
 UNREAD = ("customXml/", "docProps/", "Basic/", "Dialogs/", "Scripts/", "meta.xml", "settings.xml")
+TABLE = b"sheetData"  # where the cells of a sheet begin
 # Of two pieces of a part: what begins in one may end in the next.
 OVERLAP = 1000
 
@@ -378,6 +379,8 @@ def _look_at(
                 raise unreadable("file_too_large", file=file, limit=_size(limits.workbook_bytes))
             if size > limits.ratio_from and size > limits.ratio * max(info.compress_size, 1):
                 raise unreadable("archive_bomb", file=file, ratio=limits.ratio)
+            # Cells are read out of whatever part the workbook calls a sheet.
+            is_xml = is_xml or TABLE in tail + piece
             if is_xml:
                 window = tail + piece
                 if b"\0" in window and info.filename.endswith(".bin"):
@@ -385,7 +388,7 @@ def _look_at(
                 elif b"<!DOCTYPE" in window or b"<!ENTITY" in window or b"\0" in window:
                     raise unreadable("workbook_with_entities", file=file, member=info.filename)
                 look(info.filename, window)
-                tail = piece[-OVERLAP:]
+            tail = piece[-OVERLAP:]
     return earlier + size
 
 

@@ -114,17 +114,32 @@ def test_a_part_that_does_not_read_refuses_the_workbook(
         open_table(sent, name=book, limits=SMALL)
 
 
-@pytest.mark.parametrize("root", [b"worksheet", b"w0rksheet", b"macrosheet"])
-def test_cells_of_what_is_no_sheet_are_not_laid_out(sent: Path, root: bytes) -> None:
+FAR = b'<row r="1048576"><c r="XFD1048576" t="inlineStr"><is><t>x</t></is></c></row></sheetData>'
+SHEET = "xl/worksheets/sheet1.xml"
+
+
+@pytest.mark.parametrize(
+    ("place", "wound"),
+    [
+        (SHEET, (b"", b"")),
+        (SHEET, (b"<worksheet ", b"<w0rksheet ")),
+        (SHEET, (b"worksheet", b"macrosheet")),
+        (SHEET, (b"<?xml ", b"9999999")),
+        (SHEET, (b"<?xml ", b"9" * 3_000_000)),
+        ("customXml/sheet1.xml", (b"", b"")),
+    ],
+)
+def test_cells_of_what_is_no_sheet_are_not_laid_out(sent: Path, place: str, wound: tuple[bytes, bytes]) -> None:
     """Two of them, one in the last corner, end the process that lays them out: it asks for 550 GB."""
     with zipfile.ZipFile(DATA / "two_row_header.xlsx") as archive:
         parts = {name: archive.read(name) for name in archive.namelist()}
-    sheet = "xl/worksheets/sheet1.xml"
-    far = b'<row r="1048576"><c r="XFD1048576" t="inlineStr"><is><t>x</t></is></c></row></sheetData>'
-    parts[sheet] = parts[sheet].replace(b"</sheetData>", far).replace(b"worksheet ", root + b" ")
+    sheet = b'<?xml version="1.0"?>' + re.sub(rb"^<\?xml[^>]*\?>", b"", parts.pop(SHEET))
+    parts[place] = sheet.replace(b"</sheetData>", FAR).replace(*wound)
+    relations = "xl/_rels/workbook.xml.rels"
+    parts[relations] = parts[relations].replace(b"worksheets/sheet1.xml", f"/{place}".encode())
     with zipfile.ZipFile(sent, "w") as archive:
         for name, content in parts.items():
-            archive.writestr(name, content.replace(b"</worksheet>", b"</" + root + b">"))
+            archive.writestr(name, content)
     with pytest.raises(Unreadable):
         open_table(sent, name="a.xlsx", limits=SMALL)
 
