@@ -294,7 +294,7 @@ BAD: dict[str, tuple[str, bytes | None, str, tuple[str, ...]]] = {
     "sports.venues": ("场馆_空.csv", b"", "empty_file", ("empty", "是空文件", "send it", "重新")),
     "culture.venues": ("场馆_半.xlsx", b"PK\x03\x04 and no more", "truncated_file", ("damaged", "损坏", "again", "重新")),
     "civil_affairs.community_workers": (
-        "社工_错表.csv", "序,车牌,颜色\n1,示A00001,蓝\n".encode(), "header_not_found", ("所属区划代码", "expected", "应有", "found 6 cells", "实际看到：6 个单元格", "Put the header row back", "补上表头"),
+        "社工_错表.csv", "序,车牌,颜色\n1,示A00001,蓝\n".encode(), "header_not_found", ("所属区划代码", "expected", "应有", "found 6 cells", "实际看到：6 个单元格", "Put the header row above", "把表头行放在数据上方"),
     ),
     "reference.population": ("人口_没有.csv", None, "file_not_there", ("人口_没有.csv",)),
 }  # fmt: skip
