@@ -379,10 +379,10 @@ def _look_at(
                 raise unreadable("file_too_large", file=file, limit=_size(limits.workbook_bytes))
             if size > limits.ratio_from and size > limits.ratio * max(info.compress_size, 1):
                 raise unreadable("archive_bomb", file=file, ratio=limits.ratio)
+            window = tail + piece
             # Cells are read out of whatever part the workbook calls a sheet.
-            is_xml = is_xml or TABLE in tail + piece
+            is_xml = is_xml or TABLE in window
             if is_xml:
-                window = tail + piece
                 if b"\0" in window and info.filename.endswith(".bin"):
                     is_xml = False  # somebody's own settings, which may begin like XML
                 elif b"<!DOCTYPE" in window or b"<!ENTITY" in window or b"\0" in window:

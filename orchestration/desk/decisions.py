@@ -201,7 +201,8 @@ def _person(by: str, why: str) -> tuple[str, str]:
         if len(text) > longest:
             raise NotDecided(f"太长：{words}（{len(text)}，至多 at most {longest}）")
     # A spreadsheet would take such a text for a formula.
-    return tuple(f"'{text}" if text[0] in "=+-@" else text for text in (by, why))  # type: ignore[return-value]
+    by, why = (f"'{text}" if text[0] in "=+-@" else text for text in (by, why))
+    return by, why
 
 
 def _already(by: str, on: str, why: str, decision: str = "") -> str:

@@ -15,25 +15,37 @@ counts as (
 ),
 
 exclusions as (
-    select * from {{ ref('review_exclusions') }}
+    select
+        month,
+        department_code,
+        kind,
+        reason,
+        is_bad
+    from {{ ref('review_exclusions') }}
     -- Of a level that nobody can read nobody can say whether it was bad; what was corrected is among the reviews that count.
     where is_supported and level is not null and kind <> 'corrected'
 ),
 
 judgements as (
-    select * from {{ ref('review_judgements') }}
+    select
+        contact_id,
+        sender,
+        validity,
+        counted_month,
+        department_code,
+        verdict = 'bad' as is_bad
+    from {{ ref('review_judgements') }}
     where review_no = 1 and contact_id is not null and verdict is not null
 ),
 
 -- A copy is no other review, but one that says the opposite of what its own sender sent before it: somebody was faster.
 contradicting as (
-    select distinct
+    select
         copies.counted_month as month,
         copies.department_code,
-        copies.contact_id,
         'copy' as kind,
         cast(null as string) as reason,
-        copies.verdict = 'bad' as is_bad
+        copies.is_bad
     from judgements as copies
     inner join judgements as firsts
         on
@@ -42,25 +54,15 @@ contradicting as (
     where
         copies.validity = 'duplicate'
         and firsts.validity <> 'duplicate'
-        and (copies.verdict = 'bad') <> (firsts.verdict = 'bad')
+        and copies.is_bad <> firsts.is_bad
+    -- Once a contact, however often it was sent.
+    group by copies.counted_month, copies.department_code, copies.contact_id, copies.is_bad
 ),
 
 left_out as (
-    select
-        month,
-        department_code,
-        kind,
-        reason,
-        is_bad
-    from exclusions
+    select * from exclusions
     union all
-    select
-        month,
-        department_code,
-        kind,
-        reason,
-        is_bad
-    from contradicting
+    select * from contradicting
 ),
 
 stacked as (

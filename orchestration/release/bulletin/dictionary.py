@@ -93,6 +93,13 @@ def _table(contract: Contract, edition: Edition, feeds: tuple[str, ...]) -> Tabl
     )
 
 
+def _example(value: Any) -> str:
+    """A value as the dictionary shows it: six digits of a number, without an exponent."""
+    if value is None:
+        return ""
+    return f"{float(f'{value:.6g}'):.15g}" if isinstance(value, float) else str(value)[:60]
+
+
 def _column(f: FieldSpec, row: Mapping[str, Any], is_withheld: bool, edition: Edition) -> Column:
     codes = tuple((code, both(label)) for code, label in islice(names_of(f).items(), MOST_CODES))
     example = next(iter(f.examples), row.get(f.name) if f.name != SUPPRESSED else None)
@@ -105,11 +112,7 @@ def _column(f: FieldSpec, row: Mapping[str, Any], is_withheld: bool, edition: Ed
         unit=both(f.unit),
         explanation=both(f.explanation),
         codes=codes,
-        example=""
-        if example is None
-        else f"{float(f'{example:.6g}'):.15g}"
-        if isinstance(example, float)
-        else str(example)[:60],
+        example=_example(example),
         is_withheld=is_withheld,
     )
 

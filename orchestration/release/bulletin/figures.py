@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Any
 
 from contracts.loading import sender_names
-from orchestration.release.bulletin.edition import LANGUAGES, Edition, Names, Row, both, slug, spelled
+from orchestration.release.bulletin.edition import Edition, Names, Row, both, slug, spelled
 from orchestration.release.periods import days_of
 from orchestration.release.telling_apart import told_apart
 
@@ -132,11 +132,10 @@ def _units(edition: Edition, kind: str, month: date | None) -> list[Unit]:
         name, place = _called(edition, kind, code, of_unit[-1], named)
         found.append(Unit(kind, code, name, place, of_unit[-1], of_unit, years.get(code, Row())))
     places = {u.code: u.place for u in found}
-    zh, en = (told_apart({u.code: u.name[lang] for u in found}, places) for lang in LANGUAGES)
+    zh = told_apart({u.code: u.name.zh for u in found}, places)
+    en = told_apart({u.code: u.name.en for u in found}, places, form="{} ({})")
     for u in found:
-        u.name = Names(
-            zh[u.code], en[u.code].replace("（", " (").replace("）", ")") if en[u.code] != u.name.en else u.name.en
-        )
+        u.name = Names(zh[u.code], en[u.code])
     return sorted(found, key=lambda u: (u.code == "unknown" or ":" in u.code[:5], -(u.now["contacts"] or 0), u.code))
 
 
