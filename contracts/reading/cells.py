@@ -3,7 +3,8 @@
 A cell that begins with `"` ends at the next single `"`, which must stand before a delimiter or a line end; `""` inside
 means `"`; a `"` inside an unquoted cell is itself. A row whose quotes do not close like that is one line long and
 shaped `stray_quote`: a forgotten quote costs one row, not the rest of the file. So is one whose quote closes in another line
-when each of the lines is a whole row by itself: two forgotten quotes do not make one row of many. Does not belong here: speed.
+when each of the lines is a whole row by itself, unless all its cells are quoted: two forgotten quotes do not make one row of
+many. Does not belong here: speed.
 """
 
 from __future__ import annotations
@@ -82,6 +83,7 @@ def _cells_with_quotes(
     Ends with the text if that is not final and may lack the closing quote.
     """
     cells: list[str] = []
+    is_all_quoted, may_be_rows = True, False
     while True:
         if text.startswith('"', at):
             close = _end(QUOTED, text, at, at + dialect.quoted_limit)
@@ -93,15 +95,20 @@ def _cells_with_quotes(
                 end = _line_end(text, close)
                 if end >= len(text) and not final:
                     return cells, len(text)
-                if _are_whole_rows(text, at, close, end, dialect):
-                    return None
+                may_be_rows = may_be_rows or _are_whole_rows(text, at, close, end, dialect)
             cells.append(text[at + 1 : close].replace('""', '"'))
             at = close + 1
         else:
+            is_all_quoted = False
             close = _end(plain, text, at, len(text))
             cells.append(text[at:close])
             at = close
-        if at >= len(text) or text[at] == "\n":
+        is_end = at >= len(text) or text[at] == "\n"
+        # Whoever quotes every cell would have quoted those of a next row, too.
+        left = len(dialect.headers) - len(cells)
+        if may_be_rows and not (is_all_quoted and (left == 0 if is_end else left > 0)):
+            return None
+        if is_end:
             return cells, at
         at += 1
 

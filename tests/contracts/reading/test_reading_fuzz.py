@@ -157,6 +157,21 @@ def read_or_refused(path: Path, name: str) -> None:
 
 # ── text tables against the standard library ────────────────────────────────────────────────────
 
+
+def test_a_text_over_lines_is_one_cell_where_all_cells_of_the_row_are_quoted(sent: Path) -> None:
+    """Its second line looks like a whole row, but whoever writes "" for nothing would have written it so there too."""
+    rows = {
+        '"111,,,\n1","","",""': [("111,,,\n1", "", "", "", 2, None)],
+        '"\n1","","","111\n,,,"': [("\n1", "", "", "111\n,,,", 2, None)],
+        '"","","","111\n,,,"': [("", "", "", "111\n,,,", 2, None)],
+        ',,,"111\n,,,"': [("", "", "", '"111', 2, "stray_quote"), ("", "", "", '"', 3, "stray_quote")],
+    }
+    for row, wanted in rows.items():
+        sent.write_text(f"字段0,字段1,字段2,字段3\n{row}\n", encoding="utf-8")
+        headers = ["字段0", "字段1", "字段2", "字段3"]
+        assert rows_of(sent, Reading(delimiter=","), Limits(chunk_bytes=20), headers) == wanted
+
+
 TEXT = st.text(st.sampled_from('ab1, ;\t|"\n中文医\u3000é😀'), max_size=8)
 ENCODINGS = st.sampled_from(["utf-8", "utf-8-sig", "gb18030", "utf-16"])
 
